@@ -1,0 +1,35 @@
+//! Time and chance, which a core must not take from the system.
+
+use jiff::Timestamp;
+
+/// The wall clock of the machine that runs a function.
+///
+/// Two machines disagree: AWS keeps Lambda hosts within a few milliseconds, and the deterministic world skews
+/// them on purpose. A protocol that compares times of two machines adds a margin.
+pub trait Clock {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Random numbers, for jitter and for names nobody else picks.
+pub trait Rng {
+    /// A number uniform over all of `u64`.
+    fn next_u64(&self) -> u64;
+
+    /// A number uniform over `0.0..1.0`.
+    fn unit(&self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+impl<T: Clock + ?Sized> Clock for &T {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
+impl<T: Rng + ?Sized> Rng for &T {
+    fn next_u64(&self) -> u64 {
+        (**self).next_u64()
+    }
+}
