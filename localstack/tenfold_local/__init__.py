@@ -1,0 +1,13 @@
+"""The local platform's command line: see `localstack/tenfold --help`.
+
+    paths          where things are
+    say            progress, durations, and the one way to fail
+    prerequisites  what a machine must have
+    install        what goes into .local/, once
+    ports          ports.env, and who holds a port
+    server         LocalStack: start, stop, status
+    build          the functions' binaries, as artifacts that `sam deploy` takes
+    deploy         stacks, and .local/outputs.json
+
+Standard library only, except `deploy`, which runs in the tools' environment.
+"""

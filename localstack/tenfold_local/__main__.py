@@ -1,0 +1,76 @@
+"""localstack/tenfold COMMAND: the local platform's command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from tenfold_local import install, paths, prerequisites, server
+from tenfold_local.say import Failure, fail
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        arguments.run(arguments)
+    except Failure as failure:
+        return fail(failure)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="localstack/tenfold", description="The local platform")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, run) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help)
+        added.set_defaults(run=run)
+        return added
+
+    command("check", "name everything that this machine lacks", lambda _: prerequisites.check())
+    command("install", "fill .local/, once", lambda _: _installed())
+    command("start", "start LocalStack", lambda _: (_installed(), server.start()))
+    command("stop", "stop LocalStack", lambda _: server.stop())
+    command("status", "say what runs", lambda _: server.status())
+    command("lock", "resolve the lock files anew", lambda _: install.lock())
+    up = command("up", "start LocalStack, build, deploy, write .local/outputs.json", _up)
+    up.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
+    run = command("run", "run a command with LocalStack's settings and the tools' PATH", _run)
+    run.add_argument("command", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _installed() -> None:
+    prerequisites.check()
+    install.everything()
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    _installed()
+    _continue_in_tools()
+    from tenfold_local import deploy
+
+    deploy.up(arguments.slugs)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    if not arguments.command:
+        raise Failure("run what? For example: localstack/tenfold run sam list stack-outputs")
+    path = f"{paths.TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **server.client_environment(), "PATH": path}
+    os.execvpe(arguments.command[0], arguments.command, environment)
+
+
+def _continue_in_tools() -> None:
+    """Starts this command anew where boto3 is, unless we are there."""
+    python = paths.TOOLS / "bin" / "python"
+    if sys.prefix != str(paths.TOOLS):
+        sys.stdout.flush()
+        os.execv(python, [str(python), "-m", "tenfold_local", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Deploys stacks to the running LocalStack with stock `sam deploy`, and writes .local/outputs.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import yaml
+
+from tenfold_local import build, paths, server
+from tenfold_local.say import Failure, step, timed
+
+BUCKET = "tenfold-artifacts"
+# More at a time than there are cores only makes each slower.
+AT_A_TIME = max(2, os.cpu_count() or 2)
+
+
+def up(slugs: list[str]) -> None:
+    slugs = slugs or patterns()
+    for slug in slugs:
+        if not template(slug).exists():
+            raise Failure(
+                f"there is no {template(slug).relative_to(paths.ROOT)}; "
+                f"patterns with a template: {', '.join(patterns()) or 'none yet'}"
+            )
+    server.start()
+    os.environ.update(server.client_environment())
+    build.functions(slugs)
+    changed = {slug: digest for slug in slugs if (digest := _digest(slug)) != _deployed().get(slug)}
+    for slug in sorted(set(slugs) - set(changed)):
+        step(f"{stack(slug)} is deployed and unchanged")
+    if changed:
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            for slug, digest in zip(changed, pool.map(_deploy, changed), strict=True):
+                _remember(slug, changed[slug], digest)
+    print(f"    outputs: {paths.OUTPUTS}", flush=True)
+
+
+def patterns() -> list[str]:
+    return sorted(path.stem for path in paths.TEMPLATES.glob("*.yaml"))
+
+
+def template(slug: str) -> Path:
+    return paths.TEMPLATES / f"{slug}.yaml"
+
+
+def stack(slug: str) -> str:
+    return f"tenfold-{slug}"
+
+
+def _deploy(slug: str) -> dict[str, str]:
+    with timed(f"deploying {stack(slug)}"):
+        done = subprocess.run(
+            [
+                *(str(paths.TOOLS / "bin" / "sam"), "deploy"),
+                *("--template-file", str(template(slug)), "--stack-name", stack(slug)),
+                *("--s3-bucket", BUCKET, "--s3-prefix", slug),
+                *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+                *("--no-fail-on-empty-changeset", "--no-confirm-changeset", "--no-progressbar"),
+                *_parameters(slug),
+            ],
+            cwd=paths.ROOT,
+            env={**os.environ, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise Failure(
+            f"sam deploy of {stack(slug)} failed:\n{done.stdout.rstrip()}\n"
+            f"LocalStack's log: {paths.LOG}"
+        )
+    return _outputs(slug)
+
+
+def _parameters(slug: str) -> list[str]:
+    """Values that make sense on a laptop only: infra/sam/<slug>.local.json."""
+    file = template(slug).with_suffix(".local.json")
+    if not file.exists():
+        return []
+    values = json.loads(file.read_text())
+    return [
+        "--parameter-overrides",
+        *(f"ParameterKey={name},ParameterValue={value}" for name, value in values.items()),
+    ]
+
+
+def _outputs(slug: str) -> dict[str, str]:
+    found = boto3.client("cloudformation").describe_stacks(StackName=stack(slug))["Stacks"][0]
+    return {
+        output["OutputKey"]: reachable(output["OutputValue"], server.endpoint())
+        for output in found.get("Outputs", [])
+    }
+
+
+def reachable(value: str, endpoint: str) -> str:
+    """An API's address as AWS has it, in the form that works without LocalStack's DNS names."""
+    match = re.fullmatch(
+        r"https?://(?P<api>[a-z0-9]+)\.execute-api\.[^/]+/(?P<path>.*)", value
+    )
+    return f"{endpoint}/_aws/execute-api/{match['api']}/{match['path']}" if match else value
+
+
+def _digest(slug: str) -> str:
+    """Of everything that a deployment depends on, and of the LocalStack that it went to."""
+    digest = hashlib.sha256(server.instance().encode())
+    files = [template(slug), template(slug).with_suffix(".local.json")]
+    files += _referenced(template(slug))
+    for path in files:
+        if path.exists():
+            digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _referenced(file: Path) -> list[Path]:
+    """The local files that a template names: artifacts and state machines."""
+    named = set()
+
+    def walk(node) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("CodeUri", "DefinitionUri") and isinstance(value, str):
+                    named.add((file.parent / value).resolve())
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(yaml.load(file.read_text(), Loader=_TemplateLoader))
+    return sorted(
+        path
+        for root in named
+        for path in ([root] if root.is_file() else root.rglob("*"))
+        if path.is_file()
+    )
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """CloudFormation's short forms (!Ref, !Sub, ...) name no files: read past them."""
+
+
+_TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def _deployed() -> dict[str, str]:
+    return _read(paths.DEPLOYED)
+
+
+def _remember(slug: str, digest: str, outputs: dict[str, str]) -> None:
+    _write(paths.OUTPUTS, _read(paths.OUTPUTS) | {slug: outputs})
+    _write(paths.DEPLOYED, _deployed() | {slug: digest})
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _write(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")

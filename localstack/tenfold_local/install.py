@@ -1,0 +1,137 @@
+"""Puts into .local/ what the platform needs; each part only when what defines it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from tenfold_local import paths
+from tenfold_local.say import run, timed
+
+UV_VERSION = "0.9.5"
+# LocalStack's own folders under .local/. In a container (CI often is one) it would take over the
+# container's root folder otherwise.
+HOST_MODE = {"FILESYSTEM_ROOT": str(paths.FILESYSTEM), "OVERRIDE_IN_DOCKER": "0"}
+UV_BINARY = paths.UV / "bin" / "uv"
+
+
+def everything() -> None:
+    localstack()
+    tools()
+    dynamodb()
+    kinesis()
+
+
+def localstack() -> None:
+    lock, plugin = paths.LOCALSTACK / "requirements.lock", paths.PLUGIN / "pyproject.toml"
+
+    def install() -> None:
+        _venv(paths.VENV, lock)
+        # Editable: a change of the plugin is there with the next start.
+        _pip(paths.VENV, "--no-deps", "--editable", paths.PLUGIN)
+
+    _once(paths.VENV, [lock, plugin], "installing LocalStack", install)
+
+
+def tools() -> None:
+    lock = paths.LOCALSTACK / "tools.lock"
+    _once(
+        paths.TOOLS, [lock], "installing sam, cargo-lambda, pytest", lambda: _venv(paths.TOOLS, lock)
+    )
+
+
+def dynamodb() -> None:
+    pom = paths.LOCALSTACK / "dynamodb" / "pom.xml"
+
+    def install() -> None:
+        run(
+            [
+                *("mvn", "--batch-mode", "--quiet", "--file", pom),
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={paths.DYNAMODB / 'lib'}",
+            ],
+            "fetching DynamoDB Local with Maven",
+        )
+
+    _once(paths.DYNAMODB, [pom], "installing DynamoDB Local", install)
+
+
+def kinesis() -> None:
+    """LocalStack's own installer, now rather than in the middle of somebody's first deployment."""
+    lock = paths.LOCALSTACK / "requirements.lock"
+    program = (
+        "from localstack.services.kinesis.packages import kinesismock_package as package;"
+        "package.get_installer().install()"
+    )
+
+    def install() -> None:
+        run(
+            [paths.VENV / "bin" / "python", "-c", program],
+            "installing the Kinesis emulator with npm",
+            env={**os.environ, **HOST_MODE},
+        )
+
+    _once(paths.FILESYSTEM, [lock], "installing the Kinesis emulator", install)
+
+
+def uv(*arguments) -> list:
+    if not UV_BINARY.exists():
+        with timed("installing uv"):
+            run(
+                [
+                    *("python3.11", "-m", "pip", "install", "--quiet"),
+                    *("--target", paths.UV, f"uv=={UV_VERSION}"),
+                ],
+                "installing uv with pip",
+            )
+    return [UV_BINARY, *arguments]
+
+
+def _venv(path: Path, lock: Path) -> None:
+    run(uv("venv", "--quiet", "--clear", "--python", "3.11", path), f"making {path}")
+    _pip(path, "--require-hashes", "--requirement", lock)
+
+
+def _pip(path: Path, *arguments) -> None:
+    python = path / "bin" / "python"
+    run(
+        uv("pip", "install", "--quiet", "--python", python, *arguments),
+        f"installing into {path}",
+    )
+
+
+def _once(target: Path, sources: list[Path], what: str, action) -> None:
+    """Runs the action unless the target was made from exactly these sources."""
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    stamp = target / ".installed"
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with timed(what):
+        action()
+    stamp.write_text(digest)
+
+
+def lock() -> None:
+    """Writes the lock files anew from the .in files."""
+    for name, options in (
+        # Newer cbor2, pyOpenSSL and twisted break this LocalStack.
+        ("requirements", ["--exclude-newer", "2025-10-20"]),
+        ("tools", []),
+    ):
+        with timed(f"locking {name}"):
+            subprocess.run(
+                [
+                    str(part)
+                    for part in uv(
+                        *("pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+                        *("--generate-hashes", "--no-emit-index-url", "--no-header", *options),
+                        *("--output-file", f"{name}.lock", f"{name}.in"),
+                    )
+                ],
+                cwd=paths.LOCALSTACK,
+                check=True,
+            )

@@ -1,0 +1,24 @@
+"""Where things are."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALSTACK = ROOT / "localstack"
+PLUGIN = LOCALSTACK / "plugin"
+TEMPLATES = ROOT / "infra" / "sam"
+TARGET = ROOT / "target"
+ARTIFACTS = TARGET / "lambda"
+
+# Everything that is made on this machine and not by cargo.
+LOCAL = ROOT / ".local"
+UV = LOCAL / "uv"
+VENV = LOCAL / "venv"
+TOOLS = LOCAL / "tools"
+DYNAMODB = LOCAL / "dynamodb"
+OUTPUTS = LOCAL / "outputs.json"
+STATE = LOCAL / "localstack"
+LOG = STATE / "localstack.log"
+FILESYSTEM = STATE / "filesystem"
+TEMPORARY = STATE / "tmp"
+PID = STATE / "pid"
+DEPLOYED = STATE / "deployed.json"

@@ -1,0 +1,184 @@
+"""LocalStack as one background process of this checkout: start, stop, status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from tenfold_local import install, paths, ports, prerequisites, say
+from tenfold_local.say import Failure
+
+START_SECONDS = 60
+STOP_SECONDS = 15
+REGION = "us-east-1"
+
+
+def endpoint() -> str:
+    """TENFOLD_ENDPOINT is a LocalStack that somebody else runs, in Docker for instance."""
+    return os.environ.get("TENFOLD_ENDPOINT") or f"http://127.0.0.1:{ports.localstack()}"
+
+
+def client_environment() -> dict[str, str]:
+    """What an AWS client, a deployment or a test needs to talk to it."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint(),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "TENFOLD_ENDPOINT": endpoint(),
+        "TENFOLD_OUTPUTS": str(paths.OUTPUTS),
+    }
+
+
+def start() -> None:
+    if instance():
+        return say.step(f"LocalStack is up at {endpoint()}")
+    if os.environ.get("TENFOLD_ENDPOINT"):
+        raise Failure(f"TENFOLD_ENDPOINT is {endpoint()}, and no LocalStack answers there")
+    port = ports.localstack()
+    stop(quiet=True)  # a half-dead one of ours
+    if not ports.is_free(port):
+        raise Failure(
+            f"port {port} is in use by {ports.holder(port)}. "
+            f"Stop it, or set TENFOLD_LOCALSTACK_PORT to another port (see {ports.FILE})"
+        )
+    started = time.monotonic()
+    say.step(f"starting LocalStack on port {port} (log: {paths.LOG})")
+    process = _spawn(port)
+    while not instance():
+        if process.poll() is not None:
+            raise Failure(
+                f"LocalStack ended with exit code {process.returncode}. "
+                f"The end of {paths.LOG}:\n{say.tail(paths.LOG)}"
+            )
+        if time.monotonic() - started > START_SECONDS:
+            stop(quiet=True)
+            raise Failure(
+                f"LocalStack did not become ready within {START_SECONDS} s. "
+                f"The end of {paths.LOG}:\n{say.tail(paths.LOG)}"
+            )
+        time.sleep(0.1)
+    print(f"    ready after {time.monotonic() - started:.1f} s", flush=True)
+
+
+def stop(quiet: bool = False) -> None:
+    pid = _our_pid()
+    if pid is None:
+        if not quiet:
+            say.step("LocalStack is not running")
+        return
+    if not quiet:
+        say.step("stopping LocalStack")
+    _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _our_pid() is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    # The whole session, so that no emulator outlives it.
+    _signal(pid, signal.SIGKILL)
+    paths.PID.unlink(missing_ok=True)
+
+
+def status() -> None:
+    if not instance():
+        raise Failure(f"no LocalStack answers at {endpoint()}")
+    health = _get("/_localstack/health")
+    used = sorted(name for name, state in health["services"].items() if state == "running")
+    print(f"endpoint  {endpoint()}")
+    print(f"version   {health['version']}")
+    print(f"process   {_our_pid() or 'not started by this checkout'}")
+    print(f"in use    {', '.join(used) or 'nothing yet'}")
+    print(f"log       {paths.LOG}")
+
+
+def instance() -> str | None:
+    """An id of the running LocalStack, new with each start; None when none answers."""
+    try:
+        return _get("/_localstack/info")["session_id"]
+    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        return None
+
+
+def _get(path: str) -> dict:
+    with urllib.request.urlopen(endpoint() + path, timeout=5) as response:
+        return json.load(response)
+
+
+def _spawn(port: int) -> subprocess.Popen:
+    # No state survives a stop; what LocalStack installed for itself does. It keeps temporary files
+    # both in TMPDIR and under its own root, at the path of TMPDIR.
+    for folder in (paths.TEMPORARY, paths.FILESYSTEM / str(paths.TEMPORARY).lstrip("/")):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    with paths.LOG.open("wb") as log:
+        process = subprocess.Popen(
+            [str(paths.VENV / "bin" / "python"), "-m", "localstack.runtime.main"],
+            cwd=paths.STATE,
+            env=_environment(port),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    paths.PID.write_text(str(process.pid))
+    return process
+
+
+def _environment(port: int) -> dict[str, str]:
+    # The caller's AWS and LocalStack settings are for other things.
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "LOCALSTACK_", "LAMBDA_", "PYTHON"))
+    }
+    return inherited | {
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        # Names under localhost.localstack.cloud need a DNS server that resolves them.
+        "LOCALSTACK_HOST": f"localhost:{port}",
+        "SQS_ENDPOINT_STRATEGY": "path",
+        **install.HOST_MODE,
+        "TMPDIR": str(paths.TEMPORARY),
+        "LAMBDA_RUNTIME_EXECUTOR": "tenfold",
+        "LAMBDA_SYNCHRONOUS_CREATE": "1",
+        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.2",
+        "KINESIS_MOCK_PROVIDER_ENGINE": "node",
+        # AWS reports queue metrics every 60 s; a test of an alarm on a queue should not take minutes.
+        "SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL": "5",
+        "DYNAMODB_IN_MEMORY": "1",
+        "TENFOLD_DYNAMODB_LIB": str(paths.DYNAMODB / "lib"),
+        "TENFOLD_JAVA": prerequisites.java(),
+        "DNS_ADDRESS": "0",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _our_pid() -> int | None:
+    """The process in the pid file, if it still is the LocalStack that we started."""
+    try:
+        pid = int(paths.PID.read_text())
+        command = subprocess.run(
+            ["ps", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout
+    except (OSError, ValueError):
+        return None
+    is_zombie = command.startswith("Z")
+    return pid if "localstack.runtime.main" in command and not is_zombie else None
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        if number == signal.SIGTERM:
+            os.kill(pid, number)
+        else:
+            os.killpg(pid, number)
+    except ProcessLookupError:
+        pass
