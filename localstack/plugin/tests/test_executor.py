@@ -1,0 +1,54 @@
+"""The plugin inside LocalStack: what its entry points load, and what it refuses."""
+
+from types import SimpleNamespace
+
+import pytest
+from localstack.services.dynamodb.server import DynamodbServer
+from localstack.services.lambda_.invocation.runtime_executor import EXECUTOR_PLUGIN_MANAGER
+
+from tenfold_localstack import dynamodb
+from tenfold_localstack.executor import ProcessRuntimeExecutor
+
+
+def version(**config):
+    settings = {"runtime": "provided.al2023", "layers": [], "code": None} | config
+    return SimpleNamespace(
+        id=SimpleNamespace(function_name="orders"), config=SimpleNamespace(**settings)
+    )
+
+
+def test_localstack_finds_the_executor():
+    assert EXECUTOR_PLUGIN_MANAGER.load("tenfold").load() is ProcessRuntimeExecutor
+
+
+def test_the_executor_implements_all_that_localstack_asks_for():
+    assert not ProcessRuntimeExecutor.__abstractmethods__
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"runtime": "python3.13"}, "orders has the runtime python3.13"),
+        ({"runtime": None}, "orders has the runtime None"),
+        ({"layers": ["arn"]}, "orders has layers"),
+    ],
+)
+def test_what_cannot_run_without_docker_is_refused_when_it_is_created(config, reason):
+    with pytest.raises(ValueError, match=reason):
+        ProcessRuntimeExecutor.prepare_version(version(**config))
+
+
+def test_dynamodb_starts_from_the_installed_jars(tmp_path, monkeypatch):
+    monkeypatch.setenv(dynamodb.LIB_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(DynamodbServer, "_create_shell_command", None)
+    dynamodb.install()
+    server = SimpleNamespace(port=8000, heap_size="256m", db_path=None)
+    command = DynamodbServer._create_shell_command(server)
+    assert dynamodb.MAIN_CLASS in command
+    assert command[-3:] == ["-port", "8000", "-inMemory"]
+
+
+def test_missing_jars_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv(dynamodb.LIB_VARIABLE, str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        dynamodb.LocalJars().get_installer().install()
