@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     command("lock", "resolve the lock files anew", lambda _: install.lock())
     up = command("up", "start LocalStack, build, deploy, write .local/outputs.json", _up)
     up.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
+    aws = command("deploy", "build for release and deploy to AWS", _deploy)
+    aws.add_argument("slug", metavar="PATTERN")
+    aws.add_argument("sam", nargs=argparse.REMAINDER, metavar="SAM_OPTION")
     run = command("run", "run a command with LocalStack's settings and the tools' PATH", _run)
     run.add_argument("command", nargs=argparse.REMAINDER)
     return parser
@@ -56,18 +59,35 @@ def _up(arguments: argparse.Namespace) -> None:
     deploy.up(arguments.slugs)
 
 
+def _deploy(arguments: argparse.Namespace) -> None:
+    _installed()
+    _continue_in_tools()
+    from tenfold_local import deploy
+
+    deploy.to_aws(arguments.slug, arguments.sam)
+
+
 def _run(arguments: argparse.Namespace) -> None:
     if not arguments.command:
         raise Failure("run what? For example: localstack/tenfold run sam list stack-outputs")
-    path = f"{paths.TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, **server.client_environment(), "PATH": path}
-    os.execvpe(arguments.command[0], arguments.command, environment)
+    _use_tools()
+    os.environ.update(server.client_environment())
+    try:
+        os.execvp(arguments.command[0], arguments.command)
+    except FileNotFoundError:
+        raise Failure(f"there is no command {arguments.command[0]}") from None
+
+
+def _use_tools() -> None:
+    """sam, cargo-lambda and pytest are the locked ones, whatever else is on the PATH."""
+    os.environ["PATH"] = os.pathsep.join([str(paths.TOOLS / "bin"), os.environ["PATH"]])
 
 
 def _continue_in_tools() -> None:
     """Starts this command anew where boto3 is, unless we are there."""
     python = paths.TOOLS / "bin" / "python"
     if sys.prefix != str(paths.TOOLS):
+        _use_tools()
         sys.stdout.flush()
         os.execv(python, [str(python), "-m", "tenfold_local", *sys.argv[1:]])
 

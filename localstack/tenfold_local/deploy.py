@@ -17,6 +17,7 @@ from tenfold_local import build, paths, server
 from tenfold_local.say import Failure, step, timed
 
 BUCKET = "tenfold-artifacts"
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 # More at a time than there are cores only makes each slower.
 AT_A_TIME = max(2, os.cpu_count() or 2)
 
@@ -24,11 +25,7 @@ AT_A_TIME = max(2, os.cpu_count() or 2)
 def up(slugs: list[str]) -> None:
     slugs = slugs or patterns()
     for slug in slugs:
-        if not template(slug).exists():
-            raise Failure(
-                f"there is no {template(slug).relative_to(paths.ROOT)}; "
-                f"patterns with a template: {', '.join(patterns()) or 'none yet'}"
-            )
+        _require_template(slug)
     server.start()
     os.environ.update(server.client_environment())
     build.functions(slugs)
@@ -43,6 +40,25 @@ def up(slugs: list[str]) -> None:
     print(f"    outputs: {paths.OUTPUTS}", flush=True)
 
 
+def to_aws(slug: str, sam_arguments: list[str]) -> None:
+    """To the account that the caller's own AWS settings name, with release binaries."""
+    _require_template(slug)
+    names = build.binaries([slug])
+    with timed(f"building {len(names)} functions for release"):
+        build.cargo("lambda", "build", "--release", "--workspace", *(f"--bin={n}" for n in names))
+    done = subprocess.run(
+        [
+            *("sam", "deploy", "--template-file", str(template(slug)), "--stack-name", stack(slug)),
+            *("--resolve-s3", "--capabilities", *CAPABILITIES, "--no-fail-on-empty-changeset"),
+            *sam_arguments,
+        ],
+        cwd=paths.ROOT,
+        check=False,
+    )
+    if done.returncode:
+        raise Failure(f"sam deploy of {stack(slug)} failed: its messages are above")
+
+
 def patterns() -> list[str]:
     return sorted(path.stem for path in paths.TEMPLATES.glob("*.yaml"))
 
@@ -55,19 +71,27 @@ def stack(slug: str) -> str:
     return f"tenfold-{slug}"
 
 
+def _require_template(slug: str) -> None:
+    if not template(slug).exists():
+        raise Failure(
+            f"there is no {template(slug).relative_to(paths.ROOT)}; "
+            f"patterns with a template: {', '.join(patterns()) or 'none yet'}"
+        )
+
+
 def _deploy(slug: str) -> dict[str, str]:
     with timed(f"deploying {stack(slug)}"):
         done = subprocess.run(
             [
-                *(str(paths.TOOLS / "bin" / "sam"), "deploy"),
+                *("sam", "deploy"),
                 *("--template-file", str(template(slug)), "--stack-name", stack(slug)),
                 *("--s3-bucket", BUCKET, "--s3-prefix", slug),
-                *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+                *("--capabilities", *CAPABILITIES),
                 *("--no-fail-on-empty-changeset", "--no-confirm-changeset", "--no-progressbar"),
                 *_parameters(slug),
             ],
             cwd=paths.ROOT,
-            env={**os.environ, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"},
+            env={**os.environ, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.3"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -39,16 +39,18 @@ def client_environment() -> dict[str, str]:
 
 
 def start() -> None:
-    if instance():
+    is_elsewhere = bool(os.environ.get("TENFOLD_ENDPOINT"))
+    if instance() and (is_elsewhere or _our_pid()):
         return say.step(f"LocalStack is up at {endpoint()}")
-    if os.environ.get("TENFOLD_ENDPOINT"):
+    if is_elsewhere:
         raise Failure(f"TENFOLD_ENDPOINT is {endpoint()}, and no LocalStack answers there")
     port = ports.localstack()
     stop(quiet=True)  # a half-dead one of ours
     if not ports.is_free(port):
         raise Failure(
             f"port {port} is in use by {ports.holder(port)}. "
-            f"Stop it, or set TENFOLD_LOCALSTACK_PORT to another port (see {ports.FILE})"
+            f"Stop it, or set TENFOLD_LOCALSTACK_PORT to another port (see {ports.FILE}); "
+            f"if it is a LocalStack to be used, set TENFOLD_ENDPOINT to {endpoint()}"
         )
     started = time.monotonic()
     say.step(f"starting LocalStack on port {port} (log: {paths.LOG})")

@@ -9,7 +9,7 @@ Read in this order:
     shipper      sends metrics and late log lines, off the invocation's path
     environment  the variables that a function sees
     executor     LocalStack's RuntimeExecutor interface on a sandbox
-    dynamodb     DynamoDB Local from the jars in .local/
+    emulators    DynamoDB Local from the jars in .local/; no emulator outlives LocalStack
     hooks        what LocalStack loads (see pyproject.toml)
 
 Everything above `shipper` knows nothing of LocalStack, and is tested without it.

@@ -6,7 +6,6 @@ another when all are busy, so concurrency and reserved concurrency are its own.
 
 import functools
 
-from localstack import config
 from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
@@ -82,7 +81,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         return "127.0.0.1"
 
     def get_endpoint_from_executor(self) -> str:
-        return config.GATEWAY_LISTEN[0].host
+        return "127.0.0.1"  # whatever else the gateway listens on
 
     def get_runtime_endpoint(self) -> str:
         return ""  # LocalStack's own init binary would want it; a bootstrap has the Runtime API

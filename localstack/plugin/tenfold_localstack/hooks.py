@@ -13,11 +13,11 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):
         return ProcessRuntimeExecutor
 
 
-@hooks.on_infra_start(name="tenfold_dynamodb")
-def use_dynamodb_from_maven() -> None:
-    from tenfold_localstack import dynamodb
+@hooks.on_infra_start(name="tenfold_emulators")
+def adopt_emulators() -> None:
+    from tenfold_localstack import emulators
 
-    dynamodb.install()
+    emulators.adopt()
 
 
 @hooks.on_infra_shutdown(name="tenfold_processes")

@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+from localstack.services.dynamodb import server
 from localstack.services.dynamodb.server import DynamodbServer
+from localstack.services.kinesis.kinesis_mock_server import KinesisMockNodeServer
 from localstack.services.lambda_.invocation.runtime_executor import EXECUTOR_PLUGIN_MANAGER
 
-from tenfold_localstack import dynamodb
+from tenfold_localstack import emulators
 from tenfold_localstack.executor import ProcessRuntimeExecutor
+from tenfold_localstack.process import DIE_WITH_PARENT
 
 
 def version(**config):
@@ -38,17 +41,28 @@ def test_what_cannot_run_without_docker_is_refused_when_it_is_created(config, re
         ProcessRuntimeExecutor.prepare_version(version(**config))
 
 
-def test_dynamodb_starts_from_the_installed_jars(tmp_path, monkeypatch):
-    monkeypatch.setenv(dynamodb.LIB_VARIABLE, str(tmp_path))
+def test_emulators_start_from_what_is_installed_and_die_with_localstack(tmp_path, monkeypatch):
+    monkeypatch.setenv(emulators.LIB_VARIABLE, str(tmp_path))
+    # Put back at the end of the test what adopt() replaces.
+    monkeypatch.setattr(server, "dynamodblocal_package", server.dynamodblocal_package)
     monkeypatch.setattr(DynamodbServer, "_create_shell_command", None)
-    dynamodb.install()
-    server = SimpleNamespace(port=8000, heap_size="256m", db_path=None)
-    command = DynamodbServer._create_shell_command(server)
-    assert dynamodb.MAIN_CLASS in command
+    monkeypatch.setattr(
+        KinesisMockNodeServer,
+        "_create_shell_command",
+        lambda self: (["node", "main.js"], {"PORT": "1"}),
+    )
+    emulators.adopt()
+    settings = SimpleNamespace(port=8000, heap_size="256m", db_path=None)
+    command = DynamodbServer._create_shell_command(settings)
+    assert emulators.DYNAMODB_MAIN in command
     assert command[-3:] == ["-port", "8000", "-inMemory"]
+    assert KinesisMockNodeServer._create_shell_command(None) == (
+        [*DIE_WITH_PARENT, "node", "main.js"],
+        {"PORT": "1"},
+    )
 
 
 def test_missing_jars_are_named(tmp_path, monkeypatch):
-    monkeypatch.setenv(dynamodb.LIB_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(emulators.LIB_VARIABLE, str(tmp_path))
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
-        dynamodb.LocalJars().get_installer().install()
+        emulators.LocalJars().get_installer().install()

@@ -1,0 +1,63 @@
+# Every target installs what it needs into .local/, says what it does and how long it took.
+# P is a pattern: its folder in functions/, for instance P=saga.
+
+TENFOLD := localstack/tenfold
+PYTEST := $(TENFOLD) run pytest
+E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
+
+# What `make sim` runs; SECONDS, SEED and more reach it through the environment.
+SIM_P = $(or $(P),circuit-breaker)
+SIM = cargo run --quiet --profile sim --package $(SIM_P)-core --example sim --
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up down status sim e2e soak bench deploy fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## the circuit breaker at work, on a fresh machine
+	@$(TENFOLD) up circuit-breaker
+	@$(TENFOLD) run python tests/e2e/demo.py
+
+test: ## all tests, and how long each stage took
+	@tools/stages.py test
+
+check: ## format, lint, unit and contract tests: no LocalStack
+	@tools/stages.py check
+
+up: ## [P=pattern] start LocalStack, build, deploy, write .local/outputs.json
+	@$(TENFOLD) up $(P)
+
+down: ## stop LocalStack; its state is gone then
+	@$(TENFOLD) stop
+
+status: ## what runs, and where
+	@$(TENFOLD) status
+
+sim: ## [P=pattern SECONDS=n SEED=n] explore crashes and interleavings, ending in one JSON line
+	@env P=$(SIM_P) $(if $(SECONDS),SECONDS=$(SECONDS)) $(if $(SEED),SEED=$(SEED)) $(SIM) $(SIM_ARGS)
+
+e2e: ## [P=pattern] end-to-end tests on LocalStack
+	@$(TENFOLD) up $(P)
+	@$(PYTEST) $(E2E) -n 4
+
+soak: ## P=pattern the full loads: `make test` runs a tenth of them
+	$(call require,P)
+	@$(TENFOLD) up $(P)
+	@TENFOLD_LOAD=1.0 $(PYTEST) $(E2E)
+
+bench: ## benchmarks
+	@cargo bench --workspace
+
+deploy: ## P=pattern [SAM="--guided"] build for release, deploy to your AWS account
+	$(call require,P)
+	@$(TENFOLD) deploy $(P) $(SAM)
+
+fmt: ## format the Rust code
+	@cargo fmt
+
+clean: down ## remove all that was built and installed
+	@cargo clean
+	@rm -rf .local
+
+require = $(if $($(1)),,$(error $(1) is missing, for instance: make $@ $(1)=circuit-breaker))
