@@ -1,1 +1,41 @@
-//! placeholder
+//! The ports of Tenfold on the AWS SDK for Rust: one module and one cargo feature a service, so that a
+//! function links only what it uses.
+//!
+//! | module | feature | port |
+//! |---|---|---|
+//! | [`table`] | `dynamodb` | `Table` |
+//! | [`queue`] | `sqs` | `Queue` |
+//! | [`downstream`] | `http` | `Downstream` |
+//! | [`system`] | | `Clock`, `Rng` |
+//!
+//! [`client::Aws`] builds the SDK's clients once, from what Lambda puts into the environment.
+//!
+//! Three rules hold for every adapter:
+//!
+//! * An error says what is known of the effect, and the SDK's own retries may not blur that: a write is
+//!   repeated only while it is certain that nothing was applied (see [`retry`]).
+//! * Every attempt that leaves for AWS is counted ([`calls::CallCounter`]).
+//! * Every port method names the IAM actions that it needs (`ACTIONS` in its module).
+
+pub mod calls;
+#[cfg(feature = "sdk")]
+pub mod client;
+#[cfg(feature = "http")]
+pub mod downstream;
+#[cfg(feature = "sdk")]
+pub mod error;
+#[cfg(feature = "sqs")]
+pub mod queue;
+#[cfg(feature = "sdk")]
+pub mod retry;
+pub mod system;
+#[cfg(feature = "dynamodb")]
+pub mod table;
+
+pub use calls::CallCounter;
+#[cfg(feature = "sdk")]
+pub use client::Aws;
+pub use system::{SystemClock, SystemRng};
+
+/// A port method and the IAM actions that its adapter needs on the resource it is bound to.
+pub type Action = (&'static str, &'static [&'static str]);

@@ -1,0 +1,116 @@
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+/// A service that answers its first connection with `answer`, byte for byte, and then keeps it open or not.
+async fn service(answer: &'static str, close: bool) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let heard = head(&mut stream).await;
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        if !close {
+            // Until the caller gives up.
+            let _ = stream.read(&mut [0]).await;
+        }
+        heard
+    });
+    (address, heard)
+}
+
+async fn head(stream: &mut TcpStream) -> String {
+    let mut heard = Vec::new();
+    while !heard.windows(4).any(|w| w == b"\r\n\r\n") {
+        heard.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(heard).unwrap()
+}
+
+fn get(address: SocketAddr) -> Call {
+    Call {
+        method: Method::Get,
+        url: format!("http://{address}/a?b=c").into(),
+        headers: vec![("x-test".into(), "yes".into())],
+        body: Bytes::new(),
+        timeout: Duration::from_millis(400),
+        max_body: 8,
+    }
+}
+
+#[tokio::test]
+async fn an_answer_comes_back_whole() {
+    let answer =
+        "HTTP/1.1 503 No\r\ncontent-type: text/plain\r\nretry-after: 7\r\ncontent-length: 8\r\n\r\n12345678";
+    let (address, heard) = service(answer, true).await;
+    let answer = HttpDownstream::default().call(get(address)).await.unwrap();
+    assert_eq!((answer.status, &answer.body[..], answer.truncated), (503, &b"12345678"[..], false));
+    assert_eq!(
+        (answer.content_type.as_deref(), answer.retry_after.as_deref()),
+        (Some("text/plain"), Some("7"))
+    );
+    let heard = heard.await.unwrap();
+    assert!(heard.starts_with("GET /a?b=c HTTP/1.1\r\n") && heard.contains("x-test: yes\r\n"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_long_body_is_cut_and_its_connection_left() {
+    // It promises more than it sends: waiting for the rest would time out.
+    let (address, heard) = service("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n123456789", false).await;
+    let answer = HttpDownstream::default().call(get(address)).await.unwrap();
+    assert_eq!((&answer.body[..], answer.truncated), (&b"12345678"[..], true));
+    heard.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer() {
+    let (address, _) = service("HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n", true).await;
+    assert_eq!(HttpDownstream::default().call(get(address)).await.unwrap().status, 302);
+}
+
+#[tokio::test]
+async fn silence_is_a_time_out_before_and_within_the_answer() {
+    for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12"] {
+        let (address, _) = service(answer, false).await;
+        assert_eq!(HttpDownstream::default().call(get(address)).await, Err(NoAnswer::TimedOut));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_leaves_the_effect_open() {
+    for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12"] {
+        let (address, _) = service(answer, true).await;
+        let answer = HttpDownstream::default().call(get(address)).await;
+        assert!(matches!(answer, Err(NoAnswer::Broken(_))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_never_reached_was_not_connected() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let answer = HttpDownstream::default().call(get(address)).await;
+    assert!(matches!(answer, Err(NoAnswer::NotConnected(_))), "{answer:?}");
+    for url in ["http://no-such-host.invalid/", "ftp://localhost/", "not a url"] {
+        let call = Call { url: url.into(), timeout: Duration::from_secs(5), ..get(address) };
+        let answer = HttpDownstream::default().call(call).await;
+        assert!(matches!(answer, Err(NoAnswer::NotConnected(_))), "{url}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_tls_handshake_is_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"this is no TLS").await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+    });
+    let timeout = Duration::from_secs(5);
+    let call = Call { url: format!("https://{address}/").into(), timeout, ..get(address) };
+    let answer = HttpDownstream::default().call(call).await;
+    assert!(matches!(answer, Err(NoAnswer::NotConnected(_))), "{answer:?}");
+}
