@@ -33,3 +33,8 @@ impl<T: Rng + ?Sized> Rng for &T {
         (**self).next_u64()
     }
 }
+
+/// What the process itself offers, without any AWS call: time, chance and metrics.
+pub trait Host: Clock + Rng + crate::Metrics {}
+
+impl<T: Clock + Rng + crate::Metrics> Host for T {}

@@ -23,7 +23,7 @@ pub mod queue;
 pub mod table;
 
 pub use bytes::Bytes;
-pub use clock::{Clock, Rng};
+pub use clock::{Clock, Host, Rng};
 pub use downstream::Downstream;
 pub use error::CallError;
 pub use metrics::Metrics;

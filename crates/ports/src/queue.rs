@@ -15,7 +15,7 @@ use crate::CallError;
 pub const BATCH: usize = 10;
 
 /// The longest delay of a message on a standard queue.
-pub const MAX_DELAY: Duration = Duration::from_secs(900);
+pub const MAX_DELAY: Duration = Duration::from_mins(15);
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

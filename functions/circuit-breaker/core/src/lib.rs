@@ -1,1 +1,15 @@
-//! placeholder
+//! Circuit breaker with retry queue.
+//!
+//! In reading order: [`config`] and [`window`] are what a team configures, [`breaker`] the state machine,
+//! [`guard`] how an environment takes part in it; [`rows`] what is stored, [`call`] what a target's answer means,
+//! [`park`] how a request is put by; then the three functions, [`gateway`], [`retry`] and [`monitor`].
+pub mod breaker;
+pub mod call;
+pub mod config;
+pub mod gateway;
+pub mod guard;
+pub mod metrics;
+pub mod names;
+pub mod park;
+pub mod rows;
+pub mod window;

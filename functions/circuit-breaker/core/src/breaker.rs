@@ -1,0 +1,327 @@
+//! The breaker itself: a state machine without effects.
+//!
+//! Each function takes the state as it was read and gives the state as it shall be; `guard` commits it on the
+//! condition that nobody has written since. What must hold, whoever runs where:
+//!
+//! * The epoch grows with every change of state and never shrinks.
+//! * In a half-open epoch at most `halfOpenProbes` leases are live at once, and at most as many results count.
+//! * A result counts only for the lease that it was made under. A success of an older epoch closes nothing.
+//! * A lease ends by the clock. Nobody has to give it back, and nothing waits for a dead prober.
+//!
+//! The half-open decision and the thresholds follow resilience4j's `CircuitBreaker`; the growing break with
+//! jitter follows the AWS Builders' Library, "Timeouts, retries and backoff with jitter".
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::config::TargetConfig;
+use crate::window::{Outcome, Tally, Window};
+
+/// How far two machines' clocks may differ before a lease could be live twice.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(2);
+
+/// What a breaker knows, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Breaker {
+    /// Counts the changes of state.
+    pub epoch: u64,
+    /// When the state was entered.
+    pub since: Timestamp,
+    /// Why, in words.
+    pub reason: String,
+    /// The state.
+    pub state: State,
+    /// The calls of this epoch, as far as they were reported. Only used while closed.
+    pub window: Window,
+    /// How often it opened since it last closed.
+    pub openings: u32,
+}
+
+/// The state of a breaker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// Calls pass and are counted.
+    Closed,
+    /// No call passes before `until`.
+    Open {
+        /// From when on the target may be probed.
+        until: Timestamp,
+    },
+    /// Calls pass that hold one of the permits.
+    HalfOpen {
+        /// The permits taken so far.
+        slots: Vec<Slot>,
+    },
+    /// No call passes until a person says otherwise.
+    ForcedOpen,
+    /// Every call passes, and none is counted, until a person says otherwise.
+    ForcedClosed,
+}
+
+impl State {
+    /// The state's name in the API.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open { .. } => "open",
+            Self::HalfOpen { .. } => "halfOpen",
+            Self::ForcedOpen => "forcedOpen",
+            Self::ForcedClosed => "forcedClosed",
+        }
+    }
+}
+
+/// A permit of a half-open epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Slot {
+    /// A random name of who took it.
+    pub holder: u64,
+    /// When it is free again unless there is a result.
+    pub until: Timestamp,
+    /// How the probe went.
+    pub result: Option<Outcome>,
+}
+
+/// The right to make one probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// In which epoch.
+    pub epoch: u64,
+    /// By whom.
+    pub holder: u64,
+    /// Until when the call must have ended, on the clock of whoever took it.
+    pub until: Timestamp,
+}
+
+/// What a breaker says to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Say {
+    /// Go, and count it in this epoch.
+    Pass,
+    /// Go, and do not count it.
+    PassUncounted,
+    /// Only with a permit, which [`Breaker::acquire`] may give.
+    Probe,
+    /// Not before this time.
+    Wait(Timestamp),
+}
+
+/// What a decision depends on besides the breaker.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The target's configuration.
+    pub config: &'a TargetConfig,
+    /// A random number of `0.0..1.0`.
+    pub jitter: f64,
+}
+
+impl Breaker {
+    /// The breaker of a target that has never been called.
+    #[must_use]
+    pub fn new(config: &TargetConfig, since: Timestamp) -> Self {
+        Self {
+            epoch: 0,
+            since,
+            reason: "new".to_owned(),
+            state: State::Closed,
+            window: config.window.empty(),
+            openings: 0,
+        }
+    }
+
+    /// Whether a call may be made.
+    #[must_use]
+    pub fn say(&self, m: Moment<'_>) -> Say {
+        match &self.state {
+            State::Closed => Say::Pass,
+            State::ForcedClosed => Say::PassUncounted,
+            // Nobody knows when; ask again after a break.
+            State::ForcedOpen => Say::Wait(m.now + break_of(m, 0)),
+            State::Open { until } if m.now < *until => Say::Wait(*until),
+            State::Open { .. } => Say::Probe,
+            State::HalfOpen { slots } => match free_slot(slots, m) {
+                Some(_) => Say::Probe,
+                None => Say::Wait(m.now + break_of(m, 0).min(m.config.timeout())),
+            },
+        }
+    }
+
+    /// Takes a permit to probe, beginning a half-open epoch where the break is over. None where there is no
+    /// permit to take.
+    #[must_use]
+    pub fn acquire(&self, m: Moment<'_>, holder: u64) -> Option<(Self, Lease)> {
+        let until = m.now + m.config.timeout() + CLOCK_MARGIN;
+        let slot = Slot { holder, until, result: None };
+        let mut next = self.clone();
+        match &mut next.state {
+            State::Open { until } if m.now >= *until => {
+                next.enter(State::HalfOpen { slots: vec![slot] }, m.now, "the break is over: probing");
+            }
+            State::HalfOpen { slots } => {
+                let free = free_slot(slots, m)?;
+                slots.truncate(m.config.half_open_probes as usize);
+                if free < slots.len() { slots[free] = slot } else { slots.push(slot) }
+            }
+            _ => return None,
+        }
+        let epoch = next.epoch;
+        Some((next, Lease { epoch, holder, until }))
+    }
+
+    /// Whether the permit was given to `lease`, which tells a writer whose answer was lost that it won.
+    #[must_use]
+    pub fn holds(&self, lease: &Lease) -> bool {
+        self.epoch == lease.epoch && self.slot(lease).is_some()
+    }
+
+    /// Counts the result of a probe (none: it says nothing, and the permit is free again), and decides the
+    /// epoch once the outcome is certain. None where the lease no longer counts or the result is in already.
+    #[must_use]
+    pub fn settle(
+        &self,
+        m: Moment<'_>,
+        lease: &Lease,
+        result: Option<Outcome>,
+        retry_after: Option<Duration>,
+    ) -> Option<Self> {
+        let mine = self.slot(lease)?;
+        let mut next = self.clone();
+        let State::HalfOpen { slots } = &mut next.state else { return None };
+        if slots[mine].result.is_some() {
+            return None;
+        }
+        if result.is_none() {
+            slots.remove(mine);
+            return Some(next);
+        }
+        slots[mine].result = result;
+
+        let mut tally = Tally::default();
+        let done = slots.iter().filter_map(|s| s.result);
+        done.for_each(|o| {
+            tally.calls += 1;
+            tally.failed += u32::from(o.failed);
+            tally.slow += u32::from(o.slow);
+        });
+        let probes = m.config.half_open_probes.max(tally.calls);
+        let missing = probes - tally.calls;
+        let at_least = Tally { calls: probes, ..tally };
+        let at_most = Tally { calls: probes, failed: tally.failed + missing, slow: tally.slow + missing };
+        if let Some(why) = trips(at_least, m.config) {
+            next.open(m, &format!("probes failed: {why}"), retry_after);
+        } else if trips(at_most, m.config).is_none() {
+            next.close(m, &format!("{} of {} probes went well", tally.calls - tally.failed, tally.calls));
+        }
+        Some(next)
+    }
+
+    /// Adds calls of this epoch to the window and trips where a threshold is reached. None where the breaker
+    /// is no longer closed in that epoch, so that the calls count no more.
+    #[must_use]
+    pub fn absorb(
+        &self,
+        m: Moment<'_>,
+        epoch: u64,
+        calls: &Window,
+        retry_after: Option<Duration>,
+    ) -> Option<Self> {
+        if self.epoch != epoch || self.state != State::Closed {
+            return None;
+        }
+        let mut next = self.clone();
+        next.window.merge(m.config.window, m.now, calls);
+        let tally = next.window.tally(m.config.window, m.now);
+        if tally.calls >= m.config.minimum_calls
+            && let Some(why) = trips(tally, m.config)
+        {
+            next.open(m, &why, retry_after);
+        }
+        Some(next)
+    }
+
+    /// Opens a closed breaker on evidence from outside its window.
+    #[must_use]
+    pub fn trip(&self, m: Moment<'_>, reason: &str) -> Option<Self> {
+        if self.state != State::Closed {
+            return None;
+        }
+        let mut next = self.clone();
+        next.open(m, reason, None);
+        Some(next)
+    }
+
+    /// Sets the state by hand; `None` gives the breaker back to itself, closed.
+    #[must_use]
+    pub fn force(&self, m: Moment<'_>, state: Option<State>, reason: &str) -> Self {
+        let mut next = self.clone();
+        match state {
+            Some(state) => next.enter(state, m.now, reason),
+            None => next.close(m, reason),
+        }
+        next
+    }
+
+    fn slot(&self, lease: &Lease) -> Option<usize> {
+        match &self.state {
+            State::HalfOpen { slots } if self.epoch == lease.epoch => {
+                slots.iter().position(|s| s.holder == lease.holder)
+            }
+            _ => None,
+        }
+    }
+
+    fn open(&mut self, m: Moment<'_>, reason: &str, retry_after: Option<Duration>) {
+        let longest = Duration::from_millis(m.config.max_open_duration_ms.into());
+        let pause = break_of(m, self.openings).max(retry_after.unwrap_or_default()).min(longest);
+        self.openings = self.openings.saturating_add(1);
+        self.enter(State::Open { until: m.now + pause }, m.now, reason);
+    }
+
+    fn close(&mut self, m: Moment<'_>, reason: &str) {
+        self.openings = 0;
+        self.window = m.config.window.empty();
+        self.enter(State::Closed, m.now, reason);
+    }
+
+    fn enter(&mut self, state: State, now: Timestamp, reason: &str) {
+        self.epoch += 1;
+        self.since = now;
+        reason.clone_into(&mut self.reason);
+        self.state = state;
+    }
+}
+
+/// The break after `openings` openings before this one: it doubles each time, and up to a fifth of jitter is
+/// added so that breakers that opened together do not probe together.
+fn break_of(m: Moment<'_>, openings: u32) -> Duration {
+    let longest = f64::from(m.config.max_open_duration_ms);
+    let pause = f64::from(m.config.open_duration_ms) * 2_f64.powi(openings.min(30) as i32);
+    Duration::from_millis((pause * (1.0 + m.jitter / 5.0)).min(longest) as u64)
+}
+
+/// The first permit that can be taken: one whose lease has ended without a result, or a new one.
+fn free_slot(slots: &[Slot], m: Moment<'_>) -> Option<usize> {
+    let most = m.config.half_open_probes as usize;
+    slots
+        .iter()
+        .take(most)
+        .position(|s| s.result.is_none() && s.until <= m.now)
+        .or_else(|| (slots.len() < most).then_some(slots.len()))
+}
+
+fn trips(tally: Tally, config: &TargetConfig) -> Option<String> {
+    let (failed, slow) = (tally.failure_rate(), tally.slow_call_rate());
+    if failed >= config.failure_rate_threshold {
+        Some(format!("{} of {} calls failed ({failed:.0} %)", tally.failed, tally.calls))
+    } else if slow >= config.slow_call_rate_threshold {
+        Some(format!("{} of {} calls were slow ({slow:.0} %)", tally.slow, tally.calls))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,126 @@
+//! The API: `circuit-breaker-gateway`.
+//!
+//! This module owns the routes and what is common to them. [`submit`] takes requests in, [`targets`] configures
+//! and shows, [`redrive`] brings the dead back.
+
+mod redrive;
+mod submit;
+mod targets;
+mod view;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+
+use crate::guard::{GuardError, Guards};
+use crate::names::{BreakerName, TargetName, header};
+use crate::park::StoreError;
+
+/// What a gateway reaches and remembers.
+#[derive(Debug)]
+pub struct Gateway<T, Q, D, H> {
+    /// The pattern's table.
+    pub table: T,
+    /// The retry queue.
+    pub queue: Q,
+    /// The dead-letter queue.
+    pub dead_letters: Q,
+    /// The targets.
+    pub downstream: D,
+    /// Time, chance, metrics.
+    pub host: H,
+    /// The breakers as this environment knows them.
+    pub guards: Guards,
+    /// How long answers and dead requests are kept.
+    pub retention: Duration,
+}
+
+/// What a route answers instead of a [`Response`].
+type Answer = Result<Response, Problem>;
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+    /// Answers a request before `deadline`, when this process is stopped.
+    pub async fn handle(&self, request: &Request, deadline: Timestamp) -> Response {
+        self.route(request, deadline).await.unwrap_or_else(Response::from)
+    }
+
+    async fn route(&self, request: &Request, deadline: Timestamp) -> Answer {
+        let method = request.method.as_str();
+        let allow = |allowed: &str| Err(Problem::method(method, allowed));
+        match request.segments().as_slice() {
+            ["targets"] => match method {
+                "GET" => self.list_targets(request).await,
+                _ => allow("GET"),
+            },
+            ["targets", name] => {
+                let target = target(name)?;
+                match method {
+                    "PUT" => self.put_target(&target, &request.body).await,
+                    "GET" => {
+                        self.get_target(&breaker(target, request.parameter("tenant"), "query:tenant")?).await
+                    }
+                    "DELETE" => self.delete_target(&target).await,
+                    _ => allow("GET, PUT or DELETE"),
+                }
+            }
+            ["targets", name, "state"] => match method {
+                "POST" => {
+                    let name = breaker(target(name)?, request.parameter("tenant"), "query:tenant")?;
+                    self.force(&name, &request.body).await
+                }
+                _ => allow("POST"),
+            },
+            ["targets", name, "redrive"] => match method {
+                "POST" => self.redrive(&target(name)?, deadline).await,
+                _ => allow("POST"),
+            },
+            // One resource of the API: a target to post to, an id to ask for.
+            ["requests", name] => match method {
+                "POST" => self.submit(target(name)?, request, deadline).await,
+                "GET" => self.get_request(name).await,
+                _ => allow("GET or POST"),
+            },
+            _ => Err(Problem::no_route(&request.path)),
+        }
+    }
+}
+
+fn target(name: &str) -> Result<TargetName, Problem> {
+    TargetName::parse(name).map_err(|fault| Problem::invalid(vec![fault]))
+}
+
+fn breaker(
+    target: TargetName,
+    tenant: Option<&tenfold_ports::SmolStr>,
+    at: &str,
+) -> Result<BreakerName, Problem> {
+    let tenant = tenant.map(|t| header("Tenant", t, 64)).transpose();
+    let tenant = tenant.map_err(|f| Problem::invalid(vec![Fault { at: at.to_owned(), ..f }]))?;
+    Ok(BreakerName { target, tenant })
+}
+
+fn unknown_target(name: &TargetName) -> Problem {
+    let detail = format!("there is no target {name}; PUT /targets/{name} makes one");
+    Problem::new(404, "unknown-target", "There is no such target", detail)
+}
+
+impl From<GuardError> for Problem {
+    fn from(error: GuardError) -> Self {
+        tracing::error!(%error, "breaker not known");
+        Self::unavailable("the breaker table did not answer; nothing was sent to the target", 2)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "row not written");
+        Self::unavailable("the request could not be stored; send it again with the same Idempotency-Key", 2)
+    }
+}
+
+fn no_table(error: &CallError) -> Problem {
+    tracing::error!(%error, "table call failed");
+    Problem::unavailable("the table did not answer", 2)
+}

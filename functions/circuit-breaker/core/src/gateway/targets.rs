@@ -1,0 +1,212 @@
+//! Configuring targets, showing them, forcing their breakers; and showing requests.
+
+use std::sync::Arc;
+
+use futures_util::future::join3;
+use serde::Deserialize;
+use serde_json::json;
+use smol_str::SmolStr;
+use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::table::{Condition, Cursor, Query, Read, Write, WriteError};
+use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+
+use super::view::{BreakerView, RequestView, TargetView};
+use super::{Answer, Gateway, no_table, unknown_target};
+use crate::breaker::{Breaker, Moment, State};
+use crate::config::TargetConfig;
+use crate::names::{BreakerName, RequestId, TargetName};
+use crate::rows::{self, BreakerRow, QUEUE_INDEX, RequestRow, Target, breaker_key, target_item, target_key};
+
+/// The largest body of a configuration or a command, in bytes.
+const SMALL: usize = 16 * 1024;
+/// The most targets of a page.
+const PAGE: u32 = 50;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Force {
+    force: Forced,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Forced {
+    Open,
+    Closed,
+    Auto,
+}
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+    pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> Answer {
+        small(body)?;
+        let config = TargetConfig::parse(body).map_err(Problem::invalid)?;
+        let breaker = BreakerName::of(name.clone());
+        let (target, row) = self.read(&breaker).await?;
+        let created = target.is_none();
+        let target = match target {
+            Some(old) => Target { config: Arc::new(config), ..old },
+            None => Target { config: Arc::new(config), created: self.host.now() },
+        };
+        // A target of this name was deleted before: its breaker goes on in a new epoch.
+        if let (true, Some(row)) = (created, row) {
+            let m = Moment { now: self.host.now(), config: &target.config, jitter: 0.0 };
+            let next = row.breaker.force(m, None, "configured anew");
+            match self.table.write(row.replace(&breaker, next, self.host.next_u64())).await {
+                Ok(()) | Err(WriteError::Conflict { .. }) => {}
+                Err(WriteError::Call(e)) => return Err(no_table(&e)),
+            }
+        }
+        let write = Write::Put { item: target_item(name, target), condition: Condition::Always };
+        self.table.write(write).await.map_err(|e| write_failed(&e))?;
+        let view = self.view(&breaker).await?;
+        Ok(if created { Response { status: 201, ..view } } else { view })
+    }
+
+    pub(super) async fn get_target(&self, name: &BreakerName) -> Answer {
+        self.view(name).await
+    }
+
+    async fn view(&self, name: &BreakerName) -> Answer {
+        let (read, waiting, dead) = join3(
+            self.read(name),
+            self.count(rows::active(&name.target)),
+            join_depth(self.count(rows::dead(&name.target)), self.queue.depth()),
+        )
+        .await;
+        let (target, row) = read?;
+        let target = target.ok_or_else(|| unknown_target(&name.target))?;
+        let breaker = row.map_or_else(|| Breaker::new(&target.config, target.created), |r| r.breaker);
+        let (dead, depth) = dead;
+        let depth = depth.map_err(|e| no_table(&e))?;
+        let counts = (waiting?, dead?, depth);
+        Ok(Response::json(200, &TargetView::new(name, &target.config, &breaker, self.host.now(), counts)))
+    }
+
+    /// A target and its breaker as they are now.
+    async fn read(&self, name: &BreakerName) -> Result<(Option<Target>, Option<BreakerRow>), Problem> {
+        let keys = [target_key(&name.target), breaker_key(name)];
+        let items = self.table.get_many(&keys, Read::Consistent).await.map_err(|e| no_table(&e))?;
+        let target = items[0].as_ref().map(tenfold_ports::table::Item::doc).transpose();
+        let breaker = items[1].as_ref().map(BreakerRow::read).transpose();
+        match (target, breaker) {
+            (Ok(target), Ok(breaker)) => Ok((target, breaker)),
+            (Err(e), _) | (_, Err(e)) => Err(no_table(&CallError::Refused(e.to_string()))),
+        }
+    }
+
+    /// How many requests a partition of the queue's index holds.
+    pub(super) async fn count(&self, partition: SmolStr) -> Result<u64, Problem> {
+        let mut query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition) };
+        let mut sum = 0;
+        loop {
+            let (n, next) = self.table.count(query.clone()).await.map_err(|e| no_table(&e))?;
+            sum += n;
+            match next {
+                Some(_) => query.after = next,
+                None => return Ok(sum),
+            }
+        }
+    }
+
+    pub(super) async fn list_targets(&self, request: &Request) -> Answer {
+        let after = request.parameter("after").map(|name| super::target(name)).transpose()?;
+        let cursor = after.map(|name| Cursor { key: target_key(&name), index: None });
+        let query = Query { limit: PAGE, after: cursor, ..Query::partition(rows::TARGETS) };
+        let page = self.table.query(query).await.map_err(|e| no_table(&e))?;
+        let mut names = Vec::new();
+        let mut targets: Vec<Target> = Vec::new();
+        for item in &page.items {
+            names.push(BreakerName::of(super::target(&item.key.sk)?));
+            targets.push(item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?);
+        }
+        let keys: Vec<_> = names.iter().map(breaker_key).collect();
+        let breakers = match keys.as_slice() {
+            [] => Vec::new(),
+            keys => self.table.get_many(keys, Read::Consistent).await.map_err(|e| no_table(&e))?,
+        };
+        let mut views = Vec::new();
+        for ((name, target), item) in names.iter().zip(&targets).zip(&breakers) {
+            let row = item.as_ref().map(BreakerRow::read).transpose();
+            let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
+            let breaker = row.map_or_else(|| Breaker::new(&target.config, target.created), |r| r.breaker);
+            views.push(BreakerView::new(name, &breaker));
+        }
+        let next = page.next.and(names.last()).map(|n| n.target.clone());
+        Ok(Response::json(200, &json!({ "targets": views, "next": next })))
+    }
+
+    pub(super) async fn delete_target(&self, name: &TargetName) -> Answer {
+        let waiting = self.count(rows::active(name)).await?;
+        if waiting > 0 {
+            let detail = format!("{waiting} requests wait for {name}; let them be delivered or die first");
+            return Err(Problem::new(409, "requests-wait", "Requests wait for this target", detail));
+        }
+        let write = Write::Delete { key: target_key(name), condition: Condition::Present };
+        match self.table.write(write).await {
+            Ok(()) => Ok(Response::empty(204)),
+            Err(WriteError::Conflict { .. }) => Err(unknown_target(name)),
+            Err(WriteError::Call(e)) => Err(no_table(&e)),
+        }
+    }
+
+    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> Answer {
+        small(body)?;
+        let command: Force = serde_json::from_slice(body)
+            .map_err(|e| Problem::invalid(vec![Fault::new("", e.to_string())]))?;
+        let reason = command.reason.unwrap_or_else(|| "forced by hand".to_owned());
+        if reason.chars().count() > 200 {
+            let fault = Fault::new("/reason", "has more than 200 characters");
+            return Err(Problem::invalid(vec![fault]));
+        }
+        self.guards.load(&self.table, &self.host, &name.target, &[name]).await?;
+        let target = self.guards.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
+        let decide = |b: &Breaker, m: Moment<'_>| match command.force {
+            Forced::Open if b.state != State::ForcedOpen => {
+                Some(b.force(m, Some(State::ForcedOpen), &reason))
+            }
+            Forced::Closed if b.state != State::ForcedClosed => {
+                Some(b.force(m, Some(State::ForcedClosed), &reason))
+            }
+            Forced::Auto if matches!(b.state, State::ForcedOpen | State::ForcedClosed) => {
+                Some(b.force(m, None, &reason))
+            }
+            _ => None,
+        };
+        let changed = self.guards.commit(&self.table, &self.host, name, &target.config, decide).await;
+        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.guards.row(name).breaker);
+        Ok(Response::json(200, &BreakerView::new(name, &breaker)))
+    }
+
+    pub(super) async fn get_request(&self, id: &str) -> Answer {
+        let none = || {
+            let detail = "no request was queued or answered under this id, or it is forgotten by now; while the \
+                          first is still running, send it again with the same Idempotency-Key";
+            Problem::new(404, "unknown-request", "There is no such request", detail)
+        };
+        let id = RequestId::parse(id).ok_or_else(none)?;
+        let item =
+            self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(|e| no_table(&e))?;
+        let row = item.as_ref().map(RequestRow::read).transpose();
+        let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
+        let row = row.filter(|row| !row.forgotten(self.host.now())).ok_or_else(none)?;
+        let view = RequestView::new(row).ok_or_else(none)?;
+        Ok(Response::json(200, &view))
+    }
+}
+
+async fn join_depth<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    futures_util::future::join(a, b).await
+}
+
+fn small(body: &[u8]) -> Result<(), Problem> {
+    if body.len() > SMALL { Err(Problem::too_large(body.len(), SMALL)) } else { Ok(()) }
+}
+
+fn write_failed(error: &WriteError) -> Problem {
+    match error {
+        WriteError::Call(e) => no_table(e),
+        WriteError::Conflict { .. } => no_table(&CallError::Throttled),
+    }
+}

@@ -1,0 +1,176 @@
+//! What the API shows, as JSON.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tenfold_ports::SmolStr;
+use tenfold_ports::queue::Depth;
+
+use crate::breaker::{Breaker, State};
+use crate::config::TargetConfig;
+use crate::names::{BreakerName, RequestId, TargetName};
+use crate::rows::{Attempt, RequestRow, Status};
+
+/// A breaker, in lists and after a change.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BreakerView {
+    target: TargetName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<SmolStr>,
+    state: &'static str,
+    epoch: u64,
+    since: Timestamp,
+    reason: String,
+    /// When an open breaker may be probed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_until: Option<Timestamp>,
+}
+
+impl BreakerView {
+    pub(super) fn new(name: &BreakerName, breaker: &Breaker) -> Self {
+        let open_until = if let State::Open { until } = breaker.state { Some(until) } else { None };
+        Self {
+            target: name.target.clone(),
+            tenant: name.tenant.clone(),
+            state: breaker.state.name(),
+            epoch: breaker.epoch,
+            since: breaker.since,
+            reason: breaker.reason.clone(),
+            open_until,
+        }
+    }
+}
+
+/// A target with all that is known of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TargetView<'a> {
+    #[serde(flatten)]
+    breaker: BreakerView,
+    config: &'a TargetConfig,
+    window: WindowView,
+    probes: Vec<ProbeView>,
+    queue: QueueView,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WindowView {
+    calls: u32,
+    failed: u32,
+    slow: u32,
+    failure_rate: f64,
+    slow_call_rate: f64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProbeView {
+    until: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueView {
+    waiting: u64,
+    in_flight: u64,
+    dead: u64,
+}
+
+impl<'a> TargetView<'a> {
+    pub(super) fn new(
+        name: &BreakerName,
+        config: &'a TargetConfig,
+        breaker: &Breaker,
+        now: Timestamp,
+        (waiting, dead, depth): (u64, u64, Depth),
+    ) -> Self {
+        let tally = breaker.window.tally(config.window, now);
+        let probes = match &breaker.state {
+            State::HalfOpen { slots } => slots
+                .iter()
+                .map(|s| ProbeView { until: s.until, failed: s.result.map(|r| r.failed) })
+                .collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            breaker: BreakerView::new(name, breaker),
+            config,
+            window: WindowView {
+                calls: tally.calls,
+                failed: tally.failed,
+                slow: tally.slow,
+                failure_rate: tally.failure_rate(),
+                slow_call_rate: tally.slow_call_rate(),
+            },
+            probes,
+            queue: QueueView { waiting, in_flight: depth.in_flight, dead },
+        }
+    }
+}
+
+/// A request that was taken in.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RequestView {
+    request_id: RequestId,
+    target: TargetName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<SmolStr>,
+    status: &'static str,
+    accepted_at: Timestamp,
+    attempts: Vec<Attempt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<AnswerView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AnswerView {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<SmolStr>,
+    /// The body where it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    /// How many bytes of body there are; they can be had by sending the request again.
+    bytes: usize,
+    too_large: bool,
+}
+
+impl RequestView {
+    /// None while nothing has been promised to anybody.
+    pub(super) fn new(row: RequestRow) -> Option<Self> {
+        let status = match row.status {
+            Status::Running => return None,
+            Status::Queued => "queued",
+            Status::Delivered => "delivered",
+            Status::Dying | Status::Dead => "dead",
+        };
+        let bytes = row.answer_body.len();
+        let answer = row.data.answer.map(|head| AnswerView {
+            status: head.status,
+            content_type: head.content_type,
+            body: String::from_utf8(row.answer_body.to_vec()).ok(),
+            bytes,
+            too_large: head.too_large,
+        });
+        Some(Self {
+            request_id: row.id,
+            target: row.data.target,
+            tenant: row.data.tenant,
+            status,
+            accepted_at: row.data.accepted,
+            attempts: row.data.attempts.into(),
+            next_attempt_at: (row.status == Status::Queued).then_some(row.data.due),
+            reason: row.data.died,
+            answer,
+        })
+    }
+}

@@ -1,0 +1,535 @@
+//! What one environment knows of the fleet's breakers, and how it takes part in them.
+//!
+//! **Reading.** A target's configuration and breakers are read in one call and kept for a TTL, so a closed
+//! breaker costs at most one read a TTL and environment.
+//!
+//! **Counting.** An environment collects the calls that it has not yet reported, and reports them, with one
+//! conditional write, when it matters:
+//! 1. at once after a call that failed or was slow;
+//! 2. with a read, at most once a TTL, while the fleet's window holds any such call.
+//!
+//! So nothing is written while all goes well, every failure reaches the fleet at once however thin the traffic
+//! is spread, and the fleet's failure rate can only be too high: by the good calls that other environments have
+//! made since their last read, a TTL at most, or before anyone's first failure.
+//!
+//! **Without the table.** An environment goes on with what it read last, however old. Its own calls count on
+//! top, so it trips by itself; nobody probes, since a permit cannot be had. A target that it has never read
+//! cannot be called at all.
+//!
+//! **Lost answers.** Each write carries a random `writer`. A conflict with one's own write is a success.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::table::{BadItem, Item, Read, WriteError};
+use tenfold_ports::{CallError, Host, Table};
+
+use crate::breaker::{Breaker, Lease, Moment, Say, State};
+use crate::config::TargetConfig;
+use crate::metrics;
+use crate::names::{BreakerName, TargetName};
+use crate::rows::{BreakerRow, Target, breaker_key, target_key};
+use crate::window::{Outcome, Window};
+
+/// How often a write that somebody overtook is decided anew.
+const TRIES: usize = 4;
+/// How many breakers an environment remembers. One more, and those without unreported calls are forgotten.
+const REMEMBERED: usize = 2_000;
+
+/// Why a breaker cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GuardError {
+    /// The table did not answer, and nothing is known from before.
+    #[error("the breaker table did not answer: {0}")]
+    Table(#[from] CallError),
+    /// A row is not what this version writes.
+    #[error(transparent)]
+    Row(#[from] BadItem),
+}
+
+/// The breakers as this environment knows them.
+#[derive(Debug, Default)]
+pub struct Guards {
+    ttl: Duration,
+    known: Mutex<HashMap<TargetName, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    target: Target,
+    read_at: Timestamp,
+    breakers: HashMap<BreakerName, Kept>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    row: BreakerRow,
+    read_at: Timestamp,
+    /// Calls of `row`'s epoch that the fleet does not know of.
+    unreported: Window,
+    reported_at: Timestamp,
+}
+
+/// Leave to call a target, to be handed back with the outcome by [`Guards::settle`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    /// The configuration to call by.
+    pub config: Arc<TargetConfig>,
+    breaker: BreakerName,
+    right: Right,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Counted { epoch: u64 },
+    Uncounted,
+    Probe(Lease),
+}
+
+impl Pass {
+    /// Whether the call is a probe, and until when it must have ended.
+    #[must_use]
+    pub const fn probe_until(&self) -> Option<Timestamp> {
+        match &self.right {
+            Right::Probe(lease) => Some(lease.until),
+            _ => None,
+        }
+    }
+}
+
+/// What a target's breakers say to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// Call it.
+    Call(Pass),
+    /// Not before this time.
+    Wait {
+        /// The time, for what it is worth: nobody knows it.
+        until: Timestamp,
+        /// The configuration to park by.
+        config: Arc<TargetConfig>,
+        /// The state and its reason, in words.
+        why: String,
+    },
+    /// There is no such target.
+    Unknown,
+}
+
+/// What happened to a breaker, for metrics and logs.
+struct Committed {
+    name: BreakerName,
+    breaker: Breaker,
+}
+
+impl Guards {
+    /// Breakers that are read again after `ttl`.
+    #[must_use]
+    pub fn new(ttl: Duration) -> Self {
+        Self { ttl, known: Mutex::default() }
+    }
+
+    /// Asks for leave to call a target, on behalf of a tenant or not.
+    ///
+    /// The breakers of the target and of the tenant both have a say: the first that is not closed decides, and
+    /// is the one that is probed. Where both are closed the call counts for the tenant, so that one tenant's
+    /// failures trip only its own breaker.
+    ///
+    /// # Errors
+    /// The table did not answer and the target is not known from before.
+    pub async fn admit<T: Table, H: Host>(
+        &self,
+        table: &T,
+        host: &H,
+        target: &TargetName,
+        tenant: Option<&BreakerName>,
+    ) -> Result<Admission, GuardError> {
+        let whole = BreakerName::of(target.clone());
+        let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
+        self.load(table, host, target, &names).await?;
+        let now = host.now();
+        let (config, guard, say, why) = {
+            let known = self.lock();
+            let Some(known) = known.get(target) else { return Ok(Admission::Unknown) };
+            let config = Arc::clone(&known.target.config);
+            let m = Moment { now, config: &config, jitter: host.unit() };
+            let mut last = (&whole, Say::Pass, String::new());
+            for name in &names {
+                let breaker = known.breaker(name);
+                let closed = breaker.state == State::Closed;
+                last = (*name, breaker.say(m), format!("{}: {}", breaker.state.name(), breaker.reason));
+                if !closed {
+                    break;
+                }
+            }
+            (config, last.0.clone(), last.1, last.2)
+        };
+        let right = match say {
+            Say::Pass => Right::Counted { epoch: self.epoch(&guard) },
+            Say::PassUncounted => Right::Uncounted,
+            Say::Wait(until) => return Ok(Admission::Wait { until, config, why }),
+            Say::Probe => match self.acquire(table, host, &guard, &config).await {
+                Some(lease) => Right::Probe(lease),
+                None => {
+                    let until = now + Duration::from_millis(config.open_duration_ms.into());
+                    return Ok(Admission::Wait { until, config, why });
+                }
+            },
+        };
+        Ok(Admission::Call(Pass { config, breaker: guard, right }))
+    }
+
+    /// Reads what of a target and its breakers is not known or too old, in one call.
+    ///
+    /// # Errors
+    /// The table did not answer and the target is not known from before.
+    pub async fn load<T: Table, H: Host>(
+        &self,
+        table: &T,
+        host: &H,
+        target: &TargetName,
+        names: &[&BreakerName],
+    ) -> Result<(), GuardError> {
+        let now = host.now();
+        if self.fresh(target, names, now) {
+            return Ok(());
+        }
+        let mut keys = vec![target_key(target)];
+        keys.extend(names.iter().map(|n| breaker_key(n)));
+        match table.get_many(&keys, Read::Eventual).await {
+            Ok(items) => self.learn(target, names, &items, now)?,
+            // What was read before is better than nothing: the table must not take the target down with it.
+            Err(e) if self.knows(target, names) => {
+                tracing::warn!(%target, error = %e, "breaker table unavailable: going on with what was read last");
+            }
+            Err(e) => return Err(e.into()),
+        }
+        for name in names {
+            self.report(table, host, name, None).await;
+        }
+        Ok(())
+    }
+
+    /// Hands a pass back with what came of the call.
+    pub async fn settle<T: Table, H: Host>(
+        &self,
+        table: &T,
+        host: &H,
+        pass: Pass,
+        outcome: Option<Outcome>,
+        retry_after: Option<Duration>,
+    ) {
+        match (pass.right, outcome) {
+            (Right::Uncounted, _) | (Right::Counted { .. }, None) => {}
+            (Right::Counted { epoch }, Some(outcome)) => {
+                self.count(host.now(), &pass, epoch, outcome);
+                if outcome.is_bad() {
+                    self.report(table, host, &pass.breaker, retry_after).await;
+                }
+            }
+            (Right::Probe(lease), outcome) => {
+                let failed = outcome.is_some_and(|o| o.failed);
+                let probes = [
+                    Metric::count(metrics::PROBES, 1.0),
+                    Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
+                ];
+                host.record(&metrics::of(&pass.breaker.target), &probes);
+                let done = |b: &Breaker, m: Moment<'_>| b.settle(m, &lease, outcome, retry_after);
+                // A result that cannot be stored is lost: the permit comes back by the clock.
+                let _ = self.commit(table, host, &pass.breaker, &pass.config, done).await;
+            }
+        }
+    }
+
+    /// Changes a breaker by a decision that is made anew whenever somebody else was faster. None where the
+    /// decision was to change nothing, or nothing could be written.
+    pub async fn commit<T: Table, H: Host>(
+        &self,
+        table: &T,
+        host: &H,
+        name: &BreakerName,
+        config: &TargetConfig,
+        decide: impl Fn(&Breaker, Moment<'_>) -> Option<Breaker>,
+    ) -> Result<Option<Breaker>, CallError> {
+        let writer = host.next_u64();
+        let jitter = host.unit();
+        let mut row = self.row(name);
+        let mut failure = None;
+        for _ in 0..TRIES {
+            let m = Moment { now: host.now(), config, jitter };
+            let Some(next) = decide(&row.breaker, m) else { return Ok(None) };
+            match table.write(row.replace(name, next.clone(), writer)).await {
+                Ok(()) => {
+                    let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
+                    return Ok(Some(self.committed(host, name, &row.breaker, committed)));
+                }
+                Err(WriteError::Conflict { current }) => {
+                    let current = current.as_ref().map(BreakerRow::read);
+                    let Some(Ok(current)) = current else { break };
+                    if current.writer == writer {
+                        return Ok(Some(self.committed(host, name, &row.breaker, current)));
+                    }
+                    self.keep(name, current.clone(), host.now());
+                    row = current;
+                }
+                // Writing again tells whether it was applied: then it conflicts with itself.
+                Err(WriteError::Call(e)) => {
+                    let go_on = e.may_have_applied();
+                    failure = Some(e);
+                    if !go_on {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(failure.unwrap_or(CallError::Throttled))
+    }
+
+    async fn acquire<T: Table, H: Host>(
+        &self,
+        table: &T,
+        host: &H,
+        name: &BreakerName,
+        config: &TargetConfig,
+    ) -> Option<Lease> {
+        let holder = host.next_u64();
+        let lease = Mutex::new(None);
+        let decide = |b: &Breaker, m: Moment<'_>| {
+            let (next, taken) = b.acquire(m, holder)?;
+            *lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
+            Some(next)
+        };
+        let breaker = self.commit(table, host, name, config, decide).await.ok()??;
+        let lease = lease.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        breaker.holds(&lease).then_some(lease)
+    }
+
+    /// Reports the unreported calls of a breaker if it matters now.
+    async fn report<T: Table, H: Host>(
+        &self,
+        table: &T,
+        host: &H,
+        name: &BreakerName,
+        retry_after: Option<Duration>,
+    ) {
+        let now = host.now();
+        let Some((config, epoch, calls)) = self.take_unreported(name, now) else { return };
+        let jitter = host.unit();
+        let absorb = |b: &Breaker, m: Moment<'_>| b.absorb(m, epoch, &calls, retry_after);
+        if let Err(e) = self.commit(table, host, name, &config, absorb).await {
+            tracing::warn!(breaker = %name, error = %e, "calls not reported: counting on alone");
+            let m = Moment { now, config: &config, jitter };
+            self.count_alone(name, m, epoch, calls, retry_after);
+        }
+    }
+
+    fn committed<H: Host>(&self, host: &H, name: &BreakerName, before: &Breaker, row: BreakerRow) -> Breaker {
+        let breaker = row.breaker.clone();
+        if before.epoch != breaker.epoch {
+            Committed { name: name.clone(), breaker: breaker.clone() }.tell(host);
+        }
+        self.keep(name, row, host.now());
+        breaker
+    }
+}
+
+impl Committed {
+    fn tell<H: Host>(&self, host: &H) {
+        let Self { name, breaker } = self;
+        tracing::info!(
+            breaker = %name, state = breaker.state.name(), epoch = breaker.epoch, reason = breaker.reason,
+            "breaker changed"
+        );
+        if name.tenant.is_none() {
+            let opened = f64::from(matches!(breaker.state, State::Open { .. }));
+            let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
+            host.record(&metrics::of(&name.target), &changed);
+        }
+    }
+}
+
+/// What is remembered, without any call.
+impl Guards {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
+        // Nothing panics while it is held, and what it guards is a cache.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> bool {
+        let known = self.lock();
+        let Some(known) = known.get(target) else { return false };
+        let fresh_at = |at: Timestamp| now < at + self.ttl && now >= at;
+        fresh_at(known.read_at)
+            && names.iter().all(|n| known.breakers.get(*n).is_some_and(|k| fresh_at(k.read_at)))
+    }
+
+    fn knows(&self, target: &TargetName, names: &[&BreakerName]) -> bool {
+        self.lock().get(target).is_some_and(|known| names.iter().all(|n| known.breakers.contains_key(*n)))
+    }
+
+    fn learn(
+        &self,
+        target: &TargetName,
+        names: &[&BreakerName],
+        items: &[Option<Item>],
+        now: Timestamp,
+    ) -> Result<(), BadItem> {
+        let mut known = self.lock();
+        let Some(Some(item)) = items.first() else {
+            known.remove(target);
+            return Ok(());
+        };
+        let target_row: Target = item.doc()?;
+        if known.values().map(|k| k.breakers.len()).sum::<usize>() >= REMEMBERED {
+            for other in known.values_mut() {
+                other.breakers.retain(|_, k| !k.unreported.is_empty());
+            }
+            known.retain(|_, other| !other.breakers.is_empty());
+        }
+        let entry = known.entry(target.clone()).or_insert_with(|| Known {
+            target: target_row.clone(),
+            read_at: now,
+            breakers: HashMap::new(),
+        });
+        entry.target = target_row;
+        entry.read_at = now;
+        for (name, item) in names.iter().zip(&items[1..]) {
+            let row = match item {
+                Some(item) => BreakerRow::read(item)?,
+                None => entry.unwritten(),
+            };
+            entry.keep(name, row, now);
+        }
+        Ok(())
+    }
+
+    fn keep(&self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
+        if let Some(known) = self.lock().get_mut(&name.target) {
+            known.keep(name, row, now);
+        }
+    }
+
+    /// A breaker as it was read last.
+    #[must_use]
+    pub fn row(&self, name: &BreakerName) -> BreakerRow {
+        let known = self.lock();
+        let kept = known.get(&name.target).and_then(|k| k.breakers.get(name));
+        match (kept, known.get(&name.target)) {
+            (Some(kept), _) => kept.row.clone(),
+            (None, Some(known)) => known.unwritten(),
+            (None, None) => BreakerRow {
+                version: 0,
+                breaker: Breaker {
+                    epoch: 0,
+                    since: Timestamp::UNIX_EPOCH,
+                    reason: String::new(),
+                    state: State::Closed,
+                    window: Window::Calls(String::new()),
+                    openings: 0,
+                },
+                writer: 0,
+            },
+        }
+    }
+
+    /// A target's configuration as it was read last.
+    #[must_use]
+    pub fn target(&self, name: &TargetName) -> Option<Target> {
+        self.lock().get(name).map(|k| k.target.clone())
+    }
+
+    fn epoch(&self, name: &BreakerName) -> u64 {
+        self.row(name).breaker.epoch
+    }
+
+    fn count(&self, now: Timestamp, pass: &Pass, epoch: u64, outcome: Outcome) {
+        let mut known = self.lock();
+        let kept = known.get_mut(&pass.breaker.target).and_then(|k| k.breakers.get_mut(&pass.breaker));
+        if let Some(kept) = kept
+            && kept.row.breaker.epoch == epoch
+        {
+            kept.unreported.push(pass.config.window, now, outcome);
+        }
+    }
+
+    fn take_unreported(
+        &self,
+        name: &BreakerName,
+        now: Timestamp,
+    ) -> Option<(Arc<TargetConfig>, u64, Window)> {
+        let mut known = self.lock();
+        let known = known.get_mut(&name.target)?;
+        let config = Arc::clone(&known.target.config);
+        let kept = known.breakers.get_mut(name)?;
+        let bad = |w: &Window| {
+            let tally = w.tally(config.window, now);
+            tally.failed + tally.slow > 0
+        };
+        let matters =
+            bad(&kept.unreported) || (bad(&kept.row.breaker.window) && now >= kept.reported_at + self.ttl);
+        if kept.unreported.is_empty() || !matters {
+            return None;
+        }
+        kept.reported_at = now;
+        let calls = std::mem::replace(&mut kept.unreported, config.window.empty());
+        Some((config, kept.row.breaker.epoch, calls))
+    }
+
+    /// Keeps calls that could not be reported, and trips this environment's own view by them.
+    fn count_alone(
+        &self,
+        name: &BreakerName,
+        m: Moment<'_>,
+        epoch: u64,
+        calls: Window,
+        retry_after: Option<Duration>,
+    ) {
+        let mut known = self.lock();
+        let Some(kept) = known.get_mut(&name.target).and_then(|k| k.breakers.get_mut(name)) else { return };
+        if kept.row.breaker.epoch != epoch {
+            return;
+        }
+        let mut all = calls;
+        all.merge(m.config.window, m.now, &kept.unreported);
+        if let Some(alone) = kept.row.breaker.absorb(m, epoch, &all, retry_after)
+            && alone.epoch != epoch
+        {
+            // Not written anywhere: the next read that succeeds puts the fleet's view back.
+            kept.row.breaker.state = alone.state;
+            kept.row.breaker.reason = alone.reason;
+        }
+        kept.unreported = all;
+    }
+}
+
+impl Known {
+    fn unwritten(&self) -> BreakerRow {
+        BreakerRow { version: 0, breaker: Breaker::new(&self.target.config, self.target.created), writer: 0 }
+    }
+
+    fn breaker(&self, name: &BreakerName) -> Breaker {
+        self.breakers.get(name).map_or_else(|| self.unwritten().breaker, |k| k.row.breaker.clone())
+    }
+
+    /// Takes a row over unless a newer one is known: reads are eventually consistent.
+    fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
+        match self.breakers.get_mut(name) {
+            Some(kept) => {
+                kept.read_at = now;
+                if row.version >= kept.row.version {
+                    if row.breaker.epoch != kept.row.breaker.epoch {
+                        kept.unreported = self.target.config.window.empty();
+                    }
+                    kept.row = row;
+                }
+            }
+            None => {
+                let unreported = self.target.config.window.empty();
+                let kept = Kept { row, read_at: now, unreported, reported_at: now };
+                self.breakers.insert(name.clone(), kept);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The names that callers choose: parsed at the edge, so that no key of the table can be forged or torn.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::api::Fault;
+use uuid::Uuid;
+
+/// A target's name: 1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TargetName(SmolStr);
+
+impl TargetName {
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// It is no such name.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        if (1..=64).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-') {
+            Ok(Self(text.into()))
+        } else {
+            let detail = "a target is named by 1 to 64 of a-z, 0-9 and -, not beginning with -";
+            Err(Fault::new("path", detail))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a breaker guards: all of a target, or what one tenant asks of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BreakerName {
+    /// The target.
+    pub target: TargetName,
+    /// The tenant; none for the target as a whole.
+    pub tenant: Option<SmolStr>,
+}
+
+impl BreakerName {
+    /// The breaker of a whole target.
+    #[must_use]
+    pub const fn of(target: TargetName) -> Self {
+        Self { target, tenant: None }
+    }
+}
+
+impl fmt::Display for BreakerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tenant {
+            None => write!(f, "{}", self.target),
+            Some(tenant) => write!(f, "{}:{tenant}", self.target),
+        }
+    }
+}
+
+/// Parses a header that names something: 1 to `most` visible ASCII characters.
+///
+/// # Errors
+/// It is empty, too long or has other characters.
+pub fn header(name: &'static str, value: &SmolStr, most: usize) -> Result<SmolStr, Fault> {
+    if (1..=most).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(value.clone())
+    } else {
+        Err(Fault::new(
+            format!("header:{name}"),
+            format!("1 to {most} visible ASCII characters were expected"),
+        ))
+    }
+}
+
+/// The name of a request, made of who sent it and under which key, so that sending it again finds it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId(Uuid);
+
+/// The namespace of [`RequestId`]s and digests: `uuid5(NAMESPACE_URL, "urn:tenfold:circuit-breaker")`.
+const NAMESPACE: Uuid = Uuid::from_u128(0x0e1f_7c1a_52c5_5c39_9d3b_31a5_7a0c_be07);
+
+impl RequestId {
+    /// The id of the request with an idempotency key at a target, for a tenant.
+    #[must_use]
+    pub fn new(target: &TargetName, tenant: Option<&str>, key: &str) -> Self {
+        let name = format_smolstr!("{target}\n{}\n{key}", tenant.unwrap_or_default());
+        Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+    }
+
+    /// Parses an id; none where it is no UUID in its usual form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 36).then(|| Uuid::parse_str(text).ok()).flatten().map(Self)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// A digest that tells two requests with the same key apart.
+#[must_use]
+pub fn digest(content_type: &str, ordering: &str, body: &[u8]) -> Uuid {
+    let head = Uuid::new_v5(&NAMESPACE, format_smolstr!("{content_type}\n{ordering}").as_bytes());
+    Uuid::new_v5(&head, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_name_cannot_leave_its_key() {
+        for bad in ["", "-a", "A", "a/b", "a#b", "a:b", "ä", "a b", &"a".repeat(65)] {
+            assert!(TargetName::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(TargetName::parse("pay-2").unwrap().to_string(), "pay-2");
+    }
+
+    #[test]
+    fn a_request_is_named_by_target_tenant_and_key() {
+        let target = TargetName::parse("pay").unwrap();
+        let id = RequestId::new(&target, None, "k");
+        assert_eq!(id, RequestId::new(&target, None, "k"));
+        assert_ne!(id, RequestId::new(&target, Some("t"), "k"));
+        assert_ne!(id, RequestId::new(&target, None, "l"));
+        assert_eq!(RequestId::parse(&id.to_string()), Some(id));
+        assert_eq!(RequestId::parse("{nonsense}"), None);
+    }
+
+    #[test]
+    fn a_digest_tells_bodies_types_and_order_apart() {
+        let all =
+            [digest("a", "", b"x"), digest("b", "", b"x"), digest("a", "k", b"x"), digest("a", "", b"y")];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| a != b));
+        }
+    }
+}
