@@ -7,13 +7,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from tenfold_local import paths
+from tenfold_local import paths, server
 from tenfold_local.say import run, timed
 
 UV_VERSION = "0.9.5"
-# LocalStack's own folders under .local/. In a container (CI often is one) it would take over the
-# container's root folder otherwise.
-HOST_MODE = {"FILESYSTEM_ROOT": str(paths.FILESYSTEM), "OVERRIDE_IN_DOCKER": "0"}
 UV_BINARY = paths.UV / "bin" / "uv"
 
 
@@ -28,6 +25,7 @@ def localstack() -> None:
     lock, plugin = paths.LOCALSTACK / "requirements.lock", paths.PLUGIN / "pyproject.toml"
 
     def install() -> None:
+        server.stop(quiet=True)  # it runs from what is about to be replaced
         _venv(paths.VENV, lock)
         # Editable: a change of the plugin is there with the next start.
         _pip(paths.VENV, "--no-deps", "--editable", paths.PLUGIN)
@@ -71,7 +69,7 @@ def kinesis() -> None:
         run(
             [paths.VENV / "bin" / "python", "-c", program],
             "installing the Kinesis emulator with npm",
-            env={**os.environ, **HOST_MODE},
+            env={**os.environ, **server.HOST_MODE},
         )
 
     _once(paths.FILESYSTEM, [lock], "installing the Kinesis emulator", install)

@@ -11,12 +11,15 @@ import time
 import urllib.error
 import urllib.request
 
-from tenfold_local import install, paths, ports, prerequisites, say
+from tenfold_local import paths, ports, prerequisites, say
 from tenfold_local.say import Failure
 
 START_SECONDS = 60
 STOP_SECONDS = 15
 REGION = "us-east-1"
+# LocalStack's own folders under .local/. In a container (CI often is one) it would take over the
+# container's root folder otherwise.
+HOST_MODE = {"FILESYSTEM_ROOT": str(paths.FILESYSTEM), "OVERRIDE_IN_DOCKER": "0"}
 
 
 def endpoint() -> str:
@@ -90,7 +93,7 @@ def stop(quiet: bool = False) -> None:
 
 def status() -> None:
     if not instance():
-        raise Failure(f"no LocalStack answers at {endpoint()}")
+        raise Failure(f"no LocalStack answers at {endpoint()}: `make up` starts one")
     health = _get("/_localstack/health")
     used = sorted(name for name, state in health["services"].items() if state == "running")
     print(f"endpoint  {endpoint()}")
@@ -119,6 +122,8 @@ def _spawn(port: int) -> subprocess.Popen:
     for folder in (paths.TEMPORARY, paths.FILESYSTEM / str(paths.TEMPORARY).lstrip("/")):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    for file in (paths.OUTPUTS, paths.DEPLOYED):
+        file.unlink(missing_ok=True)
     with paths.LOG.open("wb") as log:
         process = subprocess.Popen(
             [str(paths.VENV / "bin" / "python"), "-m", "localstack.runtime.main"],
@@ -145,7 +150,7 @@ def _environment(port: int) -> dict[str, str]:
         # Names under localhost.localstack.cloud need a DNS server that resolves them.
         "LOCALSTACK_HOST": f"localhost:{port}",
         "SQS_ENDPOINT_STRATEGY": "path",
-        **install.HOST_MODE,
+        **HOST_MODE,
         "TMPDIR": str(paths.TEMPORARY),
         "LAMBDA_RUNTIME_EXECUTOR": "tenfold",
         "LAMBDA_SYNCHRONOUS_CREATE": "1",
