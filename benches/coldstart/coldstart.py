@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""How long a Lambda binary takes from exec to its first question for an event, and what it then holds.
+
+    coldstart.py [-n RUNS] [-e NAME=VALUE]… [--invoke EVENT.json] BINARY [ARGUMENT…]
+
+Plays the Lambda Runtime API on loopback, starts the command RUNS times with a clean environment such as Lambda
+gives, and prints one JSON line: median, least and greatest milliseconds to the first
+`GET /2018-06-01/runtime/invocation/next`, and the median resident memory then. With --invoke it also answers
+with that event and measures to the posted response (a first invocation, cold). Only Python's standard library.
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import time
+
+NEXT = b"GET /2018-06-01/runtime/invocation/next"
+
+
+def request(connection):
+    """The next request of a connection: its head and body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            raise SystemExit(f"the process hung up; it had sent {data!r}")
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head, body
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def once(command, environment, event):
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(30)
+    environment = dict(environment, AWS_LAMBDA_RUNTIME_API="127.0.0.1:%d" % listener.getsockname()[1])
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        connection, _ = listener.accept()
+        head, body = request(connection)
+        ready = time.perf_counter() - began
+        if not head.startswith(NEXT):
+            raise SystemExit(f"not ready: {head.splitlines()[0].decode()} {body.decode()}")
+        result = {"ready_ms": ready * 1000, "rss_kib": resident_kib(process.pid)}
+        if event is not None:
+            deadline = int(time.time() * 1000) + 30000
+            asked = time.perf_counter()
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 1\r\nlambda-runtime-deadline-ms: %d\r\n"
+                b"lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"
+                b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (deadline, len(event), event)
+            )
+            connection.settimeout(30)
+            _, result["answer"] = request(connection)
+            result["invoke_ms"] = (time.perf_counter() - asked) * 1000
+            result["rss_kib"] = resident_kib(process.pid)
+        return result
+    finally:
+        process.kill()
+        process.wait()
+        listener.close()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("-n", type=int, default=50, metavar="RUNS")
+    arguments.add_argument("-e", action="append", default=[], metavar="NAME=VALUE")
+    arguments.add_argument("--invoke", metavar="EVENT.json")
+    arguments.add_argument("command", nargs=argparse.REMAINDER)
+    given = arguments.parse_args()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    }
+    environment.update(pair.split("=", 1) for pair in given.e)
+    event = open(given.invoke, "rb").read() if given.invoke else None
+    once(given.command, environment, event)  # so that the binary is in the page cache, as for all that follow
+    runs = [once(given.command, environment, event) for _ in range(given.n)]
+    ready = [run["ready_ms"] for run in runs]
+    report = {
+        "binary": os.path.basename(given.command[0]),
+        "mib": round(os.path.getsize(given.command[0]) / 2**20, 1) if os.path.exists(given.command[0]) else None,
+        "runs": given.n,
+        "ready_ms": {"median": round(statistics.median(ready), 1), "min": round(min(ready), 1), "max": round(max(ready), 1)},
+        "rss_mib": round(statistics.median(run["rss_kib"] for run in runs) / 1024, 1),
+    }
+    if event is not None:
+        report["invoke_ms"] = round(statistics.median(run["invoke_ms"] for run in runs), 1)
+        report["answer"] = runs[-1]["answer"].decode()[:200]
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+//! A function for the tests of this crate: it does what its events say.
+//!
+//! `PROBE_KIND` is `api` or `event`, or `panic` for one that panics while it starts.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tenfold_lambda::{Env, ErrorType, Invocation, run};
+use tenfold_ports::api::{Request, Response};
+
+/// What an event asks for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Ask {
+    /// Answer this value.
+    Answer(Value),
+    /// Fail under a name of the function's.
+    Fail,
+    /// Panic.
+    Panic,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("as asked for")]
+struct AskedFor;
+
+impl ErrorType for AskedFor {
+    fn error_type(&self) -> &'static str {
+        "AskedFor"
+    }
+}
+
+#[expect(clippy::panic, reason = "to see what becomes of it")]
+fn boom() -> ! {
+    panic!("boom")
+}
+
+fn main() -> ExitCode {
+    run("probe", async |start| {
+        let env = Env::from_process();
+        let _ = env.number::<u8>("PROBE_LIMIT").or(1);
+        let kind = env.text("PROBE_KIND").get();
+        let kind = env.finish(kind)?;
+        let start = start.counting(|| BTreeMap::from([("dynamodb:GetItem".to_owned(), 2)]));
+        match kind.as_str() {
+            "api" => start.serve_api(api).await,
+            "event" => start.serve_event(event).await,
+            _ => boom(),
+        }
+    })
+}
+
+async fn api(request: Request, invocation: Invocation) -> Response {
+    if request.path == "/panic" {
+        boom()
+    }
+    tracing::info!(path = request.path.as_str(), "working");
+    Response::json(200, &json!({ "path": request.path.as_str(), "id": invocation.correlation_id.as_str() }))
+}
+
+async fn event(ask: Ask, _: Invocation) -> Result<Value, AskedFor> {
+    match ask {
+        Ask::Answer(value) => Ok(value),
+        Ask::Fail => Err(AskedFor),
+        Ask::Panic => boom(),
+    }
+}

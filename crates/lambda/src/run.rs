@@ -1,0 +1,237 @@
+//! From process start to answers: what each binary's `main` calls.
+
+mod init_error;
+mod invocation;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+use tenfold_ports::api::{Problem, Request, Response};
+use tracing::Instrument as _;
+
+pub(crate) use invocation::clean_correlation_id;
+pub use invocation::{CORRELATION_ID, Invocation};
+
+use crate::api::{self, ProxyResponse};
+use crate::config::Env;
+use crate::error::{BAD_EVENT, ErrorType, InitError, PANIC, diagnostic, failure};
+use crate::ids::Ids;
+use crate::telemetry;
+
+/// What Lambda sets for every function and the runtime's client cannot do without.
+const NEEDED: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
+/// Runs a function: logs, then `init` on a runtime of one thread, which ends by serving.
+///
+/// `init` builds what lives as long as the process and hands its handler to one of the `serve_` methods. When
+/// it fails or panics, one log line says why, Lambda is told so, and the process ends as a failure.
+///
+/// Futures need not be `Send`: a function has one invocation at a time, on one thread.
+pub fn run<I>(function: &'static str, init: I) -> ExitCode
+where
+    I: AsyncFnOnce(Start) -> Result<(), InitError>,
+{
+    let began = Instant::now();
+    telemetry::init(function);
+    let outcome = check_environment().and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let start = Start { began, calls: Box::new(BTreeMap::new) };
+        let whole = AssertUnwindSafe(async { init(start).await }).catch_unwind();
+        runtime.block_on(whole).unwrap_or_else(|panic| Err(InitError::of_panic(&*panic)))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let InitError { error_type, message, started } = error;
+            let what = if started { "function ended" } else { "function did not start" };
+            tracing::error!(error_type, error = message, "{what}");
+            if !started && let Err(error) = init_error::report(&error_type, &message) {
+                tracing::warn!(%error, "the failed start could not be reported to Lambda");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_environment() -> Result<(), InitError> {
+    let env = Env::from_process();
+    for name in NEEDED {
+        let _ = env.text(name).get();
+    }
+    Ok(env.finish(())?)
+}
+
+/// A function that is starting.
+pub struct Start {
+    began: Instant,
+    calls: Box<dyn Fn() -> BTreeMap<String, u64>>,
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("began", &self.began).finish_non_exhaustive()
+    }
+}
+
+impl Start {
+    /// Where to ask, at the end of each invocation, how many AWS calls it made, by IAM action. They go into its
+    /// last log line as `aws_calls`.
+    #[must_use]
+    pub fn counting(mut self, calls: impl Fn() -> BTreeMap<String, u64> + 'static) -> Self {
+        self.calls = Box::new(calls);
+        self
+    }
+
+    /// Answers requests that come through API Gateway, for as long as the process lives.
+    ///
+    /// A panic of the handler is answered with a problem document of status 500; an event that is no proxy
+    /// event fails the invocation as `BadEvent`.
+    ///
+    /// # Errors
+    /// Lambda's Runtime API cannot be reached any more.
+    pub async fn serve_api<H>(self, handle: H) -> Result<(), InitError>
+    where
+        H: AsyncFn(Request, Invocation) -> Response + 'static,
+    {
+        let answer = async move |invocation: Invocation, request: Result<Request, api::BadEvent>| {
+            let request = request.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
+            let id = invocation.request_id.clone();
+            let attempt = AssertUnwindSafe(async { handle(request, invocation).await }).catch_unwind().await;
+            let response = attempt.unwrap_or_else(|_| {
+                let detail = format!("the function failed while it worked on request {id}");
+                Problem::new(500, "internal-error", "Something went wrong inside", detail).into()
+            });
+            Ok((Some(response.status), raw(&ProxyResponse::from(response))?))
+        };
+        let decode = |event: &RawValue, invocation: &mut Invocation| {
+            let request = api::request(event.get());
+            if let Ok(request) = &request {
+                invocation.take_headers(request);
+            }
+            request
+        };
+        self.serve(decode, answer).await
+    }
+
+    /// Answers events of the type `E`, for as long as the process lives.
+    ///
+    /// An event of another shape fails the invocation as `BadEvent`, a panic of the handler as `Panic`, its
+    /// error under the error's own name.
+    ///
+    /// # Errors
+    /// Lambda's Runtime API cannot be reached any more.
+    pub async fn serve_event<E, R, F, H>(self, handle: H) -> Result<(), InitError>
+    where
+        E: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        F: ErrorType + fmt::Display + 'static,
+        H: AsyncFn(E, Invocation) -> Result<R, F> + 'static,
+    {
+        let answer = async move |invocation: Invocation, event: Result<E, serde_json::Error>| {
+            let event = event.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
+            let attempt = AssertUnwindSafe(async { handle(event, invocation).await }).catch_unwind().await;
+            match attempt {
+                Ok(Ok(answer)) => Ok((None, raw(&answer)?)),
+                Ok(Err(error)) => Err(diagnostic(&error)),
+                Err(panic) => Err(failure(PANIC, panic_message(&*panic))),
+            }
+        };
+        let decode = |event: &RawValue, invocation: &mut Invocation| {
+            invocation.take_hints(event.get());
+            serde_json::from_str(event.get())
+        };
+        self.serve(decode, answer).await
+    }
+
+    async fn serve<T, D, A>(self, decode: D, answer: A) -> Result<(), InitError>
+    where
+        D: Fn(&RawValue, &mut Invocation) -> T + Copy + 'static,
+        A: AsyncFn(Invocation, T) -> Answer + 'static,
+        T: 'static,
+    {
+        let Self { began, calls } = self;
+        let (answer, calls, ids) = (Rc::new(answer), Rc::new(calls), Rc::new(Ids::default()));
+        let cold = Rc::new(Cell::new(Some(began.elapsed())));
+        let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+            let (answer, calls, ids, cold) =
+                (Rc::clone(&answer), Rc::clone(&calls), Rc::clone(&ids), Rc::clone(&cold));
+            async move {
+                let (event, context) = event.into_parts();
+                let mut invocation = Invocation::new(&context, &*ids);
+                let decoded = decode(&event, &mut invocation);
+                let span = invocation.span();
+                let work = async {
+                    let began = Instant::now();
+                    let outcome = answer(invocation, decoded).await;
+                    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+                    log_end(&outcome, milliseconds, cold.take().map(|d| d.as_secs_f64() * 1000.0), &calls());
+                    outcome.map(|(_, body)| body)
+                };
+                work.instrument(span).await
+            }
+        });
+        // Not `lambda_runtime::run`: its own span would repeat ours.
+        let served = lambda_runtime::Runtime::new(service).run().await;
+        served.map_err(|e| InitError {
+            error_type: "RuntimeApi".to_owned(),
+            message: e.to_string(),
+            started: true,
+        })
+    }
+}
+
+/// What an invocation came to: the HTTP status, where it has one, and the answer's JSON.
+type Answer = Result<(Option<u16>, Box<RawValue>), Diagnostic>;
+
+/// The last line of an invocation. `init_ms` is there on a cold start only: the time that `init` took.
+fn log_end(outcome: &Answer, duration_ms: f64, init_ms: Option<f64>, calls: &BTreeMap<String, u64>) {
+    let cold_start = init_ms.is_some();
+    let calls = serde_json::json!(calls);
+    match outcome {
+        Ok((status, _)) => {
+            tracing::info!(duration_ms, cold_start, init_ms, status, json.aws_calls = %calls, "answered");
+        }
+        Err(Diagnostic { error_type, error_message }) => {
+            let (error_type, error) = (error_type.as_str(), error_message.as_str());
+            tracing::error!(
+                duration_ms, cold_start, init_ms, error_type, error, json.aws_calls = %calls, "failed"
+            );
+        }
+    }
+}
+
+fn raw(answer: &impl Serialize) -> Result<Box<RawValue>, Diagnostic> {
+    // A handler's answer that has no JSON is a mistake in the handler, as a panic is.
+    to_raw_value(answer).map_err(|e| failure(PANIC, format!("the answer cannot be written: {e}")))
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
+}
+
+impl InitError {
+    /// A failed start under a name of your own.
+    pub fn new(error_type: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { error_type: error_type.into(), message: message.into(), started: false }
+    }
+
+    fn of_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        Self::new(PANIC, panic_message(panic))
+    }
+}
