@@ -1,1 +1,28 @@
-//! placeholder
+//! The deterministic world: every port in memory, with crashes and faults at every call.
+//!
+//! Handlers run unchanged. Every port call is a point at which the world chooses: whose call comes next, and
+//! what goes wrong with it. All choices of a run are one vector of small numbers, which is the whole of its
+//! nondeterminism: the same vector gives the same run, byte for byte.
+//!
+//! [`explore`] drives runs over all vectors, or over many random ones. A run is an ordinary function over a
+//! [`World`]: it [spawns](World::spawn) invocations, [runs](World::run) them, lets the dust settle in
+//! [calm](World::calm), and says which invariant does not hold.
+//!
+//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`].
+//! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
+
+mod choice;
+pub mod downstream;
+mod env;
+mod executor;
+pub mod explore;
+pub mod fault;
+pub mod queue;
+pub mod table;
+mod trace;
+
+pub use env::Env;
+pub use executor::{Actor, World};
+pub use explore::{Bounds, Report, exhaust, replay, sample};
+pub use fault::Fault;
+pub use trace::{Event, Site};

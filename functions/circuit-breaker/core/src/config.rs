@@ -241,7 +241,7 @@ impl Faults {
                 );
             }
             Ok(url) if url.fragment().is_some() => {
-                self.add(at, "has a fragment, which is never sent; leave it out")
+                self.add(at, "has a fragment, which is never sent; leave it out");
             }
             Ok(url) => return url.as_str().into(),
             Err(e) => self.add(at, format!("is no absolute URL: {e}")),

@@ -170,13 +170,13 @@ impl Guards {
             Say::Pass => Right::Counted { epoch: self.epoch(&guard) },
             Say::PassUncounted => Right::Uncounted,
             Say::Wait(until) => return Ok(Admission::Wait { until, config, why }),
-            Say::Probe => match self.acquire(table, host, &guard, &config).await {
-                Some(lease) => Right::Probe(lease),
-                None => {
+            Say::Probe => {
+                let Some(lease) = self.acquire(table, host, &guard, &config).await else {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
                     return Ok(Admission::Wait { until, config, why });
-                }
-            },
+                };
+                Right::Probe(lease)
+            }
         };
         Ok(Admission::Call(Pass { config, breaker: guard, right }))
     }
@@ -244,7 +244,10 @@ impl Guards {
     }
 
     /// Changes a breaker by a decision that is made anew whenever somebody else was faster. None where the
-    /// decision was to change nothing, or nothing could be written.
+    /// decision was to change nothing.
+    ///
+    /// # Errors
+    /// Nothing could be written, or it is not known whether it was.
     pub async fn commit<T: Table, H: Host>(
         &self,
         table: &T,
@@ -515,21 +518,17 @@ impl Known {
 
     /// Takes a row over unless a newer one is known: reads are eventually consistent.
     fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
-        match self.breakers.get_mut(name) {
-            Some(kept) => {
-                kept.read_at = now;
-                if row.version >= kept.row.version {
-                    if row.breaker.epoch != kept.row.breaker.epoch {
-                        kept.unreported = self.target.config.window.empty();
-                    }
-                    kept.row = row;
-                }
+        let Some(kept) = self.breakers.get_mut(name) else {
+            let unreported = self.target.config.window.empty();
+            self.breakers.insert(name.clone(), Kept { row, read_at: now, unreported, reported_at: now });
+            return;
+        };
+        kept.read_at = now;
+        if row.version >= kept.row.version {
+            if row.breaker.epoch != kept.row.breaker.epoch {
+                kept.unreported = self.target.config.window.empty();
             }
-            None => {
-                let unreported = self.target.config.window.empty();
-                let kept = Kept { row, read_at: now, unreported, reported_at: now };
-                self.breakers.insert(name.clone(), kept);
-            }
+            kept.row = row;
         }
     }
 }

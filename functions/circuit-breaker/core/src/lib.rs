@@ -6,10 +6,13 @@
 pub mod breaker;
 pub mod call;
 pub mod config;
+pub mod fleet;
 pub mod gateway;
 pub mod guard;
 pub mod metrics;
+pub mod monitor;
 pub mod names;
 pub mod park;
+pub mod retry;
 pub mod rows;
 pub mod window;

@@ -120,7 +120,7 @@ pub async fn store<T: Table>(table: &T, row: &RequestRow) -> Result<Stored, Stor
         match table.write(row.replace()).await {
             Ok(()) => return Ok(Stored::Yes),
             Err(WriteError::Conflict { current: Some(current) }) => {
-                return whose(row, RequestRow::read(&current)?);
+                return Ok(whose(row, RequestRow::read(&current)?));
             }
             Err(WriteError::Conflict { current: None }) => return Ok(Stored::Gone),
             Err(WriteError::Call(e)) if e.may_have_applied() => failure = e,
@@ -130,11 +130,11 @@ pub async fn store<T: Table>(table: &T, row: &RequestRow) -> Result<Stored, Stor
     Err(failure.into())
 }
 
-fn whose(mine: &RequestRow, current: RequestRow) -> Result<Stored, StoreError> {
+fn whose(mine: &RequestRow, current: RequestRow) -> Stored {
     if current.data.writer == mine.data.writer && current.version == mine.version + 1 {
-        return Ok(Stored::Yes);
+        return Stored::Yes;
     }
-    Ok(Stored::Other(Box::new(current)))
+    Stored::Other(Box::new(current))
 }
 
 /// Writes `row` together with a change of its line; `change` answers none where the line does not allow it.
@@ -164,7 +164,7 @@ pub async fn store_in_line<T: Table, H: Host>(
             Err(TransactError::Cancelled(reasons)) => {
                 match reasons.first() {
                     Some(Cancelled::Condition(Some(current))) => {
-                        return whose(row, RequestRow::read(current)?);
+                        return Ok(whose(row, RequestRow::read(current)?));
                     }
                     Some(Cancelled::Condition(None)) => return Ok(Stored::Gone),
                     // The line moved on: read it anew.
@@ -224,7 +224,7 @@ pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
         match queue.send(std::mem::replace(&mut messages, rest)).await {
             Ok(rejected) if rejected.is_empty() => {}
             Ok(rejected) => {
-                tracing::warn!(rejected = rejected.len(), "messages rejected; the sweep sends them again")
+                tracing::warn!(rejected = rejected.len(), "messages rejected; the sweep sends them again");
             }
             Err(e) => tracing::warn!(error = %e, "messages not sent; the sweep sends them again"),
         }

@@ -279,14 +279,14 @@ impl RequestRow {
         let id = item.key.pk.strip_prefix("request#").and_then(RequestId::parse);
         let name = item.text(STATUS)?;
         let status = Status::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
-        let time = |name: &str| match item.get(name) {
-            None => Ok(Timestamp::UNIX_EPOCH),
-            Some(_) => {
-                let n = item.number(name)?;
-                let time =
-                    if name == EXPIRES { Timestamp::from_second(n) } else { Timestamp::from_millisecond(n) };
-                time.map_err(|_| bad(name, "is no time"))
+        let time = |name: &str| {
+            if item.get(name).is_none() {
+                return Ok(Timestamp::UNIX_EPOCH);
             }
+            let n = item.number(name)?;
+            let time =
+                if name == EXPIRES { Timestamp::from_second(n) } else { Timestamp::from_millisecond(n) };
+            time.map_err(|_| bad(name, "is no time"))
         };
         Ok(Self {
             id: id.ok_or_else(|| bad("pk", "names no request"))?,

@@ -59,7 +59,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 
         if config.idempotency == Idempotency::Gateway {
             match self.claim(row, deadline).await {
-                Ok(Claim::Mine(claimed)) => row = claimed,
+                Ok(Claim::Mine(claimed)) => row = *claimed,
                 Ok(Claim::Answered(response)) => {
                     self.guards.settle(&self.table, &self.host, pass, None, None).await;
                     return Ok(response);
@@ -93,7 +93,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                     row.expires = called.at + self.retention;
                     // The answer is the truth whether or not it can be stored: the key stays claimed until the
                     // claim lapses, and then the target is asked again with the same key.
-                    if let (_, Err(error)) = join(settle, park::store(&self.table, &row)).await {
+                    if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
                         tracing::warn!(%error, request = %row.id, "answer not stored");
                     }
                 } else {
@@ -129,7 +129,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         row.data.until = deadline + CLOCK_MARGIN;
         row.expires = self.host.now() + self.retention;
         Ok(match self.take(&mut row).await? {
-            None => Claim::Mine(row.written()),
+            None => Claim::Mine(Box::new(row.written())),
             Some(response) => Claim::Answered(response),
         })
     }
@@ -270,7 +270,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 }
 
 enum Claim {
-    Mine(RequestRow),
+    Mine(Box<RequestRow>),
     Answered(Response),
 }
 

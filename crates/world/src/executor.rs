@@ -1,0 +1,253 @@
+//! Who runs next: the world owns every invocation's future and polls one at a time.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::choice::{Choices, Rest};
+use crate::downstream::Service;
+use crate::env::Env;
+use crate::fault::Fault;
+use crate::queue::Messages;
+use crate::table::Items;
+use crate::trace::{Event, Site};
+
+/// Names an invocation within a run.
+pub type Actor = usize;
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a run may do beyond letting all go well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many calls may go wrong.
+    pub faults: usize,
+    /// How often an invocation may be interrupted by another although it could go on; none for no bound.
+    pub switches: Option<usize>,
+    /// Whether eventual reads may be stale.
+    pub stale_reads: bool,
+}
+
+/// A call that waits for its turn.
+pub(crate) struct Waiting {
+    pub id: u64,
+    pub actor: Actor,
+    pub site: Site,
+    pub waker: Waker,
+    pub not_before: Timestamp,
+    pub turn: Turn,
+}
+
+/// Whether a call's turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Later,
+    Now(Option<Fault>),
+}
+
+/// All that there is in a run.
+pub(crate) struct State {
+    pub now: Timestamp,
+    pub choices: Choices,
+    pub limits: Limits,
+    pub faults_left: usize,
+    pub waiting: Vec<Waiting>,
+    pub next_call: u64,
+    pub rng: u64,
+    pub dead: Option<Actor>,
+    pub table: Items,
+    pub queues: Vec<Messages>,
+    pub service: Service,
+    pub trace: Option<Vec<Event>>,
+    pub covered: Vec<(Site, Option<Fault>)>,
+    switches_left: usize,
+    last: Option<Actor>,
+    calm: bool,
+}
+
+/// One run of the world.
+pub struct World {
+    pub(crate) state: Rc<RefCell<State>>,
+    tasks: RefCell<Vec<Option<Task>>>,
+    starts: RefCell<Vec<Timestamp>>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// When every run begins.
+fn begin() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl World {
+    pub(crate) fn new(given: Vec<u32>, rest: Rest, limits: Limits, traced: bool) -> Self {
+        let state = State {
+            now: begin(),
+            choices: Choices::new(given, rest),
+            limits,
+            faults_left: limits.faults,
+            waiting: Vec::new(),
+            next_call: 0,
+            rng: 7,
+            dead: None,
+            table: Items::default(),
+            queues: Vec::new(),
+            service: Service::default(),
+            trace: traced.then(Vec::new),
+            covered: Vec::new(),
+            switches_left: limits.switches.unwrap_or(usize::MAX),
+            last: None,
+            calm: false,
+        };
+        Self { state: Rc::new(RefCell::new(state)), tasks: RefCell::default(), starts: RefCell::default() }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.state.borrow().now
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: SignedDuration) {
+        self.state.borrow_mut().now += time;
+    }
+
+    /// From now on nothing goes wrong and nobody is interrupted, so that what was promised can be asked for.
+    pub fn calm(&self) {
+        let mut state = self.state.borrow_mut();
+        state.calm = true;
+        state.choices.calm(true);
+    }
+
+    /// Adds a queue whose messages go to the queue `dead_letters` after `max_receives`.
+    pub fn add_queue(&self, name: &'static str, redrive: Option<(usize, u32)>) -> usize {
+        let mut state = self.state.borrow_mut();
+        state.queues.push(Messages::new(name, redrive));
+        state.queues.len() - 1
+    }
+
+    /// Looks at or changes the service that the handlers call.
+    pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
+        look(&mut self.state.borrow_mut().service)
+    }
+
+    /// Looks at the table.
+    pub fn table<R>(&self, look: impl FnOnce(&Items) -> R) -> R {
+        look(&self.state.borrow().table)
+    }
+
+    /// Looks at a queue.
+    pub fn queue<R>(&self, queue: usize, look: impl FnOnce(&Messages) -> R) -> R {
+        look(&self.state.borrow().queues[queue])
+    }
+
+    /// An environment of its own for `role`, with its clock off by `skew`.
+    #[must_use]
+    pub fn env(&self, role: &'static str, skew: SignedDuration) -> Env {
+        Env { state: Rc::clone(&self.state), actor: 0, role, skew }
+    }
+
+    /// Adds an invocation that may begin now.
+    pub fn spawn<F: Future<Output = ()> + 'static>(
+        &self,
+        role: &'static str,
+        body: impl FnOnce(Env) -> F,
+    ) -> Actor {
+        self.spawn_at(self.now(), SignedDuration::ZERO, role, body)
+    }
+
+    /// Adds an invocation that may begin at `start` on a machine whose clock is off by `skew`.
+    pub fn spawn_at<F: Future<Output = ()> + 'static>(
+        &self,
+        start: Timestamp,
+        skew: SignedDuration,
+        role: &'static str,
+        body: impl FnOnce(Env) -> F,
+    ) -> Actor {
+        let actor = self.tasks.borrow().len();
+        let env = Env { actor, ..self.env(role, skew) };
+        self.tasks.borrow_mut().push(Some(Box::pin(body(env))));
+        self.starts.borrow_mut().push(start);
+        actor
+    }
+
+    /// Runs until every invocation has ended or died.
+    pub fn run(&self) {
+        loop {
+            let Some(actor) = self.choose() else { return };
+            let Some(mut task) = self.tasks.borrow_mut()[actor].take() else { continue };
+            let mut context = Context::from_waker(Waker::noop());
+            let ended = task.as_mut().poll(&mut context).is_ready();
+            let died = self.state.borrow_mut().dead.take() == Some(actor);
+            if ended || died {
+                // Dropping the future is the death: its waiting calls are withdrawn with it.
+                drop(task);
+                let mut state = self.state.borrow_mut();
+                if state.last == Some(actor) {
+                    state.last = None;
+                }
+            } else {
+                self.tasks.borrow_mut()[actor] = Some(task);
+            }
+        }
+    }
+
+    /// Chooses what happens next and grants it. Gives whom to poll; none when nothing is left.
+    fn choose(&self) -> Option<Actor> {
+        let tasks = self.tasks.borrow();
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        // What could happen, the one that went on last first: an option is a waiting call or a start.
+        let mut options: Vec<(Actor, Option<u64>)> =
+            state.waiting.iter().map(|w| (w.actor, Some(w.id))).collect();
+        for (actor, task) in tasks.iter().enumerate() {
+            if task.is_some() && state.waiting.iter().all(|w| w.actor != actor) {
+                options.push((actor, None));
+            }
+        }
+        options.sort_by_key(|(actor, call)| (state.last != Some(*actor), *actor, *call));
+        let can_go_on = options.first().is_some_and(|(actor, _)| state.last == Some(*actor));
+        if can_go_on && state.switches_left == 0 {
+            options.retain(|(actor, _)| state.last == Some(*actor));
+        }
+        let picked = state.choices.pick(options.len());
+        let (actor, call) = *options.get(picked)?;
+        if can_go_on && state.last != Some(actor) {
+            state.switches_left = state.switches_left.saturating_sub(1);
+        }
+        state.last = Some(actor);
+        match call {
+            None => state.now = state.now.max(self.starts.borrow()[actor]),
+            Some(id) => state.grant(id),
+        }
+        Some(actor)
+    }
+}
+
+impl State {
+    fn grant(&mut self, id: u64) {
+        let Some(at) = self.waiting.iter().position(|w| w.id == id) else { return };
+        let fault = if self.faults_left == 0 || self.calm {
+            None
+        } else {
+            match self.choices.pick_rarely(1 + Fault::ALL.len(), 8) {
+                0 => None,
+                n => Some(Fault::ALL[n - 1]),
+            }
+        };
+        self.faults_left -= usize::from(fault.is_some());
+        let waiting = &mut self.waiting[at];
+        self.now = self.now.max(waiting.not_before);
+        waiting.turn = Turn::Now(fault);
+        waiting.waker.wake_by_ref();
+        self.covered.push((waiting.site, fault));
+    }
+}

@@ -1,0 +1,198 @@
+//! Driving runs: all of them, or many random ones; and making the failing one small and readable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::choice::{Choices, Rest};
+use crate::executor::{Limits, World};
+use crate::fault::Fault;
+use crate::trace::{Event, Site};
+
+/// How far to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many calls of a run may go wrong.
+    pub faults: usize,
+    /// How often a run may interrupt an invocation that could go on; none for no bound.
+    pub switches: Option<usize>,
+    /// Whether eventual reads may be stale.
+    pub stale_reads: bool,
+    /// How many runs at the most.
+    pub runs: u64,
+    /// How long at the most.
+    pub time: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { faults: 1, switches: Some(2), stale_reads: false, runs: u64::MAX, time: Duration::MAX }
+    }
+}
+
+impl Bounds {
+    const fn limits(&self) -> Limits {
+        Limits { faults: self.faults, switches: self.switches, stale_reads: self.stale_reads }
+    }
+}
+
+/// What came of an exploration.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many runs there were.
+    pub runs: u64,
+    /// Whether these were all.
+    pub whole: bool,
+    /// How often each call site met each fault.
+    pub coverage: BTreeMap<(Site, Option<Fault>), u64>,
+    /// The first run that broke an invariant, made small.
+    pub violation: Option<Violation>,
+}
+
+/// A run that broke an invariant.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// What does not hold.
+    pub what: String,
+    /// The run's choices, from which it can be run again.
+    pub choices: Vec<u32>,
+    /// What happened.
+    pub timeline: Vec<Event>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "VIOLATION: {}", self.what)?;
+        let replay: Vec<String> = self.choices.iter().map(ToString::to_string).collect();
+        writeln!(f, "replay: {}", replay.join(","))?;
+        self.timeline.iter().try_for_each(|event| writeln!(f, "  {event}"))
+    }
+}
+
+impl Report {
+    /// Adds what another exploration found.
+    pub fn merge(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.whole &= other.whole;
+        for (key, n) in other.coverage {
+            *self.coverage.entry(key).or_default() += n;
+        }
+        self.violation = self.violation.take().or(other.violation);
+    }
+
+    /// The call sites and faults that no run has brought together.
+    #[must_use]
+    pub fn uncovered(&self) -> Vec<(Site, Fault)> {
+        let sites: std::collections::BTreeSet<Site> = self.coverage.keys().map(|(site, _)| *site).collect();
+        let pairs = sites.into_iter().flat_map(|site| Fault::ALL.map(|fault| (site, fault)));
+        pairs.filter(|(site, fault)| !self.coverage.contains_key(&(*site, Some(*fault)))).collect()
+    }
+}
+
+/// A run: sets the world up, runs it, and says which invariant does not hold.
+pub trait Run: Fn(&World) -> Result<(), String> {}
+
+impl<F: Fn(&World) -> Result<(), String>> Run for F {}
+
+/// Runs every vector of choices within the bounds, depth first, until one breaks an invariant.
+pub fn exhaust(bounds: Bounds, run: impl Run) -> Report {
+    let mut given = Some(Vec::new());
+    drive(bounds, run, |last: Option<Choices>| {
+        if let Some(last) = last {
+            given = last.next_in_order();
+        }
+        given.take().map(|vector| (vector, Rest::First))
+    })
+}
+
+/// Runs random vectors of choices, until one breaks an invariant.
+pub fn sample(bounds: Bounds, seed: u64, run: impl Run) -> Report {
+    let mut n = seed;
+    let mut report = drive(bounds, run, |_| {
+        n = n.wrapping_add(1);
+        Some((Vec::new(), Rest::Random(n.wrapping_mul(0x2545_f491_4f6c_dd1d))))
+    });
+    report.whole = false;
+    report
+}
+
+fn drive(
+    bounds: Bounds,
+    run: impl Run,
+    mut next: impl FnMut(Option<Choices>) -> Option<(Vec<u32>, Rest)>,
+) -> Report {
+    let begun = Instant::now();
+    let mut report = Report { whole: true, ..Report::default() };
+    let mut last = None;
+    while let Some((given, rest)) = next(last.take()) {
+        if report.runs >= bounds.runs || (report.runs.is_multiple_of(1024) && begun.elapsed() >= bounds.time)
+        {
+            report.whole = false;
+            break;
+        }
+        let world = World::new(given, rest, bounds.limits(), false);
+        let result = run(&world);
+        report.runs += 1;
+        let mut state = world.state.borrow_mut();
+        for key in state.covered.drain(..) {
+            *report.coverage.entry(key).or_default() += 1;
+        }
+        let choices = std::mem::replace(&mut state.choices, Choices::new(Vec::new(), Rest::First));
+        drop(state);
+        if let Err(what) = result {
+            report.whole = false;
+            report.violation = Some(shrink(bounds, &run, what, choices.taken()));
+            break;
+        }
+        last = Some(choices);
+    }
+    report
+}
+
+/// Runs one vector of choices again, with a timeline.
+pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), String>, Vec<Event>) {
+    let world = World::new(choices.to_vec(), Rest::First, bounds.limits(), true);
+    let result = run(&world);
+    let timeline = world.state.borrow_mut().trace.take().unwrap_or_default();
+    (result, timeline)
+}
+
+/// Makes a failing vector shorter and calmer for as long as it still fails.
+fn shrink(bounds: Bounds, run: &impl Run, what: String, mut choices: Vec<u32>) -> Violation {
+    let fails = |choices: &[u32]| replay(bounds, run, choices).0.err();
+    let mut what = what;
+    loop {
+        let before = choices.clone();
+        while choices.last() == Some(&0) {
+            choices.pop();
+        }
+        for at in (0..choices.len()).rev() {
+            let cut = choices[..at].to_vec();
+            let mut calmer = choices.clone();
+            calmer[at] = 0;
+            let mut without = choices.clone();
+            without.remove(at);
+            for candidate in [cut, calmer, without] {
+                if candidate != choices
+                    && candidate.len() <= choices.len()
+                    && weight(&candidate) < weight(&choices)
+                    && let Some(why) = fails(&candidate)
+                {
+                    choices = candidate;
+                    what = why;
+                    break;
+                }
+            }
+        }
+        if choices == before {
+            break;
+        }
+    }
+    let (_, timeline) = replay(bounds, run, &choices);
+    Violation { what, choices, timeline }
+}
+
+fn weight(choices: &[u32]) -> (usize, usize, u64) {
+    let busy = choices.iter().filter(|c| **c > 0).count();
+    (busy, choices.len(), choices.iter().map(|c| u64::from(*c)).sum())
+}

@@ -1,0 +1,54 @@
+//! Reading all targets, for the functions that look after every one of them.
+
+use tenfold_ports::Table;
+use tenfold_ports::table::{Query, Read};
+
+use crate::breaker::Breaker;
+use crate::names::{BreakerName, TargetName};
+use crate::park::StoreError;
+use crate::rows::{self, BreakerRow, Target, breaker_key};
+
+/// A target with its own breaker, as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// Its name.
+    pub name: TargetName,
+    /// Its configuration.
+    pub target: Target,
+    /// Its breaker.
+    pub breaker: Breaker,
+}
+
+/// Reads one page of targets after another and gives each to `visit`, so that memory stays bounded.
+///
+/// # Errors
+/// The table did not answer, or a row is of another shape.
+pub async fn each_page<T: Table, F: AsyncFnMut(Vec<Member>)>(
+    table: &T,
+    mut visit: F,
+) -> Result<(), StoreError> {
+    let mut query = Query::partition(rows::TARGETS);
+    loop {
+        let page = table.query(query.clone()).await?;
+        let mut members = Vec::with_capacity(page.items.len());
+        for item in &page.items {
+            let Ok(name) = TargetName::parse(&item.key.sk) else { continue };
+            let target: Target = item.doc()?;
+            let breaker = Breaker::new(&target.config, target.created);
+            members.push(Member { name, target, breaker });
+        }
+        let keys: Vec<_> = members.iter().map(|m| breaker_key(&BreakerName::of(m.name.clone()))).collect();
+        if !keys.is_empty() {
+            for (member, item) in members.iter_mut().zip(table.get_many(&keys, Read::Eventual).await?) {
+                if let Some(item) = item {
+                    member.breaker = BreakerRow::read(&item)?.breaker;
+                }
+            }
+        }
+        visit(members).await;
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The health monitor: `circuit-breaker-health-monitor`, called by a schedule and by alarms.
+//!
+//! It only looks after targets that have a `healthUrl`. On the schedule it probes those whose break is over,
+//! with the permits that everybody else takes. When an alarm says that something fails, it also asks the
+//! targets whose breakers are still closed, and opens those that do not answer well: the alarm says that
+//! something is wrong, the health check says where.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tenfold_ports::{Downstream, Host, SmolStr, Table};
+
+use crate::breaker::{Breaker, CLOCK_MARGIN, Moment, Say, State};
+use crate::call::{self, Called, time_left};
+use crate::fleet::{self, Member};
+use crate::guard::{Admission, Guards, Pass};
+use crate::metrics;
+use crate::names::BreakerName;
+use crate::park::StoreError;
+
+/// How many targets are asked at a time.
+const WIDTH: usize = 8;
+/// What is left of an invocation's time for writing down what came of a probe.
+const RESERVE: Duration = Duration::from_secs(3);
+
+/// What a health monitor reaches and remembers.
+#[derive(Debug)]
+pub struct HealthMonitor<T, D, H> {
+    /// The pattern's table.
+    pub table: T,
+    /// The targets.
+    pub downstream: D,
+    /// Time, chance, metrics.
+    pub host: H,
+    /// The breakers as this environment knows them.
+    pub guards: Guards,
+}
+
+/// Why the monitor is called, as EventBridge and CloudWatch say it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "source")]
+pub enum Event {
+    /// The schedule.
+    #[serde(rename = "aws.events")]
+    Schedule {},
+    /// An alarm changed its state.
+    #[serde(rename = "aws.cloudwatch")]
+    Alarm {
+        /// Which, and how.
+        #[serde(rename = "alarmData")]
+        alarm: Alarm,
+    },
+}
+
+/// An alarm's change of state.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Alarm {
+    /// The alarm's name.
+    #[serde(rename = "alarmName")]
+    pub name: SmolStr,
+    /// Its new state.
+    pub state: AlarmState,
+}
+
+/// An alarm's state.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AlarmState {
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub value: SmolStr,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Targets looked at.
+    pub targets: usize,
+    /// Health checks made.
+    pub checks: usize,
+    /// Health checks that failed.
+    pub failed: usize,
+}
+
+impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
+    /// Looks after all targets before `deadline`, when this process is stopped.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn run(&self, event: &Event, deadline: Timestamp) -> Result<Summary, StoreError> {
+        let alarm = match event {
+            Event::Alarm { alarm } if alarm.state.value == "ALARM" => Some(&alarm.name),
+            _ => None,
+        };
+        let mut summary = Summary::default();
+        fleet::each_page(&self.table, async |members| {
+            let looks = members.into_iter().map(|m| self.look_after(m, alarm, deadline));
+            let done: Vec<Summary> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
+            for one in done {
+                summary.targets += one.targets;
+                summary.checks += one.checks;
+                summary.failed += one.failed;
+            }
+        })
+        .await?;
+        Ok(summary)
+    }
+
+    async fn look_after(&self, member: Member, alarm: Option<&SmolStr>, deadline: Timestamp) -> Summary {
+        let mut summary = Summary { targets: 1, ..Summary::default() };
+        self.host.record(&metrics::of(&member.name), &[metrics::state(&member.breaker.state)]);
+        let Some(url) = &member.target.config.health_url else { return summary };
+        let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
+        let suspected = alarm.filter(|_| member.breaker.state == State::Closed);
+        if suspected.is_none() && member.breaker.say(m) != Say::Probe {
+            return summary;
+        }
+        let name = BreakerName::of(member.name.clone());
+        // As many probes as an epoch takes, one after the other, until it is decided.
+        for _ in 0..member.target.config.half_open_probes {
+            let admission = self.guards.admit(&self.table, &self.host, &member.name, None).await;
+            let Ok(Admission::Call(pass)) = admission else { break };
+            let is_probe = pass.probe_until().is_some();
+            if !is_probe && suspected.is_none() {
+                break;
+            }
+            let Some(called) = self.check(url, &pass, deadline).await else {
+                self.guards.settle(&self.table, &self.host, pass, None, None).await;
+                break;
+            };
+            let failed = called.outcome.is_some_and(|o| o.failed);
+            summary.checks += 1;
+            summary.failed += usize::from(failed);
+            let config = std::sync::Arc::clone(&pass.config);
+            self.guards.settle(&self.table, &self.host, pass, called.outcome, called.retry_after()).await;
+            if is_probe {
+                continue;
+            }
+            if let Some(alarm) = suspected.filter(|_| failed) {
+                let reason = format!("alarm {alarm}, and the health check failed");
+                let trip = |b: &Breaker, m: Moment<'_>| b.trip(m, &reason);
+                if let Err(error) = self.guards.commit(&self.table, &self.host, &name, &config, trip).await {
+                    tracing::warn!(%error, target = %member.name, "breaker not opened");
+                }
+            }
+            break;
+        }
+        summary
+    }
+
+    async fn check(&self, url: &SmolStr, pass: &Pass, deadline: Timestamp) -> Option<Called> {
+        let now = self.host.now();
+        let left = time_left(now, deadline, RESERVE, pass.config.timeout());
+        let timeout =
+            pass.probe_until().map_or(left, |until| left.min(time_left(now, until, CLOCK_MARGIN, left)));
+        if timeout.is_zero() {
+            return None;
+        }
+        Some(call::make(&self.downstream, &self.host, &pass.config, call::health(url, timeout)).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_callers_are_understood() {
+        let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
+        assert_eq!(serde_json::from_str::<Event>(schedule).unwrap(), Event::Schedule {});
+        let alarm = r#"{"source":"aws.cloudwatch","alarmArn":"arn","alarmData":{"alarmName":"failing","state":{"value":"ALARM","reason":"x"}}}"#;
+        let Event::Alarm { alarm } = serde_json::from_str(alarm).unwrap() else { panic!("no alarm") };
+        assert_eq!((alarm.name.as_str(), alarm.state.value.as_str()), ("failing", "ALARM"));
+        assert!(serde_json::from_str::<Event>(r#"{"source":"aws.s3"}"#).is_err());
+    }
+}

@@ -1,0 +1,276 @@
+//! The retry processor: `circuit-breaker-retry-processor`, called by a schedule.
+//!
+//! This module owns the run: sweep, then receive and deliver until nothing is left to do or the time is up.
+//! [`sweep`] finds requests whose message was lost, [`deliver`] tries one request.
+//!
+//! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay and
+//! its old message deleted, so no deferral burns a receive count, and a message only reaches the dead-letter
+//! queue by itself when processors keep dying over it.
+
+mod deliver;
+mod sweep;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{join, join_all};
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::Serialize;
+use tenfold_ports::queue::{BATCH, Delivery, Outgoing};
+use tenfold_ports::table::Read;
+use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
+
+use crate::breaker::{Breaker, State};
+use crate::call::time_left;
+use crate::guard::Guards;
+use crate::names::{BreakerName, RequestId, TargetName};
+use crate::park::{self, Message, StoreError};
+use crate::rows::{RequestRow, request_key};
+use deliver::Next;
+
+/// How long a run goes on taking messages.
+const RUN: Duration = Duration::from_secs(55);
+/// What a delivery may still need of the invocation's time when it begins: the longest call and writing it down.
+const RESERVE: Duration = Duration::from_secs(30);
+/// The longest wait for a message when some are due soon.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long the drain of a target takes to double after its breaker closed.
+const RAMP: Duration = Duration::from_secs(2);
+
+/// What a retry processor reaches and remembers.
+#[derive(Debug)]
+pub struct RetryProcessor<T, Q, D, H> {
+    /// The pattern's table.
+    pub table: T,
+    /// The retry queue.
+    pub queue: Q,
+    /// The dead-letter queue.
+    pub dead_letters: Q,
+    /// The targets.
+    pub downstream: D,
+    /// Time, chance, metrics.
+    pub host: H,
+    /// The breakers as this environment knows them.
+    pub guards: Guards,
+    /// How long answers and dead requests are kept.
+    pub retention: Duration,
+    /// How long after its time a message counts as lost.
+    pub orphan_after: Duration,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Messages received.
+    pub received: usize,
+    /// Requests that the target answered.
+    pub delivered: usize,
+    /// Requests that failed once more.
+    pub failed: usize,
+    /// Requests not tried because of their breaker or their time.
+    pub deferred: usize,
+    /// Requests given up.
+    pub dead: usize,
+    /// Messages of no use: of another time, another line, another program.
+    pub dropped: usize,
+    /// Requests whose message was lost.
+    pub woken: usize,
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Delivered,
+    Failed,
+    Deferred,
+    Dead,
+    Dropped,
+}
+
+impl Summary {
+    fn count(&mut self, fate: Fate) {
+        match fate {
+            Fate::Delivered => self.delivered += 1,
+            Fate::Failed => self.failed += 1,
+            Fate::Deferred => self.deferred += 1,
+            Fate::Dead => self.dead += 1,
+            Fate::Dropped => self.dropped += 1,
+        }
+    }
+}
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+    /// Works until there is nothing to do or the time is up; `deadline` is when this process is stopped.
+    ///
+    /// # Errors
+    /// The table or the queue did not answer. What was begun is safe; the next run goes on.
+    pub async fn run(&self, deadline: Timestamp) -> Result<Summary, StoreError> {
+        let mut summary = Summary::default();
+        let end = (self.host.now() + RUN).min(deadline);
+        let mut soon = self.sweep(&mut summary).await?;
+        while let left = time_left(self.host.now(), end, Duration::ZERO, RUN)
+            && left >= Duration::from_secs(1)
+            && !time_left(self.host.now(), deadline, RESERVE, RUN).is_zero()
+        {
+            let wait = if soon { LINGER.min(left) } else { Duration::ZERO };
+            let batch = self.queue.receive(BATCH, wait).await?;
+            if batch.is_empty() && !soon {
+                break;
+            }
+            // Waiting on makes sense as long as something that was put by comes back within this run.
+            soon = if batch.is_empty() {
+                self.due_by(end).await?
+            } else {
+                self.work(batch, end, deadline, &mut summary).await?
+            };
+        }
+        Ok(summary)
+    }
+
+    /// Works through a batch. Answers whether a message comes back before `end`.
+    async fn work(
+        &self,
+        batch: Vec<Delivery>,
+        end: Timestamp,
+        deadline: Timestamp,
+        summary: &mut Summary,
+    ) -> Result<bool, StoreError> {
+        summary.received += batch.len();
+        let (messages, garbage) = parse(batch);
+        let rows = self.rows(&messages).await?;
+        let mut by_target: HashMap<TargetName, Vec<(Message, SmolStr, Option<RequestRow>)>> = HashMap::new();
+        for (message, receipt) in messages {
+            let row = rows.get(&message.request).cloned();
+            by_target.entry(message.target.clone()).or_default().push((message, receipt, row));
+        }
+        let mut targets: Vec<_> = by_target.into_iter().collect();
+        targets.sort_by(|a, b| a.0.cmp(&b.0));
+        let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, deadline));
+        let (done, garbage) = join(join_all(work), self.bury(garbage, summary)).await;
+        let mut after = Vec::new();
+        let mut receipts = garbage?;
+        for (receipt, next) in done.into_iter().flatten() {
+            match next {
+                // Left in the queue: it comes back when its visibility ends.
+                Err(error) => tracing::warn!(%error, "message not settled"),
+                Ok(Next { fate, send }) => {
+                    summary.count(fate);
+                    after.extend(send);
+                    receipts.push(receipt);
+                }
+            }
+        }
+        let now = self.host.now();
+        let soon = after.iter().any(|m: &Outgoing| now + m.delay <= end);
+        park::send(&self.queue, after).await;
+        self.forget(receipts).await;
+        Ok(soon)
+    }
+
+    /// Delivers the requests of one target, more at a time the longer its breaker has been closed.
+    async fn work_for(
+        &self,
+        target: TargetName,
+        work: Vec<(Message, SmolStr, Option<RequestRow>)>,
+        deadline: Timestamp,
+    ) -> Vec<(SmolStr, Result<Next, StoreError>)> {
+        let name = BreakerName::of(target.clone());
+        let loaded = self.guards.load(&self.table, &self.host, &target, &[&name]).await;
+        let width = match loaded {
+            Ok(()) => ramp(&self.guards.row(&name).breaker, self.host.now()),
+            Err(_) => 1,
+        };
+        stream::iter(work)
+            .map(
+                |(message, receipt, row)| async move { (receipt, self.attend(message, row, deadline).await) },
+            )
+            .buffered(width)
+            .collect()
+            .await
+    }
+
+    async fn rows(
+        &self,
+        messages: &[(Message, SmolStr)],
+    ) -> Result<HashMap<RequestId, RequestRow>, StoreError> {
+        let mut ids: Vec<_> = messages.iter().map(|(m, _)| m.request).collect();
+        ids.sort();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys: Vec<_> = ids.into_iter().map(request_key).collect();
+        let items = self.table.get_many(&keys, Read::Consistent).await?;
+        let mut rows = HashMap::new();
+        for item in items.iter().flatten() {
+            let row = RequestRow::read(item)?;
+            rows.insert(row.id, row);
+        }
+        Ok(rows)
+    }
+
+    /// Moves what is no message of ours to the dead-letter queue. Answers what may be deleted.
+    async fn bury(&self, garbage: Vec<Delivery>, summary: &mut Summary) -> Result<Vec<SmolStr>, CallError> {
+        if garbage.is_empty() {
+            return Ok(Vec::new());
+        }
+        let letters =
+            garbage.iter().map(|d| Outgoing::new(String::from_utf8_lossy(&d.body).into_owned())).collect();
+        let rejected = self.dead_letters.send(letters).await?;
+        tracing::error!(messages = garbage.len(), "undecodable messages moved to the dead-letter queue");
+        summary.dropped += garbage.len() - rejected.len();
+        let kept = |i: &usize| !rejected.contains(i);
+        Ok(garbage.into_iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, d)| d.receipt).collect())
+    }
+
+    async fn forget(&self, mut receipts: Vec<SmolStr>) {
+        while !receipts.is_empty() {
+            let batch = receipts.split_off(receipts.len().saturating_sub(BATCH));
+            // A message that could not be deleted comes back and finds its row changed.
+            if let Err(error) = self.queue.delete(batch).await {
+                tracing::warn!(%error, "messages not deleted");
+            }
+        }
+    }
+}
+
+fn parse(batch: Vec<Delivery>) -> (Vec<(Message, SmolStr)>, Vec<Delivery>) {
+    let mut messages = Vec::new();
+    let mut garbage = Vec::new();
+    for delivery in batch {
+        match serde_json::from_slice::<Message>(&delivery.body) {
+            Ok(message) => messages.push((message, delivery.receipt)),
+            Err(_) => garbage.push(delivery),
+        }
+    }
+    (messages, garbage)
+}
+
+/// How many requests of a target are delivered at a time: 1 after its breaker closed, doubling to a batch.
+fn ramp(breaker: &Breaker, now: Timestamp) -> usize {
+    if breaker.epoch == 0 || breaker.state != State::Closed {
+        return BATCH;
+    }
+    let closed_for = Duration::try_from(now.duration_since(breaker.since)).unwrap_or_default();
+    let doublings = (closed_for.as_millis() / RAMP.as_millis()).min(8) as u32;
+    (1_usize << doublings).min(BATCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TargetConfig;
+
+    #[test]
+    fn the_drain_ramps_up_after_closing() {
+        let config = TargetConfig::parse(br#"{"url":"http://a"}"#).unwrap();
+        let at = |s| Timestamp::from_second(s).unwrap();
+        let mut breaker = Breaker::new(&config, at(0));
+        assert_eq!(ramp(&breaker, at(0)), BATCH, "it has never been open");
+        breaker.epoch = 3;
+        let widths: Vec<_> = (0..10).step_by(2).map(|s| ramp(&breaker, at(s))).collect();
+        assert_eq!(widths, [1, 2, 4, 8, 10]);
+    }
+}

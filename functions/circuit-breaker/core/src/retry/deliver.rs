@@ -1,0 +1,292 @@
+//! Trying one request.
+//!
+//! A request with an ordering key is tried only at the head of its line and under the line's lease. Whoever
+//! takes the head off sends the next one's message: the baton. A message that finds its request elsewhere in
+//! the line, or the line in other hands, is dropped.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use jiff::Timestamp;
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::queue::Outgoing;
+use tenfold_ports::table::WriteError;
+use tenfold_ports::{Downstream, Host, Queue, Table};
+
+use super::{Fate, RESERVE, RetryProcessor};
+use crate::breaker::CLOCK_MARGIN;
+use crate::call::{self, Called, Verdict, keep, time_left};
+use crate::config::TargetConfig;
+use crate::guard::{Admission, Pass};
+use crate::metrics;
+use crate::names::{BreakerName, RequestId};
+use crate::park::{self, Message, StoreError, Stored, arrival, backoff, delay};
+use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
+
+/// What is to be done about a message once it is settled: it is deleted, and these are sent.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub(super) fate: Fate,
+    pub(super) send: Vec<Outgoing>,
+}
+
+impl Next {
+    const fn only(fate: Fate) -> Self {
+        Self { fate, send: Vec::new() }
+    }
+
+    fn with(fate: Fate, message: Outgoing) -> Self {
+        Self { fate, send: vec![message] }
+    }
+}
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+    /// Does what there is to do about a message.
+    pub(super) async fn attend(
+        &self,
+        message: Message,
+        row: Option<RequestRow>,
+        deadline: Timestamp,
+    ) -> Result<Next, StoreError> {
+        let now = self.host.now();
+        let Some(row) = row else { return Ok(Next::only(Fate::Dropped)) };
+        let ticket = row.wake.as_millisecond();
+        if message.ticket.is_some_and(|t| t != ticket) {
+            return Ok(Next::only(Fate::Dropped));
+        }
+        match row.status {
+            Status::Queued => {}
+            Status::Dying => return self.tell_dead(row, Vec::new()).await,
+            Status::Running | Status::Delivered | Status::Dead => return Ok(Next::only(Fate::Dropped)),
+        }
+        let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
+        self.host.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
+        let Some(line) = self.head(&row).await? else { return Ok(Next::only(Fate::Dropped)) };
+        if now < row.data.due {
+            return Ok(defer(now, &row, row.data.due));
+        }
+        self.deliver(row, line, deadline).await
+    }
+
+    async fn deliver(&self, row: RequestRow, line: Place, deadline: Timestamp) -> Result<Next, StoreError> {
+        let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
+        let tenant = name.tenant.as_ref().map(|_| &name);
+        let admitted = self.guards.admit(&self.table, &self.host, &name.target, tenant).await;
+        let now = self.host.now();
+        let pass = match admitted {
+            // Nothing is known of the breaker: not a reason to try, and none to give up.
+            Err(error) => {
+                tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
+                return Ok(defer(now, &row, now + Duration::from_secs(30)));
+            }
+            Ok(Admission::Unknown) => return self.die(row, line, "its target was deleted").await,
+            Ok(Admission::Wait { until, config, .. }) => {
+                if let Some(why) = too_old(&row, &config, now) {
+                    return self.die(row, line, why).await;
+                }
+                // Those that waited for the same breaker do not all come at once.
+                let spread = Duration::from_secs_f64(self.host.unit());
+                return Ok(defer(now, &row, until + spread));
+            }
+            Ok(Admission::Call(pass)) => pass,
+        };
+        if let Some(why) = too_old(&row, &pass.config, now) {
+            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            return self.die(row, line, why).await;
+        }
+        let Some(line) = self.hold(line, &pass, now).await? else {
+            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            return Ok(Next::only(Fate::Dropped));
+        };
+        let timeout = self.time_for(&pass, deadline);
+        let config = std::sync::Arc::clone(&pass.config);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
+        let called = call::make(&self.downstream, &self.host, &config, call).await;
+        metrics::call(&self.host, &name.target, &called);
+        let retry_after = called.retry_after();
+        let settle = self.guards.settle(&self.table, &self.host, pass, called.outcome, retry_after);
+        join(settle, self.write_down(row, line, &config, called)).await.1
+    }
+
+    /// Writes down what came of an attempt.
+    async fn write_down(
+        &self,
+        mut row: RequestRow,
+        line: Place,
+        config: &TargetConfig,
+        called: Called,
+    ) -> Result<Next, StoreError> {
+        row.data.attempted(called.attempt());
+        match called.verdict {
+            Verdict::Final(answer) => {
+                let (head, body) = keep(&answer);
+                row.status = Status::Delivered;
+                row.data.answer = Some(head);
+                row.answer_body = body;
+                row.expires = called.at + self.retention;
+                let Some(send) = self.store_off_line(&mut row, line).await? else {
+                    return Ok(Next::only(Fate::Dropped));
+                };
+                let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
+                self.host.record(&metrics::of(&row.data.target), &delivered);
+                Ok(Next { fate: Fate::Delivered, send })
+            }
+            Verdict::Again { retry_after, why, .. } => {
+                if row.data.tries >= config.retry.max_attempts {
+                    return self
+                        .die(
+                            row,
+                            line,
+                            &format!("{} attempts failed, the last: {why}", config.retry.max_attempts),
+                        )
+                        .await;
+                }
+                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, &self.host);
+                row.data.due = due;
+                row.wake = arrival(called.at, due);
+                let stored = self.store(&mut row, line, Line::released).await?;
+                if stored != Stored::Yes {
+                    return Ok(Next::only(Fate::Dropped));
+                }
+                Ok(Next::with(Fate::Failed, Message::of(&row).outgoing(delay(called.at, due))))
+            }
+        }
+    }
+
+    /// Gives a request up: first the row, then the dead letter, then the row again that it was sent.
+    async fn die(&self, mut row: RequestRow, line: Place, why: &str) -> Result<Next, StoreError> {
+        row.status = Status::Dying;
+        row.wake = self.host.now();
+        row.data.died = Some(why.to_owned());
+        tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
+        let Some(send) = self.store_off_line(&mut row, line).await? else {
+            return Ok(Next::only(Fate::Dropped));
+        };
+        self.tell_dead(row.written(), send).await
+    }
+
+    async fn tell_dead(&self, mut row: RequestRow, mut send: Vec<Outgoing>) -> Result<Next, StoreError> {
+        let letter = Message { ticket: None, ..Message::of(&row) };
+        let told = self.dead_letters.send(vec![letter.outgoing(Duration::ZERO)]).await;
+        if !told.is_ok_and(|rejected| rejected.is_empty()) {
+            // The row stays as it is, and its message comes again.
+            send.push(Message::of(&row).outgoing(Duration::from_mins(1)));
+            return Ok(Next { fate: Fate::Deferred, send });
+        }
+        self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
+        row.status = Status::Dead;
+        row.expires = self.host.now() + self.retention;
+        row.data.writer = self.host.next_u64();
+        park::store(&self.table, &row).await?;
+        Ok(Next { fate: Fate::Dead, send })
+    }
+
+    /// Where a request stands in its line; none where it is not its turn.
+    async fn head(&self, row: &RequestRow) -> Result<Option<Place>, StoreError> {
+        let Some(ordering) = &row.data.ordering else { return Ok(Some(Place::NoLine)) };
+        let line = park::read_line(&self.table, &row.data.target, ordering).await?;
+        let now = self.host.now();
+        let held = line.line.holder.is_some_and(|h| now < h.until);
+        let first = line.line.waiting.front() == Some(&row.id);
+        Ok((first && !held).then_some(Place::Head(line)))
+    }
+
+    /// Takes the line's lease for one call; none where somebody else was faster.
+    async fn hold(&self, place: Place, pass: &Pass, now: Timestamp) -> Result<Option<Place>, StoreError> {
+        let Place::Head(line) = place else { return Ok(Some(place)) };
+        let until = now + pass.config.timeout() + RESERVE + CLOCK_MARGIN;
+        let mut next = line.line.clone();
+        next.holder = Some(Hold { holder: self.host.next_u64(), until });
+        let stamp = (self.host.next_u64() >> 1) as i64;
+        match self.table.write(line.replace(next.clone(), stamp)).await {
+            Ok(()) => Ok(Some(Place::Head(LineRow { stamp: Some(stamp), line: next, ..line }))),
+            Err(WriteError::Conflict { current }) => {
+                let current = LineRow::read(&line.target, &line.ordering, current.as_ref())?;
+                Ok((current.stamp == Some(stamp)).then_some(Place::Head(current)))
+            }
+            Err(WriteError::Call(e)) => Err(e.into()),
+        }
+    }
+
+    /// Writes a row and takes it off its line. Gives the next one's message, or none where the row was not ours.
+    async fn store_off_line(
+        &self,
+        row: &mut RequestRow,
+        line: Place,
+    ) -> Result<Option<Vec<Outgoing>>, StoreError> {
+        let next = line.next();
+        let id = row.id;
+        let stored = self.store(row, line, |line| line.without(id)).await?;
+        if stored != Stored::Yes {
+            return Ok(None);
+        }
+        let Some(next) = next else { return Ok(Some(Vec::new())) };
+        let baton = Message {
+            request: next,
+            target: row.data.target.clone(),
+            ticket: None,
+            traceparent: None,
+            died: None,
+        };
+        Ok(Some(vec![baton.outgoing(Duration::ZERO)]))
+    }
+
+    async fn store(
+        &self,
+        row: &mut RequestRow,
+        line: Place,
+        change: impl Fn(&Line) -> Line,
+    ) -> Result<Stored, StoreError> {
+        row.data.writer = self.host.next_u64();
+        match line {
+            Place::NoLine => park::store(&self.table, row).await,
+            Place::Head(line) => {
+                park::store_in_line(&self.table, &self.host, row, Some(line), |line| Some(change(line))).await
+            }
+        }
+    }
+
+    fn time_for(&self, pass: &Pass, deadline: Timestamp) -> Duration {
+        let now = self.host.now();
+        let left = time_left(now, deadline, CLOCK_MARGIN, pass.config.timeout());
+        pass.probe_until().map_or(left, |until| left.min(time_left(now, until, CLOCK_MARGIN, left)))
+    }
+}
+
+/// Where a request stands.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// It has no ordering key.
+    NoLine,
+    /// First in its line.
+    Head(LineRow),
+}
+
+impl Place {
+    fn next(&self) -> Option<RequestId> {
+        match self {
+            Self::NoLine => None,
+            Self::Head(line) => line.line.waiting.get(1).copied(),
+        }
+    }
+}
+
+impl Line {
+    fn released(&self) -> Self {
+        Self { holder: None, ..self.clone() }
+    }
+
+    fn without(&self, id: RequestId) -> Self {
+        let waiting = self.waiting.iter().copied().filter(|w| *w != id).collect();
+        Self { waiting, holder: None }
+    }
+}
+
+fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Next {
+    Next::with(Fate::Deferred, Message::of(row).outgoing(delay(now, until)))
+}
+
+fn too_old(row: &RequestRow, config: &TargetConfig, now: Timestamp) -> Option<&'static str> {
+    let age = now.duration_since(row.data.begun).as_secs();
+    (age >= i64::from(config.retry.max_age_seconds)).then_some("it grew older than retry.maxAgeSeconds")
+}

@@ -1,0 +1,102 @@
+//! Finding requests whose message was lost.
+//!
+//! A row that is still in the queue's index long after its message should have come gets a new ticket, and a
+//! new message with it. That repairs every gap between the write of a row and the send of its message, also a
+//! message that SQS has dropped or that a process took with it when it died.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+use smol_str::SmolStr;
+use tenfold_ports::table::{Query, Range, Read};
+use tenfold_ports::{Downstream, Host, Queue, Table};
+
+use super::{RetryProcessor, Summary};
+use crate::breaker::{Moment, Say};
+use crate::fleet;
+use crate::names::TargetName;
+use crate::park::{self, Message, StoreError, Stored};
+use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
+
+/// How many requests of a target a run looks at; the next run goes on.
+const MOST: u32 = 100;
+/// How far ahead a run looks for requests that are worth waiting for.
+const AHEAD: Duration = Duration::from_mins(1);
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+    /// Sends the messages of overdue requests again. Answers whether any request is due soon.
+    pub(super) async fn sweep(&self, summary: &mut Summary) -> Result<bool, StoreError> {
+        let mut soon = false;
+        let mut failed = None;
+        fleet::each_page(&self.table, async |members| {
+            for member in members {
+                let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
+                // While nothing can be delivered nothing is late either.
+                if matches!(member.breaker.say(m), Say::Wait(_)) {
+                    continue;
+                }
+                match self.wake_overdue(&member.name, summary).await {
+                    Ok(due) => soon |= due,
+                    Err(error) => failed = Some(error),
+                }
+            }
+        })
+        .await?;
+        failed.map_or(Ok(soon), Err)
+    }
+
+    /// Whether a request of any target is due by `end`.
+    pub(super) async fn due_by(&self, end: Timestamp) -> Result<bool, StoreError> {
+        let mut due = false;
+        let mut failed = None;
+        fleet::each_page(&self.table, async |members| {
+            for member in members {
+                let query = index(rows::active(&member.name), end, 1);
+                match self.table.query(query).await {
+                    Ok(page) => due |= !page.items.is_empty(),
+                    Err(error) => failed = Some(error.into()),
+                }
+            }
+        })
+        .await?;
+        failed.map_or(Ok(due), Err)
+    }
+
+    async fn wake_overdue(&self, target: &TargetName, summary: &mut Summary) -> Result<bool, StoreError> {
+        let now = self.host.now();
+        let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
+        let overdue = (now - self.orphan_after).as_millisecond();
+        let keys: Vec<_> = page
+            .items
+            .iter()
+            .filter(|i| i.number("wake").is_ok_and(|wake| wake < overdue))
+            .map(|i| i.key.clone())
+            .collect();
+        if keys.is_empty() {
+            return Ok(!page.items.is_empty());
+        }
+        let mut messages = Vec::new();
+        for item in self.table.get_many(&keys, Read::Consistent).await?.iter().flatten() {
+            let mut row = RequestRow::read(item)?;
+            if !matches!(row.status, Status::Queued | Status::Dying) || row.wake.as_millisecond() >= overdue {
+                continue;
+            }
+            row.wake = park::arrival(now, row.data.due);
+            row.data.writer = self.host.next_u64();
+            if park::store(&self.table, &row).await? == Stored::Yes {
+                messages.push(Message::of(&row).outgoing(park::delay(now, row.data.due)));
+            }
+        }
+        if !messages.is_empty() {
+            tracing::warn!(%target, requests = messages.len(), "messages were lost; sending them again");
+        }
+        summary.woken += messages.len();
+        park::send(&self.queue, messages).await;
+        Ok(true)
+    }
+}
+
+fn index(partition: SmolStr, until: Timestamp, limit: u32) -> Query {
+    let range = Range::AtMost(until.as_millisecond());
+    Query { index: Some(QUEUE_INDEX), range, limit, ..Query::partition(partition) }
+}
