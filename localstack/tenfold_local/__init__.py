@@ -7,7 +7,8 @@
     ports          ports.env, and who holds a port
     server         LocalStack: start, stop, status
     build          the functions' binaries, as artifacts that `sam deploy` takes
-    deploy         stacks, and .local/outputs.json
+    stacks         the state of a stack, and why it failed
+    deploy         sam deploy, and .local/outputs.json
 
-Standard library only, except `deploy`, which runs in the tools' environment.
+Standard library only, except `stacks` and `deploy`, which run in the tools' environment.
 """

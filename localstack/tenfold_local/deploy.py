@@ -12,10 +12,11 @@ from pathlib import Path
 import boto3
 import yaml
 
-from tenfold_local import build, paths, server
-from tenfold_local.say import Failure, step, timed
+from tenfold_local import build, paths, server, stacks
+from tenfold_local.say import Failure, step, tail, timed
 
 BUCKET = "tenfold-artifacts"
+_CURE = "LocalStack cannot roll back: mend the template, then `make down` and `make up`"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 
 
@@ -30,9 +31,13 @@ def up(slugs: list[str]) -> None:
     # were no quicker.
     for slug in slugs:
         digest = _digest(slug)
+        if stacks.is_broken(stack(slug)):
+            raise Failure(f"{stack(slug)} is broken by a failed deployment. {_CURE}")
         if _read(paths.DEPLOYED).get(slug) == digest:
             step(f"{stack(slug)} is deployed and unchanged")
             continue
+        # Whatever becomes of it, the stack is no longer what was deployed before.
+        _write(paths.DEPLOYED, {k: v for k, v in _read(paths.DEPLOYED).items() if k != slug})
         outputs = _deploy(slug)
         _write(paths.OUTPUTS, _read(paths.OUTPUTS) | {slug: outputs})
         _write(paths.DEPLOYED, _read(paths.DEPLOYED) | {slug: digest})
@@ -79,30 +84,42 @@ def _require_template(slug: str) -> None:
 
 
 def _deploy(slug: str) -> dict[str, str]:
-    boto3.client("s3").create_bucket(Bucket=BUCKET)
-    with timed(f"deploying {stack(slug)}"):
-        done = subprocess.run(
-            [
-                *("sam", "deploy"),
-                *("--template-file", str(template(slug)), "--stack-name", stack(slug)),
-                *("--s3-bucket", BUCKET, "--s3-prefix", slug),
-                *("--capabilities", *CAPABILITIES),
-                *("--no-fail-on-empty-changeset", "--no-confirm-changeset", "--no-progressbar"),
-                *_parameters(slug),
-            ],
-            cwd=paths.ROOT,
-            env={**os.environ, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.3"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
+    name, log = stack(slug), paths.STATE / f"deploy-{slug}.log"
+    with timed(f"deploying {name}"):
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        paths.STATE.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as output:
+            returncode = _sam_deploy(slug, output)
+    if returncode:
+        reasons = "\n".join(f"  - {reason}" for reason in stacks.failures(name)) or tail(log)
+        cure = f"\n{_CURE}" if stacks.is_broken(name) else ""
         raise Failure(
-            f"sam deploy of {stack(slug)} failed:\n{done.stdout.rstrip()}\n"
-            f"LocalStack's log: {paths.LOG}"
+            f"sam deploy of {name} failed:\n{reasons}\n"
+            f"Its output: {log}\nLocalStack's log: {paths.LOG}{cure}"
         )
-    return _outputs(slug)
+    return {
+        key: reachable(value, server.endpoint()) for key, value in stacks.outputs(name).items()
+    }
+
+
+def _sam_deploy(slug: str, output) -> int:
+    command = [
+        *("sam", "deploy", "--template-file", str(template(slug)), "--stack-name", stack(slug)),
+        *("--s3-bucket", BUCKET, "--s3-prefix", slug),
+        *("--capabilities", *CAPABILITIES),
+        *("--no-fail-on-empty-changeset", "--no-confirm-changeset", "--no-progressbar"),
+        *_parameters(slug),
+    ]
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.3"}
+    with subprocess.Popen(
+        command, cwd=paths.ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+    ) as sam:
+        while True:
+            try:
+                return sam.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                if stacks.is_broken(stack(slug)):
+                    sam.terminate()
 
 
 def _parameters(slug: str) -> list[str]:
@@ -115,14 +132,6 @@ def _parameters(slug: str) -> list[str]:
         "--parameter-overrides",
         *(f"ParameterKey={name},ParameterValue={value}" for name, value in values.items()),
     ]
-
-
-def _outputs(slug: str) -> dict[str, str]:
-    found = boto3.client("cloudformation").describe_stacks(StackName=stack(slug))["Stacks"][0]
-    return {
-        output["OutputKey"]: reachable(output["OutputValue"], server.endpoint())
-        for output in found.get("Outputs", [])
-    }
 
 
 def reachable(value: str, endpoint: str) -> str:
