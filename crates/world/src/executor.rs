@@ -122,9 +122,21 @@ impl World {
 
     /// From now on nothing goes wrong and nobody is interrupted, so that what was promised can be asked for.
     pub fn calm(&self) {
+        self.set_calm(true);
+    }
+
+    /// Runs something during which nothing goes wrong, for what a run takes for granted.
+    pub fn calm_while<R>(&self, act: impl FnOnce(&Self) -> R) -> R {
+        self.set_calm(true);
+        let result = act(self);
+        self.set_calm(false);
+        result
+    }
+
+    fn set_calm(&self, calm: bool) {
         let mut state = self.state.borrow_mut();
-        state.calm = true;
-        state.choices.calm(true);
+        state.calm = calm;
+        state.choices.calm(calm);
     }
 
     /// Adds a queue whose messages go to the queue `dead_letters` after `max_receives`.
@@ -137,6 +149,11 @@ impl World {
     /// Looks at or changes the service that the handlers call.
     pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
         look(&mut self.state.borrow_mut().service)
+    }
+
+    /// Changes the table, without a call.
+    pub fn edit<R>(&self, change: impl FnOnce(&mut Items) -> R) -> R {
+        change(&mut self.state.borrow_mut().table)
     }
 
     /// Looks at the table.
@@ -238,9 +255,10 @@ impl State {
         let fault = if self.faults_left == 0 || self.calm {
             None
         } else {
-            match self.choices.pick_rarely(1 + Fault::ALL.len(), 8) {
+            let faults = Fault::of(self.waiting[at].site);
+            match self.choices.pick_rarely(1 + faults.len(), 8) {
                 0 => None,
-                n => Some(Fault::ALL[n - 1]),
+                n => Some(faults[n - 1]),
             }
         };
         self.faults_left -= usize::from(fault.is_some());

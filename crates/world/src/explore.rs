@@ -84,7 +84,8 @@ impl Report {
     #[must_use]
     pub fn uncovered(&self) -> Vec<(Site, Fault)> {
         let sites: std::collections::BTreeSet<Site> = self.coverage.keys().map(|(site, _)| *site).collect();
-        let pairs = sites.into_iter().flat_map(|site| Fault::ALL.map(|fault| (site, fault)));
+        let pairs =
+            sites.into_iter().flat_map(|site| Fault::of(site).iter().map(move |fault| (site, *fault)));
         pairs.filter(|(site, fault)| !self.coverage.contains_key(&(*site, Some(*fault)))).collect()
     }
 }

@@ -3,6 +3,8 @@
 use tenfold_ports::CallError;
 use tenfold_ports::table::{TransactError, WriteError};
 
+use crate::trace::Site;
+
 /// What goes wrong with one port call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
@@ -30,6 +32,15 @@ impl Fault {
         Self::Unavailable,
         Self::Twice,
     ];
+
+    /// Those that can meet a call site: only the SDK repeats calls by itself.
+    #[must_use]
+    pub fn of(site: Site) -> &'static [Self] {
+        match site.call {
+            "downstream.call" => Self::ALL.split_last().map_or(&[], |(_twice, others)| others),
+            _ => &Self::ALL,
+        }
+    }
 
     /// A short name for tables.
     #[must_use]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
@@ -29,6 +29,17 @@ pub struct Items {
 struct Row {
     now: Option<Item>,
     before: Option<Item>,
+    written: Timestamp,
+}
+
+/// For how long an eventually consistent read may miss a write.
+const STALE: SignedDuration = SignedDuration::from_secs(1);
+
+impl Row {
+    /// What an eventually consistent read may see instead; none where it must see the item as it is.
+    fn stale(&self, now: Timestamp) -> Option<&Option<Item>> {
+        (now.duration_since(self.written) < STALE && self.before != self.now).then_some(&self.before)
+    }
 }
 
 impl Items {
@@ -43,10 +54,11 @@ impl Items {
         self.rows.values().filter_map(|row| row.now.as_ref())
     }
 
-    fn set(&mut self, key: &Key, item: Option<Item>) {
+    fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
         let row = self.rows.entry(key.clone()).or_default();
         row.before = row.now.take();
         row.now = item;
+        row.written = now;
         if let Some(watch) = &mut self.watch {
             watch.push((row.before.clone(), row.now.clone()));
         }
@@ -64,9 +76,9 @@ impl Items {
     }
 
     /// Checks and makes one write.
-    fn write(&mut self, write: &Write) -> Result<(), Option<Item>> {
+    fn write(&mut self, write: &Write, now: Timestamp) -> Result<(), Option<Item>> {
         self.check(write)?;
-        self.apply(write);
+        self.apply(write, now);
         Ok(())
     }
 
@@ -75,26 +87,26 @@ impl Items {
         if write.condition().holds(current) { Ok(()) } else { Err(current.cloned()) }
     }
 
-    fn apply(&mut self, write: &Write) {
+    fn apply(&mut self, write: &Write, now: Timestamp) {
         match write {
-            Write::Put { item, .. } => self.set(&item.key, Some(item.clone())),
-            Write::Delete { key, .. } => self.set(key, None),
+            Write::Put { item, .. } => self.set(&item.key, Some(item.clone()), now),
+            Write::Delete { key, .. } => self.set(key, None, now),
             Write::Update { key, updates, .. } => {
                 let mut item = self.get(key).cloned().unwrap_or_else(|| Item::new(key.clone()));
                 for (name, update) in updates {
                     update.apply(name, &mut item);
                 }
-                self.set(key, Some(item));
+                self.set(key, Some(item), now);
             }
             Write::Check { .. } => {}
         }
     }
 
-    fn page(&self, query: &Query, lags: bool) -> Page {
+    fn page(&self, query: &Query, now: Timestamp, lags: bool) -> Page {
         let mut found: Vec<(SortKey, &Item)> = self
             .rows
             .values()
-            .filter_map(|row| if lags { row.before.as_ref().or(row.now.as_ref()) } else { row.now.as_ref() })
+            .filter_map(|row| row.stale(now).filter(|_| lags).unwrap_or(&row.now).as_ref())
             .filter_map(|item| Some((sort_key(query, item)?, item)))
             .collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -199,14 +211,12 @@ fn text(state: &State, text: impl FnOnce() -> String) -> String {
 impl State {
     fn read(&mut self, key: &Key, read: Read) -> Option<Item> {
         let row = self.table.rows.get(key)?;
-        if read == Read::Eventual
-            && self.limits.stale_reads
-            && row.before != row.now
-            && self.choices.pick(2) == 1
-        {
-            return row.before.clone();
+        let stale =
+            if read == Read::Eventual && self.limits.stale_reads { row.stale(self.now) } else { None };
+        match stale {
+            Some(stale) if self.choices.pick(2) == 1 => stale.clone(),
+            _ => row.now.clone(),
         }
-        row.now.clone()
     }
 
     fn lags(&mut self) -> bool {
@@ -235,7 +245,12 @@ impl Table for Env {
                 );
             }
             let items: Vec<_> = keys.iter().map(|key| state.read(key, read)).collect();
-            let what = text(state, || format!("{keys:?}"));
+            let show = |(key, item): (&Key, &Option<Item>)| match item {
+                None => format!("{key} -> none"),
+                Some(item) if item.get("version").is_none() => format!("{key} -> an item"),
+                Some(item) => format!("{key} -> version {}", item.number("version").unwrap_or_default()),
+            };
+            let what = text(state, || keys.iter().zip(&items).map(show).collect::<Vec<_>>().join(", "));
             (Ok(items), what)
         })
         .await
@@ -244,7 +259,8 @@ impl Table for Env {
     async fn write(&self, write: Write) -> Result<(), WriteError> {
         let site = self.site("table.write", kind_of(&write));
         self.call(site, AT_ONCE, |state| {
-            let result = state.table.write(&write).map_err(|current| WriteError::Conflict { current });
+            let result =
+                state.table.write(&write, state.now).map_err(|current| WriteError::Conflict { current });
             let done = if result.is_ok() { "written" } else { "CONFLICT" };
             let what = text(state, || format!("{done} {}", describe(&write)));
             (result, what)
@@ -258,7 +274,7 @@ impl Table for Env {
             let checks: Vec<_> = writes.iter().map(|w| state.table.check(w)).collect();
             let result = if checks.iter().all(Result::is_ok) {
                 for write in &writes {
-                    state.table.apply(write);
+                    state.table.apply(write, state.now);
                 }
                 Ok(())
             } else {
@@ -280,7 +296,7 @@ impl Table for Env {
         let site = self.site("table.query", query.index.unwrap_or_else(|| leak(&query.partition)));
         self.call(site, AT_ONCE, |state| {
             let lags = query.index.is_some() && state.lags();
-            let page = state.table.page(&query, lags);
+            let page = state.table.page(&query, state.now, lags);
             let what = text(state, || format!("{} -> {} items", query.partition, page.items.len()));
             (Ok(page), what)
         })
@@ -292,7 +308,7 @@ impl Table for Env {
         self.call(site, AT_ONCE, |state| {
             let lags = query.index.is_some() && state.lags();
             let query = Query { limit: COUNT_PAGE as u32, ..query.clone() };
-            let page = state.table.page(&query, lags);
+            let page = state.table.page(&query, state.now, lags);
             let what = text(state, || format!("{} -> {}", query.partition, page.items.len()));
             (Ok((page.items.len() as u64, page.next)), what)
         })
@@ -322,7 +338,6 @@ fn describe(write: &Write) -> String {
 impl Items {
     /// Puts an item as it is.
     pub fn put(&mut self, item: Item) {
-        let write = Write::Put { item, condition: Condition::Always };
-        self.apply(&write);
+        self.apply(&Write::Put { item, condition: Condition::Always }, Timestamp::MIN);
     }
 }

@@ -198,7 +198,12 @@ impl Guards {
         }
         let mut keys = vec![target_key(target)];
         keys.extend(names.iter().map(|n| breaker_key(n)));
-        match table.get_many(&keys, Read::Eventual).await {
+        let mut items = table.get_many(&keys, Read::Eventual).await;
+        // A target that was put a moment ago must not be denied, and a request not given up for it.
+        if items.as_ref().is_ok_and(|items| items[0].is_none()) {
+            items = table.get_many(&keys, Read::Consistent).await;
+        }
+        match items {
             Ok(items) => self.learn(target, names, &items, now)?,
             // What was read before is better than nothing: the table must not take the target down with it.
             Err(e) if self.knows(target, names) => {

@@ -1,0 +1,246 @@
+//! What the breaker's runs in the world have in common: wiring, traffic, settling and invariants.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use circuit_breaker_core::breaker::{Breaker, State};
+use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::gateway::Gateway;
+use circuit_breaker_core::guard::Guards;
+use circuit_breaker_core::monitor::HealthMonitor;
+use circuit_breaker_core::names::{BreakerName, TargetName};
+use circuit_breaker_core::retry::RetryProcessor;
+use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
+use jiff::{SignedDuration, Timestamp};
+use tenfold_ports::api::Request;
+use tenfold_ports::table::Write;
+use tenfold_world::queue::QueueOf;
+use tenfold_world::{Env, World};
+
+pub const TTL: Duration = Duration::from_secs(1);
+const RETENTION: Duration = Duration::from_hours(24);
+/// How long an invocation may take.
+const INVOCATION: SignedDuration = SignedDuration::from_secs(29);
+
+/// A run's queues and what was answered.
+#[derive(Clone)]
+pub struct Stack {
+    queue: usize,
+    dead_letters: usize,
+    /// Which key got which status, in the order of the answers.
+    pub answers: Rc<RefCell<Vec<(String, u16)>>>,
+}
+
+pub fn target() -> TargetName {
+    TargetName::parse("pay").unwrap()
+}
+
+pub fn config(text: &str) -> TargetConfig {
+    TargetConfig::parse(format!(r#"{{"url":"http://pay.example/"{text}}}"#).as_bytes()).unwrap()
+}
+
+impl Stack {
+    /// A world with one target.
+    pub fn new(world: &World, config: &TargetConfig) -> Self {
+        let dead_letters = world.add_queue("dead letters", None);
+        let queue = world.add_queue("retries", Some((dead_letters, 10)));
+        let created = world.now();
+        world.edit(|table| {
+            table.put(target_item(&target(), Target { config: Arc::new(config.clone()), created }));
+            table.watch();
+        });
+        Self { queue, dead_letters, answers: Rc::default() }
+    }
+
+    pub fn dead_letters<R>(&self, world: &World, look: impl FnOnce(Vec<&str>) -> R) -> R {
+        world.queue(self.dead_letters, |messages| look(messages.bodies().collect()))
+    }
+
+    pub fn gateway(&self, env: &Env) -> Gateway<Env, QueueOf, Env, Env> {
+        Gateway {
+            table: env.clone(),
+            queue: env.queue(self.queue),
+            dead_letters: env.queue(self.dead_letters),
+            downstream: env.clone(),
+            host: env.clone(),
+            guards: Guards::new(TTL),
+            retention: RETENTION,
+        }
+    }
+
+    pub fn processor(&self, env: &Env) -> RetryProcessor<Env, QueueOf, Env, Env> {
+        RetryProcessor {
+            table: env.clone(),
+            queue: env.queue(self.queue),
+            dead_letters: env.queue(self.dead_letters),
+            downstream: env.clone(),
+            host: env.clone(),
+            guards: Guards::new(TTL),
+            retention: RETENTION,
+            orphan_after: Duration::from_mins(5),
+        }
+    }
+
+    /// Invocations of one gateway environment, one request after the other.
+    pub fn spawn_requests(&self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
+        let stack = self.clone();
+        world.spawn_at(start, skew, "gateway", |env| async move {
+            let gateway = stack.gateway(&env);
+            for post in requests {
+                let now = tenfold_ports::Clock::now(&env);
+                let response = gateway.handle(&post.request(), now + INVOCATION).await;
+                stack.answers.borrow_mut().push((post.key.to_owned(), response.status));
+            }
+        });
+    }
+
+    pub fn spawn_request(&self, world: &World, key: &'static str) {
+        self.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![Post::new(key)]);
+    }
+
+    pub fn spawn_processor(&self, world: &World, start: Timestamp) {
+        let stack = self.clone();
+        world.spawn_at(start, SignedDuration::ZERO, "retry-processor", |env| async move {
+            let now = tenfold_ports::Clock::now(&env);
+            let _ = stack.processor(&env).run(now + SignedDuration::from_secs(90)).await;
+        });
+    }
+
+    pub fn spawn_monitor(
+        &self,
+        world: &World,
+        start: Timestamp,
+        event: circuit_breaker_core::monitor::Event,
+    ) {
+        world.spawn_at(start, SignedDuration::ZERO, "health-monitor", |env| async move {
+            let guards = Guards::new(TTL);
+            let (table, downstream, host) = (env.clone(), env.clone(), env.clone());
+            let monitor = HealthMonitor { table, downstream, host, guards };
+            let now = tenfold_ports::Clock::now(&env);
+            let _ = monitor.run(&event, now + SignedDuration::from_mins(1)).await;
+        });
+    }
+
+    /// Lets the schedule run in a calm world until no request waits, as it would for ever.
+    pub fn settle(&self, world: &World) -> Result<(), String> {
+        world.calm();
+        for _ in 0..40 {
+            world.pass(SignedDuration::from_mins(1));
+            self.spawn_processor(world, world.now());
+            world.run();
+            if rows(world).iter().all(|r| !matches!(r.status, Status::Queued | Status::Dying)) {
+                return Ok(());
+            }
+        }
+        Err("requests wait for ever".to_owned())
+    }
+}
+
+/// A request to send.
+#[derive(Clone, Copy)]
+pub struct Post {
+    pub key: &'static str,
+    pub ordering: Option<&'static str>,
+    pub tenant: Option<&'static str>,
+    pub body: &'static str,
+}
+
+impl Post {
+    pub const fn new(key: &'static str) -> Self {
+        Self { key, ordering: None, tenant: None, body: "{}" }
+    }
+
+    pub const fn ordered(key: &'static str, ordering: &'static str) -> Self {
+        Self { ordering: Some(ordering), ..Self::new(key) }
+    }
+
+    fn request(&self) -> Request {
+        let mut headers = vec![("idempotency-key".into(), self.key.into())];
+        if let Some(ordering) = self.ordering {
+            headers.push(("ordering-key".into(), ordering.into()));
+        }
+        if let Some(tenant) = self.tenant {
+            headers.push(("tenant".into(), tenant.into()));
+        }
+        Request {
+            method: "POST".into(),
+            path: "/requests/pay".into(),
+            query: Vec::new(),
+            headers,
+            body: self.body.into(),
+        }
+    }
+}
+
+/// All requests that are written down.
+pub fn rows(world: &World) -> Vec<RequestRow> {
+    world.table(|table| {
+        let requests = table.all().filter(|item| item.key.pk.starts_with("request#"));
+        requests.map(|item| RequestRow::read(item).unwrap()).collect()
+    })
+}
+
+pub fn breaker(world: &World) -> Option<Breaker> {
+    let key = breaker_key(&BreakerName::of(target()));
+    world.table(|table| table.get(&key).map(|item| BreakerRow::read(item).unwrap().breaker))
+}
+
+/// Puts the breaker into a state, as if it had come there.
+pub fn put_breaker(world: &World, config: &TargetConfig, state: State) {
+    let breaker = Breaker { epoch: 5, state, openings: 1, ..Breaker::new(config, world.now()) };
+    let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
+    let Write::Put { item, .. } = row.replace(&BreakerName::of(target()), breaker, 1) else { return };
+    world.edit(|table| table.put(item));
+}
+
+/// What holds whatever happens.
+pub fn always(world: &World, stack: &Stack) -> Result<(), String> {
+    epochs_only_grow(world)?;
+    promises_are_kept(world, stack)
+}
+
+fn epochs_only_grow(world: &World) -> Result<(), String> {
+    let mut epochs: BTreeMap<String, u64> = BTreeMap::new();
+    world.table(|table| {
+        for (_, after) in table.history() {
+            let Some(item) = after.as_ref().filter(|i| i.key.pk.starts_with("breaker#")) else { continue };
+            let epoch = BreakerRow::read(item).unwrap().breaker.epoch;
+            let last = epochs.insert(item.key.to_string(), epoch).unwrap_or(0);
+            if epoch < last {
+                return Err(format!("{} went from epoch {last} back to {epoch}", item.key));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Every 202 ends delivered or dead, never both and never lost, and what is delivered had its effect.
+fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
+    let rows = rows(world);
+    for (key, status) in stack.answers.borrow().iter().filter(|(_, status)| *status == 202) {
+        let row = rows.iter().find(|r| r.data.key == key.as_str());
+        let row = row.ok_or_else(|| format!("{key} was promised ({status}) and is lost"))?;
+        let effects = world.service(|s| s.effects.iter().filter(|e| *e == key).count());
+        match row.status {
+            Status::Delivered
+                if row.data.answer.as_ref().is_some_and(|a| a.status == 200) && effects == 0 =>
+            {
+                return Err(format!("{key} is called delivered, and the target never had it"));
+            }
+            Status::Delivered => {}
+            Status::Dead => {
+                let id = row.id.to_string();
+                if stack.dead_letters(world, |letters| !letters.iter().any(|l| l.contains(&id))) {
+                    return Err(format!("{key} is dead without a dead letter"));
+                }
+            }
+            other => return Err(format!("{key} was promised and ended {other:?}")),
+        }
+    }
+    Ok(())
+}
