@@ -34,6 +34,9 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 const OPERATION: Duration = Duration::from_secs(8);
 /// How often a call is made at most, the first time included.
 const ATTEMPTS: u32 = 3;
+/// The pause before the second attempt, less by chance. The SDK's own second would eat up what an API function
+/// has.
+const BACKOFF: Duration = Duration::from_millis(100);
 /// AWS closes idle connections, and a function that was frozen does not notice. A write on such a connection
 /// ends in doubt, so a connection is not used again after this time.
 const IDLE: Duration = Duration::from_secs(15);
@@ -92,7 +95,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(retries())
             .timeout_config(timeouts(Duration::ZERO))
             // The time-out of an attempt covers a stalled stream too.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -153,6 +156,13 @@ pub(crate) fn timeouts(wait: Duration) -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT + wait)
         .operation_timeout(OPERATION + wait)
         .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(BACKOFF)
+        .with_max_backoff(BACKOFF * 4)
 }
 
 fn http_client(tls: bool) -> SharedHttpClient {

@@ -24,6 +24,7 @@ pub mod client;
 pub mod downstream;
 #[cfg(feature = "sdk")]
 pub mod error;
+mod process;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "sdk")]
@@ -35,6 +36,7 @@ pub mod table;
 pub use calls::CallCounter;
 #[cfg(feature = "sdk")]
 pub use client::Aws;
+pub use process::Process;
 pub use system::{SystemClock, SystemRng};
 
 /// A port method and the IAM actions that its adapter needs on the resource it is bound to.

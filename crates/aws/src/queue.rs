@@ -48,6 +48,7 @@ impl SqsQueue {
     }
 }
 
+// The SDK's futures take kilobytes and nest deep. In a box they do neither to those who wait for them.
 impl Queue for SqsQueue {
     async fn send(&self, messages: Vec<Outgoing>) -> Result<Rejected, CallError> {
         if messages.is_empty() {
@@ -56,7 +57,7 @@ impl Queue for SqsQueue {
         let entries = entries(messages, outgoing)?;
         let call = self.client.send_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
         let call = call.customize().config_override(certain());
-        let answer = call.send().await.map_err(|e| call_error(&e, Effect::Write))?;
+        let answer = Box::pin(call.send()).await.map_err(|e| call_error(&e, Effect::Write))?;
         Ok(rejected(&answer.failed))
     }
 
@@ -72,7 +73,7 @@ impl Queue for SqsQueue {
             .message_system_attribute_names(System::SentTimestamp);
         // The SDK would give up before SQS has waited.
         let call = call.customize().config_override(certain().timeout_config(timeouts(wait)));
-        let answer = call.send().await.map_err(|e| call_error(&e, Effect::Write))?;
+        let answer = Box::pin(call.send()).await.map_err(|e| call_error(&e, Effect::Write))?;
         answer.messages.into_iter().flatten().map(delivery).collect()
     }
 
@@ -85,7 +86,7 @@ impl Queue for SqsQueue {
         })?;
         let call = self.client.delete_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
         // To delete or to hide twice is to do it once, so the SDK may repeat these as it likes.
-        let answer = call.send().await.map_err(|e| call_error(&e, Effect::Write))?;
+        let answer = Box::pin(call.send()).await.map_err(|e| call_error(&e, Effect::Write))?;
         Ok(rejected(&answer.failed))
     }
 
@@ -102,7 +103,7 @@ impl Queue for SqsQueue {
                 .build()
         })?;
         let call = self.client.change_message_visibility_batch().queue_url(self.url.as_str());
-        let answer = call.set_entries(Some(entries)).send().await;
+        let answer = Box::pin(call.set_entries(Some(entries)).send()).await;
         Ok(rejected(&answer.map_err(|e| call_error(&e, Effect::Write))?.failed))
     }
 
@@ -113,7 +114,7 @@ impl Queue for SqsQueue {
             QueueAttributeName::ApproximateNumberOfMessagesDelayed,
         ];
         let call = self.client.get_queue_attributes().queue_url(self.url.as_str());
-        let answer = call.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer = Box::pin(call.set_attribute_names(Some(names.to_vec())).send()).await;
         let answer = answer.map_err(|e| call_error(&e, Effect::Read))?;
         let count = |name| answer.attributes()?.get(&name)?.parse().ok();
         let [visible, in_flight, delayed] = names.map(|name| count(name).unwrap_or(0));

@@ -65,28 +65,29 @@ impl DynamoTable {
     }
 }
 
+// The SDK's futures take kilobytes and nest deep. In a box they do neither to those who wait for them.
 impl Table for DynamoTable {
     async fn get(&self, key: &Key, read: Read) -> Result<Option<Item>, CallError> {
-        self.get_item(key, read).await
+        Box::pin(self.get_item(key, read)).await
     }
 
     async fn get_many(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>, CallError> {
-        self.batch_get(keys, read).await
+        Box::pin(self.batch_get(keys, read)).await
     }
 
     async fn write(&self, write: Write) -> Result<(), WriteError> {
-        self.write_one(write).await
+        Box::pin(self.write_one(write)).await
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
-        self.transact_all(writes).await
+        Box::pin(self.transact_all(writes)).await
     }
 
     async fn query(&self, query: Query) -> Result<Page, CallError> {
-        self.query_page(&query).await
+        Box::pin(self.query_page(&query)).await
     }
 
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
-        self.count_page(&query).await
+        Box::pin(self.count_page(&query)).await
     }
 }

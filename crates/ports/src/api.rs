@@ -32,6 +32,12 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 
+    /// Sets the header `name` (lower case) in place of what came.
+    pub fn set_header(&mut self, name: &'static str, value: impl Into<SmolStr>) {
+        self.headers.retain(|(n, _)| n != name);
+        self.headers.push((SmolStr::new_static(name), value.into()));
+    }
+
     /// The query parameter `name`.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&SmolStr> {

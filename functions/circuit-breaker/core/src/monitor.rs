@@ -104,6 +104,13 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             }
         })
         .await?;
+        tracing::info!(
+            ?event,
+            targets = summary.targets,
+            checks = summary.checks,
+            failed = summary.failed,
+            "looked after"
+        );
         Ok(summary)
     }
 

@@ -126,6 +126,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 self.work(batch, end, deadline, &mut summary).await?
             };
         }
+        tracing::info!(?summary, "run ended");
         Ok(summary)
     }
 

@@ -1,0 +1,30 @@
+//! `circuit-breaker-health-monitor`: probes targets, on a schedule and when an alarm goes off.
+
+use std::process::ExitCode;
+
+use circuit_breaker::{Config, Failed, Queues, host};
+use circuit_breaker_core::monitor::{Event, HealthMonitor};
+use tenfold_aws::Aws;
+use tenfold_aws::downstream::HttpDownstream;
+use tenfold_lambda::{Env, Invocation, run};
+
+const NAME: &str = "circuit-breaker-health-monitor";
+
+fn main() -> ExitCode {
+    run(NAME, async |start| {
+        let config = Config::read(Env::from_process(), Queues::NotNeeded)?;
+        let aws = Aws::from_env()?;
+        let monitor = HealthMonitor {
+            table: config.table(&aws),
+            downstream: HttpDownstream::default(),
+            host: host(NAME),
+            guards: config.guards(),
+        };
+        let start = start.counting(move || aws.calls().take());
+        start
+            .serve_event(async move |event: Event, invocation: Invocation| {
+                monitor.run(&event, invocation.deadline).await.map_err(Failed)
+            })
+            .await
+    })
+}
