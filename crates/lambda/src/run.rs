@@ -111,7 +111,8 @@ impl Start {
         let answer = async move |invocation: Invocation, request: Result<Request, api::BadEvent>| {
             let request = request.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
             let id = invocation.request_id.clone();
-            let attempt = AssertUnwindSafe(async { handle(request, invocation).await }).catch_unwind().await;
+            let work = Box::pin(async { handle(request, invocation).await });
+            let attempt = AssertUnwindSafe(work).catch_unwind().await;
             let response = attempt.unwrap_or_else(|_| {
                 let detail = format!("the function failed while it worked on request {id}");
                 Problem::new(500, "internal-error", "Something went wrong inside", detail).into()
@@ -144,7 +145,8 @@ impl Start {
     {
         let answer = async move |invocation: Invocation, event: Result<E, serde_json::Error>| {
             let event = event.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
-            let attempt = AssertUnwindSafe(async { handle(event, invocation).await }).catch_unwind().await;
+            let work = Box::pin(async { handle(event, invocation).await });
+            let attempt = AssertUnwindSafe(work).catch_unwind().await;
             match attempt {
                 Ok(Ok(answer)) => Ok((None, raw(&answer)?)),
                 Ok(Err(error)) => Err(diagnostic(&error)),

@@ -1,4 +1,5 @@
 //! A real process against a Runtime API of the test's own: what it posts, logs and exits with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -97,7 +98,8 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
 }
 
 fn answer(mut stream: &TcpStream, status: &str, headers: &[(&str, &str)], body: &str) {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     let length = body.len();
     write!(stream, "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").unwrap();
 }
