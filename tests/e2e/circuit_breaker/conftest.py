@@ -1,0 +1,132 @@
+"""What the circuit breaker's tests have: its API, targets of their own, and a retry processor at work."""
+
+import contextlib
+import fcntl
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from circuit_breaker.api import Api, Guarded
+from stack import Stack
+from waiting import eventually
+
+# Quick to trip, quick to try again. Tests change what they are about.
+QUICK = {
+    "timeoutMs": 2000,
+    "window": {"type": "count", "size": 10},
+    "minimumCalls": 3,
+    "openDurationMs": 600,
+    "maxOpenDurationMs": 1200,
+    "halfOpenProbes": 2,
+    "retry": {"baseDelayMs": 100, "maxDelayMs": 1000},
+}
+# What failed stays parked as long as a test lasts.
+NO_RETRY = {"retry": {"baseDelayMs": 3_600_000, "maxDelayMs": 3_600_000}}
+# And what is open stays open.
+STILL = {"openDurationMs": 3_600_000, "maxOpenDurationMs": 3_600_000, **NO_RETRY}
+
+
+@pytest.fixture(scope="session")
+def stack():
+    return Stack("circuit-breaker")
+
+
+@pytest.fixture(scope="session")
+def api(stack):
+    return Api(stack.outputs["ApiUrl"])
+
+
+@pytest.fixture(scope="session")
+def ttl(stack):
+    """For how many seconds an environment goes by what it has read."""
+    return int(stack.environment("GatewayFunction")["STATE_TTL_MS"]) / 1000
+
+
+@pytest.fixture
+def guarded(stack, api, target):
+    """Makes targets, and removes them with all that waits for them."""
+    made = []
+
+    def make(**config):
+        name = f"t-{uuid.uuid4().hex[:12]}"
+        endpoint = target.endpoint(name)
+        if config.pop("own_port", False):
+            endpoint.on_own_port()
+        made.append(Guarded(api, endpoint))
+        made[-1].configure(**{**QUICK, **config})
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.service.does()
+        stack.delete_items(stack.items(one.name))
+
+
+class Processor:
+    """The retry processor, called as its schedule calls it, but without waiting for the minute.
+
+    Two runs at a time are enough for all tests, in whichever process they are.
+    """
+
+    def __init__(self, stack: Stack, locks: list[Path]) -> None:
+        self._stack = stack
+        self._locks = locks
+        self._runs: list[threading.Thread] = []
+        self._failures: list[Exception] = []
+
+    def nudge(self) -> None:
+        """Sees to it that a processor runs, unless a test wants to see the schedule at work."""
+        self._runs = [run for run in self._runs if run.is_alive()]
+        if self._failures:
+            raise self._failures.pop()
+        if not self._runs:
+            run = threading.Thread(target=self._run_if_free, daemon=True)
+            self._runs.append(run)
+            run.start()
+
+    def run(self) -> dict:
+        return self._stack.invoke("RetryProcessorFunction", {"source": "aws.events"})
+
+    def _run_if_free(self) -> None:
+        for path in self._locks:
+            with path.open("w") as lock, contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    self.run()
+                except Exception as failure:
+                    self._failures.append(failure)
+                return
+
+    @contextlib.contextmanager
+    def only_by_schedule(self):
+        """Nobody calls the processor inside of it but EventBridge."""
+        with contextlib.ExitStack() as held:
+            for path in self._locks:
+                fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)
+            yield
+
+
+@pytest.fixture(scope="session")
+def processor(stack, tmp_path_factory, worker_id):
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    return Processor(stack, [shared / f"processor-{n}.lock" for n in range(2)])
+
+
+@pytest.fixture
+def settled(processor):
+    """Waits until requests have come to their end, and gives them as they are then."""
+
+    def wait(guarded: Guarded, ids, status: str = "delivered", within: float = 90):
+        def look():
+            processor.nudge()
+            return [guarded.request(id) for id in ids]
+
+        def done(requests):
+            return all(request["status"] == status for request in requests)
+
+        return eventually(f"{len(ids)} requests are {status}", look, done, within, every=0.5)
+
+    return wait

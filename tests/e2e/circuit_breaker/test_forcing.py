@@ -1,0 +1,77 @@
+"""A person sets the state: it stays until the person gives it back."""
+
+from circuit_breaker.conftest import STILL
+from waiting import eventually
+
+
+def test_forced_open_parks_whatever_the_target_does(guarded):
+    payments = guarded(**STILL)
+    forced = payments.force("open", "maintenance window")
+    assert (forced["state"], forced["reason"], forced["epoch"]) == ("forcedOpen", "maintenance window", 1)
+    eventually(
+        "every environment has read it",
+        lambda: [payments.send().status_code for _ in range(5)],
+        lambda statuses: set(statuses) == {202},
+    )
+    before = len(payments.service.calls)
+    assert [payments.send().status_code for _ in range(5)] == [202] * 5
+    assert len(payments.service.calls) == before
+
+
+def test_forced_closed_calls_whatever_the_target_answers(guarded):
+    payments = guarded(minimumCalls=2, **STILL)
+    forced = payments.force("closed", "known noise")
+    assert (forced["state"], forced["reason"]) == ("forcedClosed", "known noise")
+    payments.service.does(status=500)
+    for _ in range(5):
+        payments.park()
+    assert len(payments.service.calls) == 5
+    view = payments.view()
+    assert (view["state"], view["epoch"], view["window"]["calls"]) == ("forcedClosed", forced["epoch"], 0)
+
+
+def test_given_back_it_is_closed_and_trips_again(guarded):
+    payments = guarded(minimumCalls=2, **STILL)
+    payments.force("open")
+    auto = payments.force("auto", "done")
+    assert (auto["state"], auto["epoch"], auto["reason"]) == ("closed", 2, "done")
+    payments.service.does()
+    eventually("every environment has read it", lambda: payments.send().status_code, lambda s: s == 200)
+    assert payments.trip(2)["epoch"] == 3
+
+
+def test_forcing_what_is_so_already_changes_nothing(guarded):
+    payments = guarded()
+    assert payments.force("auto")["epoch"] == 0
+    first = payments.force("open", "first")
+    second = payments.force("open", "second")
+    assert (second["epoch"], second["since"], second["reason"]) == (1, first["since"], "first")
+
+
+def test_an_open_breaker_is_not_closed_by_auto(guarded):
+    payments = guarded(**STILL)
+    opened = payments.trip(3)
+    assert payments.force("auto")["state"] == "open"
+    assert payments.view()["epoch"] == opened["epoch"]
+
+
+def test_the_longest_reason_is_kept_whole(guarded):
+    payments = guarded()
+    reason = "\N{SNOWMAN}" * 200
+    assert payments.force("open", reason)["reason"] == reason
+    assert payments.view()["reason"] == reason
+
+
+def test_a_reason_need_not_be_given(guarded):
+    payments = guarded()
+    answer = payments.api.force(payments.name, {"force": "open"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "forcedOpen")
+    assert answer.json()["reason"]
+
+
+def test_epochs_only_grow(guarded):
+    payments = guarded()
+    epochs = [
+        payments.force(state)["epoch"] for state in ("open", "closed", "auto", "closed", "open", "auto")
+    ]
+    assert epochs == [1, 2, 3, 4, 5, 6]

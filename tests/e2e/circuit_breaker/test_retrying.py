@@ -1,0 +1,213 @@
+"""What was parked is tried again with the same key, until the target answers or the request is dead."""
+
+import itertools
+import json
+
+import pytest
+
+from circuit_breaker.api import new_key
+from circuit_breaker.conftest import QUICK
+from target import Behaviour
+from waiting import eventually
+
+# Failures alone do not open it, so that attempts can be counted.
+STAYS_CLOSED = {"minimumCalls": 100, "window": {"type": "count", "size": 100}}
+
+
+def test_a_time_out_is_tried_again_with_the_same_key(guarded, settled):
+    payments = guarded(timeoutMs=300, **STAYS_CLOSED)
+    payments.service.does(mode="hang")
+    key = new_key()
+    request_id = payments.park(key)
+    payments.service.does()
+    (request,) = settled(payments, [request_id])
+    assert "error" in request["attempts"][0] and "status" not in request["attempts"][0]
+    assert request["attempts"][-1]["status"] == 200
+    calls = payments.calls_of(key)
+    assert len(calls) == len(request["attempts"]) >= 2
+    # The first call did take effect, and nobody heard of it. The key makes the second harmless.
+    assert payments.service.effects.keys() == {key}
+
+
+def test_a_refused_connection_is_tried_again(guarded, settled):
+    payments = guarded(own_port=True, **STAYS_CLOSED)
+    payments.service.does(mode="refuse")
+    key = new_key()
+    request_id = payments.park(key)
+    assert payments.service.calls == []
+    payments.service.does()
+    (request,) = settled(payments, [request_id])
+    assert "status" not in request["attempts"][0]
+    assert payments.service.effects == {key: 1}
+
+
+def test_an_answer_that_breaks_off_is_tried_again(guarded, settled):
+    payments = guarded(**STAYS_CLOSED)
+    payments.service.does(Behaviour(mode="close-mid-body"))
+    key = new_key()
+    (request,) = settled(payments, [payments.park(key)])
+    assert [attempt.get("status") for attempt in request["attempts"]] == [None, 200]
+    assert payments.service.effects == {key: 2}, "applied, then found in the ledger"
+
+
+def test_attempts_wait_longer_and_longer(guarded, settled):
+    retry = {"baseDelayMs": 1000, "maxDelayMs": 2000}
+    payments = guarded(retry=retry, **STAYS_CLOSED)
+    payments.service.does(*[Behaviour(status=500)] * 4)
+    key = new_key()
+    (request,) = settled(payments, [payments.park(key)])
+    calls = payments.calls_of(key)
+    waits = [later.began - sooner.ended for sooner, later in itertools.pairwise(calls)]
+    least = [0.5, 1.0, 1.0, 1.0]
+    assert len(waits) == 4
+    assert all(wait >= at_least for wait, at_least in zip(waits, least, strict=True)), waits
+    assert [attempt["status"] for attempt in request["attempts"]] == [500] * 4 + [200]
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_dead_after_the_attempts_that_were_allowed(guarded, settled, stack, most):
+    payments = guarded(retry={**QUICK["retry"], "maxAttempts": most}, **STAYS_CLOSED)
+    payments.service.does(status=500)
+    key = new_key()
+    # With one attempt only the first answer may already say that it is dead.
+    answer = payments.send(key)
+    assert answer.status_code == 202, answer.text
+    (request,) = settled(payments, [answer.json()["requestId"]], "dead")
+    assert len(request["attempts"]) == len(payments.calls_of(key)) == most
+    assert f"{most} attempts failed" in request["reason"]
+    (letter,) = stack.messages("DeadLetterQueueUrl", payments.name)
+    assert (letter["request"], letter["died"]) == (request["requestId"], request["reason"])
+    assert payments.view()["queue"]["dead"] == 1
+    assert payments.api.redrive(payments.name).status_code == 200
+
+
+def test_a_dead_request_can_be_redriven(guarded, settled, stack):
+    payments = guarded(retry={**QUICK["retry"], "maxAttempts": 2}, **STAYS_CLOSED)
+    payments.service.does(status=500)
+    keys = [new_key() for _ in range(3)]
+    ids = [payments.park(key) for key in keys]
+    settled(payments, ids, "dead")
+    letters = stack.messages("DeadLetterQueueUrl", payments.name)
+    assert {letter["request"] for letter in letters} == set(ids)
+    again = payments.send(keys[0])
+    assert (again.status_code, again.json()) == (202, {"requestId": ids[0], "status": "dead"})
+
+    payments.service.does()
+    redriven = payments.api.redrive(payments.name)
+    assert (redriven.status_code, redriven.json()) == (200, {"redriven": 3, "more": False})
+    requests = settled(payments, ids)
+    assert [request["answer"]["status"] for request in requests] == [200] * 3
+    assert all("reason" not in request for request in requests)
+    assert payments.service.effects == dict.fromkeys(keys, 1)
+    eventually(
+        "the dead-letter queue is empty",
+        lambda: stack.messages("DeadLetterQueueUrl", payments.name),
+        lambda letters: letters == [],
+    )
+    assert payments.view()["queue"]["dead"] == 0
+    assert payments.api.redrive(payments.name).json() == {"redriven": 0, "more": False}
+
+
+def test_a_redrive_leaves_the_dead_letters_of_others(guarded, settled, stack):
+    mine, other = (guarded(retry={**QUICK["retry"], "maxAttempts": 2}, **STAYS_CLOSED) for _ in range(2))
+    for one in (mine, other):
+        one.service.does(status=500)
+        settled(one, [one.park()], "dead")
+    mine.service.does()
+    assert mine.api.redrive(mine.name).json()["redriven"] == 1
+    assert len(stack.messages("DeadLetterQueueUrl", other.name)) == 1
+    assert other.view()["queue"]["dead"] == 1
+    other.service.does()
+    assert other.api.redrive(other.name).json()["redriven"] == 1
+    assert stack.messages("DeadLetterQueueUrl", other.name) == []
+
+
+@pytest.mark.parametrize("state", ["open", "auto"], ids=["while-open", "while-closed"])
+def test_dead_when_too_old(guarded, settled, stack, state):
+    retry = {"baseDelayMs": 100, "maxDelayMs": 500, "maxAgeSeconds": 1}
+    payments = guarded(retry=retry, openDurationMs=200, maxOpenDurationMs=200, **STAYS_CLOSED)
+    payments.service.does(status=500)
+    payments.force(state)
+    (request,) = settled(payments, [payments.park()], "dead")
+    assert "maxAgeSeconds" in request["reason"]
+    assert len(stack.messages("DeadLetterQueueUrl", payments.name)) == 1
+    payments.service.does()
+    assert payments.api.redrive(payments.name).json()["redriven"] == 1
+
+
+def test_dead_when_its_target_is_deleted_under_it(guarded, settled, stack):
+    """A delete is refused while requests wait; this one waits as if it had come at the same moment."""
+    payments = guarded(openDurationMs=200, maxOpenDurationMs=200)
+    payments.force("open")
+    request_id = payments.park()
+    stack.delete_items([{"pk": "targets", "sk": payments.name}])
+    (request,) = settled(payments, [request_id], "dead")
+    assert "deleted" in request["reason"]
+    payments.configure(**QUICK)
+    assert payments.api.redrive(payments.name).json()["redriven"] == 1
+    settled(payments, [request_id])
+
+
+def test_a_lost_message_is_found_by_the_sweep(guarded, settled, stack):
+    payments = guarded(openDurationMs=1000, maxOpenDurationMs=1000)
+    payments.force("open")
+    request_id = payments.park()
+    lose(stack, payments.name)
+    payments.force("auto")
+    (request,) = settled(payments, [request_id])
+    assert request["answer"]["status"] == 200
+    assert len(payments.service.posts) == 1
+
+
+def lose(stack, name: str) -> None:
+    """Takes the messages that mention `name` out of the retry queue, wherever they come up."""
+    queue = stack.outputs["QueueUrl"]
+
+    def take():
+        received = stack.queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in received:
+            if name in message["Body"]:
+                stack.queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            else:
+                stack.queues.change_message_visibility(
+                    QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+        return stack.messages("QueueUrl", name)
+
+    eventually("the message is gone", take, lambda left: left == [], within=60)
+
+
+def test_while_open_requests_are_put_by_again_and_again_and_nothing_is_tried(
+    guarded, processor, settled, stack
+):
+    payments = guarded(openDurationMs=100, maxOpenDurationMs=100)
+    payments.force("open")
+    request_id = payments.park()
+    seen = {}
+
+    def look():
+        processor.nudge()
+        for message in stack.raw_messages("QueueUrl", payments.name):
+            seen[message["MessageId"]] = int(message["Attributes"]["ApproximateReceiveCount"])
+        return len(seen)
+
+    eventually("it was put by three times", look, lambda messages: messages > 3, within=90)
+    assert max(seen.values()) <= 1, "so it never comes near the queue's maxReceiveCount"
+    assert payments.service.calls == []
+    assert payments.request(request_id)["attempts"] == []
+    payments.force("auto")
+    settled(payments, [request_id])
+    assert len(payments.service.posts) == 1
+
+
+def test_a_message_that_is_no_message_goes_to_the_dead_letters(stack, processor):
+    name = new_key()
+    for body in (name, json.dumps({"request": name}), json.dumps({"target": name, "ticket": "x"})):
+        stack.queues.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=body)
+
+    def dead():
+        processor.nudge()
+        return stack.raw_messages("DeadLetterQueueUrl", name)
+
+    eventually("they are dead letters", dead, lambda found: len(found) == 3, within=60, every=0.5)
+    assert stack.raw_messages("QueueUrl", name) == []

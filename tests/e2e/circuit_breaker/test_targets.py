@@ -1,0 +1,170 @@
+"""Configuring, listing and deleting targets."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+from circuit_breaker.api import Guarded, is_problem
+from circuit_breaker.conftest import QUICK, STILL
+from waiting import eventually
+
+DEFAULTS = {
+    "timeoutMs": 5000,
+    "window": {"type": "count", "size": 100},
+    "minimumCalls": 10,
+    "failureRateThreshold": 50.0,
+    "slowCallRateThreshold": 100.0,
+    "slowCallDurationMs": 5000,
+    "ignoredStatuses": [],
+    "halfOpenProbes": 3,
+    "openDurationMs": 30_000,
+    "maxOpenDurationMs": 600_000,
+    "idempotency": "gateway",
+    "retry": {"maxAttempts": 20, "maxAgeSeconds": 86_400, "baseDelayMs": 1000, "maxDelayMs": 300_000},
+}
+EVERYTHING = {
+    "healthUrl": "https://pay.example/health",
+    "timeoutMs": 1234,
+    "window": {"type": "time", "size": 90},
+    "minimumCalls": 7,
+    "failureRateThreshold": 12.5,
+    "slowCallRateThreshold": 33.3,
+    "slowCallDurationMs": 500,
+    "ignoredStatuses": [404, 503],
+    "halfOpenProbes": 5,
+    "openDurationMs": 2000,
+    "maxOpenDurationMs": 60_000,
+    "idempotency": "target",
+    "retry": {"maxAttempts": 5, "maxAgeSeconds": 60, "baseDelayMs": 20, "maxDelayMs": 300},
+}
+
+
+def unused(api, target):
+    return Guarded(api, target.endpoint(f"t-{uuid.uuid4().hex[:12]}"))
+
+
+def test_only_the_url_is_needed(api, target):
+    payments = unused(api, target)
+    is_problem(api.get_target(payments.name), 404, "unknown-target")
+    answer = api.put_target(payments.name, {"url": payments.service.url})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (201, "application/json")
+    view = answer.json()
+    assert view["config"] == {"url": payments.service.url, **DEFAULTS}
+    assert (view["target"], view["state"], view["epoch"]) == (payments.name, "closed", 0)
+    assert view["window"] == {
+        "calls": 0, "failed": 0, "slow": 0, "failureRate": 0.0, "slowCallRate": 0.0
+    }  # fmt: skip
+    assert (view["queue"]["waiting"], view["queue"]["dead"]) == (0, 0)
+    assert without_queue(payments.view()) == without_queue(view)
+    assert api.delete_target(payments.name).status_code == 204
+
+
+def without_queue(view):
+    """The number in flight is that of the whole queue."""
+    return {name: value for name, value in view.items() if name != "queue"}
+
+
+def test_a_target_is_replaced_as_a_whole(guarded):
+    payments = guarded()
+    answer = payments.api.put_target(payments.name, {"url": payments.service.url, **EVERYTHING})
+    assert answer.status_code == 200
+    assert answer.json()["config"] == {"url": payments.service.url, **EVERYTHING}
+    assert payments.view()["config"] == answer.json()["config"]
+    answer = payments.api.put_target(payments.name, {"url": payments.service.url})
+    assert answer.json()["config"] == {"url": payments.service.url, **DEFAULTS}
+
+
+def test_what_is_shown_can_be_put_again(guarded):
+    payments = guarded(**{**EVERYTHING, "healthUrl": "http://pay.example/health?deep=1"})
+    config = payments.view()["config"]
+    answer = payments.api.put_target(payments.name, config)
+    assert (answer.status_code, answer.json()["config"]) == (200, config)
+
+
+def test_a_new_configuration_leaves_the_breaker_as_it_is(guarded):
+    payments = guarded(**STILL)
+    opened = payments.trip(3)
+    payments.configure(**{**QUICK, **STILL, "minimumCalls": 9})
+    view = payments.view()
+    assert (view["state"], view["epoch"], view["config"]["minimumCalls"]) == ("open", opened["epoch"], 9)
+
+
+def test_a_new_url_is_used_everywhere_within_a_ttl(guarded, target):
+    payments = guarded()
+    payments.send()
+    other = target.endpoint(payments.name + "-moved")
+    payments.configure(**QUICK, url=other.url)
+    before = len(other.calls)
+    eventually(
+        "five requests in a row reach the new place",
+        lambda: ([payments.send().status_code for _ in range(5)], len(other.calls)),
+        lambda seen: seen[1] >= before + 5,
+    )
+
+
+def test_a_target_with_waiting_requests_cannot_be_deleted(guarded, settled):
+    payments = guarded(openDurationMs=500, maxOpenDurationMs=500)
+    payments.force("open")
+    request_id = payments.park()
+    is_problem(payments.api.delete_target(payments.name), 409, "requests-wait")
+    assert payments.view()["queue"]["waiting"] == 1
+    payments.force("auto")
+    settled(payments, [request_id])
+    deleted = payments.api.delete_target(payments.name)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    is_problem(payments.api.get_target(payments.name), 404, "unknown-target")
+    is_problem(payments.api.delete_target(payments.name), 404, "unknown-target")
+    eventually(
+        "every environment has forgotten it",
+        lambda: [payments.send().status_code for _ in range(5)],
+        lambda statuses: set(statuses) == {404},
+    )
+    assert payments.request(request_id)["status"] == "delivered", "what was promised can still be looked up"
+
+
+def test_a_target_of_the_same_name_goes_on_in_a_new_epoch(guarded):
+    payments = guarded()
+    forced = payments.force("open")
+    assert payments.api.delete_target(payments.name).status_code == 204
+    answer = payments.api.put_target(payments.name, {"url": payments.service.url})
+    assert (answer.status_code, answer.json()["state"]) == (201, "closed")
+    assert answer.json()["epoch"] > forced["epoch"]
+
+
+def test_all_targets_are_listed_page_by_page(stack, api):
+    """Other tests come and go meanwhile, so only what is ours is counted."""
+    run = f"l-{uuid.uuid4().hex[:8]}"
+    names = {f"{run}-{n:03}" for n in range(60)}
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            put = pool.map(lambda name: api.put_target(name, {"url": "http://pay.example/"}), names)
+            assert {answer.status_code for answer in put} == {201}
+        listed, query, pages = [], {}, 0
+        while True:
+            answer = api.list_targets(**query)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+            page = answer.json()
+            assert len(page["targets"]) <= 50
+            listed += page["targets"]
+            pages += 1
+            if page["next"] is None:
+                break
+            assert page["next"] == page["targets"][-1]["target"]
+            query = {"after": page["next"]}
+        assert pages >= 2
+        ours = [view for view in listed if view["target"] in names]
+        assert [view["target"] for view in ours] == sorted(names), "each once"
+        assert {(view["state"], view["epoch"], view["reason"]) for view in ours} == {("closed", 0, "new")}
+    finally:
+        stack.delete_items(stack.items(run))
+
+
+def test_a_list_shows_each_state(guarded):
+    payments = guarded()
+    forced = payments.force("open", "seen in the list")
+    page = payments.api.list_targets(after=payments.name[:-1]).json()
+    (view,) = [view for view in page["targets"] if view["target"] == payments.name]
+    assert (view["state"], view["reason"], view["since"]) == (
+        "forcedOpen",
+        "seen in the list",
+        forced["since"],
+    )
