@@ -101,7 +101,9 @@ fn answer(mut stream: &TcpStream, status: &str, headers: &[(&str, &str)], body: 
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let headers = headers.concat();
     let length = body.len();
-    write!(stream, "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").unwrap();
+    let answer = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
+    // In one piece: a process that has read what it wanted may be gone before a second.
+    stream.write_all(answer.as_bytes()).unwrap();
 }
 
 fn line<'a>(lines: &'a [Value], message: &str, request_id: &str) -> &'a Value {
