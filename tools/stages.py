@@ -67,7 +67,7 @@ def tenfold(*arguments: str) -> tuple[str, ...]:
 def unit_tests() -> tuple[str, ...]:
     # The conformance suite needs LocalStack: it has a stage of its own.
     exclude = ("--exclude", CONFORMANCE) if has_conformance() else ()
-    return ("cargo", "test", "--workspace", *exclude)
+    return ("cargo", "test", "--workspace", "--no-fail-fast", *exclude)
 
 
 STAGES = {
