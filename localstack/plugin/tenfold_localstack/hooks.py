@@ -20,6 +20,13 @@ def adopt_emulators() -> None:
     emulators.adopt()
 
 
+@hooks.on_infra_start(name="tenfold_mending")
+def mend_differences() -> None:
+    from tenfold_localstack import mending
+
+    mending.mend()
+
+
 @hooks.on_infra_shutdown(name="tenfold_processes")
 def kill_functions() -> None:
     from tenfold_localstack import process
