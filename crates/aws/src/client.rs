@@ -1,7 +1,7 @@
 //! Builds the SDK's clients once, at init, from the environment that Lambda gives to a function.
 //!
 //! Nothing here reads a profile file or asks a metadata service, and the TLS roots are read at the first call
-//! (see [`Lazy`]): a function starts in a few milliseconds, and one that talks to LocalStack over plain HTTP
+//! (see `Lazy`): a function starts in a few milliseconds, and one that talks to LocalStack over plain HTTP
 //! never reads them.
 
 use std::time::Duration;
