@@ -151,6 +151,19 @@ impl World {
         look(&mut self.state.borrow_mut().service)
     }
 
+    /// How many calls have gone wrong so far.
+    #[must_use]
+    pub fn faults(&self) -> usize {
+        let state = self.state.borrow();
+        state.limits.faults - state.faults_left
+    }
+
+    /// All calls that were made so far, in their order, and what went wrong with each.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
+        self.state.borrow().covered.clone()
+    }
+
     /// Changes the table, without a call.
     pub fn edit<R>(&self, change: impl FnOnce(&mut Items) -> R) -> R {
         change(&mut self.state.borrow_mut().table)

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod workloads;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,7 +20,7 @@ use circuit_breaker_core::retry::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
-use tenfold_ports::table::Write;
+use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::QueueOf;
 use tenfold_world::{Env, World};
 
@@ -34,6 +36,8 @@ pub struct Stack {
     dead_letters: usize,
     /// Which key got which status, in the order of the answers.
     pub answers: Rc<RefCell<Vec<(String, u16)>>>,
+    /// Which other call of the API got which status.
+    pub calls: Rc<RefCell<Vec<(String, u16)>>>,
 }
 
 pub fn target() -> TargetName {
@@ -54,7 +58,7 @@ impl Stack {
             table.put(target_item(&target(), Target { config: Arc::new(config.clone()), created }));
             table.watch();
         });
-        Self { queue, dead_letters, answers: Rc::default() }
+        Self { queue, dead_letters, answers: Rc::default(), calls: Rc::default() }
     }
 
     pub fn dead_letters<R>(&self, world: &World, look: impl FnOnce(Vec<&str>) -> R) -> R {
@@ -99,6 +103,22 @@ impl Stack {
         });
     }
 
+    /// One call of the API by an environment of its own.
+    pub fn spawn_call(&self, world: &World, method: &'static str, path: &'static str, body: &'static str) {
+        let stack = self.clone();
+        world.spawn("gateway", |env| async move {
+            let gateway = stack.gateway(&env);
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            let query = query.into_iter().collect();
+            let (method, path) = (method.into(), path.into());
+            let request = Request { method, path, query, headers: Vec::new(), body: body.into() };
+            let now = tenfold_ports::Clock::now(&env);
+            let response = gateway.handle(&request, now + INVOCATION).await;
+            stack.calls.borrow_mut().push((request.path.to_string(), response.status));
+        });
+    }
+
     pub fn spawn_request(&self, world: &World, key: &'static str) {
         self.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![Post::new(key)]);
     }
@@ -129,6 +149,11 @@ impl Stack {
     /// Lets the schedule run in a calm world until no request waits, as it would for ever.
     pub fn settle(&self, world: &World) -> Result<(), String> {
         world.calm();
+        self.run_schedule(world)
+    }
+
+    /// Runs the retry processor every minute until no request waits.
+    pub fn run_schedule(&self, world: &World) -> Result<(), String> {
         for _ in 0..40 {
             world.pass(SignedDuration::from_mins(1));
             self.spawn_processor(world, world.now());
@@ -190,6 +215,11 @@ pub fn breaker(world: &World) -> Option<Breaker> {
     world.table(|table| table.get(&key).map(|item| BreakerRow::read(item).unwrap().breaker))
 }
 
+/// The breaker that an item holds.
+pub fn breaker_of(item: &Item) -> Option<Breaker> {
+    item.key.pk.starts_with("breaker#").then(|| BreakerRow::read(item).unwrap().breaker)
+}
+
 /// Puts the breaker into a state, as if it had come there.
 pub fn put_breaker(world: &World, config: &TargetConfig, state: State) {
     let breaker = Breaker { epoch: 5, state, openings: 1, ..Breaker::new(config, world.now()) };
@@ -208,8 +238,8 @@ fn epochs_only_grow(world: &World) -> Result<(), String> {
     let mut epochs: BTreeMap<String, u64> = BTreeMap::new();
     world.table(|table| {
         for (_, after) in table.history() {
-            let Some(item) = after.as_ref().filter(|i| i.key.pk.starts_with("breaker#")) else { continue };
-            let epoch = BreakerRow::read(item).unwrap().breaker.epoch;
+            let Some(item) = after else { continue };
+            let Some(epoch) = breaker_of(item).map(|b| b.epoch) else { continue };
             let last = epochs.insert(item.key.to_string(), epoch).unwrap_or(0);
             if epoch < last {
                 return Err(format!("{} went from epoch {last} back to {epoch}", item.key));

@@ -1,0 +1,335 @@
+//! The breaker's workloads: who does what at once, and what must hold afterwards.
+
+use circuit_breaker_core::breaker::State;
+use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
+use circuit_breaker_core::names::TargetName;
+use jiff::SignedDuration;
+use tenfold_world::World;
+use tenfold_world::downstream::Health;
+
+use super::{Post, Stack, always, breaker, config, put_breaker, rows};
+
+/// A run of the world, and how far it is worth exploring.
+pub struct Workload {
+    pub name: &'static str,
+    pub run: fn(&World) -> Result<(), String>,
+    /// How many calls go wrong in the exhaustive part.
+    pub faults: usize,
+    /// How often an invocation is interrupted in the exhaustive part.
+    pub switches: usize,
+}
+
+const fn workload(
+    name: &'static str,
+    faults: usize,
+    switches: usize,
+    run: fn(&World) -> Result<(), String>,
+) -> Workload {
+    Workload { name, run, faults, switches }
+}
+
+/// All of them.
+pub const ALL: &[Workload] = &[
+    workload("half-open", 2, 2, half_open_one),
+    workload("half-open, two permits", 1, 2, half_open_two),
+    workload("dead prober", 2, 2, dead_prober),
+    workload("late success", 2, 2, late_success),
+    workload("promises, key kept by the gateway", 1, 1, |world| promises(world, "gateway")),
+    workload("promises, key kept by the target", 1, 1, |world| promises(world, "target")),
+    workload("two processors", 1, 1, two_processors),
+    workload("order", 1, 1, order),
+    workload("death and redrive", 1, 1, death),
+    workload("same key", 1, 3, same_key),
+    workload("thin traffic", 1, 1, thin_traffic),
+    workload("tenants", 1, 1, tenants),
+    workload("administration", 1, 1, administration),
+    workload("health", 1, 1, health),
+];
+
+fn minutes(n: i64) -> SignedDuration {
+    SignedDuration::from_mins(n)
+}
+
+fn seconds(n: i64) -> SignedDuration {
+    SignedDuration::from_secs(n)
+}
+
+/// A breaker whose break is over, and a target that takes a second to answer.
+fn after_a_break(world: &World, probes: u32) -> Stack {
+    let config = config(&format!(
+        r#","idempotency":"target","halfOpenProbes":{probes},"timeoutMs":2000,"openDurationMs":1000"#
+    ));
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, State::Open { until: world.now() });
+    world.service(|s| s.latency = seconds(1));
+    stack
+}
+
+fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Result<(), String> {
+    let stack = after_a_break(world, probes);
+    for key in keys {
+        stack.spawn_request(world, key);
+    }
+    world.run();
+    // Once an epoch has closed, everybody may call; only before that is every call a probe.
+    let most = world.service(|s| s.most_in_flight);
+    let closed = breaker(world).is_some_and(|b| b.state == State::Closed);
+    if most > probes && !closed {
+        return Err(format!("{most} probes at once with {probes} permits"));
+    }
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+fn half_open_one(world: &World) -> Result<(), String> {
+    half_open(world, 1, &["a", "b"])
+}
+
+fn half_open_two(world: &World) -> Result<(), String> {
+    half_open(world, 2, &["a", "b", "c"])
+}
+
+/// A prober that dies gives its permit back by the clock.
+fn dead_prober(world: &World) -> Result<(), String> {
+    let stack = after_a_break(world, 1);
+    stack.spawn_request(world, "a");
+    world.run();
+    world.calm_while(|world| {
+        world.pass(seconds(10));
+        stack.spawn_request(world, "b");
+        world.run();
+    });
+    if !stack.answers.borrow().iter().any(|(key, status)| key == "b" && *status == 200) {
+        return Err("after the lease has ended somebody else may probe".to_owned());
+    }
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+/// A probe that succeeds after its lease must not close what others have opened again.
+fn late_success(world: &World) -> Result<(), String> {
+    let stack = after_a_break(world, 1);
+    stack.spawn_request(world, "a");
+    // When the first lease is over, somebody else probes a target that is down by then.
+    stack.spawn_requests(world, world.now() + seconds(5), SignedDuration::ZERO, vec![Post::new("b")]);
+    world.run();
+    let reopened = world.table(|table| {
+        table
+            .history()
+            .iter()
+            .any(|(_, after)| after.as_ref().and_then(super::breaker_of).is_some_and(|b| b.openings > 1))
+    });
+    if reopened && breaker(world).is_some_and(|b| b.state == State::Closed && b.openings > 0) {
+        return Err("closed by a success of an older epoch".to_owned());
+    }
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+/// Every 202 ends delivered or dead, whatever fails on the way.
+fn promises(world: &World, idempotency: &str) -> Result<(), String> {
+    let config = config(&format!(
+        r#","idempotency":"{idempotency}","minimumCalls":2,"window":{{"size":4}},"retry":{{"baseDelayMs":100}}"#
+    ));
+    let stack = Stack::new(world, &config);
+    world.service(|s| s.health = Health::Answers(500));
+    stack.spawn_request(world, "a");
+    stack.spawn_request(world, "b");
+    world.run();
+    world.service(|s| s.health = Health::Well);
+    stack.spawn_processor(world, world.now() + minutes(1));
+    world.run();
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+/// Two runs of the retry processor at once, which EventBridge may cause.
+fn two_processors(world: &World) -> Result<(), String> {
+    let config = config(r#","retry":{"baseDelayMs":100}"#);
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
+    world.calm_while(|world| {
+        stack.spawn_request(world, "a");
+        stack.spawn_request(world, "b");
+        world.run();
+    });
+    let start = world.now() + minutes(1);
+    stack.spawn_processor(world, start);
+    stack.spawn_processor(world, start);
+    world.run();
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+/// Requests with one ordering key take effect in the order of their promises.
+fn order(world: &World) -> Result<(), String> {
+    let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
+    let stack = Stack::new(world, &config);
+    world.service(|s| s.health = Health::Answers(500));
+    let posts = vec![Post::ordered("a", "k"), Post::ordered("b", "k")];
+    stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+    world.run();
+    world.service(|s| s.health = Health::Well);
+    let start = world.now() + minutes(1);
+    stack.spawn_processor(world, start);
+    stack.spawn_processor(world, start);
+    world.run();
+    stack.settle(world)?;
+    let answers = stack.answers.borrow().clone();
+    let promised: Vec<&String> = answers.iter().filter(|(_, s)| *s == 202).map(|(key, _)| key).collect();
+    let effects: Vec<String> = world.service(|s| s.effects.iter().map(ToString::to_string).collect());
+    let effects: Vec<&String> = effects.iter().filter(|key| promised.contains(key)).collect();
+    if effects != promised {
+        return Err(format!("promised in the order {promised:?}, delivered in the order {effects:?}"));
+    }
+    always(world, &stack)
+}
+
+/// What cannot be delivered dies with a dead letter; a redrive brings it back.
+fn death(world: &World) -> Result<(), String> {
+    let config =
+        config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":2,"baseDelayMs":10}"#);
+    let stack = Stack::new(world, &config);
+    world.service(|s| s.health = Health::Down);
+    let posts = vec![Post::new("a"), Post::ordered("b", "k")];
+    world.calm_while(|world| {
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+        world.run();
+    });
+    stack.spawn_processor(world, world.now() + minutes(1));
+    world.run();
+    world.calm_while(|world| stack.run_schedule(world))?;
+    always(world, &stack)?;
+    world.service(|s| s.health = Health::Well);
+    stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
+    world.run();
+    // What a redrive cut short left dead, the next one takes.
+    world.calm();
+    stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
+    world.run();
+    stack.settle(world)?;
+    always(world, &stack)?;
+    let unkept = rows(world).iter().filter(|row| row.data.answer.is_none()).count();
+    if unkept > 0 {
+        return Err(format!("{unkept} requests were not delivered after their redrive"));
+    }
+    Ok(())
+}
+
+/// The same key twice at once: one of them calls, the other waits or is given the answer.
+fn same_key(world: &World) -> Result<(), String> {
+    let stack = Stack::new(world, &config(""));
+    stack.spawn_request(world, "a");
+    stack.spawn_request(world, "a");
+    world.run();
+    stack.settle(world)?;
+    always(world, &stack)?;
+    let calls = world.service(|s| s.calls.len());
+    let answers = stack.answers.borrow().clone();
+    let died = answers.len() < 2;
+    if !died && answers.iter().all(|(_, status)| *status == 200) && calls > 1 {
+        return Err(format!("{calls} calls for two answers"));
+    }
+    Ok(())
+}
+
+/// One failure in each of three environments trips the breaker of all.
+fn thin_traffic(world: &World) -> Result<(), String> {
+    let stack =
+        Stack::new(world, &config(r#","idempotency":"target","minimumCalls":3,"window":{"size":10}"#));
+    world.service(|s| s.health = Health::Answers(503));
+    for key in ["a", "b", "c"] {
+        stack.spawn_request(world, key);
+    }
+    world.run();
+    let reported = stack.answers.borrow().len() == 3 && world.faults() == 0;
+    if reported && breaker(world).is_none_or(|b| b.state == State::Closed) {
+        return Err("three failures of three environments, and the breaker is closed".to_owned());
+    }
+    world.service(|s| s.health = Health::Well);
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+/// One tenant's failures leave the others alone.
+fn tenants(world: &World) -> Result<(), String> {
+    let stack =
+        Stack::new(world, &config(r#","idempotency":"target","minimumCalls":1,"openDurationMs":60000"#));
+    world.service(|s| s.health = Health::Answers(500));
+    let of = |key, tenant| Post { tenant: Some(tenant), ..Post::new(key) };
+    stack.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![of("a", "red"), of("b", "red")]);
+    world.run();
+    world.service(|s| s.health = Health::Well);
+    stack.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![of("c", "blue"), Post::new("d")]);
+    world.run();
+    for (key, status) in stack.answers.borrow().iter() {
+        if (key == "c" || key == "d") && *status != 200 && world.faults() == 0 {
+            return Err(format!("{key} was answered {status} for another tenant's failures"));
+        }
+    }
+    stack.settle(world)?;
+    always(world, &stack)
+}
+
+/// Everything that a person can do, while requests come.
+fn administration(world: &World) -> Result<(), String> {
+    let config = config(r#","idempotency":"target""#);
+    let stack = Stack::new(world, &config);
+    stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
+    world.run();
+    stack.spawn_call(world, "POST", "/targets/pay/state", r#"{"force":"open","reason":"maintenance"}"#);
+    stack.spawn_request(world, "a");
+    world.run();
+    stack.spawn_call(world, "GET", "/targets", "");
+    world.run();
+    stack.spawn_call(world, "GET", "/targets/pay", "");
+    world.run();
+    stack.spawn_call(world, "DELETE", "/targets/other", "");
+    world.run();
+    world.calm();
+    stack.spawn_call(world, "POST", "/targets/pay/state", r#"{"force":"auto"}"#);
+    stack.spawn_call(world, "DELETE", "/targets/other", "");
+    stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
+    for row in rows(world) {
+        let path: &'static str = Box::leak(format!("/requests/{}", row.id).into_boxed_str());
+        stack.spawn_call(world, "GET", path, "");
+    }
+    world.run();
+    stack.settle(world)?;
+    let failed =
+        stack.calls.borrow().iter().find(|(_, status)| *status >= 500 && world.faults() == 0).cloned();
+    if let Some((path, status)) = failed {
+        return Err(format!("{path} was answered {status}"));
+    }
+    let other = TargetName::parse("other").map_err(|e| e.detail)?;
+    if world.table(|table| table.get(&circuit_breaker_core::rows::target_key(&other)).is_none()) {
+        return Err("a target that was put is missing".to_owned());
+    }
+    always(world, &stack)
+}
+
+/// The health monitor closes what is well again and, told by an alarm, opens what is not.
+fn health(world: &World) -> Result<(), String> {
+    let config = config(
+        r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":2,"openDurationMs":1000"#,
+    );
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, State::Open { until: world.now() });
+    stack.spawn_monitor(world, world.now(), Event::Schedule {});
+    stack.spawn_request(world, "a");
+    world.run();
+    if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != State::Closed) {
+        return Err("well again, and still not closed".to_owned());
+    }
+    world.pass(minutes(1));
+    world.service(|s| s.health = Health::Down);
+    let alarm = || Alarm { name: "failing".into(), state: AlarmState { value: "ALARM".into() } };
+    stack.spawn_monitor(world, world.now(), Event::Alarm { alarm: alarm() });
+    world.run();
+    if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == State::Closed) {
+        return Err("an alarm and a failed health check, and the breaker is closed".to_owned());
+    }
+    world.service(|s| s.health = Health::Well);
+    stack.settle(world)?;
+    always(world, &stack)
+}
