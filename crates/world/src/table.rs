@@ -269,7 +269,7 @@ impl Table for Env {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
-        let about = writes.first().map_or("", kind_of);
+        let about = leak(&writes.iter().map(kind_of).collect::<Vec<_>>().join(" + "));
         self.call(self.site("table.transact", about), AT_ONCE, |state| {
             let checks: Vec<_> = writes.iter().map(|w| state.table.check(w)).collect();
             let result = if checks.iter().all(Result::is_ok) {
