@@ -53,7 +53,7 @@ def relative(path: Path) -> str:
 
 
 def rust(*folders: Path) -> dict[Path, str]:
-    """The Rust sources under these folders, less their unit tests, which are at the end or in files of their own."""
+    """The Rust sources under these folders, less their unit tests (at the end, or files of their own)."""
     sources = {}
     for folder in folders:
         for path in sorted(folder.rglob("*.rs")):

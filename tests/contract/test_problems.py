@@ -4,7 +4,16 @@ import re
 import tomllib
 
 import pytest
-from repository import ROOT, Template, load, openapi_file, patterns, relative, rust, texts
+from repository import (
+    ROOT,
+    Template,
+    load,
+    openapi_file,
+    patterns,
+    relative,
+    rust,
+    texts,
+)
 
 KIND = re.compile(r"urn:tenfold:problem:([a-z][a-z0-9-]*)")
 MADE = re.compile(r'(?:Problem|Self)::new\(\s*(\d{3}),\s*"([a-z][a-z0-9-]*)"')
