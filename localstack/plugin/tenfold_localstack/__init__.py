@@ -10,6 +10,7 @@ Read in this order:
     environment  the variables that a function sees
     executor     LocalStack's RuntimeExecutor interface on a sandbox
     emulators    DynamoDB Local from the jars in .local/; no emulator outlives LocalStack
+    mending      where LocalStack misreads a template
     hooks        what LocalStack loads (see pyproject.toml)
 
 Everything above `shipper` knows nothing of LocalStack, and is tested without it.

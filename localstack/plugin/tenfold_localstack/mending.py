@@ -1,4 +1,4 @@
-"""Where LocalStack 4.9.2 refuses a template that AWS takes: put right when it starts.
+"""Where LocalStack 4.9.2 refuses or misreads a template that AWS takes: put right when it starts.
 
 Each function here names the difference. It can go when LocalStack no longer has it.
 """
@@ -6,6 +6,7 @@ Each function here names the difference. It can go when LocalStack no longer has
 
 def mend() -> None:
     _alarm_thresholds_from_parameters()
+    _binary_answers_of_any_media_type()
 
 
 def _alarm_thresholds_from_parameters() -> None:
@@ -23,3 +24,18 @@ def _alarm_thresholds_from_parameters() -> None:
         return original(self, request)
 
     CloudWatchAlarmProvider.create = create
+
+
+def _binary_answers_of_any_media_type() -> None:
+    """An API whose binary media types are `*/*` decodes a function's base64 answer for every caller.
+
+    LocalStack skips that entry, and the caller gets the base64.
+    """
+    from localstack.services.apigateway.next_gen.execute_api.integrations import aws
+
+    original = aws.mime_type_matches_binary_media_types
+
+    def matches(mime_type: str | None, binary_media_types: list[str]) -> bool:
+        return "*/*" in (binary_media_types or []) or original(mime_type, binary_media_types)
+
+    aws.mime_type_matches_binary_media_types = matches
