@@ -7,6 +7,7 @@ Each function here names the difference. It can go when LocalStack no longer has
 def mend() -> None:
     _alarm_thresholds_from_parameters()
     _binary_answers_of_any_media_type()
+    _bodies_that_are_forms()
 
 
 def _alarm_thresholds_from_parameters() -> None:
@@ -39,3 +40,16 @@ def _binary_answers_of_any_media_type() -> None:
         return "*/*" in (binary_media_types or []) or original(mime_type, binary_media_types)
 
     aws.mime_type_matches_binary_media_types = matches
+
+
+def _bodies_that_are_forms() -> None:
+    """API Gateway hands a form on as it came, byte by byte, and anything that only calls itself one.
+
+    LocalStack parses it: of a POST it makes another form with the same fields, of a PUT nothing is
+    left. Its web server parses it before that, and hangs up when it cannot.
+    """
+    from localstack.services.apigateway.next_gen.execute_api.handlers import parse
+    from twisted.web import http
+
+    parse.restore_payload = lambda request: request.get_data()
+    http._getMultiPartArgs = lambda content, content_type: {}

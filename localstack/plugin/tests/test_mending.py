@@ -1,12 +1,16 @@
 """What LocalStack alone gets wrong, and is right once mended."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from localstack.services.apigateway.next_gen.execute_api.handlers import parse
 from localstack.services.apigateway.next_gen.execute_api.integrations import aws
 from localstack.services.cloudwatch.resource_providers.aws_cloudwatch_alarm import (
     CloudWatchAlarmProvider,
 )
+from rolo.request import Request
+from twisted.web import http
 
 from tenfold_localstack import mending
 
@@ -21,6 +25,8 @@ def created(monkeypatch) -> list[dict]:
     monkeypatch.setattr(
         aws, "mime_type_matches_binary_media_types", aws.mime_type_matches_binary_media_types
     )
+    monkeypatch.setattr(parse, "restore_payload", parse.restore_payload)
+    monkeypatch.setattr(http, "_getMultiPartArgs", http._getMultiPartArgs)
     mending.mend()
     return created
 
@@ -48,3 +54,33 @@ def test_an_alarm_without_a_threshold_stays_so(created):
 )
 def test_any_media_type_is_binary_where_the_api_says_so(created, accept, binary, expected):
     assert aws.mime_type_matches_binary_media_types(accept, binary) is expected
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", b'{"a":1}'),
+        ("application/x-www-form-urlencoded; charset=utf-8", b"b=2&a=1+1&b=%7e%7E&c&=d&&%zz+%2B"),
+        ("application/x-www-form-urlencoded", b"a=\xff\0"),
+        ("application/x-www-form-urlencoded", b""),
+        ("multipart/form-data; boundary=X", b"--X\r\ncontent-disposition: form-data\r\n\r\n\xff"),
+        ("multipart/form-data", b"no boundary"),
+    ],
+)
+def test_a_form_is_passed_on_as_it_came(created, method, content_type, body):
+    request = Request(method, "/", headers={"Content-Type": content_type}, body=body)
+    context = SimpleNamespace(request=request, api_id="a", stage="live")
+    invocation = parse.InvocationRequestParser().create_invocation_request(context)
+    assert invocation["body"] == body
+
+
+def test_the_web_server_takes_what_only_calls_itself_multipart(created):
+    received = []
+    request = http.Request(Mock())
+    request.process = lambda: received.append(request.content.read())
+    request.requestHeaders.addRawHeader(b"content-type", b"multipart/form-data")
+    request.gotLength(11)
+    request.handleContentChunk(b"no boundary")
+    request.requestReceived(b"POST", b"/", b"HTTP/1.1")
+    assert received == [b"no boundary"]
