@@ -139,13 +139,6 @@ impl World {
         state.choices.calm(calm);
     }
 
-    /// Adds a queue whose messages go to the queue `dead_letters` after `max_receives`.
-    pub fn add_queue(&self, name: &'static str, redrive: Option<(usize, u32)>) -> usize {
-        let mut state = self.state.borrow_mut();
-        state.queues.push(Messages::new(name, redrive));
-        state.queues.len() - 1
-    }
-
     /// Looks at or changes the service that the handlers call.
     pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
         look(&mut self.state.borrow_mut().service)
@@ -172,11 +165,6 @@ impl World {
     /// Looks at the table.
     pub fn table<R>(&self, look: impl FnOnce(&Items) -> R) -> R {
         look(&self.state.borrow().table)
-    }
-
-    /// Looks at a queue.
-    pub fn queue<R>(&self, queue: usize, look: impl FnOnce(&Messages) -> R) -> R {
-        look(&self.state.borrow().queues[queue])
     }
 
     /// An environment of its own for `role`, with its clock off by `skew`.

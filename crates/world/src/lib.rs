@@ -25,4 +25,5 @@ pub use env::Env;
 pub use executor::{Actor, World};
 pub use explore::{Bounds, Report, exhaust, replay, sample};
 pub use fault::Fault;
+pub use queue::QueueSettings;
 pub use trace::{Event, Site};

@@ -1,58 +1,82 @@
-//! Queues in memory, with the semantics of standard SQS queues: delays, visibility, receive counts, redrive,
-//! and, as a fault, a message delivered to two at once.
+//! Queues in memory, with the semantics of SQS: delays, visibility, receive counts, receipts that age, redrive,
+//! and FIFO queues with their groups and their deduplication.
+//!
+//! Where AWS leaves the order open, on a standard queue and between the groups of a FIFO queue, the world
+//! chooses. Where LocalStack differs from AWS's documentation, the documentation is followed:
+//! `tests/conformance/DIFFERENCES.md`.
+
+mod messages;
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use smol_str::{SmolStr, format_smolstr};
-use tenfold_ports::queue::{BATCH, Delivery, Depth, MAX_DELAY, Outgoing, Queue, Rejected};
-use tenfold_ports::{Bytes, CallError};
+use jiff::SignedDuration;
+use smol_str::SmolStr;
+use tenfold_ports::CallError;
+use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
+
+pub use messages::Messages;
+use messages::{Entry, Receipt, seconds};
 
 use crate::env::Env;
-use crate::executor::State;
+use crate::executor::{State, World};
+use crate::trace::told;
 
-/// How long a received message stays hidden.
-const VISIBILITY: SignedDuration = SignedDuration::from_secs(540);
+/// The most bytes of all bodies of a batch together.
+const MAX_BYTES: usize = 1 << 20;
+/// The longest wait of a receive.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+/// The longest visibility.
+const MAX_VISIBILITY: Duration = Duration::from_hours(12);
 
-/// The messages of a queue.
-#[derive(Debug)]
-pub struct Messages {
-    name: &'static str,
-    redrive: Option<(usize, u32)>,
-    all: Vec<Message>,
-    next: u64,
+/// How a queue is set up. The defaults are those of SQS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// How long a received message stays hidden.
+    pub visibility: Duration,
+    /// For how long each message of a FIFO queue is hidden at first. A message on a standard queue brings its
+    /// own delay.
+    pub delay: Duration,
+    /// The queue for messages that were received too often, and how often that is.
+    pub redrive: Option<(usize, u32)>,
+    /// Whether it is a FIFO queue, with deduplication over the whole queue.
+    pub fifo: bool,
+    /// How many messages of a run a standard queue may deliver while somebody else holds them.
+    pub duplicates: u32,
 }
 
-#[derive(Debug, Clone)]
-struct Message {
-    id: u64,
-    body: String,
-    visible: Timestamp,
-    sent: Timestamp,
-    received: u32,
-    receipt: Option<SmolStr>,
+impl Default for QueueSettings {
+    fn default() -> Self {
+        let visibility = Duration::from_secs(30);
+        Self { visibility, delay: Duration::ZERO, redrive: None, fifo: false, duplicates: 0 }
+    }
 }
 
-impl Messages {
-    pub(crate) const fn new(name: &'static str, redrive: Option<(usize, u32)>) -> Self {
-        Self { name, redrive, all: Vec::new(), next: 0 }
-    }
-
-    /// The bodies of all messages, received or not.
-    pub fn bodies(&self) -> impl Iterator<Item = &str> {
-        self.all.iter().map(|m| m.body.as_str())
-    }
-
-    /// When the next message can be received.
+impl QueueSettings {
+    /// Settings with this visibility.
     #[must_use]
-    pub fn next_visible(&self) -> Option<Timestamp> {
-        self.all.iter().map(|m| m.visible).min()
+    pub fn visible_after(visibility: Duration) -> Self {
+        Self { visibility, ..Self::default() }
     }
 
-    fn send(&mut self, body: String, visible: Timestamp, now: Timestamp) {
-        let message = Message { id: self.next, body, visible, sent: now, received: 0, receipt: None };
-        self.next += 1;
-        self.all.push(message);
+    /// The same, with messages going to the queue `dead_letters` after `receives`.
+    #[must_use]
+    pub const fn redrive(mut self, dead_letters: usize, receives: u32) -> Self {
+        self.redrive = Some((dead_letters, receives));
+        self
+    }
+}
+
+impl World {
+    /// Adds a queue.
+    pub fn add_queue(&self, name: &'static str, settings: QueueSettings) -> usize {
+        let queues = &mut self.state.borrow_mut().queues;
+        queues.push(Messages::new(name, queues.len(), settings));
+        queues.len() - 1
+    }
+
+    /// Looks at a queue.
+    pub fn queue<R>(&self, queue: usize, look: impl FnOnce(&Messages) -> R) -> R {
+        look(&self.state.borrow().queues[queue])
     }
 }
 
@@ -71,48 +95,49 @@ impl Env {
     }
 }
 
-impl State {
-    fn receive(&mut self, queue: usize, max: usize) -> Vec<Delivery> {
-        let now = self.now;
-        let mut dead = Vec::new();
-        let messages = &mut self.queues[queue];
-        if let Some((letters, most)) = messages.redrive {
-            let (gone, kept) =
-                messages.all.drain(..).partition::<Vec<_>, _>(|m| m.visible <= now && m.received >= most);
-            messages.all = kept;
-            dead.extend(gone.into_iter().map(|m| (letters, m.body)));
-        }
-        for (letters, body) in dead {
-            self.queues[letters].send(body, now, now);
-        }
-        let mut ready: Vec<usize> =
-            (0..self.queues[queue].all.len()).filter(|i| self.queues[queue].all[*i].visible <= now).collect();
-        // A standard queue keeps no order: the oldest or the youngest first tells enough.
-        if ready.len() > 1 && self.choices.pick(2) == 1 {
-            ready.reverse();
-        }
-        ready.truncate(max);
-        let mut deliveries = Vec::new();
-        for i in ready {
-            let message = &mut self.queues[queue].all[i];
-            message.received += 1;
-            message.visible = now + VISIBILITY;
-            let receipt = format_smolstr!("{}-{}", message.id, message.received);
-            message.receipt = Some(receipt.clone());
-            deliveries.push(Delivery {
-                id: format_smolstr!("{}", message.id),
-                body: Bytes::from(message.body.clone()),
-                receipt,
-                receive_count: message.received,
-                sent_at: message.sent,
-            });
-        }
-        deliveries
-    }
+fn refused<T>(why: &str) -> Result<T, CallError> {
+    Err(CallError::Refused(format!("AWS.SimpleQueueService.{why}")))
 }
 
-fn refused(why: &str) -> CallError {
-    CallError::Refused(format!("AWS.SimpleQueueService.{why}"))
+impl State {
+    fn send(&mut self, queue: usize, entries: &[Result<Entry, Outgoing>]) -> Result<Rejected, CallError> {
+        let messages = &mut self.queues[queue];
+        if entries.len() > BATCH {
+            return refused("TooManyEntriesInBatchRequest");
+        }
+        if entries.iter().map(|e| e.as_ref().map_or(0, |e| e.body.len())).sum::<usize>() > MAX_BYTES {
+            return refused("BatchRequestTooLong");
+        }
+        if messages.settings.fifo && entries.iter().flatten().any(|e| e.fifo.is_none()) {
+            return refused("MissingParameter: MessageGroupId");
+        }
+        let mut rejected = Rejected::new();
+        for (i, entry) in entries.iter().enumerate() {
+            match entry {
+                Ok(entry) if messages.settings.fifo || entry.fifo.is_none() => messages.send(entry, self.now),
+                _ => rejected.push(i),
+            }
+        }
+        Ok(rejected)
+    }
+
+    fn receive(&mut self, queue: usize, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
+        if max == 0 || max > BATCH || wait > MAX_WAIT {
+            return refused("InvalidParameterValue");
+        }
+        // Waits as long as it may for the first message.
+        match self.queues[queue].next_visible() {
+            Some(first) if first <= self.now => {}
+            Some(first) if first <= self.now + wait => self.now = first,
+            _ => self.now += wait,
+        }
+        let (deliveries, dead) = self.queues[queue].receive(self.now, max, &mut self.choices);
+        if let Some((letters, _)) = self.queues[queue].settings.redrive {
+            let letters = &mut self.queues[letters];
+            dead.into_iter().for_each(|message| letters.take_dead(message, self.now));
+        }
+        Ok(deliveries)
+    }
 }
 
 impl QueueOf {
@@ -121,25 +146,29 @@ impl QueueOf {
         self.env.site(call, name)
     }
 
+    /// Applies a change to the message of each receipt, and answers for which it could not be.
     async fn each(
         &self,
         call: &'static str,
         receipts: Vec<SmolStr>,
-        change: impl Fn(&mut Vec<Message>, usize),
+        change: impl Fn(&mut State, usize, Receipt) -> bool,
     ) -> Result<Rejected, CallError> {
+        if receipts.is_empty() {
+            return Ok(Rejected::new());
+        }
         let effect = |state: &mut State| {
-            if receipts.is_empty() || receipts.len() > BATCH {
-                return (Err(refused("TooManyEntriesInBatchRequest")), String::new());
+            if receipts.len() > BATCH {
+                return (refused("TooManyEntriesInBatchRequest"), String::new());
             }
-            let messages = &mut state.queues[self.queue].all;
-            for receipt in &receipts {
-                // SQS answers well for a message that is gone, or in other hands by now.
-                let at = messages.iter().position(|m| m.receipt.as_ref() == Some(receipt));
-                if let Some(at) = at {
-                    change(messages, at);
+            let mut rejected = Rejected::new();
+            for (i, receipt) in receipts.iter().enumerate() {
+                let receipt = Receipt::parse(receipt).filter(|r| r.queue == self.queue);
+                if !receipt.is_some_and(|receipt| change(state, self.queue, receipt)) {
+                    rejected.push(i);
                 }
             }
-            (Ok(Rejected::new()), format!("{receipts:?}"))
+            let what = told(state, || format!("{} except {rejected:?}", receipts.join(", ")));
+            (Ok(rejected), what)
         };
         self.env.call(self.site(call), SignedDuration::ZERO, effect).await
     }
@@ -147,65 +176,60 @@ impl QueueOf {
 
 impl Queue for QueueOf {
     async fn send(&self, messages: Vec<Outgoing>) -> Result<Rejected, CallError> {
+        if messages.is_empty() {
+            return Ok(Rejected::new());
+        }
+        let entries: Vec<_> = messages.into_iter().map(Entry::new).collect();
         let effect = |state: &mut State| {
-            if messages.is_empty() || messages.len() > BATCH || messages.iter().any(|m| m.delay > MAX_DELAY) {
-                return (Err(refused("InvalidParameterValue")), String::new());
-            }
-            let now = state.now;
-            for message in &messages {
-                state.queues[self.queue].send(message.body.clone(), now + message.delay, now);
-            }
-            let bodies =
-                || messages.iter().map(|m| format!("{} after {:?}", m.body, m.delay)).collect::<Vec<_>>();
-            let what = if state.trace.is_some() { bodies().join(", ") } else { String::new() };
-            (Ok(Rejected::new()), what)
+            let result = state.send(self.queue, &entries);
+            let what = told(state, || {
+                let show = |e: &Result<Entry, Outgoing>| match e {
+                    Ok(e) => format!("{} after {:?}", String::from_utf8_lossy(&e.body), e.delay),
+                    Err(bad) => format!("{bad:?}"),
+                };
+                entries.iter().map(show).collect::<Vec<_>>().join(", ")
+            });
+            (result, what)
         };
         self.env.call(self.site("queue.send"), SignedDuration::ZERO, effect).await
     }
 
     async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         let effect = |state: &mut State| {
-            if max == 0 || max > BATCH || wait > Duration::from_secs(20) {
-                return (Err(refused("InvalidParameterValue")), String::new());
-            }
-            // Waits as long as it may for the first message.
-            let first = state.queues[self.queue].next_visible();
-            if let Some(first) = first.filter(|first| *first > state.now && *first <= state.now + wait) {
-                state.now = first;
-            } else if first.is_none_or(|first| first > state.now) {
-                state.now += wait;
-            }
-            let deliveries = state.receive(self.queue, max);
-            let what = format!("{} messages", deliveries.len());
-            (Ok(deliveries), what)
+            let result = state.receive(self.queue, max, wait);
+            let what = told(state, || {
+                let show =
+                    |d: &Delivery| format!("{} ({}.)", String::from_utf8_lossy(&d.body), d.receive_count);
+                let bodies = result.iter().flatten().map(show);
+                format!("-> [{}]", bodies.collect::<Vec<_>>().join(", "))
+            });
+            (result, what)
         };
         self.env.call(self.site("queue.receive"), SignedDuration::ZERO, effect).await
     }
 
     async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {
-        self.each("queue.delete", receipts, |messages, at| {
-            messages.remove(at);
-        })
-        .await
+        let delete =
+            |state: &mut State, queue: usize, receipt| state.queues[queue].delete(receipt, state.now);
+        self.each("queue.delete", receipts, delete).await
     }
 
     async fn hide(&self, receipts: Vec<SmolStr>, visibility: Duration) -> Result<Rejected, CallError> {
-        let until = self.env.state.borrow().now + visibility;
-        self.each("queue.hide", receipts, move |messages, at| messages[at].visible = until).await
+        let visibility = seconds(visibility.min(MAX_VISIBILITY));
+        let hide = |state: &mut State, queue: usize, receipt| {
+            state.queues[queue].hide(receipt, state.now, state.now + visibility)
+        };
+        self.each("queue.hide", receipts, hide).await
     }
 
     async fn depth(&self) -> Result<Depth, CallError> {
         let effect = |state: &mut State| {
-            let now = state.now;
-            let messages = &state.queues[self.queue].all;
-            let hidden = |m: &&Message| m.visible > now;
-            let depth = Depth {
-                visible: messages.iter().filter(|m| m.visible <= now).count() as u64,
-                in_flight: messages.iter().filter(hidden).filter(|m| m.received > 0).count() as u64,
-                delayed: messages.iter().filter(hidden).filter(|m| m.received == 0).count() as u64,
-            };
-            (Ok(depth), format!("{depth:?}"))
+            let depth = state.queues[self.queue].depth(state.now);
+            (Ok(depth), told(state, || format!("{depth:?}")))
         };
         self.env.call(self.site("queue.depth"), SignedDuration::ZERO, effect).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::executor::State;
 use crate::fault::Fault;
 
 /// A place in a handler where a port is called: who calls what on which kind of thing.
@@ -44,4 +45,9 @@ impl fmt::Display for Event {
         let Self { at, actor, site, what, .. } = self;
         write!(f, "{at}  #{actor} {:<18} {:<16} {what}{fault}", site.role, site.call)
     }
+}
+
+/// What an event shall say, made up only where somebody will read it.
+pub(crate) fn told(state: &State, what: impl FnOnce() -> String) -> String {
+    if state.trace.is_some() { what() } else { String::new() }
 }

@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::QueueOf;
-use tenfold_world::{Env, World};
+use tenfold_world::{Env, QueueSettings, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
@@ -51,8 +51,9 @@ pub fn config(text: &str) -> TargetConfig {
 impl Stack {
     /// A world with one target.
     pub fn new(world: &World, config: &TargetConfig) -> Self {
-        let dead_letters = world.add_queue("dead letters", None);
-        let queue = world.add_queue("retries", Some((dead_letters, 10)));
+        let settings = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
+        let dead_letters = world.add_queue("dead letters", settings(180));
+        let queue = world.add_queue("retries", settings(540).redrive(dead_letters, 10));
         let created = world.now();
         world.edit(|table| {
             table.put(target_item(&target(), Target { config: Arc::new(config.clone()), created }));

@@ -1,0 +1,255 @@
+//! The rows, and how writes change them.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
+use tenfold_ports::CallError;
+use tenfold_ports::table::{
+    BATCH, Cancelled, Condition, Item, Key, TransactError, Update, Value, Write, WriteError,
+};
+
+use super::invalid;
+use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
+
+/// The items of the world's table.
+#[derive(Debug, Default)]
+pub struct Items {
+    pub(super) rows: BTreeMap<Key, Row>,
+    /// Whether documents count for the size of an item.
+    pub(super) weighs_documents: bool,
+    /// All writes so far, for invariants over histories: the item before and after.
+    watch: Option<Vec<(Option<Item>, Option<Item>)>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub now: Option<Item>,
+    before: Option<Item>,
+    written: Timestamp,
+}
+
+/// For how long an eventually consistent read may miss a write.
+const STALE: SignedDuration = SignedDuration::from_secs(1);
+
+impl Row {
+    /// What an eventually consistent read may see instead; none where it must see the item as it is.
+    pub(super) fn stale(&self, now: Timestamp) -> Option<&Option<Item>> {
+        (now.duration_since(self.written) < STALE && self.before != self.now).then_some(&self.before)
+    }
+}
+
+/// What a write makes of its item; none for one that only checks.
+type Change = Option<Option<Item>>;
+
+/// Why there is no change.
+enum Refusal {
+    Condition(Option<Item>),
+    Invalid(CallError),
+}
+
+impl Items {
+    /// The item with this key.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<&Item> {
+        self.rows.get(key)?.now.as_ref()
+    }
+
+    /// All items, in the order of their keys.
+    pub fn all(&self) -> impl Iterator<Item = &Item> {
+        self.rows.values().filter_map(|row| row.now.as_ref())
+    }
+
+    /// Puts an item as it is, without a call.
+    pub fn put(&mut self, item: Item) {
+        self.set(&item.key.clone(), Some(item), Timestamp::MIN);
+    }
+
+    /// Keeps all writes from now on for [`Items::history`].
+    pub fn watch(&mut self) {
+        self.watch = Some(Vec::new());
+    }
+
+    /// All writes since [`Items::watch`]: each item before and after.
+    #[must_use]
+    pub fn history(&self) -> &[(Option<Item>, Option<Item>)] {
+        self.watch.as_deref().unwrap_or_default()
+    }
+
+    /// From now on documents count for the size of an item, as they do in DynamoDB. Costly.
+    pub const fn weigh_documents(&mut self) {
+        self.weighs_documents = true;
+    }
+
+    pub(super) fn row(&self, key: &Key) -> Option<&Row> {
+        self.rows.get(key)
+    }
+
+    fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
+        let row = self.rows.entry(key.clone()).or_default();
+        row.before = row.now.take();
+        row.now = item;
+        row.written = now;
+        if let Some(watch) = &mut self.watch {
+            watch.push((row.before.clone(), row.now.clone()));
+        }
+    }
+
+    /// Makes one write.
+    pub(super) fn write(&mut self, write: &Write, now: Timestamp) -> Result<(), WriteError> {
+        self.valid(write)?;
+        match self.change(write) {
+            Ok(change) => {
+                self.make(write.key(), change, now);
+                Ok(())
+            }
+            Err(Refusal::Condition(current)) => Err(WriteError::Conflict { current }),
+            Err(Refusal::Invalid(error)) => Err(error.into()),
+        }
+    }
+
+    /// Makes all writes or none.
+    pub(super) fn transact(&mut self, writes: &[Write], now: Timestamp) -> Result<(), TransactError> {
+        self.valid_together(writes)?;
+        let mut changes = Vec::with_capacity(writes.len());
+        let mut reasons = Vec::new();
+        for (i, write) in writes.iter().enumerate() {
+            match self.change(write) {
+                Ok(change) => changes.push(change),
+                Err(Refusal::Condition(current)) => {
+                    reasons.resize(writes.len(), Cancelled::No);
+                    reasons[i] = Cancelled::Condition(current);
+                }
+                // What no condition gave as a reason fails the call, whatever the other reasons are.
+                Err(Refusal::Invalid(error)) => return Err(error.into()),
+            }
+        }
+        if !reasons.is_empty() {
+            return Err(TransactError::Cancelled(reasons));
+        }
+        for (write, change) in writes.iter().zip(changes) {
+            self.make(write.key(), change, now);
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, key: &Key, change: Change, now: Timestamp) {
+        if let Some(item) = change {
+            self.set(key, item, now);
+        }
+    }
+
+    /// What the write would make of its item. Changes nothing yet.
+    fn change(&self, write: &Write) -> Result<Change, Refusal> {
+        let current = self.get(write.key());
+        if !write.condition().holds(current) {
+            return Err(Refusal::Condition(current.cloned()));
+        }
+        Ok(match write {
+            Write::Put { item, .. } => Some(Some(item.clone())),
+            Write::Delete { .. } => Some(None),
+            Write::Check { .. } => None,
+            Write::Update { key, updates, .. } => {
+                let mut item = current.cloned().unwrap_or_else(|| Item::new(key.clone()));
+                for (name, update) in updates {
+                    addable(&item, name, update).map_err(Refusal::Invalid)?;
+                    update.apply(name, &mut item);
+                }
+                self.valid_size(&item).map_err(Refusal::Invalid)?;
+                Some(Some(item))
+            }
+        })
+    }
+
+    /// What DynamoDB refuses before it looks at any item.
+    fn valid(&self, write: &Write) -> Result<(), CallError> {
+        valid_key(write.key())?;
+        match write {
+            Write::Put { item, .. } => self.valid_size(item),
+            Write::Update { updates, .. } => valid_updates(updates),
+            Write::Delete { .. } => Ok(()),
+            Write::Check { condition, .. } => valid_check(condition),
+        }
+    }
+
+    fn valid_together(&self, writes: &[Write]) -> Result<(), CallError> {
+        if writes.is_empty() || writes.len() > BATCH {
+            return Err(invalid("a transaction has 1 to 100 writes"));
+        }
+        for (i, write) in writes.iter().enumerate() {
+            self.valid(write)?;
+            if writes[..i].iter().any(|before| before.key() == write.key()) {
+                return Err(invalid("two writes of one item in a transaction"));
+            }
+            if matches!(write, Write::Update { updates, .. } if updates.is_empty()) {
+                return Err(invalid("an update in a transaction changes something"));
+            }
+        }
+        let put = |write: &Write| match write {
+            Write::Put { item, .. } => size(item, self.weighs_documents),
+            _ => 0,
+        };
+        if writes.iter().map(put).sum::<usize>() > MAX_TRANSACTION {
+            return Err(invalid("a transaction of more than 4 MB"));
+        }
+        Ok(())
+    }
+
+    fn valid_size(&self, item: &Item) -> Result<(), CallError> {
+        if size(item, self.weighs_documents) > MAX_ITEM {
+            return Err(invalid("an item of more than 400 KB"));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn valid_key(key: &Key) -> Result<(), CallError> {
+    if key.pk.is_empty() || key.sk.is_empty() {
+        return Err(invalid("an empty key attribute"));
+    }
+    if key.pk.len() > 2048 || key.sk.len() > 1024 {
+        return Err(invalid("a key attribute is too long"));
+    }
+    Ok(())
+}
+
+fn valid_updates(updates: &[(SmolStr, Update)]) -> Result<(), CallError> {
+    for (i, (name, _)) in updates.iter().enumerate() {
+        if updates[..i].iter().any(|(before, _)| before == name) {
+            return Err(invalid("two changes of one attribute"));
+        }
+        if name == "pk" || name == "sk" {
+            return Err(invalid("a change of a key attribute"));
+        }
+    }
+    Ok(())
+}
+
+fn valid_check(condition: &Condition) -> Result<(), CallError> {
+    if always_holds(condition) {
+        return Err(invalid("a check checks something"));
+    }
+    Ok(())
+}
+
+/// Whether a condition asks for nothing, so that no expression could say it.
+fn always_holds(condition: &Condition) -> bool {
+    match condition {
+        Condition::Always => true,
+        Condition::All(all) => all.iter().all(always_holds),
+        Condition::Any(any) => any.iter().any(always_holds),
+        _ => false,
+    }
+}
+
+/// Numbers are added to numbers and to nothing.
+fn addable(item: &Item, name: &str, update: &Update) -> Result<(), CallError> {
+    match (update, item.get(name)) {
+        (Update::Add(n), Some(Value::N(old))) if old.checked_add(*n).is_none() => {
+            // DynamoDB goes on to 38 digits; the port does not.
+            Err(invalid("a number beyond 64 bits"))
+        }
+        (Update::Add(_), Some(Value::N(_)) | None) | (Update::Set(_) | Update::Remove, _) => Ok(()),
+        (Update::Add(_), Some(_)) => Err(invalid("a number is added to what is none")),
+    }
+}
