@@ -82,7 +82,9 @@ class Story:
         payment = self.pay()
         promised(payment.first == "200", f"a healthy service's answer is passed on, not {payment.first}")
         again = self.guarded.send(payment.key, body=self.body(payment))
-        promised(again.headers.get("Idempotent-Replayed") == "true", "the same key gets the first answer again")
+        promised(
+            again.headers.get("Idempotent-Replayed") == "true", "the same key gets the first answer again"
+        )
         promised(self.calls() == 1, "the same key does not reach the service twice")
         say("the same Idempotency-Key again: 200 from the gateway's memory, the service was not asked")
 
@@ -123,12 +125,18 @@ class Story:
         if opened["state"] == "open":
             until = when(opened["openUntil"])
             watch(
-                "the break lasts", lambda: f"{max(0.0, until - time.time()):.1f} s", lambda left: left == "0.0 s"
+                "the break lasts",
+                lambda: f"{max(0.0, until - time.time()):.1f} s",
+                lambda left: left == "0.0 s",
             )
         say("the health monitor asks: a schedule calls it every minute, and here we call it ourselves, now")
         self.stack.invoke("HealthMonitorFunction", {"source": "aws.events", "detail-type": "Scheduled Event"})
         view = watch(
-            "the breaker", self.guarded.view, lambda v: v["state"] == "closed", lambda v: v["state"], within=20
+            "the breaker",
+            self.guarded.view,
+            lambda v: v["state"] == "closed",
+            lambda v: v["state"],
+            within=20,
         )
         say(f"the breaker closed: {view['reason']}")
         self.show(view)
@@ -165,7 +173,9 @@ class Story:
         repeats = effects.total() - len(effects)
         promised(len(effects) == len(self.payments), "nothing was charged that nobody asked for")
         say(f"{len(self.payments)} payments, {len(effects)} charges, each once.")
-        say(f"{repeats} came again with the same key and was found in the ledger: the one whose answer was lost.")
+        say(
+            f"{repeats} came again with the same key and was found in the ledger: the one whose answer was lost."
+        )
         view = self.guarded.view()
         promised(view["queue"]["waiting"] == 0, "nothing waits any more")
         promised(view["queue"]["dead"] == 0, "nothing was given up")
@@ -297,7 +307,13 @@ def main() -> int:
             story.tell()
         except Broken as broken:
             problem = f"not as promised: {broken}"
-        except (AssertionError, FunctionFailed, requests.RequestException, BotoCoreError, ClientError) as error:
+        except (
+            AssertionError,
+            FunctionFailed,
+            requests.RequestException,
+            BotoCoreError,
+            ClientError,
+        ) as error:
             problem = f"{type(error).__name__}: {error}"
         else:
             problem = ""
@@ -307,7 +323,9 @@ def main() -> int:
     if problem:
         print(f"\n{bold('FAILED')} {took}. {problem}", flush=True)
         return 1
-    print(f"\n{bold('OK')} {took}: {len(story.payments)} payments, every one charged exactly once.", flush=True)
+    print(
+        f"\n{bold('OK')} {took}: {len(story.payments)} payments, every one charged exactly once.", flush=True
+    )
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import requests
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +92,10 @@ class Stack:
                 if name in repr(plain):
                     found.append(plain)
         return found
+
+    def put_item(self, item: dict[str, Any]) -> None:
+        plain = {key: TypeSerializer().serialize(value) for key, value in item.items()}
+        self._table.put_item(TableName=self.outputs["TableName"], Item=plain)
 
     def delete_items(self, items: list[dict[str, Any]]) -> None:
         for item in items:

@@ -100,6 +100,7 @@ class Endpoint:
         self._own_port: _Port | None = None
         self._lock = threading.Condition()
         self._behaviour = Behaviour()
+        self._told = 0
         self._script: deque[Behaviour] = deque()
         self._calls: list[Call] = []
         self._ledger: Counter[str] = Counter()
@@ -122,6 +123,7 @@ class Endpoint:
             raise ValueError(f"{self.name} has no port of its own to close; see on_own_port")
         with self._lock:
             self._behaviour = told
+            self._told += 1
             self._script = deque(script)
             self._lock.notify_all()
         if self._own_port:
@@ -163,12 +165,13 @@ class Endpoint:
         """Passes the time that an answer takes. None: the caller has left."""
         until = time.monotonic() + told.delay_ms / 1000
         with self._lock:
+            before = self._told
             while told.mode == "hang" or time.monotonic() < until:
                 if _has_left(connection):
                     return None
                 self._lock.wait(NOTICE_SECONDS)
-                if told.mode == "hang":
-                    told = self._behaviour
+                if told.mode == "hang" and self._told != before:
+                    told, before = self._behaviour, self._told
         return told
 
 

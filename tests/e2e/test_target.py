@@ -58,6 +58,17 @@ def test_hangs_until_it_is_told_otherwise(payments):
         assert answer.result().status_code == 202
 
 
+def test_a_call_that_hangs_by_its_script_hangs_on_while_others_are_answered(payments):
+    payments.does(Behaviour(mode="hang"), status=500)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(post, payments.url)
+        eventually("the call hangs", lambda: len(payments.calls), lambda n: n == 1)
+        assert post(payments.url).status_code == 500
+        assert payments.calls[0].ended is None
+        payments.does(status=202)
+        assert answer.result().status_code == 202
+
+
 def test_notices_a_caller_that_leaves(payments):
     payments.does(mode="hang")
     with pytest.raises(requests.Timeout):

@@ -49,9 +49,14 @@ def test_the_answer_is_the_targets_own(guarded, status, content_type, body):
         ("application/octet-stream", EVERY_BYTE),
         ("text/plain", b"\xc3\x28 not UTF-8"),
         ("application/json", b""),
+        ("application/x-www-form-urlencoded", b"b=2&a=%7E+x&&a=1&c"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n',
+        ),
         ("application/octet-stream", EVERY_BYTE * KIB),
     ],
-    ids=["json", "deep", "broken", "unicode", "bytes", "bad-utf8", "empty", "256-KiB"],
+    ids=["json", "deep", "broken", "unicode", "bytes", "bad-utf8", "empty", "form", "multipart", "256-KiB"],
 )
 def test_the_body_reaches_the_target_as_it_is(guarded, content_type, body):
     payments = guarded()
