@@ -1,0 +1,97 @@
+//! Units of work whose AWS calls are counted, in a world where nothing goes wrong.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use circuit_breaker_core::breaker::State;
+use circuit_breaker_core::config::TargetConfig;
+use jiff::SignedDuration;
+use tenfold_world::downstream::Health;
+use tenfold_world::{Bounds, World, exhaust};
+
+use super::{Post, Stack, config, put_breaker};
+
+/// How often each call was made, by port and method.
+pub type Calls = BTreeMap<&'static str, usize>;
+
+pub const TEN: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+
+/// The calls that `act` makes.
+pub fn counted(config: &TargetConfig, act: impl Fn(&World, &Stack)) -> Calls {
+    let counts = RefCell::new(BTreeMap::new());
+    let calm = Bounds { faults: 0, runs: 1, ..Bounds::default() };
+    let report = exhaust(calm, |world| {
+        world.calm();
+        let stack = Stack::new(world, config);
+        act(world, &stack);
+        let mut counts = counts.borrow_mut();
+        for (site, _) in world.calls() {
+            *counts.entry(site.call).or_insert(0) += 1;
+        }
+        Ok(())
+    });
+    assert!(report.violation.is_none());
+    counts.into_inner()
+}
+
+/// One environment posts these, one after the other.
+pub fn posts(world: &World, stack: &Stack, keys: &[&'static str]) {
+    let posts = keys.iter().copied().map(Post::new).collect();
+    stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+    world.run();
+}
+
+/// Who keeps the answers of keys that were seen before.
+pub fn kept_by(keeper: &str) -> TargetConfig {
+    config(&format!(r#","idempotency":"{keeper}""#))
+}
+
+/// Ten requests within a TTL, through a closed breaker.
+pub fn closed(config: &TargetConfig) -> Calls {
+    counted(config, |world, stack| posts(world, stack, &TEN))
+}
+
+/// Ten requests within a TTL, parked by an open breaker.
+pub fn open(config: &TargetConfig) -> Calls {
+    counted(config, |world, stack| {
+        put_breaker(world, config, State::Open { until: world.now() + SignedDuration::from_mins(1) });
+        posts(world, stack, &TEN);
+    })
+}
+
+/// One request, parked because its target failed.
+pub fn failed(config: &TargetConfig) -> Calls {
+    counted(config, |world, stack| {
+        world.service(|s| s.health = Health::Answers(500));
+        posts(world, stack, &["a"]);
+    })
+}
+
+/// Ten parked requests delivered by one run of the retry processor: what parking them cost is not in it.
+pub fn delivered(config: &TargetConfig) -> Calls {
+    let parked = |world: &World, stack: &Stack| {
+        put_breaker(world, config, State::Open { until: world.now() + SignedDuration::from_secs(1) });
+        posts(world, stack, &TEN);
+        put_breaker(world, config, State::Closed);
+        world.pass(SignedDuration::from_mins(1));
+    };
+    let before = counted(config, parked);
+    let mut calls = counted(config, |world, stack| {
+        parked(world, stack);
+        stack.spawn_processor(world, world.now());
+        world.run();
+    });
+    calls.retain(|call, n| {
+        *n -= before.get(call).unwrap_or(&0);
+        *n > 0
+    });
+    calls
+}
+
+/// A run of the retry processor that finds nothing to do.
+pub fn idle() -> Calls {
+    counted(&config(""), |world, stack| {
+        stack.spawn_processor(world, world.now());
+        world.run();
+    })
+}
