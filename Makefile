@@ -46,8 +46,9 @@ soak: ## P=pattern the full loads: `make test` runs a tenth of them
 	@$(TENFOLD) up $(P)
 	@TENFOLD_LOAD=1.0 $(PYTEST) $(E2E)
 
-bench: ## benchmarks
-	@cargo bench --workspace
+bench: ## cold start beside a Python function's, and the AWS calls of a request
+	@$(TENFOLD) install-bench
+	@.local/bench/bin/python benches/bench.py
 
 deploy: ## P=pattern [SAM="--guided"] build for release, deploy to your AWS account
 	$(call require,P)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How long a Lambda binary takes from exec to its first question for an event, and what it then holds.
 
-    coldstart.py [-n RUNS] [-e NAME=VALUE]… [--invoke EVENT.json] BINARY [ARGUMENT…]
+    coldstart.py [-n RUNS] [-e NAME=VALUE]… [--invoke EVENT.json] BINARY [ARGUMENT…] [-- BINARY [ARGUMENT…]]…
 
 Plays the Lambda Runtime API on loopback, starts the command RUNS times with a clean environment such as Lambda
 gives, and prints one JSON line: median, least and greatest milliseconds to the first
-`GET /2018-06-01/runtime/invocation/next`, and the median resident memory then. With --invoke it also answers
-with that event and measures to the posted response (a first invocation, cold). Only Python's standard library.
+`GET /2018-06-01/runtime/invocation/next`, and the median resident memory then. Several commands take turns, so
+that whatever else the machine does slows them alike; each has its line. With --invoke it also answers with that
+event and measures to the posted response (a first invocation, cold). Only Python's standard library.
 """
 
 import argparse
@@ -72,6 +73,50 @@ def once(command, environment, event):
         listener.close()
 
 
+def environment(variables):
+    """What Lambda gives a function, and the function's own variables."""
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        **variables,
+    }
+
+
+def measure(commands, runs, variables, event=None):
+    """A report for each command; they take turns."""
+    env = environment(variables)
+    for command in commands:
+        once(command, env, event)  # so that its files are in the page cache, as for all that follow
+    results = [[once(command, env, event) for command in commands] for _ in range(runs)]
+    return [report(command, of_one) for command, of_one in zip(commands, zip(*results))]
+
+
+def report(command, results):
+    ready = [result["ready_ms"] for result in results]
+    told = {
+        "binary": os.path.basename(command[0]),
+        "mib": round(os.path.getsize(command[0]) / 2**20, 1) if os.path.exists(command[0]) else None,
+        "runs": len(results),
+        "ready_ms": {"median": round(statistics.median(ready), 1), "min": round(min(ready), 1), "max": round(max(ready), 1)},
+        "rss_mib": round(statistics.median(result["rss_kib"] for result in results) / 1024, 1),
+    }
+    if "answer" in results[-1]:
+        told["invoke_ms"] = round(statistics.median(result["invoke_ms"] for result in results), 1)
+        told["answer"] = results[-1]["answer"].decode()[:200]
+    return told
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("-n", type=int, default=50, metavar="RUNS")
@@ -79,36 +124,12 @@ def main():
     arguments.add_argument("--invoke", metavar="EVENT.json")
     arguments.add_argument("command", nargs=argparse.REMAINDER)
     given = arguments.parse_args()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "LAMBDA_TASK_ROOT": "/var/task",
-        "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_LAMBDA_FUNCTION_NAME": "f",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-    }
-    environment.update(pair.split("=", 1) for pair in given.e)
+    commands = [[]]
+    for word in given.command:
+        commands.append([]) if word == "--" else commands[-1].append(word)
     event = open(given.invoke, "rb").read() if given.invoke else None
-    once(given.command, environment, event)  # so that the binary is in the page cache, as for all that follow
-    runs = [once(given.command, environment, event) for _ in range(given.n)]
-    ready = [run["ready_ms"] for run in runs]
-    report = {
-        "binary": os.path.basename(given.command[0]),
-        "mib": round(os.path.getsize(given.command[0]) / 2**20, 1) if os.path.exists(given.command[0]) else None,
-        "runs": given.n,
-        "ready_ms": {"median": round(statistics.median(ready), 1), "min": round(min(ready), 1), "max": round(max(ready), 1)},
-        "rss_mib": round(statistics.median(run["rss_kib"] for run in runs) / 1024, 1),
-    }
-    if event is not None:
-        report["invoke_ms"] = round(statistics.median(run["invoke_ms"] for run in runs), 1)
-        report["answer"] = runs[-1]["answer"].decode()[:200]
-    print(json.dumps(report))
+    for told in measure([c for c in commands if c], given.n, dict(pair.split("=", 1) for pair in given.e), event):
+        print(json.dumps(told))
 
 
 if __name__ == "__main__":

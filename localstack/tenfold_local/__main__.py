@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("check", "name everything that this machine lacks", lambda _: prerequisites.check())
     command("install", "fill .local/, once", lambda _: _installed())
+    command("install-bench", "install what `make bench` compares with", lambda _: install.bench())
     command("start", "start LocalStack", lambda _: (_installed(), server.start()))
     command("stop", "stop LocalStack", lambda _: server.stop())
     command("status", "say what runs", lambda _: server.status())

@@ -40,6 +40,14 @@ def tools() -> None:
     )
 
 
+def bench() -> None:
+    """The Python function that `make bench` compares with; nothing else needs it."""
+    lock = paths.COLDSTART / "requirements.lock"
+    _once(
+        paths.BENCH, [lock], "installing what is compared with", lambda: _venv(paths.BENCH, lock)
+    )
+
+
 def dynamodb() -> None:
     pom = paths.LOCALSTACK / "dynamodb" / "pom.xml"
 
@@ -115,12 +123,13 @@ def _once(target: Path, sources: list[Path], what: str, action) -> None:
 
 def lock() -> None:
     """Writes the lock files anew from the .in files."""
-    for name, options in (
+    for folder, name, options in (
         # Newer cbor2, pyOpenSSL and twisted break this LocalStack.
-        ("requirements", ["--exclude-newer", "2025-10-20"]),
-        ("tools", []),
+        (paths.LOCALSTACK, "requirements", ["--exclude-newer", "2025-10-20"]),
+        (paths.LOCALSTACK, "tools", []),
+        (paths.COLDSTART, "requirements", []),
     ):
-        with timed(f"locking {name}"):
+        with timed(f"locking {folder.name}/{name}"):
             subprocess.run(
                 [
                     str(part)
@@ -130,6 +139,6 @@ def lock() -> None:
                         *("--output-file", f"{name}.lock", f"{name}.in"),
                     )
                 ],
-                cwd=paths.LOCALSTACK,
+                cwd=folder,
                 check=True,
             )
