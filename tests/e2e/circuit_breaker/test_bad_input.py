@@ -46,6 +46,9 @@ CONFIGURATIONS = {
     "beyond 32 bits": ({"url": URL, "openDurationMs": 2**32}, [""]),
     "beyond 64 bits": (b'{"url": "http://a", "openDurationMs": 1e400}', [""]),
     "not a number": (b'{"url": "http://a", "failureRateThreshold": NaN}', [""]),
+    "a list for window": ({"url": URL, "window": ["count", 10]}, [""]),
+    "an empty list for retry": ({"url": URL, "retry": [None, None, None, None]}, [""]),
+    "a list of all values": ([URL, *[None] * 13], [""]),
     "a window of text": ({"url": URL, "window": "count"}, [""]),
     "an unknown window": ({"url": URL, "window": {"type": "calls"}}, [""]),
     "an unknown idempotency": ({"url": URL, "idempotency": "nobody"}, [""]),
@@ -67,6 +70,10 @@ CONFIGURATIONS = {
     "no calls at least": ({"url": URL, "minimumCalls": 0}, ["/minimumCalls"]),
     "a rate of 0": ({"url": URL, "failureRateThreshold": 0}, ["/failureRateThreshold"]),
     "a rate of 101": ({"url": URL, "slowCallRateThreshold": 101}, ["/slowCallRateThreshold"]),
+    "a rate too small to be stored": (
+        {"url": URL, "failureRateThreshold": 5e-324},
+        ["/failureRateThreshold"],
+    ),
     "a status that is no failure": ({"url": URL, "ignoredStatuses": [200, 404]}, ["/ignoredStatuses"]),
     "a status of 600": ({"url": URL, "ignoredStatuses": [600]}, ["/ignoredStatuses"]),
     "no probes": ({"url": URL, "halfOpenProbes": 0}, ["/halfOpenProbes"]),
@@ -222,7 +229,7 @@ def test_a_request_to_an_unknown_target_is_told_so(api, stack, unused):
 @pytest.mark.parametrize(
     "command",
     [b"", b"{", b"[]", b"null", DEEP, {}, {"force": "ajar"}, {"force": None}, {"force": 1}, {"force": "Open"}]
-    + [{"force": "open", "because": "x"}, {"force": "open", "reason": 5}, {"reason": "x"}]
+    + [{"force": "open", "because": "x"}, {"force": "open", "reason": 5}, {"reason": "x"}, ["open", "x"]]
     + [{"force": "open", "reason": "x" * 201}, {"force": "open", "reason": "\u2603" * 201}],
     ids=lambda command: repr(command)[:40],
 )

@@ -51,7 +51,7 @@ def test_the_api_keeps_its_contract(stack, api, target, tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=330,
             check=False,
         )
     finally:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from circuit_breaker.api import is_problem, new_key, when
 from circuit_breaker.conftest import STILL
-from target import Behaviour
+from target import Behaviour, most_at_once
 from waiting import eventually
 
 
@@ -35,7 +35,7 @@ def test_a_parked_request_can_be_followed(guarded):
     answer = payments.send()
     promise = answer.json()
     assert promise == {"requestId": promise["requestId"], "status": "queued"}
-    assert answer.headers["Location"].endswith(f"/requests/{promise['requestId']}")
+    assert answer.headers["Location"] == promise["requestId"], "relative to /requests/{target}"
     request = payments.request(promise["requestId"])
     assert (request["target"], request["status"], request["attempts"]) == (payments.name, "queued", [])
     assert when(request["acceptedAt"]) <= time.time() < when(request["nextAttemptAt"])
@@ -87,13 +87,14 @@ def test_processors_that_run_at_the_same_time_deliver_once(guarded, processor):
 def test_the_drain_ramps_up_instead_of_flooding(guarded, settled):
     payments = guarded(openDurationMs=100, maxOpenDurationMs=100, timeoutMs=5000)
     payments.force("open")
-    ids = [payments.park() for _ in range(15)]
+    ids = [payments.park() for _ in range(30)]
     payments.service.does(delay_ms=300)
     closed = when(payments.force("auto")["since"])
     settled(payments, ids)
     early = [call for call in payments.service.posts if call.began < closed + 2]
-    # One at a time at first, in each of the processors that may be running.
-    assert max((sum(c.began <= call.began < c.ended for c in early) for call in early), default=0) <= 3
+    # One at a time at first, in each of the processors that all tests and the schedule run at the most.
+    # A flood would be ten at a time in each.
+    assert most_at_once(early) <= 6
 
 
 def test_a_parked_request_that_was_delivered_answers_its_key(guarded, settled):
