@@ -7,7 +7,7 @@ E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 
 # What `make sim` runs; SECONDS, SEED and more reach it through the environment.
 SIM_P = $(or $(P),circuit-breaker)
-SIM = cargo run --quiet --profile sim --package $(SIM_P)-core --example sim --
+SIM = cargo run --quiet --profile sim --package $(SIM_P)-core --features mutants --example sim --
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check up down status sim e2e soak bench deploy fmt clean

@@ -80,6 +80,8 @@ STAGES = {
             (("cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"),),
         ),
         Stage("unit", (unit_tests(),), has_tests=True),
+        # Every crash at every AWS call; ends in one line of JSON, and fails by its exit code.
+        Stage("sim", (("make", "sim", "SECONDS=1"),)),
         Stage(
             "platform",
             (

@@ -28,6 +28,8 @@ pub enum Health {
 pub struct Service {
     /// How it behaves now.
     pub health: Health,
+    /// Keys that it answers with 500 although it is well otherwise.
+    pub ill: Vec<SmolStr>,
     /// How long an answer takes.
     pub latency: SignedDuration,
     /// How often each idempotency key was asked for while the service was well.
@@ -72,6 +74,9 @@ impl Service {
             Health::Answers(status) => Ok(answer(status, "unwell")),
             Health::Well => {
                 let key = call.headers.iter().find(|(name, _)| name == "idempotency-key").map(|(_, key)| key);
+                if key.is_some_and(|key| self.ill.contains(key)) {
+                    return Ok(answer(500, "ill"));
+                }
                 if let (Method::Post, Some(key)) = (call.method, key) {
                     let times = self.seen.entry(key.clone()).or_default();
                     *times += 1;

@@ -63,6 +63,7 @@ pub(crate) struct State {
     pub service: Service,
     pub trace: Option<Vec<Event>>,
     pub covered: Vec<(Site, Option<Fault>)>,
+    options: Vec<(Actor, Option<u64>)>,
     switches_left: usize,
     last: Option<Actor>,
     calm: bool,
@@ -102,6 +103,7 @@ impl World {
             service: Service::default(),
             trace: traced.then(Vec::new),
             covered: Vec::new(),
+            options: Vec::new(),
             switches_left: limits.switches.unwrap_or(usize::MAX),
             last: None,
             calm: false,
@@ -231,14 +233,17 @@ impl World {
                 options.push((actor, None));
             }
         }
-        options.sort_by_key(|(actor, call)| (state.last != Some(*actor), *actor, *call));
+        options.sort_unstable_by_key(|(actor, call)| (state.last != Some(*actor), *actor, *call));
         let can_go_on = options.first().is_some_and(|(actor, _)| state.last == Some(*actor));
+        // Going on means the oldest call: taking another one of the same invocation first interrupts it too.
         if can_go_on && state.switches_left == 0 {
-            options.retain(|(actor, _)| state.last == Some(*actor));
+            options.truncate(1);
         }
         let picked = state.choices.pick(options.len());
-        let (actor, call) = *options.get(picked)?;
-        if can_go_on && state.last != Some(actor) {
+        let chosen = options.get(picked).copied();
+        state.options = options;
+        let (actor, call) = chosen?;
+        if can_go_on && picked > 0 {
             state.switches_left = state.switches_left.saturating_sub(1);
         }
         state.last = Some(actor);

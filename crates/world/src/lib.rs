@@ -18,6 +18,7 @@ mod executor;
 pub mod explore;
 pub mod fault;
 pub mod queue;
+pub mod sim;
 pub mod table;
 mod trace;
 

@@ -108,7 +108,11 @@ impl State {
         if entries.iter().map(|e| e.as_ref().map_or(0, |e| e.body.len())).sum::<usize>() > MAX_BYTES {
             return refused("BatchRequestTooLong");
         }
-        if messages.settings.fifo && entries.iter().flatten().any(|e| e.fifo.is_none()) {
+        let group = |entry: &Result<Entry, Outgoing>| match entry {
+            Ok(entry) => entry.fifo.is_some(),
+            Err(message) => message.fifo.is_some(),
+        };
+        if messages.settings.fifo && !entries.iter().all(group) {
             return refused("MissingParameter: MessageGroupId");
         }
         let mut rejected = Rejected::new();
@@ -134,7 +138,9 @@ impl State {
         let (deliveries, dead) = self.queues[queue].receive(self.now, max, &mut self.choices);
         if let Some((letters, _)) = self.queues[queue].settings.redrive {
             let letters = &mut self.queues[letters];
-            dead.into_iter().for_each(|message| letters.take_dead(message, self.now));
+            for message in dead {
+                letters.take_dead(message, self.now);
+            }
         }
         Ok(deliveries)
     }

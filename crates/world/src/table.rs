@@ -153,7 +153,7 @@ fn describe(write: &Write) -> String {
             let show = |(name, value): (&str, &Value)| match value {
                 Value::Doc(doc) => format!("{name}={}", doc.to_json().unwrap_or_default()),
                 Value::B(bytes) => format!("{name}=<{} bytes>", bytes.len()),
-                Value::S(text) => format!("{name}={text}"),
+                Value::S(text) => format!("{name}={}", text.chars().take(80).collect::<String>()),
                 value => format!("{name}={value:?}"),
             };
             let shown: Vec<String> = item.attributes().map(show).collect();

@@ -3,6 +3,8 @@
 //! The handlers run through all workloads of the world; each call that they make is looked up in the adapters'
 //! tables of IAM actions. A missing permission fails here and not in production, and so does one too many.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of a test")]
+
 #[path = "../core/tests/world/mod.rs"]
 mod world;
 

@@ -36,6 +36,7 @@ CONFIGURATIONS = {
     "a url of null": ({"url": None}, [""]),
     "a url of numbers": ({"url": 5}, [""]),
     "a field twice": (b'{"url": "http://a", "url": "http://b"}', [""]),
+    "a field of retry twice": (b'{"url": "http://a", "retry": {"maxAttempts": 1, "maxAttempts": 2}}', [""]),
     "an unknown field": ({"url": URL, "colour": "red"}, [""]),
     "an unknown field of window": ({"url": URL, "window": {"length": 5}}, [""]),
     "an unknown field of retry": ({"url": URL, "retry": {"forever": True}}, [""]),
@@ -46,10 +47,10 @@ CONFIGURATIONS = {
     "beyond 32 bits": ({"url": URL, "openDurationMs": 2**32}, [""]),
     "beyond 64 bits": (b'{"url": "http://a", "openDurationMs": 1e400}', [""]),
     "not a number": (b'{"url": "http://a", "failureRateThreshold": NaN}', [""]),
-    "a list for window": ({"url": URL, "window": ["count", 10]}, [""]),
-    "an empty list for retry": ({"url": URL, "retry": [None, None, None, None]}, [""]),
+    "a list for window": ({"url": URL, "window": ["count", 10]}, ["/window"]),
+    "a list for retry": ({"url": URL, "retry": [None, None, None, None]}, ["/retry"]),
     "a list of all values": ([URL, *[None] * 13], [""]),
-    "a window of text": ({"url": URL, "window": "count"}, [""]),
+    "a window of text": ({"url": URL, "window": "count"}, ["/window"]),
     "an unknown window": ({"url": URL, "window": {"type": "calls"}}, [""]),
     "an unknown idempotency": ({"url": URL, "idempotency": "nobody"}, [""]),
     "statuses of text": ({"url": URL, "ignoredStatuses": ["404"]}, [""]),
@@ -228,7 +229,19 @@ def test_a_request_to_an_unknown_target_is_told_so(api, stack, unused):
 
 @pytest.mark.parametrize(
     "command",
-    [b"", b"{", b"[]", b"null", DEEP, {}, {"force": "ajar"}, {"force": None}, {"force": 1}, {"force": "Open"}]
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        DEEP,
+        {},
+        {"force": "ajar"},
+        {"force": None},
+        {"force": 1},
+        {"force": "Open"},
+        {"force": {"open": None}},
+    ]
     + [{"force": "open", "because": "x"}, {"force": "open", "reason": 5}, {"reason": "x"}, ["open", "x"]]
     + [{"force": "open", "reason": "x" * 201}, {"force": "open", "reason": "\u2603" * 201}],
     ids=lambda command: repr(command)[:40],

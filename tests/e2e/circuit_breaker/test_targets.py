@@ -3,6 +3,8 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from circuit_breaker.api import Guarded, is_problem
 from circuit_breaker.conftest import QUICK, STILL
 from waiting import eventually
@@ -38,12 +40,15 @@ EVERYTHING = {
 }
 
 
-def unused(api, target):
-    return Guarded(api, target.endpoint(f"t-{uuid.uuid4().hex[:12]}"))
+@pytest.fixture
+def unconfigured(stack, api, target):
+    payments = Guarded(api, target.endpoint(f"t-{uuid.uuid4().hex[:12]}"))
+    yield payments
+    stack.delete_items(stack.items(payments.name))
 
 
-def test_only_the_url_is_needed(api, target):
-    payments = unused(api, target)
+def test_only_the_url_is_needed(unconfigured):
+    payments, api = unconfigured, unconfigured.api
     is_problem(api.get_target(payments.name), 404, "unknown-target")
     answer = api.put_target(payments.name, {"url": payments.service.url})
     assert (answer.status_code, answer.headers["Content-Type"]) == (201, "application/json")

@@ -29,7 +29,7 @@ def test_trips_with_the_call_that_makes_the_minimum(guarded, window):
 
 
 def test_old_calls_leave_a_time_window(guarded):
-    payments = guarded(window={"type": "time", "size": 2}, minimumCalls=4, **STILL)
+    payments = guarded(window={"type": "time", "size": 8}, minimumCalls=4, **STILL)
     payments.service.does(status=500)
     for _ in range(3):
         payments.park()

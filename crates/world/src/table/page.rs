@@ -51,29 +51,33 @@ impl Items {
             found.reverse();
         }
         if let Some(after) = &query.after {
-            let last = (after.index.as_ref().map_or(0, |(_, n)| *n), &after.key);
+            // The table knows one place for a key, whatever index the cursor may come from.
+            let number = after.index.as_ref().filter(|_| query.index.is_some()).map_or(0, |(_, n)| *n);
+            let last = (number, &after.key);
             found.retain(|(place, _)| if query.backward { *place < last } else { *place > last });
         }
-        // A page ends with the item that fills it, whether or not another follows: so says DynamoDB, which
-        // has not looked yet.
         let mut read = 0;
         let full = found.iter().position(|(_, item)| {
-            read += match query.index {
-                None => size(item, self.weighs_documents),
-                // Its keys: text, and a number of so many bytes at most.
-                Some(index) => {
-                    let names = "pk".len() + "sk".len() + index.len() + INDEX_SORT.len();
-                    names + item.key.pk.len() + item.key.sk.len() + query.partition.len() + 11
-                }
-            };
+            read += self.weight(query, item);
             read > MAX_PAGE
         });
-        let ends = full.map_or(limit, |full| (full + 1).min(limit));
+        // The megabyte ends a page with the item that exceeds it, where another follows.
+        let full = full.map(|full| full + 1).filter(|full| *full < found.len());
+        // The limit ends it with the item that reaches it, whether or not another follows: nobody has looked.
+        let ends = full.map_or(limit, |full| full.min(limit));
         let next = (found.len() >= ends).then(|| {
             let (number, key) = found[ends - 1].0;
             Cursor { key: key.clone(), index: query.index.map(|_| (query.partition.clone(), number)) }
         });
         Ok((found.into_iter().take(ends).map(|(_, item)| item).collect(), next))
+    }
+
+    /// How much of a page an item takes up.
+    fn weight(&self, query: &Query, item: &Item) -> usize {
+        let Some(index) = query.index else { return size(item, self.weighs_documents) };
+        // Its keys: text, and a number of so many bytes at most.
+        let names = "pk".len() + "sk".len() + index.len() + INDEX_SORT.len();
+        names + item.key.pk.len() + item.key.sk.len() + query.partition.len() + 11
     }
 
     fn of_partition(&self, query: &Query) -> Vec<(Place<'_>, &Item)> {

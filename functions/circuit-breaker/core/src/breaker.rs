@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TargetConfig;
+use crate::mutant::{Mutant, is_in};
 use crate::window::{Outcome, Tally, Window};
 
 /// How far two machines' clocks may differ before a lease could be live twice.
@@ -155,7 +156,7 @@ impl Breaker {
     /// Takes a permit to probe, beginning a half-open epoch where the break is over. None where there is no
     /// permit to take.
     #[must_use]
-    pub fn acquire(&self, m: Moment<'_>, holder: u64) -> Option<(Self, Lease)> {
+    pub fn acquire(&self, m: Moment<'_>, holder: u64) -> Option<Self> {
         let until = m.now + m.config.timeout() + CLOCK_MARGIN;
         let slot = Slot { holder, until, result: None };
         let mut next = self.clone();
@@ -170,14 +171,16 @@ impl Breaker {
             }
             _ => return None,
         }
-        let epoch = next.epoch;
-        Some((next, Lease { epoch, holder, until }))
+        Some(next)
     }
 
-    /// Whether the permit was given to `lease`, which tells a writer whose answer was lost that it won.
+    /// The permit that `holder` has, as it is written: what was decided last need not be what was written, when
+    /// an answer was lost on the way.
     #[must_use]
-    pub fn holds(&self, lease: &Lease) -> bool {
-        self.epoch == lease.epoch && self.slot(lease).is_some()
+    pub fn lease_of(&self, holder: u64) -> Option<Lease> {
+        let State::HalfOpen { slots } = &self.state else { return None };
+        let slot = slots.iter().find(|s| s.holder == holder)?;
+        Some(Lease { epoch: self.epoch, holder, until: slot.until })
     }
 
     /// Counts the result of a probe (none: it says nothing, and the permit is free again), and decides the
@@ -190,6 +193,10 @@ impl Breaker {
         result: Option<Outcome>,
         retry_after: Option<Duration>,
     ) -> Option<Self> {
+        if is_in(Mutant::ResultOfAnyEpoch) && self.slot(lease).is_none() && result.is_some_and(|r| !r.failed)
+        {
+            return Some(self.force(m, None, "a success, whenever it was"));
+        }
         let mine = self.slot(lease)?;
         let mut next = self.clone();
         let State::HalfOpen { slots } = &mut next.state else { return None };
@@ -290,7 +297,7 @@ impl Breaker {
     }
 
     fn enter(&mut self, state: State, now: Timestamp, reason: &str) {
-        self.epoch += 1;
+        self.epoch += u64::from(!is_in(Mutant::EpochKept));
         self.since = now;
         reason.clone_into(&mut self.reason);
         self.state = state;
@@ -307,11 +314,14 @@ fn break_of(m: Moment<'_>, openings: u32) -> Duration {
 
 /// The first permit that can be taken: one whose lease has ended without a result, or a new one.
 fn free_slot(slots: &[Slot], m: Moment<'_>) -> Option<usize> {
+    if is_in(Mutant::PermitsWithoutEnd) {
+        return Some(slots.len());
+    }
     let most = m.config.half_open_probes as usize;
     slots
         .iter()
         .take(most)
-        .position(|s| s.result.is_none() && s.until <= m.now)
+        .position(|s| s.result.is_none() && s.until <= m.now && !is_in(Mutant::LeaseWithoutEnd))
         .or_else(|| (slots.len() < most).then_some(slots.len()))
 }
 

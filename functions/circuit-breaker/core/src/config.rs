@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::api::Fault;
@@ -28,9 +29,9 @@ pub struct TargetConfig {
     pub window: WindowConfig,
     /// Below so many calls in the window nothing trips: 1 to 1,000.
     pub minimum_calls: u32,
-    /// Percent of failed calls from which on the breaker trips: above 0, to 100.
+    /// Percent of failed calls from which on the breaker trips: 0.01 to 100.
     pub failure_rate_threshold: f64,
-    /// Percent of slow calls from which on the breaker trips: above 0, to 100.
+    /// Percent of slow calls from which on the breaker trips: 0.01 to 100.
     pub slow_call_rate_threshold: f64,
     /// From how many milliseconds on a call is slow: 1 to `timeout_ms`.
     pub slow_call_duration_ms: u32,
@@ -84,9 +85,26 @@ impl TargetConfig {
     /// # Errors
     /// All that is wrong with it: broken JSON, unknown fields, values out of range, contradictions.
     pub fn parse(body: &[u8]) -> Result<Self, Vec<Fault>> {
-        let raw: Raw = serde_json::from_slice(body).map_err(|e| vec![Fault::new("", e.to_string())])?;
+        let raw: Raw = object(body, &["window", "retry"]).map_err(|fault| vec![fault])?;
         raw.check()
     }
+}
+
+/// Parses a JSON object whose `inner` fields are objects too: serde would take an array of a struct's values.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn object<T: DeserializeOwned>(body: &[u8], inner: &[&str]) -> Result<T, Fault> {
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|e| Fault::new("", e.to_string()))?;
+    if !value.is_object() {
+        return Err(Fault::new("", "a JSON object was expected"));
+    }
+    for name in inner {
+        if !matches!(value.get(name), None | Some(serde_json::Value::Null | serde_json::Value::Object(_))) {
+            return Err(Fault::new(format!("/{name}"), "a JSON object was expected"));
+        }
+    }
+    T::deserialize(value).map_err(|e| Fault::new("", e.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -222,18 +240,18 @@ impl Faults {
 
     fn percent(&mut self, at: &str, given: Option<f64>, default: f64) -> f64 {
         let Some(p) = given else { return default };
-        if !(p > 0.0 && p <= 100.0) {
-            self.add(at, format!("is {p}; a percentage above 0 and up to 100 was expected"));
+        if !(0.01..=100.0).contains(&p) {
+            self.add(at, format!("is {p}; a percentage from 0.01 to 100 was expected"));
         }
         p
     }
 
     fn url(&mut self, at: &str, text: &str) -> SmolStr {
         match Url::parse(text) {
-            Ok(_) if text.len() > 2048 => self.add(at, "is longer than 2,048 characters"),
-            Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-                self.add(at, format!("has the scheme {}; http or https was expected", url.scheme()));
+            Ok(_) if !text.starts_with("http://") && !text.starts_with("https://") => {
+                self.add(at, "should begin with http:// or https://");
             }
+            Ok(_) if text.len() > 2048 => self.add(at, "is longer than 2,048 characters"),
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
                 self.add(
                     at,
@@ -307,6 +325,10 @@ mod tests {
             (r#"{"url":"http://u:p@a"}"#, "/url"),
             (r#"{"url":"http://a#b"}"#, "/url"),
             (r#"{"url":"http://a","ignoredStatuses":[200]}"#, "/ignoredStatuses"),
+            (r#"{"url":" http:a"}"#, "/url"),
+            (r#"{"url":"http://a","window":["count",5]}"#, "/window"),
+            (r#"{"url":"http://a","failureRateThreshold":5e-324}"#, "/failureRateThreshold"),
+            (r#"["http://a"]"#, ""),
             (r#"{"url":"http://a","colour":"red"}"#, ""),
             (r#"{"url":"http://a""#, ""),
         ] {

@@ -30,6 +30,7 @@ use tenfold_ports::{CallError, Host, Table};
 use crate::breaker::{Breaker, Lease, Moment, Say, State};
 use crate::config::TargetConfig;
 use crate::metrics;
+use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, Target, breaker_key, target_key};
 use crate::window::{Outcome, Window};
@@ -206,7 +207,7 @@ impl Guards {
         match items {
             Ok(items) => self.learn(target, names, &items, now)?,
             // What was read before is better than nothing: the table must not take the target down with it.
-            Err(e) if self.knows(target, names) => {
+            Err(e) if self.put_off(target, names, now) => {
                 tracing::warn!(%target, error = %e, "breaker table unavailable: going on with what was read last");
             }
             Err(e) => return Err(e.into()),
@@ -303,15 +304,8 @@ impl Guards {
         config: &TargetConfig,
     ) -> Option<Lease> {
         let holder = host.next_u64();
-        let lease = Mutex::new(None);
-        let decide = |b: &Breaker, m: Moment<'_>| {
-            let (next, taken) = b.acquire(m, holder)?;
-            *lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
-            Some(next)
-        };
-        let breaker = self.commit(table, host, name, config, decide).await.ok()??;
-        let lease = lease.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        breaker.holds(&lease).then_some(lease)
+        let decide = |b: &Breaker, m: Moment<'_>| b.acquire(m, holder);
+        self.commit(table, host, name, config, decide).await.ok()??.lease_of(holder)
     }
 
     /// Reports the unreported calls of a breaker if it matters now.
@@ -373,8 +367,20 @@ impl Guards {
             && names.iter().all(|n| known.breakers.get(*n).is_some_and(|k| fresh_at(k.read_at)))
     }
 
-    fn knows(&self, target: &TargetName, names: &[&BreakerName]) -> bool {
-        self.lock().get(target).is_some_and(|known| names.iter().all(|n| known.breakers.contains_key(*n)))
+    /// Makes do with what is known for another TTL. False where something is not known.
+    fn put_off(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> bool {
+        let mut known = self.lock();
+        let Some(known) = known.get_mut(target) else { return false };
+        if !names.iter().all(|n| known.breakers.contains_key(*n)) {
+            return false;
+        }
+        known.read_at = now;
+        for name in names {
+            if let Some(kept) = known.breakers.get_mut(*name) {
+                kept.read_at = now;
+            }
+        }
+        true
     }
 
     fn learn(
@@ -390,6 +396,10 @@ impl Guards {
             return Ok(());
         };
         let target_row: Target = item.doc()?;
+        if target_row.deleted.is_some() {
+            known.remove(target);
+            return Ok(());
+        }
         if known.values().map(|k| k.breakers.len()).sum::<usize>() >= REMEMBERED {
             for other in known.values_mut() {
                 other.breakers.retain(|_, k| !k.unreported.is_empty());
@@ -477,7 +487,9 @@ impl Guards {
         };
         let matters =
             bad(&kept.unreported) || (bad(&kept.row.breaker.window) && now >= kept.reported_at + self.ttl);
-        if kept.unreported.is_empty() || !matters {
+        let alone = is_in(Mutant::CountedAlone)
+            && kept.unreported.tally(config.window, now).calls < config.minimum_calls;
+        if kept.unreported.is_empty() || !matters || alone {
             return None;
         }
         kept.reported_at = now;

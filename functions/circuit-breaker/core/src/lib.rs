@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod guard;
 pub mod metrics;
 pub mod monitor;
+pub mod mutant;
 pub mod names;
 pub mod park;
 pub mod retry;

@@ -22,6 +22,8 @@ pub const PARKED: &str = "Parked";
 pub const DELIVERED: &str = "Delivered";
 /// Parked requests given up.
 pub const DEAD: &str = "Dead";
+/// Dead requests queued again.
+pub const REDRIVEN: &str = "Redriven";
 /// Probes made.
 pub const PROBES: &str = "Probes";
 /// Probes that failed.

@@ -95,7 +95,8 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         };
         let mut summary = Summary::default();
         fleet::each_page(&self.table, async |members| {
-            let looks = members.into_iter().map(|m| self.look_after(m, alarm, deadline));
+            let living = members.into_iter().filter(|m| m.target.deleted.is_none());
+            let looks = living.map(|m| self.look_after(m, alarm, deadline));
             let done: Vec<Summary> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
             for one in done {
                 summary.targets += one.targets;

@@ -234,11 +234,11 @@ pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::{prop_assert, proptest};
     use std::cell::Cell;
 
     struct Fixed(Cell<u64>);
-    impl Rng for Fixed {
+    impl tenfold_ports::Rng for Fixed {
         fn next_u64(&self) -> u64 {
             self.0.get()
         }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::breaker::Breaker;
 use crate::config::TargetConfig;
+use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName};
 
 /// The index of waiting and dead requests.
@@ -46,7 +47,13 @@ pub struct Target {
     pub config: Arc<TargetConfig>,
     /// When it was first put.
     pub created: Timestamp,
+    /// When it was deleted. The row stays for a while, so that a request which slipped in is still found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Timestamp>,
 }
+
+/// How long the row of a deleted target stays; longer than anything can be on its way.
+const BURIED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The key of a target's configuration.
 #[must_use]
@@ -57,7 +64,11 @@ pub fn target_key(name: &TargetName) -> Key {
 /// A target's configuration as an item.
 #[must_use]
 pub fn target_item(name: &TargetName, target: Target) -> Item {
-    Item::new(target_key(name)).with_doc(target)
+    let item = Item::new(target_key(name));
+    match target.deleted {
+        Some(deleted) => item.with(EXPIRES, (deleted + BURIED).as_second()).with_doc(target),
+        None => item.with_doc(target),
+    }
 }
 
 /// A breaker as it was read: with the version that a write is conditioned on.
@@ -100,7 +111,8 @@ impl BreakerRow {
         let item = Item::new(breaker_key(name))
             .with(VERSION, self.version + 1)
             .with_doc(StoredBreaker { writer, breaker: next });
-        Write::Put { item, condition: unchanged(self.version) }
+        let blind = is_in(Mutant::CommitWithoutCondition);
+        Write::Put { item, condition: if blind { Condition::Always } else { unchanged(self.version) } }
     }
 }
 
@@ -309,7 +321,11 @@ impl RequestRow {
     /// Writes this row in place of the one that was read (or of none), if nobody has written since.
     #[must_use]
     pub fn replace(&self) -> Write {
-        Write::Put { item: self.item(), condition: unchanged(self.version) }
+        let blind = is_in(Mutant::RowWithoutCondition);
+        Write::Put {
+            item: self.item(),
+            condition: if blind { Condition::Always } else { unchanged(self.version) },
+        }
     }
 
     fn item(&self) -> Item {

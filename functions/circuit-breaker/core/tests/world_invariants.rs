@@ -1,11 +1,12 @@
 //! The breaker's invariants, under crashes and faults at every call: a taste of what `make sim` explores whole.
 
+#![allow(clippy::panic, reason = "helpers of tests")]
+
 mod world;
 
-use std::time::Duration;
-
+use tenfold_world::sim::Workload;
 use tenfold_world::{Bounds, Report, exhaust, sample};
-use world::workloads::{ALL, Workload};
+use world::workloads::ALL;
 
 /// Ends the test with the counterexample, or says how far it went.
 #[track_caller]
@@ -20,7 +21,7 @@ fn explore(workload: &Workload) {
     let Workload { name, run, .. } = workload;
     let near = Bounds { faults: 1, switches: Some(1), runs: 8_000, ..Bounds::default() };
     holds(name, &exhaust(near, run));
-    let far = Bounds { faults: 3, switches: None, stale_reads: true, runs: 4_000, time: Duration::MAX };
+    let far = Bounds { runs: 4_000, ..workload.deep() };
     holds(&format!("{name}, sampled"), &sample(far, 1, run));
 }
 

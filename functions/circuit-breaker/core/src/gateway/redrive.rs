@@ -42,7 +42,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             query.after = Some(next);
         }
         self.clear_dead_letters(name, deadline).await.map_err(|e| no_table(&e))?;
-        self.host.record(&metrics::of(name), &[Metric::count("Redriven", redriven as f64)]);
+        self.host.record(&metrics::of(name), &[Metric::count(metrics::REDRIVEN, redriven as f64)]);
         Ok(Response::json(200, &json!({ "redriven": redriven, "more": more })))
     }
 

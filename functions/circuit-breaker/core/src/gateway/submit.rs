@@ -22,6 +22,7 @@ use crate::call::{self, BODY_MOST, Called, Verdict, keep, seconds_until, time_le
 use crate::config::{Idempotency, TargetConfig};
 use crate::guard::{Admission, Pass};
 use crate::metrics;
+use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName, digest, header};
 use crate::park::{self, Message, Stored, arrival, backoff};
 use crate::rows::{RequestData, RequestRow, Status};
@@ -47,6 +48,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let pass = match self.guards.admit(&self.table, &self.host, target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
+            Admission::Wait { .. } if is_in(Mutant::OpenDropsRequest) => return Ok(queued(row.id, "queued")),
             Admission::Wait { until, .. } => return self.park(row, until).await,
             Admission::Call(pass) => pass,
         };
@@ -114,8 +116,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         row.status = Status::Queued;
         row.data.due = due;
         row.wake = arrival(now, due);
-        if let Some(response) = self.take(&mut row).await? {
-            return Ok(response);
+        match self.take(&mut row).await {
+            Err(_) if is_in(Mutant::PromisedBeforeStored) => return Ok(queued(row.id, "queued")),
+            Err(problem) => return Err(problem),
+            Ok(Some(response)) => return Ok(response),
+            Ok(None) => {}
         }
         let name = &row.data.target;
         self.host.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
@@ -167,7 +172,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             return Err(Problem::new(422, "key-reused", "The key was used for another request", detail));
         }
         match current.status {
-            Status::Running if now < current.data.until => {
+            Status::Running if now < current.data.until && !is_in(Mutant::ClaimStolen) => {
                 let detail = "the first request with this Idempotency-Key is still running; ask again later";
                 let seconds = seconds_until(now, current.data.until).min(2);
                 Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
@@ -192,6 +197,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     /// Whether others with the same ordering key wait already.
     async fn waits_behind(&self, row: &RequestRow) -> Result<bool, Problem> {
         let Some(ordering) = &row.data.ordering else { return Ok(false) };
+        if is_in(Mutant::LineJumped) {
+            return Ok(false);
+        }
         let line = park::read_line(&self.table, &row.data.target, ordering).await?.line;
         Ok(!line.waiting.is_empty())
     }
@@ -274,9 +282,9 @@ enum Claim {
     Answered(Response),
 }
 
+/// The location is relative to `/requests/{target}`, so that it is right below any stage.
 fn queued(id: RequestId, status: &str) -> Response {
-    Response::json(202, &json!({ "requestId": id, "status": status }))
-        .with("location", format!("/requests/{id}").to_smolstr())
+    Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
 }
 
 fn line_full() -> Problem {

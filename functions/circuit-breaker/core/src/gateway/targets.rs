@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::json;
 use smol_str::SmolStr;
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::table::{Condition, Cursor, Query, Read, Write, WriteError};
+use tenfold_ports::table::{Condition, Cursor, Item, Query, Read, Write, WriteError};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
 use super::view::{BreakerView, RequestView, TargetView};
 use super::{Answer, Gateway, no_table, unknown_target};
 use crate::breaker::{Breaker, Moment, State};
-use crate::config::TargetConfig;
+use crate::config::{TargetConfig, object};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{self, BreakerRow, QUEUE_INDEX, RequestRow, Target, breaker_key, target_item, target_key};
 
@@ -31,11 +31,25 @@ struct Force {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "String")]
 enum Forced {
     Open,
     Closed,
     Auto,
+}
+
+// By hand, since serde would also take `{"auto": null}`.
+impl TryFrom<String> for Forced {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            "auto" => Ok(Self::Auto),
+            other => Err(format!("force is `{other}`; open, closed or auto was expected")),
+        }
+    }
 }
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
@@ -47,7 +61,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let created = target.is_none();
         let target = match target {
             Some(old) => Target { config: Arc::new(config), ..old },
-            None => Target { config: Arc::new(config), created: self.host.now() },
+            None => Target { config: Arc::new(config), created: self.host.now(), deleted: None },
         };
         // A target of this name was deleted before: its breaker goes on in a new epoch.
         if let (true, Some(row)) = (created, row) {
@@ -88,7 +102,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     async fn read(&self, name: &BreakerName) -> Result<(Option<Target>, Option<BreakerRow>), Problem> {
         let keys = [target_key(&name.target), breaker_key(name)];
         let items = self.table.get_many(&keys, Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let target = items[0].as_ref().map(tenfold_ports::table::Item::doc).transpose();
+        let target = items[0].as_ref().map(Item::doc::<Target>).transpose();
+        let target = target.map(|target| target.filter(|target| target.deleted.is_none()));
         let breaker = items[1].as_ref().map(BreakerRow::read).transpose();
         match (target, breaker) {
             (Ok(target), Ok(breaker)) => Ok((target, breaker)),
@@ -118,8 +133,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let mut names = Vec::new();
         let mut targets: Vec<Target> = Vec::new();
         for item in &page.items {
-            names.push(BreakerName::of(super::target(&item.key.sk)?));
-            targets.push(item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?);
+            let target: Target = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
+            if target.deleted.is_none() {
+                names.push(BreakerName::of(super::target(&item.key.sk)?));
+                targets.push(target);
+            }
         }
         let keys: Vec<_> = names.iter().map(breaker_key).collect();
         let breakers = match keys.as_slice() {
@@ -133,7 +151,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             let breaker = row.map_or_else(|| Breaker::new(&target.config, target.created), |r| r.breaker);
             views.push(BreakerView::new(name, &breaker));
         }
-        let next = page.next.and(names.last()).map(|n| n.target.clone());
+        let next = page.next.and(page.items.last()).map(|item| item.key.sk.clone());
         Ok(Response::json(200, &json!({ "targets": views, "next": next })))
     }
 
@@ -143,18 +161,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             let detail = format!("{waiting} requests wait for {name}; let them be delivered or die first");
             return Err(Problem::new(409, "requests-wait", "Requests wait for this target", detail));
         }
-        let write = Write::Delete { key: target_key(name), condition: Condition::Present };
-        match self.table.write(write).await {
-            Ok(()) => Ok(Response::empty(204)),
-            Err(WriteError::Conflict { .. }) => Err(unknown_target(name)),
-            Err(WriteError::Call(e)) => Err(no_table(&e)),
-        }
+        let (target, _) = self.read(&BreakerName::of(name.clone())).await?;
+        let target = target.ok_or_else(|| unknown_target(name))?;
+        // An environment that has read the target a moment ago may still park a request for it: the row stays,
+        // marked, and the retry processor finds the request and gives it up.
+        let target = Target { deleted: Some(self.host.now()), ..target };
+        let write = Write::Put { item: target_item(name, target), condition: Condition::Present };
+        self.table.write(write).await.map_err(|e| write_failed(&e))?;
+        Ok(Response::empty(204))
     }
 
     pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> Answer {
         small(body)?;
-        let command: Force = serde_json::from_slice(body)
-            .map_err(|e| Problem::invalid(vec![Fault::new("", e.to_string())]))?;
+        let command: Force = object(body, &[]).map_err(|fault| Problem::invalid(vec![fault]))?;
         let reason = command.reason.unwrap_or_else(|| "forced by hand".to_owned());
         if reason.chars().count() > 200 {
             let fault = Fault::new("/reason", "has more than 200 characters");

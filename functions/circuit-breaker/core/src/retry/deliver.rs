@@ -4,6 +4,7 @@
 //! takes the head off sends the next one's message: the baton. A message that finds its request elsewhere in
 //! the line, or the line in other hands, is dropped.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -19,6 +20,7 @@ use crate::call::{self, Called, Verdict, keep, time_left};
 use crate::config::TargetConfig;
 use crate::guard::{Admission, Pass};
 use crate::metrics;
+use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
 use crate::park::{self, Message, StoreError, Stored, arrival, backoff, delay};
 use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
@@ -81,8 +83,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             }
             Ok(Admission::Unknown) => return self.die(row, line, "its target was deleted").await,
             Ok(Admission::Wait { until, config, .. }) => {
-                if let Some(why) = too_old(&row, &config, now) {
-                    return self.die(row, line, why).await;
+                if let Some(why) = given_up(&row, &config, now) {
+                    return self.die(row, line, &why).await;
                 }
                 // Those that waited for the same breaker do not all come at once.
                 let spread = Duration::from_secs_f64(self.host.unit());
@@ -90,9 +92,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             }
             Ok(Admission::Call(pass)) => pass,
         };
-        if let Some(why) = too_old(&row, &pass.config, now) {
+        if let Some(why) = given_up(&row, &pass.config, now) {
             self.guards.settle(&self.table, &self.host, pass, None, None).await;
-            return self.die(row, line, why).await;
+            return self.die(row, line, &why).await;
         }
         let Some(line) = self.hold(line, &pass, now).await? else {
             self.guards.settle(&self.table, &self.host, pass, None, None).await;
@@ -167,7 +169,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
 
     async fn tell_dead(&self, mut row: RequestRow, mut send: Vec<Outgoing>) -> Result<Next, StoreError> {
         let letter = Message { ticket: None, ..Message::of(&row) };
-        let told = self.dead_letters.send(vec![letter.outgoing(Duration::ZERO)]).await;
+        let told = if is_in(Mutant::DeadWithoutLetter) {
+            Ok(Vec::new())
+        } else {
+            self.dead_letters.send(vec![letter.outgoing(Duration::ZERO)]).await
+        };
         if !told.is_ok_and(|rejected| rejected.is_empty()) {
             // The row stays as it is, and its message comes again.
             send.push(Message::of(&row).outgoing(Duration::from_mins(1)));
@@ -188,7 +194,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let now = self.host.now();
         let held = line.line.holder.is_some_and(|h| now < h.until);
         let first = line.line.waiting.front() == Some(&row.id);
-        Ok((first && !held).then_some(Place::Head(line)))
+        let turn = first && !held || is_in(Mutant::LineIgnored);
+        Ok(turn.then_some(Place::Head(line)))
     }
 
     /// Takes the line's lease for one call; none where somebody else was faster.
@@ -214,13 +221,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         row: &mut RequestRow,
         line: Place,
     ) -> Result<Option<Vec<Outgoing>>, StoreError> {
-        let next = line.next();
         let id = row.id;
-        let stored = self.store(row, line, |line| line.without(id)).await?;
+        // Of the line as it is written: somebody may have joined it during the call.
+        let first = Cell::new(None);
+        let shorten = |line: &Line| {
+            let next = line.without(id);
+            first.set(next.waiting.front().copied());
+            next
+        };
+        let stored = self.store(row, line, shorten).await?;
         if stored != Stored::Yes {
             return Ok(None);
         }
-        let Some(next) = next else { return Ok(Some(Vec::new())) };
+        let Some(next) = first.into_inner() else { return Ok(Some(Vec::new())) };
         let baton = Message {
             request: next,
             target: row.data.target.clone(),
@@ -262,15 +275,6 @@ pub(super) enum Place {
     Head(LineRow),
 }
 
-impl Place {
-    fn next(&self) -> Option<RequestId> {
-        match self {
-            Self::NoLine => None,
-            Self::Head(line) => line.line.waiting.get(1).copied(),
-        }
-    }
-}
-
 impl Line {
     fn released(&self) -> Self {
         Self { holder: None, ..self.clone() }
@@ -286,7 +290,15 @@ fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Next {
     Next::with(Fate::Deferred, Message::of(row).outgoing(delay(now, until)))
 }
 
-fn too_old(row: &RequestRow, config: &TargetConfig, now: Timestamp) -> Option<&'static str> {
+/// Why a request is not to be tried again.
+fn given_up(row: &RequestRow, config: &TargetConfig, now: Timestamp) -> Option<String> {
     let age = now.duration_since(row.data.begun).as_secs();
-    (age >= i64::from(config.retry.max_age_seconds)).then_some("it grew older than retry.maxAgeSeconds")
+    if age >= i64::from(config.retry.max_age_seconds) {
+        return Some("it grew older than retry.maxAgeSeconds".to_owned());
+    }
+    (row.data.tries >= config.retry.max_attempts).then(|| tried(row))
+}
+
+fn tried(row: &RequestRow) -> String {
+    format!("{} attempts failed", row.data.tries)
 }

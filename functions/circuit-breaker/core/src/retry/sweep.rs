@@ -14,6 +14,7 @@ use tenfold_ports::{Downstream, Host, Queue, Table};
 use super::{RetryProcessor, Summary};
 use crate::breaker::{Moment, Say};
 use crate::fleet;
+use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
 use crate::park::{self, Message, StoreError, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
@@ -32,7 +33,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             for member in members {
                 let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
-                if matches!(member.breaker.say(m), Say::Wait(_)) {
+                let waits = matches!(member.breaker.say(m), Say::Wait(_)) && member.target.deleted.is_none();
+                if waits {
                     continue;
                 }
                 match self.wake_overdue(&member.name, summary).await {
@@ -65,6 +67,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     async fn wake_overdue(&self, target: &TargetName, summary: &mut Summary) -> Result<bool, StoreError> {
         let now = self.host.now();
         let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
+        if is_in(Mutant::NoSweep) {
+            return Ok(!page.items.is_empty());
+        }
         let overdue = (now - self.orphan_after).as_millisecond();
         let keys: Vec<_> = page
             .items
@@ -88,7 +93,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             }
         }
         if !messages.is_empty() {
-            tracing::warn!(%target, requests = messages.len(), "messages were lost; sending them again");
+            tracing::info!(%target, requests = messages.len(), "overdue: their messages are sent again");
         }
         summary.woken += messages.len();
         park::send(&self.queue, messages).await;

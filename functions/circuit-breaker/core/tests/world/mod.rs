@@ -1,6 +1,7 @@
 //! What the breaker's runs in the world have in common: wiring, traffic, settling and invariants.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
 
 pub mod costs;
 pub mod workloads;
@@ -21,12 +22,13 @@ use circuit_breaker_core::retry::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
-use tenfold_ports::table::{Item, Write};
-use tenfold_world::queue::QueueOf;
+use tenfold_ports::table::{Item, Key, Write};
+use tenfold_world::queue::{Messages, QueueOf};
 use tenfold_world::{Env, QueueSettings, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
+const ORPHAN_AFTER: Duration = Duration::from_mins(5);
 /// How long an invocation may take.
 const INVOCATION: SignedDuration = SignedDuration::from_secs(29);
 
@@ -57,7 +59,10 @@ impl Stack {
         let queue = world.add_queue("retries", settings(540).redrive(dead_letters, 10));
         let created = world.now();
         world.edit(|table| {
-            table.put(target_item(&target(), Target { config: Arc::new(config.clone()), created }));
+            table.put(target_item(
+                &target(),
+                Target { config: Arc::new(config.clone()), created, deleted: None },
+            ));
             table.watch();
         });
         Self { queue, dead_letters, answers: Rc::default(), calls: Rc::default() }
@@ -88,7 +93,7 @@ impl Stack {
             host: env.clone(),
             guards: Guards::new(TTL),
             retention: RETENTION,
-            orphan_after: Duration::from_mins(5),
+            orphan_after: ORPHAN_AFTER,
         }
     }
 
@@ -106,11 +111,11 @@ impl Stack {
     }
 
     /// One call of the API by an environment of its own.
-    pub fn spawn_call(&self, world: &World, method: &'static str, path: &'static str, body: &'static str) {
-        let stack = self.clone();
+    pub fn spawn_call(&self, world: &World, method: &'static str, path: &str, body: &'static str) {
+        let (stack, path) = (self.clone(), path.to_owned());
         world.spawn("gateway", |env| async move {
             let gateway = stack.gateway(&env);
-            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let (path, query) = path.split_once('?').unwrap_or((&path, ""));
             let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
             let query = query.into_iter().collect();
             let (method, path) = (method.into(), path.into());
@@ -133,12 +138,7 @@ impl Stack {
         });
     }
 
-    pub fn spawn_monitor(
-        &self,
-        world: &World,
-        start: Timestamp,
-        event: circuit_breaker_core::monitor::Event,
-    ) {
+    pub fn spawn_monitor(world: &World, start: Timestamp, event: circuit_breaker_core::monitor::Event) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", |env| async move {
             let guards = Guards::new(TTL);
             let (table, downstream, host) = (env.clone(), env.clone(), env.clone());
@@ -154,15 +154,19 @@ impl Stack {
         self.run_schedule(world)
     }
 
-    /// Runs the retry processor every minute until no request waits.
+    /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
     pub fn run_schedule(&self, world: &World) -> Result<(), String> {
         for _ in 0..40 {
-            world.pass(SignedDuration::from_mins(1));
-            self.spawn_processor(world, world.now());
+            let waits = |r: &&RequestRow| matches!(r.status, Status::Queued | Status::Dying);
+            let rows = rows(world);
+            let Some(wake) = rows.iter().filter(waits).map(|r| r.wake).min() else { return Ok(()) };
+            let minute = world.now() + SignedDuration::from_mins(1);
+            let message = world.queue(self.queue, Messages::next_visible);
+            let sweep = wake + ORPHAN_AFTER + SignedDuration::from_secs(1);
+            let next = message.map_or(sweep, |at| at.min(sweep)).max(minute);
+            world.pass(next.duration_since(world.now()));
+            self.spawn_processor(world, next);
             world.run();
-            if rows(world).iter().all(|r| !matches!(r.status, Status::Queued | Status::Dying)) {
-                return Ok(());
-            }
         }
         Err("requests wait for ever".to_owned())
     }
@@ -233,18 +237,39 @@ pub fn put_breaker(world: &World, config: &TargetConfig, state: State) {
 /// What holds whatever happens.
 pub fn always(world: &World, stack: &Stack) -> Result<(), String> {
     epochs_only_grow(world)?;
+    delivered_is_final(world)?;
     promises_are_kept(world, stack)
 }
 
+/// The epoch never shrinks, and grows with every change of state.
 fn epochs_only_grow(world: &World) -> Result<(), String> {
-    let mut epochs: BTreeMap<String, u64> = BTreeMap::new();
+    let mut epochs: BTreeMap<Key, (u64, &'static str)> = BTreeMap::new();
     world.table(|table| {
         for (_, after) in table.history() {
             let Some(item) = after else { continue };
-            let Some(epoch) = breaker_of(item).map(|b| b.epoch) else { continue };
-            let last = epochs.insert(item.key.to_string(), epoch).unwrap_or(0);
-            if epoch < last {
-                return Err(format!("{} went from epoch {last} back to {epoch}", item.key));
+            let Some(breaker) = breaker_of(item) else { continue };
+            let (epoch, state) = (breaker.epoch, breaker.state.name());
+            let Some((last, before)) = epochs.insert(item.key.clone(), (epoch, state)) else { continue };
+            if epoch < last || (epoch == last && state != before) {
+                return Err(format!("{} went from {before} in epoch {last} to {state} in {epoch}", item.key));
+            }
+            if before == "open" && state == "closed" {
+                return Err(format!("{} went from open to closed without a probe", item.key));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What the target has answered is never queued, tried or given up again.
+fn delivered_is_final(world: &World) -> Result<(), String> {
+    let status = |item: &Item| item.text("status").ok().map(ToString::to_string);
+    world.table(|table| {
+        for (before, after) in table.history() {
+            let (Some(before), Some(after)) = (before, after) else { continue };
+            if before.key.pk.starts_with("request#") && status(before).as_deref() == Some("delivered") {
+                let after = status(after).unwrap_or_default();
+                return Err(format!("{} was delivered and then written over as {after}", before.key));
             }
         }
         Ok(())

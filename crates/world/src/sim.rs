@@ -1,0 +1,317 @@
+//! `make sim`: all workloads of a pattern, explored as far as time goes, with the proof that it looks closely.
+//!
+//! Three parts: every workload whole within its bounds, then at random and deeper; a table of which fault met
+//! which call site; and the mutants, bugs put in on purpose, each of which must be found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::World;
+use crate::explore::{Bounds, Report, Violation, exhaust, replay, sample};
+use crate::fault::Fault;
+use crate::trace::Site;
+
+/// A run of the world, and how far the exhaustive part goes with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload {
+    /// Its name.
+    pub name: &'static str,
+    /// How many calls of a run go wrong.
+    pub faults: usize,
+    /// How often an invocation is interrupted; none for as often as can be.
+    pub switches: Option<usize>,
+    /// The run: sets the world up, runs it and says which invariant does not hold.
+    pub run: fn(&World) -> Result<(), String>,
+}
+
+impl Workload {
+    const fn bounds(&self) -> Bounds {
+        Bounds {
+            faults: self.faults,
+            switches: self.switches,
+            stale_reads: false,
+            runs: u64::MAX,
+            time: Duration::MAX,
+        }
+    }
+
+    /// The bounds of the random part.
+    #[must_use]
+    pub const fn deep(&self) -> Bounds {
+        Bounds { faults: 3, switches: None, stale_reads: true, ..self.bounds() }
+    }
+}
+
+/// What of a pattern is explored.
+#[derive(Debug, Clone, Copy)]
+pub struct Pattern {
+    /// Its slug.
+    pub slug: &'static str,
+    /// Its workloads.
+    pub workloads: &'static [Workload],
+    /// The names of its mutants.
+    pub mutants: &'static [&'static str],
+    /// Puts the mutant with this number in, for the thread that calls, or takes it out.
+    pub mutate: fn(Option<usize>),
+}
+
+/// How long and how much, as the command line or the environment says.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// The random part goes on until so much time has passed since the start.
+    pub time: Duration,
+    /// And until there were so many runs.
+    pub runs: u64,
+    /// Where random choices begin.
+    pub seed: u64,
+    /// How many threads.
+    pub threads: usize,
+}
+
+impl Effort {
+    /// Reads `SECONDS` (30), `RUNS` (2,000,000) and `SEED` (1).
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let number = |name: &str, default: u64| {
+            std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+        };
+        Self {
+            time: Duration::from_secs(number("SECONDS", 30)),
+            runs: number("RUNS", 2_000_000),
+            seed: number("SEED", 1),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// Explores a pattern, tells how it goes on standard output, and says whether all is well.
+#[must_use]
+pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
+    let begun = Instant::now();
+    println!("{}: every crash, fault and order of {} workloads", pattern.slug, pattern.workloads.len());
+    let progress = Progress::default();
+    let whole = whole(pattern, effort, &progress);
+    let exhaustive = whole.runs;
+    let mut all = whole;
+    if all.violation.is_none() {
+        all.merge(random(pattern, effort, begun, &progress));
+    }
+    let busy = progress.busy();
+    let speed = all.runs as f64 / busy.as_secs_f64().max(0.001);
+    println!("  {} runs, {exhaustive} of them exhaustive; {speed:.0} a second and core", all.runs);
+    if let Some(violation) = &all.violation {
+        println!("{violation}");
+    }
+    let (covered, total) = coverage(&all);
+    let caught = mutants(pattern, effort);
+    let well = all.violation.is_none() && covered == total && caught == pattern.mutants.len();
+    let sites: BTreeSet<Site> = all.coverage.keys().map(|(site, _)| *site).collect();
+    println!("took {:.1} s", begun.elapsed().as_secs_f64());
+    let summary = serde_json::json!({
+        "patterns": { pattern.slug: {
+            "schedules": all.runs,
+            "exhaustive": exhaustive,
+            "call_sites": sites.len(),
+            "faults_covered": covered,
+            "faults_total": total,
+            "mutants_caught": caught,
+            "mutants_total": pattern.mutants.len(),
+            "violations": u8::from(all.violation.is_some()),
+        }},
+        "schedules_per_second": speed as u64,
+    });
+    println!("{summary}");
+    well
+}
+
+/// Runs one vector of choices of a workload again and prints what happens.
+#[must_use]
+pub fn again(pattern: &Pattern, workload: &str, deep: bool, choices: &[u32]) -> bool {
+    let Some(workload) = pattern.workloads.iter().find(|w| w.name == workload) else {
+        println!("there is no workload {workload}; there are:");
+        for workload in pattern.workloads {
+            println!("  {}", workload.name);
+        }
+        return false;
+    };
+    let bounds = if deep { workload.deep() } else { workload.bounds() };
+    let (result, timeline) = replay(bounds, workload.run, choices);
+    for event in &timeline {
+        println!("{event}");
+    }
+    println!(
+        "{}",
+        result.as_ref().map_or_else(|why| format!("VIOLATION: {why}"), |()| "all is well".to_owned())
+    );
+    result.is_ok()
+}
+
+#[derive(Default)]
+struct Progress {
+    runs: AtomicU64,
+    busy: Mutex<Duration>,
+    said: Mutex<Option<Instant>>,
+}
+
+impl Progress {
+    fn add(&self, runs: u64, time: Duration, what: &str) {
+        let runs = self.runs.fetch_add(runs, Ordering::Relaxed) + runs;
+        if let Ok(mut busy) = self.busy.lock() {
+            *busy += time;
+        }
+        let Ok(mut said) = self.said.lock() else { return };
+        if said.is_none_or(|at| at.elapsed() >= Duration::from_secs(2)) {
+            *said = Some(Instant::now());
+            println!("  {runs:>9} runs, at {what}");
+        }
+    }
+
+    fn busy(&self) -> Duration {
+        self.busy.lock().map_or(Duration::ZERO, |busy| *busy)
+    }
+}
+
+/// Hands out the numbers below `n` to threads, and merges what comes of each.
+fn share(threads: usize, n: usize, work: impl Fn(usize) -> Option<Report> + Sync) -> Report {
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(Report { whole: true, ..Report::default() });
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(n) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(report) = (i < n).then(|| work(i)).flatten() else { return };
+                    if let Ok(mut all) = all.lock() {
+                        all.merge(report);
+                    }
+                }
+            });
+        }
+    });
+    all.into_inner().unwrap_or_default()
+}
+
+fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
+    let all = share(effort.threads, pattern.workloads.len(), |i| {
+        let workload = &pattern.workloads[i];
+        let begun = Instant::now();
+        let mut report = exhaust(workload.bounds(), workload.run);
+        progress.add(report.runs, begun.elapsed(), workload.name);
+        name(&mut report, workload);
+        println!(
+            "  {:<40} {:>9} runs, whole, {:.1} s",
+            workload.name,
+            report.runs,
+            begun.elapsed().as_secs_f64()
+        );
+        Some(report)
+    });
+    debug_assert!(all.whole || all.violation.is_some(), "the exhaustive part is always whole");
+    all
+}
+
+/// Says in a violation which workload it is of.
+fn name(report: &mut Report, workload: &Workload) {
+    if let Some(Violation { what, .. }) = &mut report.violation {
+        *what = format!("{}: {what}", workload.name);
+    }
+}
+
+/// How many runs a thread makes before it looks at the clock and takes another workload.
+const SLICE: u64 = 2_000;
+
+fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress) -> Report {
+    let broken = std::sync::atomic::AtomicBool::new(false);
+    share(effort.threads, usize::MAX, |i| {
+        let enough = begun.elapsed() >= effort.time && progress.runs.load(Ordering::Relaxed) >= effort.runs;
+        if enough || broken.load(Ordering::Relaxed) {
+            return None;
+        }
+        let workload = &pattern.workloads[i % pattern.workloads.len()];
+        let bounds = Bounds { runs: SLICE, ..workload.deep() };
+        let at = Instant::now();
+        let mut report =
+            sample(bounds, effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE)), workload.run);
+        progress.add(report.runs, at.elapsed(), workload.name);
+        name(&mut report, workload);
+        broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
+        Some(report)
+    })
+}
+
+/// Prints which fault met which call site, how often. Gives how many pairs were met, of how many.
+fn coverage(report: &Report) -> (usize, usize) {
+    let mut sites: BTreeMap<Site, Vec<u64>> = BTreeMap::new();
+    for ((site, fault), n) in &report.coverage {
+        let row = sites.entry(*site).or_insert_with(|| vec![0; 1 + Fault::ALL.len()]);
+        let column = fault.map_or(0, |f| 1 + f as usize);
+        row[column] += n;
+    }
+    println!();
+    print!("  {:<78} {:>10}", "call site", "well");
+    for fault in Fault::ALL {
+        print!(" {:>12}", fault.name());
+    }
+    println!();
+    let (mut covered, mut total) = (0, 0);
+    for (site, row) in &sites {
+        print!("  {:<78} {:>10}", site.to_string(), row[0]);
+        for fault in Fault::ALL {
+            let n = row[1 + fault as usize];
+            if Fault::of(*site).contains(&fault) {
+                total += 1;
+                covered += usize::from(n > 0);
+                let text = if n == 0 { "NEVER".to_owned() } else { n.to_string() };
+                print!(" {text:>12}");
+            } else {
+                print!(" {:>12}", "-");
+            }
+        }
+        println!();
+    }
+    println!();
+    (covered, total)
+}
+
+/// How many runs of a workload a mutant may survive.
+const PATIENCE: u64 = 60_000;
+
+/// Puts each mutant in and looks for it. Gives how many were caught.
+fn mutants(pattern: &Pattern, effort: Effort) -> usize {
+    let caught = AtomicUsize::new(0);
+    share(effort.threads, pattern.mutants.len(), |i| {
+        (pattern.mutate)(Some(i));
+        let mut runs = 0;
+        let mut found = None;
+        for workload in pattern.workloads {
+            let near = Bounds { runs: PATIENCE, ..workload.bounds() };
+            let mut report = exhaust(near, workload.run);
+            runs += report.runs;
+            if report.violation.is_none() {
+                let far = Bounds { runs: PATIENCE / 10, ..workload.deep() };
+                report = sample(far, effort.seed, workload.run);
+                runs += report.runs;
+            }
+            if let Some(violation) = report.violation {
+                found = Some((workload.name, violation));
+                break;
+            }
+        }
+        (pattern.mutate)(None);
+        let mutant = pattern.mutants[i];
+        match found {
+            Some((workload, violation)) => {
+                caught.fetch_add(1, Ordering::Relaxed);
+                println!("  caught  {mutant:<44} after {runs:>7} runs, in {workload}: {}", violation.what);
+                if std::env::var_os("VERBOSE").is_some() {
+                    println!("{violation}");
+                }
+            }
+            None => println!("  MISSED  {mutant:<44} in {runs} runs"),
+        }
+        Some(Report { whole: true, ..Report::default() })
+    });
+    caught.into_inner()
+}

@@ -1,0 +1,41 @@
+//! `make sim`: every crash at every AWS call, for the circuit breaker.
+//!
+//! `SECONDS`, `RUNS` and `SEED` say how far to go; `REPLAY="workload:1,0,2"` runs one vector of choices again,
+//! `REPLAY="workload!1,0,2"` one of the random part. `VERBOSE=1` shows the counterexample of each mutant.
+
+#[path = "../tests/world/mod.rs"]
+mod world;
+
+use std::process::ExitCode;
+
+use circuit_breaker_core::mutant::{Mutant, put_in};
+use tenfold_world::sim::{Effort, Pattern, again, explore};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MUTANTS: &[&str] = &{
+    let mut names = [""; Mutant::ALL.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = Mutant::ALL[i].1;
+        i += 1;
+    }
+    names
+};
+
+const PATTERN: Pattern =
+    Pattern { slug: "circuit-breaker", workloads: world::workloads::ALL, mutants: MUTANTS, mutate: put_in };
+
+fn main() -> ExitCode {
+    let well = match std::env::var("REPLAY") {
+        Ok(replay) => {
+            let deep = replay.contains('!');
+            let (workload, choices) = replay.split_once([':', '!']).unwrap_or((&replay, ""));
+            let choices: Vec<u32> = choices.split(',').filter_map(|c| c.parse().ok()).collect();
+            again(&PATTERN, workload, deep, &choices)
+        }
+        Err(_) => explore(&PATTERN, Effort::from_environment()),
+    };
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
