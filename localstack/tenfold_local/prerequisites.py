@@ -40,6 +40,9 @@ def all_of_them() -> list[Prerequisite]:
             "Rust", "builds the functions", "Install it with rustup: rustup.rs", "cargo"
         ),
         Prerequisite(
+            "a C compiler", "builds the TLS library", "Debian 12: apt install build-essential", "cc"
+        ),
+        Prerequisite(
             "Python 3.11",
             "LocalStack runs on it, with its venv module",
             "Debian 12: apt install python3.11 python3.11-venv; others: pyenv install 3.11",
