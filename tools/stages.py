@@ -101,7 +101,7 @@ STAGES = {
         Stage("up", (tenfold("up"),), needs=("install",), exists=has_templates),
         Stage(
             "conformance",
-            (tenfold("run", "cargo", "test", "--package", CONFORMANCE),),
+            (tenfold("run", "cargo", "test", "--package", CONFORMANCE, "--features", "localstack"),),
             has_tests=True,
             needs=("up",),
             exists=has_conformance,

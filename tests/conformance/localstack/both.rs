@@ -1,0 +1,173 @@
+//! The two sides of a comparison: a LocalStack, and a calm world for each sequence.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use tenfold_aws::Aws;
+use tenfold_aws::queue::SqsQueue;
+use tenfold_aws::table::DynamoTable;
+use tenfold_world::{Bounds, Env, World, replay};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::suite::{Compared, Failure};
+
+/// The index of every Tenfold table: its name and its partition key, and its sort key.
+pub const INDEX: &str = "queue";
+pub const SORT: &str = "wake";
+
+/// What a test process calls its tables, queues and rows, so that runs do not meet.
+static RUN: LazyLock<String> = LazyLock::new(|| {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    format!("conformance-{now:x}-{}", std::process::id())
+});
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// One table for all sequences: each has partitions of its own.
+static TABLE: LazyLock<String> = LazyLock::new(|| {
+    let both = Both::unready();
+    both.local(create_table(&both.aws.dynamodb()));
+    RUN.clone()
+});
+
+async fn create_table(client: &aws_sdk_dynamodb::Client) {
+    let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let attribute = |name, kind| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    };
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(INDEX)
+        .key_schema(key(INDEX, KeyType::Hash))
+        .key_schema(key(SORT, KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+    let table = client
+        .create_table()
+        .table_name(RUN.as_str())
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
+        .attribute_definitions(attribute("sk", ScalarAttributeType::S))
+        .attribute_definitions(attribute(INDEX, ScalarAttributeType::S))
+        .attribute_definitions(attribute(SORT, ScalarAttributeType::N))
+        .global_secondary_indexes(index.build().unwrap());
+    // The first call starts LocalStack's DynamoDB, which may outlast an attempt: the second then finds it made.
+    if let Err(error) = Box::pin(table.send()).await {
+        let error = error.into_service_error();
+        assert!(error.is_resource_in_use_exception(), "LocalStack creates no table: {error:?}");
+    }
+}
+
+/// A LocalStack as one worker sees it.
+pub struct Both {
+    runtime: Runtime,
+    aws: Aws,
+}
+
+impl Both {
+    /// Connects to the LocalStack that the environment names.
+    pub fn connect() -> Self {
+        LazyLock::force(&TABLE);
+        Self::unready()
+    }
+
+    fn unready() -> Self {
+        let endpoint = std::env::var("TENFOLD_ENDPOINT").unwrap_or_default();
+        assert!(
+            !endpoint.is_empty(),
+            "TENFOLD_ENDPOINT is not set: `make test` starts a LocalStack and runs this suite against it; \
+             `localstack/tenfold run cargo test -p tenfold-conformance --features localstack` this suite alone"
+        );
+        let lookup = move |name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            "AWS_REGION" => Some("us-east-1".to_owned()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+            _ => None,
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        Self { runtime, aws: Aws::from_lookup(lookup).unwrap() }
+    }
+
+    /// Waits for LocalStack.
+    pub fn local<R>(&self, call: impl Future<Output = R>) -> R {
+        self.runtime.block_on(call)
+    }
+
+    pub fn table(&self) -> DynamoTable {
+        DynamoTable::new(self.aws.dynamodb(), TABLE.as_str()).index(INDEX, INDEX, SORT)
+    }
+
+    /// A name that no other sequence has.
+    pub fn name() -> String {
+        format!("{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Creates a queue. Gives it and its URL.
+    pub fn create_queue(
+        &self,
+        name: &str,
+        attributes: HashMap<QueueAttributeName, String>,
+    ) -> Result<(SqsQueue, String), Failure> {
+        let client = self.aws.sqs();
+        let fifo = if attributes.contains_key(&QueueAttributeName::FifoQueue) { ".fifo" } else { "" };
+        let call = client.create_queue().queue_name(format!("{}-{name}{fifo}", *RUN));
+        let answer = self.local(Box::pin(call.set_attributes(Some(attributes)).send()));
+        let url = answer.ok().and_then(|answer| answer.queue_url);
+        let url = url.ok_or_else(|| Failure::Unanswered("create a queue".to_owned()))?;
+        Ok((SqsQueue::new(client, url.as_str()), url))
+    }
+
+    /// Deletes a queue. One that is left over is in nobody's way.
+    pub fn delete_queue(&self, url: &str) {
+        let _ = self.local(Box::pin(self.aws.sqs().delete_queue().queue_url(url).send()));
+    }
+
+    /// The ARN of a queue made by [`Both::create_queue`].
+    pub fn queue_arn(name: &str, fifo: bool) -> String {
+        let fifo = if fifo { ".fifo" } else { "" };
+        format!("arn:aws:sqs:us-east-1:000000000000:{}-{name}{fifo}", *RUN)
+    }
+}
+
+/// Runs a sequence in a calm world of its own. Where it differs, the world's timeline says what led there.
+pub fn in_calm_world(run: impl Fn(&World) -> Compared) -> Compared {
+    let result = RefCell::new(Ok(0));
+    let bounds = Bounds { faults: 0, ..Bounds::default() };
+    let (_, timeline) = replay(
+        bounds,
+        |world| {
+            world.edit(tenfold_world::table::Items::weigh_documents);
+            *result.borrow_mut() = run(world);
+            Ok(())
+        },
+        &[],
+    );
+    result.into_inner().map_err(|failure| match failure {
+        Failure::Differs(why) => {
+            let timeline: Vec<String> =
+                timeline.iter().map(|event| format!("  {:.300}\n", event.to_string())).collect();
+            Failure::Differs(format!("{why}\nin the world:\n{}", timeline.concat()))
+        }
+        unanswered @ Failure::Unanswered(_) => unanswered,
+    })
+}
+
+/// Makes calls in the world and gives their answer.
+pub fn ask<R: 'static, F: Future<Output = R> + 'static>(world: &World, call: impl FnOnce(Env) -> F) -> R {
+    let answer = Rc::new(RefCell::new(None));
+    let asked = Rc::clone(&answer);
+    world.spawn("conformance", |env| {
+        let call = call(env);
+        async move { *asked.borrow_mut() = Some(call.await) }
+    });
+    world.run();
+    answer.take().expect("nothing dies in a calm world")
+}
