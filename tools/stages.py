@@ -70,6 +70,12 @@ def unit_tests() -> tuple[str, ...]:
     return ("cargo", "test", "--workspace", "--no-fail-fast", *exclude)
 
 
+def lint() -> tuple[str, ...]:
+    # The conformance suite too, which a feature keeps out of a plain `cargo test`.
+    features = ("--features", f"{CONFORMANCE}/localstack") if has_conformance() else ()
+    return ("cargo", "clippy", "--workspace", "--all-targets", *features, "--", "-D", "warnings")
+
+
 STAGES = {
     stage.name: stage
     for stage in (
@@ -77,7 +83,7 @@ STAGES = {
         Stage("format", (("cargo", "fmt", "--check"),)),
         Stage(
             "lint",
-            (("cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"),),
+            (lint(),),
         ),
         Stage("unit", (unit_tests(),), has_tests=True),
         # Every crash at every AWS call; ends in one line of JSON, and fails by its exit code.
@@ -101,7 +107,13 @@ STAGES = {
         Stage("up", (tenfold("up"),), needs=("install",), exists=has_templates),
         Stage(
             "conformance",
-            (tenfold("run", "cargo", "test", "--package", CONFORMANCE, "--features", "localstack"),),
+            (
+                tenfold(
+                    *("run", "cargo", "test", "--package", CONFORMANCE, "--features", "localstack"),
+                    # How many sequences were compared.
+                    *("--", "--show-output"),
+                ),
+            ),
             has_tests=True,
             needs=("up",),
             exists=has_conformance,

@@ -164,3 +164,6 @@ fn describe(write: &Write) -> String {
         Write::Check { key, condition } => format!("{key} checked for {condition:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

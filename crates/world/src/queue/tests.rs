@@ -149,6 +149,19 @@ fn a_dead_letter_keeps_its_id_its_time_and_its_count() {
 }
 
 #[test]
+fn the_time_of_a_dead_letter_of_a_fifo_queue_starts_anew() {
+    calm(|world| {
+        let letters = world.add_queue("letters", FIFO());
+        let queue = world.add_queue("q", FIFO().redrive(letters, 1));
+        send(world, queue, vec![grouped("a", "g", "1")]);
+        receive(world, queue, 1);
+        world.pass(SignedDuration::from_secs(30));
+        assert!(receive(world, queue, 1).is_empty());
+        assert_eq!(receive(world, letters, 1)[0].sent_at, world.now());
+    });
+}
+
+#[test]
 fn a_delay_of_a_fifo_queue_holds_for_each_of_its_messages() {
     calm(|world| {
         let queue = world.add_queue("q", QueueSettings { delay: Duration::from_secs(5), ..FIFO() });
