@@ -12,7 +12,7 @@ use crate::executor::State;
 use crate::fault::Fails;
 
 /// How the service behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Health {
     /// It answers 200.
     #[default]
@@ -24,7 +24,7 @@ pub enum Health {
 }
 
 /// A service that has one effect for each idempotency key.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub struct Service {
     /// How it behaves now.
     pub health: Health,

@@ -1,6 +1,6 @@
 //! What a handler holds in the world: all ports of one environment.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -21,6 +21,7 @@ pub struct Env {
     pub(crate) actor: Actor,
     pub(crate) role: &'static str,
     pub(crate) skew: SignedDuration,
+    pub(crate) rng: Rc<Cell<u64>>,
 }
 
 impl std::fmt::Debug for Env {
@@ -143,7 +144,10 @@ impl Clock for Env {
 
 impl Rng for Env {
     fn next_u64(&self) -> u64 {
-        choice::next(&mut self.state.borrow_mut().rng)
+        let mut state = self.rng.get();
+        let number = choice::next(&mut state);
+        self.rng.set(state);
+        number
     }
 }
 

@@ -1,11 +1,13 @@
 //! Who runs next: the world owns every invocation's future and polls one at a time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
 use jiff::{SignedDuration, Timestamp};
+use rustc_hash::FxHashSet;
 
 use crate::choice::{Choices, Rest};
 use crate::downstream::Service;
@@ -56,7 +58,6 @@ pub(crate) struct State {
     pub faults_left: usize,
     pub waiting: Vec<Waiting>,
     pub next_call: u64,
-    pub rng: u64,
     pub dead: Option<Actor>,
     pub table: Items,
     pub queues: Vec<Messages>,
@@ -74,7 +75,11 @@ pub struct World {
     pub(crate) state: Rc<RefCell<State>>,
     tasks: RefCell<Vec<Option<Task>>>,
     starts: RefCell<Vec<Timestamp>>,
+    settled: Settled,
 }
+
+/// The states that runs of one exploration have come to.
+pub(crate) type Settled = Rc<RefCell<FxHashSet<u64>>>;
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -88,7 +93,7 @@ fn begin() -> Timestamp {
 }
 
 impl World {
-    pub(crate) fn new(given: Vec<u32>, rest: Rest, limits: Limits, traced: bool) -> Self {
+    pub(crate) fn new(given: Vec<u32>, rest: Rest, limits: Limits, traced: bool, settled: Settled) -> Self {
         let state = State {
             now: begin(),
             choices: Choices::new(given, rest),
@@ -96,7 +101,6 @@ impl World {
             faults_left: limits.faults,
             waiting: Vec::new(),
             next_call: 0,
-            rng: 7,
             dead: None,
             table: Items::default(),
             queues: Vec::new(),
@@ -108,7 +112,26 @@ impl World {
             last: None,
             calm: false,
         };
-        Self { state: Rc::new(RefCell::new(state)), tasks: RefCell::default(), starts: RefCell::default() }
+        let (tasks, starts) = (RefCell::default(), RefCell::default());
+        Self { state: Rc::new(RefCell::new(state)), tasks, starts, settled }
+    }
+
+    /// Whether another run has come to just this state before: the same rows, messages, effects and time, and
+    /// the same `seen` of the workload's own. What follows in calm is then the same too, and was looked at.
+    pub fn settled_before(&self, seen: &impl Hash) -> bool {
+        let state = self.state.borrow();
+        if state.trace.is_some() {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        seen.hash(&mut hasher);
+        state.now.hash(&mut hasher);
+        for item in state.table.all() {
+            item.hash(&mut hasher);
+        }
+        state.queues.hash(&mut hasher);
+        state.service.hash(&mut hasher);
+        !self.settled.borrow_mut().insert(hasher.finish())
     }
 
     /// The time.
@@ -172,7 +195,7 @@ impl World {
     /// An environment of its own for `role`, with its clock off by `skew`.
     #[must_use]
     pub fn env(&self, role: &'static str, skew: SignedDuration) -> Env {
-        Env { state: Rc::clone(&self.state), actor: 0, role, skew }
+        Env { state: Rc::clone(&self.state), actor: 0, role, skew, rng: Rc::default() }
     }
 
     /// Adds an invocation that may begin now.
@@ -193,7 +216,9 @@ impl World {
         body: impl FnOnce(Env) -> F,
     ) -> Actor {
         let actor = self.tasks.borrow().len();
-        let env = Env { actor, ..self.env(role, skew) };
+        // Each environment draws its own numbers, so that who was first does not change what they are.
+        let rng = Rc::new(Cell::new((actor as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let env = Env { actor, rng, ..self.env(role, skew) };
         self.tasks.borrow_mut().push(Some(Box::pin(body(env))));
         self.starts.borrow_mut().push(start);
         actor

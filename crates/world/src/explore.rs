@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
 use crate::choice::{Choices, Rest};
-use crate::executor::{Limits, World};
+use crate::executor::{Limits, Settled, World};
 use crate::fault::Fault;
 use crate::trace::{Event, Site};
 
@@ -127,6 +128,7 @@ fn drive(
     let begun = Instant::now();
     let mut report = Report { whole: true, ..Report::default() };
     let mut met = Met::default();
+    let settled = Settled::default();
     let mut last = None;
     while let Some((given, rest)) = next(last.take()) {
         if report.runs >= bounds.runs || (report.runs.is_multiple_of(1024) && begun.elapsed() >= bounds.time)
@@ -134,7 +136,7 @@ fn drive(
             report.whole = false;
             break;
         }
-        let world = World::new(given, rest, bounds.limits(), false);
+        let world = World::new(given, rest, bounds.limits(), false, Rc::clone(&settled));
         let result = run(&world);
         report.runs += 1;
         let mut state = world.state.borrow_mut();
@@ -172,7 +174,7 @@ impl Met {
 
 /// Runs one vector of choices again, with a timeline.
 pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), String>, Vec<Event>) {
-    let world = World::new(choices.to_vec(), Rest::First, bounds.limits(), true);
+    let world = World::new(choices.to_vec(), Rest::First, bounds.limits(), true, Settled::default());
     let result = run(&world);
     let timeline = world.state.borrow_mut().trace.take().unwrap_or_default();
     (result, timeline)

@@ -34,7 +34,7 @@ impl fmt::Display for Key {
 const DOC: &str = "data";
 
 /// An item: a key and attributes by name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Item {
     /// The primary key.
     pub key: Key,

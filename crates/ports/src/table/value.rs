@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 use smol_str::SmolStr;
 
 /// An attribute's value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub enum Value {
     /// A truth value.
     Bool(bool),
@@ -77,9 +78,11 @@ pub trait Document: Any + Send + Sync + fmt::Debug {
     fn as_any(&self) -> &dyn Any;
     /// Whether `other` is of the same type and equal.
     fn same(&self, other: &dyn Document) -> bool;
+    /// Feeds the value to a hasher; equal values feed the same.
+    fn feed(&self, hasher: &mut dyn Hasher);
 }
 
-impl<T: Serialize + PartialEq + fmt::Debug + Any + Send + Sync> Document for T {
+impl<T: Serialize + PartialEq + Hash + fmt::Debug + Any + Send + Sync> Document for T {
     fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
         serde_json::to_value(self)
     }
@@ -88,6 +91,9 @@ impl<T: Serialize + PartialEq + fmt::Debug + Any + Send + Sync> Document for T {
     }
     fn same(&self, other: &dyn Document) -> bool {
         other.as_any().downcast_ref::<T>() == Some(self)
+    }
+    fn feed(&self, mut hasher: &mut dyn Hasher) {
+        self.hash(&mut hasher);
     }
 }
 
@@ -128,6 +134,15 @@ impl Doc {
         match self {
             Self::Typed(value) => value.to_json(),
             Self::Json(value) => Ok(value.clone()),
+        }
+    }
+}
+
+impl Hash for Doc {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Typed(value) => value.feed(state),
+            Self::Json(value) => value.hash(state),
         }
     }
 }

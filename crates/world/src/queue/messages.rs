@@ -1,6 +1,7 @@
 //! The messages of one queue, and what SQS does with them.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::str;
 use std::time::Duration;
 
@@ -97,6 +98,15 @@ pub struct Messages {
     all: Vec<Message>,
     next: u64,
     deduplication: BTreeMap<SmolStr, Timestamp>,
+}
+
+/// What a queue holds, whatever its messages are called.
+impl Hash for Messages {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for message in &self.all {
+            (&message.body, message.visible, message.received, message.before).hash(state);
+        }
+    }
 }
 
 impl Messages {

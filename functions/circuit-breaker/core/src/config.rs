@@ -4,6 +4,7 @@
 //! into an API Gateway request.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -73,6 +74,17 @@ pub struct RetryConfig {
     pub max_delay_ms: u32,
 }
 
+// Thresholds are never NaN, so equal ones have equal bits.
+impl Hash for TargetConfig {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.failure_rate_threshold.to_bits().hash(state);
+        self.slow_call_rate_threshold.to_bits().hash(state);
+        (&self.url, &self.health_url, self.timeout_ms, self.window, self.minimum_calls).hash(state);
+        (self.slow_call_duration_ms, &self.ignored_statuses, self.half_open_probes).hash(state);
+        (self.open_duration_ms, self.max_open_duration_ms, self.idempotency, self.retry).hash(state);
+    }
+}
+
 impl TargetConfig {
     /// How long a call may take.
     #[must_use]
@@ -95,7 +107,8 @@ impl TargetConfig {
 /// # Errors
 /// What is wrong with it, and where.
 pub fn object<T: DeserializeOwned>(body: &[u8], inner: &[&str]) -> Result<T, Fault> {
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(|e| Fault::new("", e.to_string()))?;
+    let fault = |e: serde_json::Error| Fault::new("", e.to_string());
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(fault)?;
     if !value.is_object() {
         return Err(Fault::new("", "a JSON object was expected"));
     }
@@ -104,7 +117,8 @@ pub fn object<T: DeserializeOwned>(body: &[u8], inner: &[&str]) -> Result<T, Fau
             return Err(Fault::new(format!("/{name}"), "a JSON object was expected"));
         }
     }
-    T::deserialize(value).map_err(|e| Fault::new("", e.to_string()))
+    // From the text and not from the value, in which a field that comes twice has been lost.
+    serde_json::from_slice(body).map_err(fault)
 }
 
 #[derive(Deserialize)]
@@ -329,6 +343,7 @@ mod tests {
             (r#"{"url":"http://a","window":["count",5]}"#, "/window"),
             (r#"{"url":"http://a","failureRateThreshold":5e-324}"#, "/failureRateThreshold"),
             (r#"["http://a"]"#, ""),
+            (r#"{"url":"http://a","url":"http://b"}"#, ""),
             (r#"{"url":"http://a","colour":"red"}"#, ""),
             (r#"{"url":"http://a""#, ""),
         ] {

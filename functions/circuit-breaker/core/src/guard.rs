@@ -35,8 +35,11 @@ use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, Target, breaker_key, target_key};
 use crate::window::{Outcome, Window};
 
-/// How often a write that somebody overtook is decided anew.
-const TRIES: usize = 4;
+/// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn, and
+/// a conflict brings the row along, so it costs no read.
+const TRIES: usize = 24;
+/// How often a write is made again whose answer was lost.
+const LOST: usize = 3;
 /// How many breakers an environment remembers. One more, and those without unreported calls are forgotten.
 const REMEMBERED: usize = 2_000;
 
@@ -265,7 +268,7 @@ impl Guards {
         let writer = host.next_u64();
         let jitter = host.unit();
         let mut row = self.row(name);
-        let mut failure = None;
+        let (mut failure, mut lost) = (None, 0);
         for _ in 0..TRIES {
             let m = Moment { now: host.now(), config, jitter };
             let Some(next) = decide(&row.breaker, m) else { return Ok(None) };
@@ -285,7 +288,8 @@ impl Guards {
                 }
                 // Writing again tells whether it was applied: then it conflicts with itself.
                 Err(WriteError::Call(e)) => {
-                    let go_on = e.may_have_applied();
+                    lost += 1;
+                    let go_on = e.may_have_applied() && lost <= LOST;
                     failure = Some(e);
                     if !go_on {
                         break;

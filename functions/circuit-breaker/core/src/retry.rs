@@ -110,21 +110,25 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let mut summary = Summary::default();
         let end = (self.host.now() + RUN).min(deadline);
         let mut soon = self.sweep(&mut summary).await?;
+        // Whether anything has happened since the queue's index was last looked at.
+        let mut stirred = false;
         while let left = time_left(self.host.now(), end, Duration::ZERO, RUN)
             && left >= Duration::from_secs(1)
             && !time_left(self.host.now(), deadline, RESERVE, RUN).is_zero()
         {
             let wait = if soon { LINGER.min(left) } else { Duration::ZERO };
             let batch = self.queue.receive(BATCH, wait).await?;
-            if batch.is_empty() && !soon {
+            if !batch.is_empty() {
+                soon = self.work(batch, end, deadline, &mut summary).await?;
+                stirred = true;
+                continue;
+            }
+            // Waiting on makes sense as long as something comes back within this run.
+            soon = (soon || stirred) && self.due_by(end).await?;
+            stirred = false;
+            if !soon {
                 break;
             }
-            // Waiting on makes sense as long as something that was put by comes back within this run.
-            soon = if batch.is_empty() {
-                self.due_by(end).await?
-            } else {
-                self.work(batch, end, deadline, &mut summary).await?
-            };
         }
         tracing::info!(?summary, "run ended");
         Ok(summary)

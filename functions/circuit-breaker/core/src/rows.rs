@@ -40,7 +40,7 @@ const ANSWER: &str = "answer";
 pub const EXPIRES: &str = "expires";
 
 /// A configured target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// The configuration.
@@ -82,7 +82,7 @@ pub struct BreakerRow {
     pub writer: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 struct StoredBreaker {
     writer: u64,
     breaker: Breaker,
@@ -171,7 +171,7 @@ pub struct RequestRow {
 }
 
 /// What of a request nobody conditions on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestData {
     /// For whom.
@@ -218,7 +218,7 @@ pub struct RequestData {
 }
 
 /// One attempt to deliver a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// When it ended.
@@ -232,7 +232,7 @@ pub struct Attempt {
 }
 
 /// The target's answer without its body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerHead {
     /// The HTTP status.
@@ -380,7 +380,7 @@ pub struct LineRow {
 }
 
 /// A line of requests.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Line {
     /// Who waits, the first first.
     pub waiting: VecDeque<RequestId>,

@@ -59,10 +59,10 @@ fn ten_parked_requests_cost_one_receive_one_read_ten_updates_and_one_delete() {
         ("queue.delete", 1),
         // The batch, and the empty one that says that nothing is left.
         ("queue.receive", 2),
-        // The run itself: the breakers of the sweep and of the delivery. The batch: its ten rows, once.
-        ("table.get_many", 3),
-        // The run itself: the targets, what is overdue, and whether anything else is due.
-        ("table.query", 2),
+        // The run itself: the breakers, in the sweep, for the delivery and in the end. The batch: its ten rows, once.
+        ("table.get_many", 4),
+        // The run itself: the targets and what is overdue; in the end the targets again, and what else is due.
+        ("table.query", 4),
         ("table.write", 10),
     ];
     assert_eq!(delivered(&config("")), all(&expected));

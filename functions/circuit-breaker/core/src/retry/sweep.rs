@@ -12,7 +12,7 @@ use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
-use crate::breaker::{Moment, Say};
+use crate::breaker::{Breaker, Moment, Say, State};
 use crate::fleet;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
@@ -33,11 +33,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             for member in members {
                 let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
-                let waits = matches!(member.breaker.say(m), Say::Wait(_)) && member.target.deleted.is_none();
-                if waits {
+                let gone = member.target.deleted.is_some();
+                if matches!(member.breaker.say(m), Say::Wait(_)) && !gone {
                     continue;
                 }
-                match self.wake_overdue(&member.name, summary).await {
+                let patient = m.now < self.patience(&member.breaker) && !gone;
+                match self.wake_overdue(&member.name, patient, summary).await {
                     Ok(due) => soon |= due,
                     Err(error) => failed = Some(error),
                 }
@@ -45,6 +46,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         })
         .await?;
         failed.map_or(Ok(soon), Err)
+    }
+
+    /// Until when messages that were put off while the target could not be called may still be on their way.
+    fn patience(&self, breaker: &Breaker) -> Timestamp {
+        match breaker.state {
+            State::Open { until } => until + self.orphan_after,
+            _ if breaker.epoch == 0 => Timestamp::UNIX_EPOCH,
+            _ => breaker.since + self.orphan_after,
+        }
     }
 
     /// Whether a request of any target is due by `end`.
@@ -64,10 +74,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         failed.map_or(Ok(due), Err)
     }
 
-    async fn wake_overdue(&self, target: &TargetName, summary: &mut Summary) -> Result<bool, StoreError> {
+    async fn wake_overdue(
+        &self,
+        target: &TargetName,
+        patient: bool,
+        summary: &mut Summary,
+    ) -> Result<bool, StoreError> {
         let now = self.host.now();
         let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
-        if is_in(Mutant::NoSweep) {
+        if patient || is_in(Mutant::NoSweep) {
             return Ok(!page.items.is_empty());
         }
         let overdue = (now - self.orphan_after).as_millisecond();

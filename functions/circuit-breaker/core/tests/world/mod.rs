@@ -148,10 +148,18 @@ impl Stack {
         });
     }
 
-    /// Lets the schedule run in a calm world until no request waits, as it would for ever.
-    pub fn settle(&self, world: &World) -> Result<(), String> {
+    /// Ends a run: what holds of its history, then, once the schedule has settled everything in calm, what holds
+    /// of the end, for every workload and for this one. A state that another run has come to is not settled anew.
+    pub fn finish(&self, world: &World, also: impl Fn(&World) -> Result<(), String>) -> Result<(), String> {
+        epochs_only_grow(world)?;
+        delivered_is_final(world)?;
+        if world.settled_before(&*self.answers.borrow()) {
+            return Ok(());
+        }
         world.calm();
-        self.run_schedule(world)
+        self.run_schedule(world)?;
+        always(world, self)?;
+        also(world)
     }
 
     /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.

@@ -68,8 +68,7 @@ fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Result<(), St
     if most > probes && !closed {
         return Err(format!("{most} probes at once with {probes} permits"));
     }
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 fn half_open_one(world: &World) -> Result<(), String> {
@@ -93,8 +92,7 @@ fn dead_prober(world: &World) -> Result<(), String> {
     if !stack.answers.borrow().iter().any(|(key, status)| key == "b" && *status == 200) {
         return Err("after the lease has ended somebody else may probe".to_owned());
     }
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 /// A probe that succeeds after its lease must not close what others have opened again by then.
@@ -109,8 +107,7 @@ fn late_success(world: &World) -> Result<(), String> {
     stack.spawn_requests(world, world.now() + seconds(5), SignedDuration::ZERO, vec![Post::new("b")]);
     world.run();
     world.service(|s| s.ill.clear());
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 /// Every 202 ends delivered or dead, whatever fails on the way.
@@ -126,8 +123,7 @@ fn promises(world: &World, idempotency: &str) -> Result<(), String> {
     world.service(|s| s.health = Health::Well);
     stack.spawn_processor(world, world.now() + minutes(1));
     world.run();
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 /// Two runs of the retry processor at once, which EventBridge may cause.
@@ -144,8 +140,7 @@ fn two_processors(world: &World) -> Result<(), String> {
     stack.spawn_processor(world, start);
     stack.spawn_processor(world, start);
     world.run();
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 /// Requests with one ordering key take effect in the order in which they were answered.
@@ -162,16 +157,18 @@ fn order(world: &World) -> Result<(), String> {
     stack.spawn_processor(world, start);
     stack.spawn_processor(world, start);
     world.run();
-    stack.settle(world)?;
-    let answers = stack.answers.borrow().clone();
-    let answered: Vec<&String> =
-        answers.iter().filter(|(_, s)| *s == 202 || *s == 200).map(|(key, _)| key).collect();
-    let effects: Vec<String> = world.service(|s| s.effects.iter().map(ToString::to_string).collect());
-    let effects: Vec<&String> = effects.iter().filter(|key| answered.contains(key)).collect();
-    if effects != answered {
-        return Err(format!("answered in the order {answered:?}, delivered in the order {effects:?}"));
-    }
-    always(world, &stack)
+    stack.finish(world, |world| {
+        let answers = stack.answers.borrow().clone();
+        let answered = |status: u16| status == 202 || status == 200;
+        let answered: Vec<&String> =
+            answers.iter().filter(|(_, s)| answered(*s)).map(|(key, _)| key).collect();
+        let effects: Vec<String> = world.service(|s| s.effects.iter().map(ToString::to_string).collect());
+        let effects: Vec<&String> = effects.iter().filter(|key| answered.contains(key)).collect();
+        if effects != answered {
+            return Err(format!("answered in the order {answered:?}, delivered in the order {effects:?}"));
+        }
+        Ok(())
+    })
 }
 
 /// What cannot be delivered dies with a dead letter; a redrive brings it back.
@@ -196,13 +193,10 @@ fn death(world: &World) -> Result<(), String> {
     world.calm();
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
     world.run();
-    stack.settle(world)?;
-    always(world, &stack)?;
-    let unkept = rows(world).iter().filter(|row| row.data.answer.is_none()).count();
-    if unkept > 0 {
-        return Err(format!("{unkept} requests were not delivered after their redrive"));
-    }
-    Ok(())
+    stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
+        0 => Ok(()),
+        n => Err(format!("{n} requests were not delivered after their redrive")),
+    })
 }
 
 /// The same key twice at once: one of them calls, the other waits or is given the answer.
@@ -211,15 +205,14 @@ fn same_key(world: &World) -> Result<(), String> {
     stack.spawn_request(world, "a");
     stack.spawn_request(world, "a");
     world.run();
-    stack.settle(world)?;
-    always(world, &stack)?;
-    let calls = world.service(|s| s.calls.len());
-    let answers = stack.answers.borrow().clone();
-    let died = answers.len() < 2;
-    if !died && answers.iter().all(|(_, status)| *status == 200) && calls > 1 {
-        return Err(format!("{calls} calls for two answers"));
-    }
-    Ok(())
+    stack.finish(world, |world| {
+        let calls = world.service(|s| s.calls.len());
+        let answers = stack.answers.borrow().clone();
+        if answers.len() == 2 && answers.iter().all(|(_, status)| *status == 200) && calls > 1 {
+            return Err(format!("{calls} calls for two answers"));
+        }
+        Ok(())
+    })
 }
 
 /// One failure in each of three environments trips the breaker of all.
@@ -236,8 +229,7 @@ fn thin_traffic(world: &World) -> Result<(), String> {
         return Err("three failures of three environments, and the breaker is closed".to_owned());
     }
     world.service(|s| s.health = Health::Well);
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 /// One tenant's failures leave the others alone.
@@ -256,8 +248,7 @@ fn tenants(world: &World) -> Result<(), String> {
             return Err(format!("{key} was answered {status} for another tenant's failures"));
         }
     }
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
 
 /// Everything that a person can do, while requests come.
@@ -284,17 +275,18 @@ fn administration(world: &World) -> Result<(), String> {
     stack.spawn_call(world, "DELETE", "/targets/other", "");
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
     world.run();
-    stack.settle(world)?;
-    let failed =
-        stack.calls.borrow().iter().find(|(_, status)| *status >= 500 && world.faults() == 0).cloned();
-    if let Some((path, status)) = failed {
-        return Err(format!("{path} was answered {status}"));
-    }
-    let other = TargetName::parse("other").map_err(|e| e.detail)?;
-    if world.table(|table| table.get(&circuit_breaker_core::rows::target_key(&other)).is_none()) {
-        return Err("a target that was put is missing".to_owned());
-    }
-    always(world, &stack)
+    let well = world.faults() == 0;
+    stack.finish(world, |world| {
+        let failed = stack.calls.borrow().iter().find(|(_, status)| *status >= 500 && well).cloned();
+        if let Some((path, status)) = failed {
+            return Err(format!("{path} was answered {status}"));
+        }
+        let other = TargetName::parse("other").map_err(|e| e.detail)?;
+        if world.table(|table| table.get(&circuit_breaker_core::rows::target_key(&other)).is_none()) {
+            return Err("a target that was put is missing".to_owned());
+        }
+        Ok(())
+    })
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
@@ -319,6 +311,5 @@ fn health(world: &World) -> Result<(), String> {
         return Err("an alarm and a failed health check, and the breaker is closed".to_owned());
     }
     world.service(|s| s.health = Health::Well);
-    stack.settle(world)?;
-    always(world, &stack)
+    stack.finish(world, |_| Ok(()))
 }
