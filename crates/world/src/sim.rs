@@ -62,8 +62,10 @@ pub struct Pattern {
 pub struct Effort {
     /// The random part goes on until so much time has passed since the start.
     pub time: Duration,
-    /// And until there were so many runs.
+    /// And until there were so many runs,
     pub runs: u64,
+    /// but never longer than this since the start.
+    pub limit: Duration,
     /// Where random choices begin.
     pub seed: u64,
     /// How many threads.
@@ -71,7 +73,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Reads `SECONDS` (30), `RUNS` (2,000,000) and `SEED` (1).
+    /// Reads `SECONDS` (30), `RUNS` (2,000,000), `LIMIT` (300 s) and `SEED` (1).
     #[must_use]
     pub fn from_environment() -> Self {
         let number = |name: &str, default: u64| {
@@ -80,6 +82,7 @@ impl Effort {
         Self {
             time: Duration::from_secs(number("SECONDS", 30)),
             runs: number("RUNS", 2_000_000),
+            limit: Duration::from_secs(number("LIMIT", 300)),
             seed: number("SEED", 1),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
@@ -225,8 +228,9 @@ const SLICE: u64 = 2_000;
 fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress) -> Report {
     let broken = std::sync::atomic::AtomicBool::new(false);
     share(effort.threads, usize::MAX, |i| {
-        let enough = begun.elapsed() >= effort.time && progress.runs.load(Ordering::Relaxed) >= effort.runs;
-        if enough || broken.load(Ordering::Relaxed) {
+        let time = begun.elapsed();
+        let enough = time >= effort.time && progress.runs.load(Ordering::Relaxed) >= effort.runs;
+        if enough || time >= effort.limit || broken.load(Ordering::Relaxed) {
             return None;
         }
         let workload = &pattern.workloads[i % pattern.workloads.len()];
