@@ -35,7 +35,7 @@ status: ## what runs, and where
 	@$(TENFOLD) status
 
 sim: ## [P=pattern SECONDS=n SEED=n] explore crashes and interleavings, ending in one JSON line
-	@env P=$(SIM_P) $(if $(SECONDS),SECONDS=$(SECONDS)) $(if $(SEED),SEED=$(SEED)) $(SIM) $(SIM_ARGS)
+	@env P=$(SIM_P) $(if $(SECONDS),SECONDS=$(SECONDS)) $(if $(SEED),SEED=$(SEED)) $(if $(REPLAY),REPLAY="$(REPLAY)") $(SIM) $(SIM_ARGS)
 
 e2e: ## [P=pattern] end-to-end tests on LocalStack
 	@$(TENFOLD) up $(P)

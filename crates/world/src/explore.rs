@@ -59,6 +59,8 @@ pub struct Violation {
     pub what: String,
     /// The run's choices, from which it can be run again.
     pub choices: Vec<u32>,
+    /// What runs it again, for a person to copy: the choices, and what the driver puts around them.
+    pub replay: String,
     /// What happened.
     pub timeline: Vec<Event>,
 }
@@ -66,8 +68,7 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "VIOLATION: {}", self.what)?;
-        let replay: Vec<String> = self.choices.iter().map(ToString::to_string).collect();
-        writeln!(f, "replay: {}", replay.join(","))?;
+        writeln!(f, "replay: {}", self.replay)?;
         self.timeline.iter().try_for_each(|event| writeln!(f, "  {event}"))
     }
 }
@@ -180,6 +181,15 @@ pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), Str
     (result, timeline)
 }
 
+/// Makes one random run and tells all that happened in it.
+pub fn told(bounds: Bounds, seed: u64, run: impl Run) -> String {
+    let world = World::new(Vec::new(), Rest::Random(seed), bounds.limits(), true, Settled::default());
+    let result = run(&world);
+    let timeline = world.state.borrow_mut().trace.take().unwrap_or_default();
+    let lines: Vec<String> = timeline.iter().map(ToString::to_string).collect();
+    format!("{}\n{result:?}", lines.join("\n"))
+}
+
 /// Makes a failing vector shorter and calmer for as long as it still fails.
 fn shrink(bounds: Bounds, run: &impl Run, what: String, mut choices: Vec<u32>) -> Violation {
     let fails = |choices: &[u32]| replay(bounds, run, choices).0.err();
@@ -212,7 +222,8 @@ fn shrink(bounds: Bounds, run: &impl Run, what: String, mut choices: Vec<u32>) -
         }
     }
     let (_, timeline) = replay(bounds, run, &choices);
-    Violation { what, choices, timeline }
+    let replay = choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    Violation { what, choices, replay, timeline }
 }
 
 fn weight(choices: &[u32]) -> (usize, usize, u64) {

@@ -24,7 +24,7 @@ mod trace;
 
 pub use env::Env;
 pub use executor::{Actor, World};
-pub use explore::{Bounds, Report, exhaust, replay, sample};
+pub use explore::{Bounds, Report, exhaust, replay, sample, told};
 pub use fault::Fault;
 pub use queue::QueueSettings;
 pub use trace::{Event, Site};

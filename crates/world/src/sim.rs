@@ -202,7 +202,7 @@ fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
         let begun = Instant::now();
         let mut report = exhaust(workload.bounds(), workload.run);
         progress.add(report.runs, begun.elapsed(), workload.name);
-        name(&mut report, workload);
+        name(&mut report, pattern, workload, ':');
         println!(
             "  {:<40} {:>9} runs, whole, {:.1} s",
             workload.name,
@@ -215,10 +215,11 @@ fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
     all
 }
 
-/// Says in a violation which workload it is of.
-fn name(report: &mut Report, workload: &Workload) {
-    if let Some(Violation { what, .. }) = &mut report.violation {
+/// Says in a violation which workload it is of, and how to run it again.
+fn name(report: &mut Report, pattern: &Pattern, workload: &Workload, mark: char) {
+    if let Some(Violation { what, replay, .. }) = &mut report.violation {
         *what = format!("{}: {what}", workload.name);
+        *replay = format!("make sim P={} REPLAY='{}{mark}{replay}'", pattern.slug, workload.name);
     }
 }
 
@@ -239,7 +240,7 @@ fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress
         let mut report =
             sample(bounds, effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE)), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
-        name(&mut report, workload);
+        name(&mut report, pattern, workload, '!');
         broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
         Some(report)
     })

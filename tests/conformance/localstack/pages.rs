@@ -31,6 +31,9 @@ struct Walk {
     counts: bool,
 }
 
+/// More pages than any walk has.
+const ENDLESS: usize = 60;
+
 pub fn queries() -> impl Strategy<Value = Queries> {
     let sort = "[ab]{1,2}[0-9]?";
     let index = option::of((select(vec!["q", "r"]), 0..5_i64));
@@ -174,7 +177,7 @@ impl Walk {
             } else {
                 pages.push(format!("{}, then {next:?}", shown.join("; ")));
             }
-            let Some(next) = next else { break };
+            let Some(next) = next.filter(|_| pages.len() < ENDLESS) else { break };
             if self.deletes {
                 let delete = Write::Delete { key: next.key.clone(), condition: Condition::Always };
                 if let Err(error) = table.write(delete).await {

@@ -42,19 +42,17 @@ pub struct Sequence {
 
 pub fn standard() -> impl Strategy<Value = Sequence> {
     let delays = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(900)];
-    let steps = vec(step(message(Just(0), delays, Just(None)), 10), 3..11);
-    (steps, prop::bool::weighted(0.3)).prop_map(|(steps, short)| Sequence {
-        fifo: false,
-        short,
-        delay: 0,
-        redrive: None,
-        steps,
+    let steps = vec(step(message(Just(0), delays, Just(None)), 10), 4..14);
+    (steps, prop::bool::weighted(0.3)).prop_map(|(steps, short)| {
+        let steps = begun(steps, 3);
+        Sequence { fifo: false, short, delay: 0, redrive: None, steps }
     })
 }
 
 pub fn fifo() -> impl Strategy<Value = Sequence> {
     // Of several groups, which comes first is open; so they are all received together.
-    let kind = (any::<bool>(), prop::bool::weighted(0.25), prop_oneof![4 => Just(0), 1 => Just(1)]);
+    let kind =
+        (any::<bool>(), prop::bool::weighted(0.25), prop_oneof![8 => Just(0), 2 => Just(1), 1 => Just(900)]);
     kind.prop_flat_map(|(groups, short, delay)| {
         let group = if groups { 0..3_u8 } else { 0..1_u8 };
         let again = option::weighted(0.2, 0..10_usize);
@@ -62,9 +60,12 @@ pub fn fifo() -> impl Strategy<Value = Sequence> {
         let step = step_of(
             message(group, Just(0), again).boxed(),
             max,
-            vec(select(Odd::ALL.to_vec()), 0..2).boxed(),
+            vec(select(Odd::ALL.to_vec()), 0..3).boxed(),
         );
-        vec(step, 3..11).prop_map(move |steps| Sequence { fifo: true, short, delay, redrive: None, steps })
+        vec(step, 4..14).prop_map(move |steps| {
+            let steps = begun(steps, 3);
+            Sequence { fifo: true, short, delay, redrive: None, steps }
+        })
     })
 }
 
@@ -105,8 +106,17 @@ pub fn partial() -> impl Strategy<Value = Sequence> {
             2 => (any::<u16>(), odd(), select(vec![0, LONG]))
                 .prop_map(|(which, odd, seconds)| Step::Hide(Batch { which, odd }, seconds)),
         ];
-        vec(step, 4..12).prop_map(move |steps| Sequence { fifo, short: false, delay: 0, redrive: None, steps })
+        vec(step, 4..14).prop_map(move |steps| {
+            let steps = begun(steps, 4);
+            Sequence { fifo, short: false, delay: 0, redrive: None, steps }
+        })
     })
+}
+
+/// The steps after a few messages were sent and received, so that there is something to go on with.
+fn begun(steps: Vec<Step>, messages: usize) -> Vec<Step> {
+    let first = [Step::Send(vec![Message::default(); messages]), Step::Receive { max: 10, letters: false }];
+    first.into_iter().chain(steps).collect()
 }
 
 fn message(
@@ -123,7 +133,7 @@ fn message(
 }
 
 fn step(message: impl Strategy<Value = Message> + 'static, max: usize) -> BoxedStrategy<Step> {
-    step_of(message.boxed(), 1..max + 1, vec(select(Odd::ALL.to_vec()), 0..2).boxed())
+    step_of(message.boxed(), 1..max + 1, vec(select(Odd::ALL.to_vec()), 0..3).boxed())
 }
 
 fn step_of(

@@ -5,7 +5,7 @@
 mod world;
 
 use tenfold_world::sim::Workload;
-use tenfold_world::{Bounds, Report, exhaust, sample};
+use tenfold_world::{Bounds, Report, exhaust, sample, told};
 use world::workloads::ALL;
 
 /// Ends the test with the counterexample, or says how far it went.
@@ -23,6 +23,17 @@ fn explore(workload: &Workload) {
     holds(name, &exhaust(near, run));
     let far = Bounds { runs: 4_000, ..workload.deep() };
     holds(&format!("{name}, sampled"), &sample(far, 1, run));
+}
+
+/// Nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte.
+#[test]
+fn a_seed_is_a_run() {
+    for seed in 0..1_000 {
+        let workload = &ALL[seed as usize % ALL.len()];
+        let first = told(workload.deep(), seed, workload.run);
+        assert!(first.lines().count() > 1, "{}: {first}", workload.name);
+        assert_eq!(first, told(workload.deep(), seed, workload.run), "{} with seed {seed}", workload.name);
+    }
 }
 
 macro_rules! workloads {
