@@ -15,7 +15,7 @@ import pytest
 from stack import ROOT
 
 SEED = 20251120
-EXAMPLES = 20
+EXAMPLES = 12
 EXCLUDED = [
     # The contract cannot say which fields contradict each other, or which names there are.
     "positive_data_acceptance",
@@ -34,7 +34,10 @@ def test_the_api_keeps_its_contract(stack, api, target, tmp_path):
         ROOT / "functions" / stack.slug / "openapi.yaml",
         *("--url", api.url, "--request-timeout", "35"),
         *("--seed", SEED, "--max-examples", EXAMPLES, "--generation-deterministic"),
-        *("--exclude-checks", ",".join(EXCLUDED), "--continue-on-failure", "--workers", "2"),
+        *("--exclude-checks", ",".join(EXCLUDED), "--continue-on-failure"),
+        # CPython 3.11 keeps one depth of `ast.parse` for all threads, and Hypothesis parses: with two workers that
+        # ends in "AST constructor recursion depth mismatch" now and then.
+        *("--workers", "1"),
     ]
     environment = {
         **os.environ,
@@ -51,7 +54,7 @@ def test_the_api_keeps_its_contract(stack, api, target, tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=330,
+            timeout=600,
             check=False,
         )
     finally:

@@ -133,16 +133,16 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
     struct Order {
         id: u64,
-        price: f64,
+        price: i64,
         note: Option<String>,
         raw: Vec<u8>,
         kind: Kind,
     }
 
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
     enum Kind {
         Plain,
         Parts(Vec<i64>),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn an_item_comes_back_as_it_was_written() {
         let order =
-            Order { id: u64::MAX, price: 1.0, note: None, raw: vec![0, 255], kind: Kind::Parts(vec![-1]) };
+            Order { id: u64::MAX, price: 1, note: None, raw: vec![0, 255], kind: Kind::Parts(vec![-1]) };
         let written = Item::new(Key::new("p", "s"))
             .with("on", true)
             .with("n", i64::MIN)
