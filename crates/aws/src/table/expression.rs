@@ -50,28 +50,41 @@ impl Placeholders {
     }
 }
 
-/// A condition once written: DynamoDB has no words for "always" and "never".
-enum Written {
-    Always,
-    Never,
-    As(String),
-}
-
 /// The expression of a condition; none for one that always holds.
 pub(super) fn condition(c: &Condition, p: &mut Placeholders) -> Result<Option<String>, CallError> {
-    Ok(match written(c, p)? {
-        Written::Always => None,
-        Written::As(expression) => Some(expression),
-        Written::Never => {
+    match constant(c) {
+        Some(true) => Ok(None),
+        // DynamoDB has no word for "never".
+        Some(false) => {
             let pk = p.name(PK);
-            Some(format!("attribute_exists({pk}) AND attribute_not_exists({pk})"))
+            Ok(Some(format!("attribute_exists({pk}) AND attribute_not_exists({pk})")))
         }
-    })
+        None => written(c, p).map(Some),
+    }
 }
 
-fn written(condition: &Condition, p: &mut Placeholders) -> Result<Written, CallError> {
-    Ok(Written::As(match condition {
-        Condition::Always => return Ok(Written::Always),
+/// What a condition comes to whatever the item is; none where it depends on the item. Found out before anything
+/// is written, since DynamoDB refuses placeholders that are not used.
+fn constant(condition: &Condition) -> Option<bool> {
+    let parts = |parts: &[Condition], decides: bool| {
+        let parts: Vec<_> = parts.iter().map(constant).collect();
+        if parts.contains(&Some(decides)) {
+            return Some(decides);
+        }
+        parts.iter().all(Option::is_some).then_some(!decides)
+    };
+    match condition {
+        Condition::Always => Some(true),
+        Condition::All(all) => parts(all, false),
+        Condition::Any(any) => parts(any, true),
+        _ => None,
+    }
+}
+
+/// A condition that depends on the item.
+fn written(condition: &Condition, p: &mut Placeholders) -> Result<String, CallError> {
+    Ok(match condition {
+        Condition::Always => String::new(),
         // Every item has a partition key, so to ask for it is to ask for the item.
         Condition::Absent => format!("attribute_not_exists({})", p.name(PK)),
         Condition::Present => format!("attribute_exists({})", p.name(PK)),
@@ -79,36 +92,18 @@ fn written(condition: &Condition, p: &mut Placeholders) -> Result<Written, CallE
         Condition::Is(name, value) => format!("{} = {}", p.name(name), p.value(to_attribute(value)?)),
         Condition::AtLeast(name, bound) => format!("{} >= {}", p.name(name), p.value(number(*bound))),
         Condition::Below(name, bound) => format!("{} < {}", p.name(name), p.value(number(*bound))),
-        Condition::All(all) => {
-            let mut parts = Vec::new();
-            for part in all {
-                match written(part, p)? {
-                    Written::Always => {}
-                    Written::Never => return Ok(Written::Never),
-                    Written::As(expression) => parts.push(expression),
-                }
-            }
-            return Ok(joined(parts, " AND ", Written::Always));
-        }
-        Condition::Any(any) => {
-            let mut parts = Vec::new();
-            for part in any {
-                match written(part, p)? {
-                    Written::Always => return Ok(Written::Always),
-                    Written::Never => {}
-                    Written::As(expression) => parts.push(expression),
-                }
-            }
-            return Ok(joined(parts, " OR ", Written::Never));
-        }
-    }))
+        Condition::All(all) => joined(all, " AND ", p)?,
+        Condition::Any(any) => joined(any, " OR ", p)?,
+    })
 }
 
-fn joined(mut parts: Vec<String>, by: &str, none: Written) -> Written {
+/// The parts that depend on the item: those that do not are neutral here, or the whole would be constant.
+fn joined(parts: &[Condition], by: &str, p: &mut Placeholders) -> Result<String, CallError> {
+    let parts = parts.iter().filter(|part| constant(part).is_none());
+    let mut parts: Vec<String> = parts.map(|part| written(part, p)).collect::<Result<_, _>>()?;
     match parts.len() {
-        0 => none,
-        1 => parts.pop().map_or(none, Written::As),
-        _ => Written::As(format!("({})", parts.join(by))),
+        1 => Ok(parts.remove(0)),
+        _ => Ok(format!("({})", parts.join(by))),
     }
 }
 

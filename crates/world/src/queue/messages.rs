@@ -100,12 +100,15 @@ pub struct Messages {
     deduplication: BTreeMap<SmolStr, Timestamp>,
 }
 
-/// What a queue holds, whatever its messages are called.
+/// What a queue holds, whatever its messages are called. Two states that differ only in their messages' ids
+/// count as one: a receipt is given anew with each receiving, and in calm nobody holds one any more.
 impl Hash for Messages {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for message in &self.all {
-            (&message.body, message.visible, message.received, message.before).hash(state);
+            (&message.body, message.visible, message.sent, message.received, message.before).hash(state);
+            message.fifo.hash(state);
         }
+        self.deduplication.hash(state);
     }
 }
 

@@ -7,6 +7,10 @@ use super::*;
 fn check(given: &Condition, expected: Option<&str>) {
     let mut p = Placeholders::default();
     let expression = condition(given, &mut p).unwrap();
+    // DynamoDB refuses a name or value that the expression does not use.
+    let text = expression.clone().unwrap_or_default();
+    assert!((0..p.names.len()).all(|i| text.contains(&format!("#n{i}"))), "{given:?}");
+    assert!((0..p.values.len()).all(|i| text.contains(&format!(":v{i}"))), "{given:?}");
     assert_eq!(expression.map(|e| filled(&e, &p)).as_deref(), expected, "{given:?}");
 }
 

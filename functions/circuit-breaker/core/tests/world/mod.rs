@@ -54,9 +54,15 @@ pub fn config(text: &str) -> TargetConfig {
 impl Stack {
     /// A world with one target.
     pub fn new(world: &World, config: &TargetConfig) -> Self {
+        Self::duplicating(world, config, 0)
+    }
+
+    /// A world with one target and a retry queue that delivers so many messages twice.
+    pub fn duplicating(world: &World, config: &TargetConfig, duplicates: u32) -> Self {
         let settings = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
         let dead_letters = world.add_queue("dead letters", settings(180));
-        let queue = world.add_queue("retries", settings(540).redrive(dead_letters, 10));
+        let retries = QueueSettings { duplicates, ..settings(540).redrive(dead_letters, 10) };
+        let queue = world.add_queue("retries", retries);
         let created = world.now();
         world.edit(|table| {
             table.put(target_item(

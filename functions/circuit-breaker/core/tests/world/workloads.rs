@@ -126,10 +126,10 @@ fn promises(world: &World, idempotency: &str) -> Result<(), String> {
     stack.finish(world, |_| Ok(()))
 }
 
-/// Two runs of the retry processor at once, which EventBridge may cause.
+/// Two runs of the retry processor at once, which EventBridge may cause, and a message that both are given.
 fn two_processors(world: &World) -> Result<(), String> {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
-    let stack = Stack::new(world, &config);
+    let stack = Stack::duplicating(world, &config, 1);
     put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
     world.calm_while(|world| {
         stack.spawn_request(world, "a");
