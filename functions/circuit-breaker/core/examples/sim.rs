@@ -3,6 +3,8 @@
 //! `SECONDS`, `RUNS` and `SEED` say how far to go; `REPLAY="workload:1,0,2"` runs one vector of choices again,
 //! `REPLAY="workload!1,0,2"` one of the random part. `VERBOSE=1` shows the counterexample of each mutant.
 
+#![allow(clippy::disallowed_methods, reason = "a program that is started by hand, not a core")]
+
 #[path = "../tests/world/mod.rs"]
 mod world;
 
