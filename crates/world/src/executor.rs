@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashSet;
 
-use crate::choice::{Choices, Rest};
+use crate::choice::{self, Choices, Rest};
 use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
@@ -217,7 +217,8 @@ impl World {
     ) -> Actor {
         let actor = self.tasks.borrow().len();
         // Each environment draws its own numbers, so that who was first does not change what they are.
-        let rng = Rc::new(Cell::new((actor as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        // The seed is mixed first: seeds a step of the generator apart would give the same numbers, shifted.
+        let rng = Rc::new(Cell::new(choice::next(&mut (actor as u64))));
         let env = Env { actor, rng, ..self.env(role, skew) };
         self.tasks.borrow_mut().push(Some(Box::pin(body(env))));
         self.starts.borrow_mut().push(start);

@@ -1,0 +1,55 @@
+//! The row of a breaker.
+
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+
+use super::{ONLY, VERSION, unchanged};
+use crate::breaker::Breaker;
+use crate::mutant::{Mutant, is_in};
+use crate::names::BreakerName;
+
+/// A breaker as it was read: with the version that a write is conditioned on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BreakerRow {
+    /// How often it was written; 0: never.
+    pub version: i64,
+    /// The breaker.
+    pub breaker: Breaker,
+    /// A random name of its last write, by which a writer whose answer was lost knows its own.
+    pub writer: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
+struct StoredBreaker {
+    writer: u64,
+    breaker: Breaker,
+}
+
+/// The key of a breaker.
+#[must_use]
+pub fn breaker_key(name: &BreakerName) -> Key {
+    let sk = name.tenant.as_ref().map_or(SmolStr::new_static(ONLY), |t| format_smolstr!(":{t}"));
+    Key::new(format_smolstr!("breaker#{}", name.target), sk)
+}
+
+impl BreakerRow {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// The item is no such row.
+    pub fn read(item: &Item) -> Result<Self, BadItem> {
+        let stored: StoredBreaker = item.doc()?;
+        Ok(Self { version: item.number(VERSION)?, breaker: stored.breaker, writer: stored.writer })
+    }
+
+    /// Replaces the row with `next`, if nobody has written since it was read.
+    #[must_use]
+    pub fn replace(&self, name: &BreakerName, next: Breaker, writer: u64) -> Write {
+        let item = Item::new(breaker_key(name))
+            .with(VERSION, self.version + 1)
+            .with_doc(StoredBreaker { writer, breaker: next });
+        let blind = is_in(Mutant::CommitWithoutCondition);
+        Write::Put { item, condition: if blind { Condition::Always } else { unchanged(self.version) } }
+    }
+}

@@ -1,0 +1,276 @@
+//! The row of a request.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+use uuid::Uuid;
+
+use super::{EXPIRES, ONLY, QUEUE_INDEX, VERSION, unchanged};
+use crate::mutant::{Mutant, is_in};
+use crate::names::{RequestId, TargetName};
+
+const STATUS: &str = "status";
+const WAKE: &str = "wake";
+const BODY: &str = "body";
+const ANSWER: &str = "answer";
+
+/// What became of a request so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The gateway is calling the target, or died doing so. Nobody was promised anything.
+    Running,
+    /// It waits for a retry.
+    Queued,
+    /// The target has answered.
+    Delivered,
+    /// Given up, and the dead-letter queue is not yet told.
+    Dying,
+    /// Given up.
+    Dead,
+}
+
+impl Status {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Running, "running"),
+        (Self::Queued, "queued"),
+        (Self::Delivered, "delivered"),
+        (Self::Dying, "dying"),
+        (Self::Dead, "dead"),
+    ];
+
+    const fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// A request that the gateway answers for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestRow {
+    /// Its id.
+    pub id: RequestId,
+    /// How often it was written; a write is conditioned on it. 0: never.
+    pub version: i64,
+    /// What became of it.
+    pub status: Status,
+    /// When its message is expected; only while queued, dying or dead.
+    pub wake: Timestamp,
+    /// When it can be forgotten; not while queued or dying.
+    pub expires: Timestamp,
+    /// Its body, until it is delivered.
+    pub body: Bytes,
+    /// The target's answer's body, once delivered.
+    pub answer_body: Bytes,
+    /// The rest.
+    pub data: RequestData,
+}
+
+/// What of a request nobody conditions on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestData {
+    /// For whom.
+    pub target: TargetName,
+    /// On whose behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<SmolStr>,
+    /// The idempotency key, which the target gets too.
+    pub key: SmolStr,
+    /// The line that it waits in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordering: Option<SmolStr>,
+    /// The media type of the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<SmolStr>,
+    /// The W3C trace context that came with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<SmolStr>,
+    /// The correlation id that came with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<SmolStr>,
+    /// Tells another request with the same key apart.
+    pub digest: Uuid,
+    /// When it was taken in.
+    pub accepted: Timestamp,
+    /// From when on its age counts: when it was taken in or redriven.
+    pub begun: Timestamp,
+    /// Attempts since then.
+    pub tries: u32,
+    /// Not to be tried before.
+    pub due: Timestamp,
+    /// While running: until when its gateway may still be calling.
+    pub until: Timestamp,
+    /// Names the last write, by which a writer whose answer was lost knows its own.
+    pub writer: u64,
+    /// All attempts, the oldest first.
+    pub attempts: VecDeque<Attempt>,
+    /// What the target answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AnswerHead>,
+    /// Why it is dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub died: Option<String>,
+}
+
+/// One attempt to deliver a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The target's status, where there was an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The target's answer without its body.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerHead {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body's media type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<SmolStr>,
+    /// The body was longer than what is kept, and is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub too_large: bool,
+}
+
+/// The most attempts that are kept of a request; the oldest go first.
+const ATTEMPTS_KEPT: usize = 100;
+
+impl RequestData {
+    /// Adds an attempt to those kept.
+    pub fn attempted(&mut self, attempt: Attempt) {
+        if self.attempts.len() == ATTEMPTS_KEPT {
+            self.attempts.pop_front();
+        }
+        self.attempts.push_back(attempt);
+        self.tries += 1;
+    }
+}
+
+/// The key of a request.
+#[must_use]
+pub fn request_key(id: RequestId) -> Key {
+    Key::new(format_smolstr!("request#{id}"), ONLY)
+}
+
+/// The partition of the index that holds a target's requests that wait.
+#[must_use]
+pub fn active(target: &TargetName) -> SmolStr {
+    format_smolstr!("{target}#active")
+}
+
+/// The partition of the index that holds a target's dead requests.
+#[must_use]
+pub fn dead(target: &TargetName) -> SmolStr {
+    format_smolstr!("{target}#dead")
+}
+
+impl RequestRow {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// The item is no such row.
+    pub fn read(item: &Item) -> Result<Self, BadItem> {
+        let bad = |attribute: &str, why: &str| BadItem {
+            key: item.key.to_string(),
+            attribute: attribute.to_owned(),
+            why: why.to_owned(),
+        };
+        let id = item.key.pk.strip_prefix("request#").and_then(RequestId::parse);
+        let name = item.text(STATUS)?;
+        let status = Status::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
+        let time = |name: &str| {
+            if item.get(name).is_none() {
+                return Ok(Timestamp::UNIX_EPOCH);
+            }
+            let n = item.number(name)?;
+            let time =
+                if name == EXPIRES { Timestamp::from_second(n) } else { Timestamp::from_millisecond(n) };
+            time.map_err(|_| bad(name, "is no time"))
+        };
+        Ok(Self {
+            id: id.ok_or_else(|| bad("pk", "names no request"))?,
+            version: item.number(VERSION)?,
+            status: status.ok_or_else(|| bad(STATUS, "is no status"))?,
+            wake: time(WAKE)?,
+            expires: time(EXPIRES)?,
+            body: item.bytes(BODY)?.unwrap_or_default(),
+            answer_body: item.bytes(ANSWER)?.unwrap_or_default(),
+            data: item.doc()?,
+        })
+    }
+
+    /// The id of a request from the key of its item, which is all that the index gives.
+    #[must_use]
+    pub fn id_of(key: &Key) -> Option<RequestId> {
+        key.pk.strip_prefix("request#").and_then(RequestId::parse)
+    }
+
+    /// Writes this row in place of the one that was read (or of none), if nobody has written since.
+    #[must_use]
+    pub fn replace(&self) -> Write {
+        let blind = is_in(Mutant::RowWithoutCondition);
+        Write::Put {
+            item: self.item(),
+            condition: if blind { Condition::Always } else { unchanged(self.version) },
+        }
+    }
+
+    fn item(&self) -> Item {
+        let mut item = Item::new(request_key(self.id))
+            .with(VERSION, self.version + 1)
+            .with(STATUS, self.status.name())
+            .with_doc(self.data.clone());
+        match self.status {
+            Status::Running | Status::Delivered => item = item.with(EXPIRES, self.expires.as_second()),
+            Status::Queued | Status::Dying | Status::Dead => {
+                let target = &self.data.target;
+                let queue = if self.status == Status::Dead { dead(target) } else { active(target) };
+                item = item.with(QUEUE_INDEX, queue).with(WAKE, self.wake.as_millisecond());
+            }
+        }
+        if self.status == Status::Dead {
+            item = item.with(EXPIRES, self.expires.as_second());
+        }
+        if self.status == Status::Delivered {
+            item.with(ANSWER, self.answer_body.clone())
+        } else {
+            item.with(BODY, self.body.clone())
+        }
+    }
+
+    /// The row after a write of `self` succeeded.
+    #[must_use]
+    pub const fn written(mut self) -> Self {
+        self.version += 1;
+        self
+    }
+
+    /// Whether the row is to be treated as absent: DynamoDB deletes days after the time.
+    #[must_use]
+    pub fn forgotten(&self, now: Timestamp) -> bool {
+        !matches!(self.status, Status::Queued | Status::Dying) && self.expires <= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_reads_back_by_its_name() {
+        for (status, name) in Status::ALL {
+            assert_eq!(status.name(), name);
+        }
+    }
+}
