@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use smol_str::{SmolStr, ToSmolStr, format_smolstr};
+use smol_str::SmolStr;
 use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
 use tenfold_ports::{Bytes, Clock, Downstream};
 
@@ -177,12 +177,6 @@ pub fn seconds_until(now: Timestamp, time: Timestamp) -> u64 {
 #[must_use]
 pub fn time_left(now: Timestamp, deadline: Timestamp, reserve: Duration, most: Duration) -> Duration {
     Duration::try_from(deadline.duration_since(now)).unwrap_or_default().saturating_sub(reserve).min(most)
-}
-
-/// A media type as it came, or the one for bytes of which nothing is known.
-#[must_use]
-pub fn media_type(content_type: Option<&SmolStr>) -> SmolStr {
-    content_type.map_or_else(|| "application/octet-stream".to_smolstr(), |t| format_smolstr!("{t}"))
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{BadItem, Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
-use crate::breaker::{Breaker, Lease, Moment, Say, State};
+use crate::breaker::{Breaker, CLOCK_MARGIN, Lease, Moment, Say, State};
+use crate::call::time_left;
 use crate::config::TargetConfig;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
@@ -78,12 +79,20 @@ enum Right {
 }
 
 impl Pass {
-    /// Whether the call is a probe, and until when it must have ended.
+    /// Whether the call is a probe.
     #[must_use]
-    pub const fn probe_until(&self) -> Option<Timestamp> {
+    pub const fn is_probe(&self) -> bool {
+        matches!(self.right, Right::Probe(_))
+    }
+
+    /// How long the call may take: as configured, within the invocation's time less `reserve`, and a probe never
+    /// beyond its permit.
+    #[must_use]
+    pub fn time_for(&self, now: Timestamp, deadline: Timestamp, reserve: Duration) -> Duration {
+        let left = time_left(now, deadline, reserve, self.config.timeout());
         match &self.right {
-            Right::Probe(lease) => Some(lease.until),
-            _ => None,
+            Right::Probe(lease) => time_left(now, lease.until, CLOCK_MARGIN, left),
+            _ => left,
         }
     }
 }

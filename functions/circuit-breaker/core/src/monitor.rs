@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
-use crate::breaker::{Breaker, CLOCK_MARGIN, Moment, Say, State};
-use crate::call::{self, Called, time_left};
+use crate::breaker::{Breaker, Moment, Say, State};
+use crate::call::{self, Called};
 use crate::fleet::{self, Member};
 use crate::guard::{Admission, Guards, Pass};
 use crate::metrics;
@@ -129,7 +129,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         for _ in 0..member.target.config.half_open_probes {
             let admission = self.guards.admit(&self.table, &self.host, &member.name, None).await;
             let Ok(Admission::Call(pass)) = admission else { break };
-            let is_probe = pass.probe_until().is_some();
+            let is_probe = pass.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
             }
@@ -158,10 +158,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
     }
 
     async fn check(&self, url: &SmolStr, pass: &Pass, deadline: Timestamp) -> Option<Called> {
-        let now = self.host.now();
-        let left = time_left(now, deadline, RESERVE, pass.config.timeout());
-        let timeout =
-            pass.probe_until().map_or(left, |until| left.min(time_left(now, until, CLOCK_MARGIN, left)));
+        let timeout = pass.time_for(self.host.now(), deadline, RESERVE);
         if timeout.is_zero() {
             return None;
         }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{Answer, Gateway, breaker, unknown_target};
 use crate::breaker::CLOCK_MARGIN;
-use crate::call::{self, BODY_MOST, Called, Verdict, keep, seconds_until, time_left};
+use crate::call::{self, BODY_MOST, Called, Verdict, keep, seconds_until};
 use crate::config::{Idempotency, TargetConfig};
 use crate::guard::{Admission, Pass};
 use crate::metrics;
@@ -52,7 +52,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             Admission::Wait { until, .. } => return self.park(row, until).await,
             Admission::Call(pass) => pass,
         };
-        if self.time_for(&pass, deadline) < LEAST {
+        if pass.time_for(self.host.now(), deadline, RESERVE) < LEAST {
             self.guards.settle(&self.table, &self.host, pass, None, None).await;
             let now = self.host.now();
             return self.park(row, now).await;
@@ -72,7 +72,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 }
             }
         }
-        let timeout = self.time_for(&pass, deadline);
+        let timeout = pass.time_for(self.host.now(), deadline, RESERVE);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
         let called = call::make(&self.downstream, &self.host, &config, call).await;
         metrics::call(&self.host, target, &called);
@@ -202,15 +202,6 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let line = park::read_line(&self.table, &row.data.target, ordering).await?.line;
         Ok(!line.waiting.is_empty())
-    }
-
-    fn time_for(&self, pass: &Pass, deadline: Timestamp) -> Duration {
-        let now = self.host.now();
-        let left = time_left(now, deadline, RESERVE, pass.config.timeout());
-        match pass.probe_until() {
-            None => left,
-            Some(until) => left.min(time_left(now, until, CLOCK_MARGIN, left)),
-        }
     }
 
     /// Parses a request at the edge: after this only the target's existence can be wrong.

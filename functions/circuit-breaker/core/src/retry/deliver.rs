@@ -16,7 +16,7 @@ use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{Fate, RESERVE, RetryProcessor};
 use crate::breaker::CLOCK_MARGIN;
-use crate::call::{self, Called, Verdict, keep, time_left};
+use crate::call::{self, Called, Verdict, keep};
 use crate::config::TargetConfig;
 use crate::guard::{Admission, Pass};
 use crate::metrics;
@@ -96,11 +96,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             self.guards.settle(&self.table, &self.host, pass, None, None).await;
             return self.die(row, line, &why).await;
         }
+        if pass.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
+            // Getting here took all of the permit's time: that says nothing of the target.
+            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            return Ok(defer(now, &row, now));
+        }
         let Some(line) = self.hold(line, &pass, now).await? else {
             self.guards.settle(&self.table, &self.host, pass, None, None).await;
             return Ok(Next::only(Fate::Dropped));
         };
-        let timeout = self.time_for(&pass, deadline);
+        let timeout = pass.time_for(self.host.now(), deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&pass.config);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
         let called = call::make(&self.downstream, &self.host, &config, call).await;
@@ -257,12 +262,6 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 park::store_in_line(&self.table, &self.host, row, Some(line), |line| Some(change(line))).await
             }
         }
-    }
-
-    fn time_for(&self, pass: &Pass, deadline: Timestamp) -> Duration {
-        let now = self.host.now();
-        let left = time_left(now, deadline, CLOCK_MARGIN, pass.config.timeout());
-        pass.probe_until().map_or(left, |until| left.min(time_left(now, until, CLOCK_MARGIN, left)))
     }
 }
 
