@@ -1,137 +1,83 @@
-//! Who runs next: the world owns every invocation's future and polls one at a time.
+//! Who goes on next: a run of the world, step by step.
 
 use std::cell::{Cell, RefCell};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
+use std::fmt;
+use std::hash::Hash;
 use std::rc::Rc;
-use std::task::{Context, Waker};
 
 use jiff::{SignedDuration, Timestamp};
-use rustc_hash::FxHashSet;
 
-use crate::choice::{self, Choices, Rest};
 use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::queue::Messages;
+use crate::memory::{Answer, Came, Desk, Live, Memory, Task, print};
+use crate::search::Search;
+pub(crate) use crate::state::State;
+use crate::state::{Stage, Waiting};
 use crate::table::Items;
-use crate::trace::{Event, Site};
+use crate::trace::Site;
 
 /// Names an invocation within a run.
 pub type Actor = usize;
 
-type Task = Pin<Box<dyn Future<Output = ()>>>;
-
-/// What a run may do beyond letting all go well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How many calls may go wrong.
-    pub faults: usize,
-    /// How often an invocation may be interrupted by another although it could go on; none for no bound.
-    pub switches: Option<usize>,
-    /// Whether eventual reads may be stale.
-    pub stale_reads: bool,
+/// Why a run ends before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// An invariant does not hold: what, for a person.
+    Broken(String),
+    /// Another run has come to just this state, and all that can follow was looked at.
+    Seen,
 }
 
-/// A call that waits for its turn.
-pub(crate) struct Waiting {
-    pub id: u64,
-    pub actor: Actor,
-    pub site: Site,
-    pub waker: Waker,
-    pub not_before: Timestamp,
-    pub turn: Turn,
+impl From<String> for Stop {
+    fn from(what: String) -> Self {
+        Self::Broken(what)
+    }
 }
 
-/// Whether a call's turn has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    Later,
-    Now(Option<Fault>),
+impl From<&str> for Stop {
+    fn from(what: &str) -> Self {
+        Self::Broken(what.to_owned())
+    }
 }
 
-/// All that there is in a run.
-pub(crate) struct State {
-    pub now: Timestamp,
-    pub choices: Choices,
-    pub limits: Limits,
-    pub faults_left: usize,
-    pub waiting: Vec<Waiting>,
-    pub next_call: u64,
-    pub dead: Option<Actor>,
-    pub table: Items,
-    pub queues: Vec<Messages>,
-    pub service: Service,
-    pub trace: Option<Vec<Event>>,
-    pub covered: Vec<(Site, Option<Fault>)>,
-    options: Vec<(Actor, Option<u64>)>,
-    switches_left: usize,
-    last: Option<Actor>,
-    calm: bool,
+/// What a run comes to: an invariant that does not hold, or nothing to say.
+pub type Outcome = Result<(), Stop>;
+
+/// An invocation, as it is to be begun.
+struct Begin {
+    start: Timestamp,
+    begin: Rc<dyn Fn(Rc<RefCell<Desk>>) -> Task>,
 }
 
 /// One run of the world.
 pub struct World {
-    pub(crate) state: Rc<RefCell<State>>,
-    tasks: RefCell<Vec<Option<Task>>>,
-    starts: RefCell<Vec<Timestamp>>,
-    settled: Settled,
+    pub(crate) state: RefCell<State>,
+    search: Rc<RefCell<Search>>,
+    begins: RefCell<Vec<Begin>>,
+    /// Handlers that run in this run; the others are only remembered.
+    lives: RefCell<Vec<Option<Live>>>,
+    /// How often the run was let run.
+    phase: Cell<usize>,
 }
 
-/// The states that runs of one exploration have come to.
-pub(crate) type Settled = Rc<RefCell<FxHashSet<u64>>>;
-
-impl std::fmt::Debug for World {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
     }
 }
 
-/// When every run begins.
-fn begin() -> Timestamp {
-    Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
 impl World {
-    pub(crate) fn new(given: Vec<u32>, rest: Rest, limits: Limits, traced: bool, settled: Settled) -> Self {
-        let state = State {
-            now: begin(),
-            choices: Choices::new(given, rest),
-            limits,
-            faults_left: limits.faults,
-            waiting: Vec::new(),
-            next_call: 0,
-            dead: None,
-            table: Items::default(),
-            queues: Vec::new(),
-            service: Service::default(),
-            trace: traced.then(Vec::new),
-            covered: Vec::new(),
-            options: Vec::new(),
-            switches_left: limits.switches.unwrap_or(usize::MAX),
-            last: None,
-            calm: false,
-        };
-        let (tasks, starts) = (RefCell::default(), RefCell::default());
-        Self { state: Rc::new(RefCell::new(state)), tasks, starts, settled }
+    pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
+        let state = RefCell::new(state);
+        Self { state, search, begins: RefCell::default(), lives: RefCell::default(), phase: Cell::new(0) }
     }
 
-    /// Whether another run has come to just this state before: the same rows, messages, effects and time, and
-    /// the same `seen` of the workload's own. What follows in calm is then the same too, and was looked at.
-    pub fn settled_before(&self, seen: &impl Hash) -> bool {
+    /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
+    /// time. What follows in calm is then the same too, and was looked at.
+    pub fn settled_before(&self) -> bool {
         let state = self.state.borrow();
-        if state.trace.is_some() {
-            return false;
-        }
-        let mut hasher = DefaultHasher::new();
-        seen.hash(&mut hasher);
-        state.now.hash(&mut hasher);
-        for item in state.table.all() {
-            item.hash(&mut hasher);
-        }
-        state.queues.hash(&mut hasher);
-        state.service.hash(&mut hasher);
-        !self.settled.borrow_mut().insert(hasher.finish())
+        state.trace.is_none() && !self.search.borrow_mut().settled.insert(state.settled())
     }
 
     /// The time.
@@ -166,7 +112,7 @@ impl World {
 
     /// Looks at or changes the service that the handlers call.
     pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
-        look(&mut self.state.borrow_mut().service)
+        look(self.state.borrow_mut().service())
     }
 
     /// How many calls have gone wrong so far.
@@ -179,7 +125,14 @@ impl World {
     /// All calls that were made so far, in their order, and what went wrong with each.
     #[must_use]
     pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
-        self.state.borrow().covered.clone()
+        self.state.borrow().calls.all()
+    }
+
+    /// What handlers [reported](Env::report) of this type so far, in their order.
+    #[must_use]
+    pub fn reports<T: Clone + 'static>(&self) -> Vec<T> {
+        let reports = self.state.borrow().reports.all();
+        reports.iter().filter_map(|report| report.any().downcast_ref::<T>()).cloned().collect()
     }
 
     /// Changes the table, without a call.
@@ -192,112 +145,194 @@ impl World {
         look(&self.state.borrow().table)
     }
 
-    /// An environment of its own for `role`, with its clock off by `skew`.
-    #[must_use]
-    pub fn env(&self, role: &'static str, skew: SignedDuration) -> Env {
-        Env { state: Rc::clone(&self.state), actor: 0, role, skew, rng: Rc::default() }
-    }
-
-    /// Adds an invocation that may begin now.
-    pub fn spawn<F: Future<Output = ()> + 'static>(
+    /// Adds an invocation that may begin now: see [`World::spawn_at`].
+    pub fn spawn<I: Hash + Clone + 'static, F: Future<Output = ()> + 'static>(
         &self,
         role: &'static str,
-        body: impl FnOnce(Env) -> F,
+        input: I,
+        body: impl Fn(Env, I) -> F + 'static,
     ) -> Actor {
-        self.spawn_at(self.now(), SignedDuration::ZERO, role, body)
+        self.spawn_at(self.now(), SignedDuration::ZERO, role, input, body)
     }
 
     /// Adds an invocation that may begin at `start` on a machine whose clock is off by `skew`.
-    pub fn spawn_at<F: Future<Output = ()> + 'static>(
+    ///
+    /// What it does depends on its input and its calls' answers only: `body` captures nothing but what is the
+    /// same in all runs of the workload, and leaves nothing behind but calls and [reports](Env::report).
+    pub fn spawn_at<I: Hash + Clone + 'static, F: Future<Output = ()> + 'static, B: Fn(Env, I) -> F + 'static>(
         &self,
         start: Timestamp,
         skew: SignedDuration,
         role: &'static str,
-        body: impl FnOnce(Env) -> F,
+        input: I,
+        body: B,
     ) -> Actor {
-        let actor = self.tasks.borrow().len();
-        // Each environment draws its own numbers, so that who was first does not change what they are.
-        // The seed is mixed first: seeds a step of the generator apart would give the same numbers, shifted.
-        let rng = Rc::new(Cell::new(choice::next(&mut (actor as u64))));
-        let env = Env { actor, rng, ..self.env(role, skew) };
-        self.tasks.borrow_mut().push(Some(Box::pin(body(env))));
-        self.starts.borrow_mut().push(start);
+        let mut begins = self.begins.borrow_mut();
+        let actor = begins.len();
+        let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
+        let root = self.search.borrow_mut().memory.root(asked);
+        let begin = Rc::new(move |desk| {
+            let task: Task = Box::pin(body(Env::new(desk, actor, role, skew), input.clone()));
+            task
+        });
+        begins.push(Begin { start, begin });
+        self.lives.borrow_mut().push(None);
+        Rc::make_mut(&mut self.state.borrow_mut().actors).push((root, Stage::Waits));
         actor
     }
 
-    /// Runs until every invocation has ended or died.
-    pub fn run(&self) {
-        loop {
-            let Some(actor) = self.choose() else { return };
-            let Some(mut task) = self.tasks.borrow_mut()[actor].take() else { continue };
-            let mut context = Context::from_waker(Waker::noop());
-            let ended = task.as_mut().poll(&mut context).is_ready();
-            let died = self.state.borrow_mut().dead.take() == Some(actor);
-            if ended || died {
-                // Dropping the future is the death: its waiting calls are withdrawn with it.
-                drop(task);
-                let mut state = self.state.borrow_mut();
-                if state.last == Some(actor) {
-                    state.last = None;
+    /// Makes calls outside of any invocation, in calm: for tests of the ports themselves.
+    ///
+    /// # Errors
+    /// An invariant that is [watched](Items::watch) does not hold.
+    pub fn ask<R: 'static, F: Future<Output = R> + 'static>(
+        &self,
+        calls: impl FnOnce(Env) -> F + 'static,
+    ) -> Result<Option<R>, Stop> {
+        let answer = Rc::new(RefCell::new(None));
+        let (asked, calls) = (Rc::clone(&answer), RefCell::new(Some(calls)));
+        // Asked once only, so that it is nothing that could be remembered.
+        let once = Rc::as_ptr(&answer) as usize;
+        self.spawn("test", (once, self.phase.get()), move |env, _| {
+            let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
+            async move {
+                if let Some(calls) = calls {
+                    *asked.borrow_mut() = Some(calls.await);
                 }
-            } else {
-                self.tasks.borrow_mut()[actor] = Some(task);
             }
-        }
+        });
+        self.run()?;
+        Ok(answer.take())
     }
 
-    /// Chooses what happens next and grants it. Gives whom to poll; none when nothing is left.
-    fn choose(&self) -> Option<Actor> {
-        let tasks = self.tasks.borrow();
+    /// Runs until every invocation has ended or died.
+    ///
+    /// # Errors
+    /// The run is over: hand it on with `?`.
+    pub fn run(&self) -> Outcome {
+        let phase = self.phase.replace(self.phase.get() + 1);
         let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        // What could happen, the one that went on last first: an option is a waiting call or a start.
-        let mut options: Vec<(Actor, Option<u64>)> =
-            state.waiting.iter().map(|w| (w.actor, Some(w.id))).collect();
-        for (actor, task) in tasks.iter().enumerate() {
-            if task.is_some() && state.waiting.iter().all(|w| w.actor != actor) {
-                options.push((actor, None));
+        let mut search = self.search.borrow_mut();
+        if search.skip(phase, &mut state) {
+            return Ok(());
+        }
+        let mut resumed = search.resume(phase, &mut state);
+        loop {
+            let options = options(&state, &self.begins.borrow());
+            if options.is_empty() {
+                break;
+            }
+            if !resumed && search.been_here(phase, &mut state) {
+                return Err(Stop::Seen);
+            }
+            resumed = false;
+            self.step(&mut state, &mut search.memory, &options);
+            if let Some(what) = state.table.broken() {
+                return Err(Stop::Broken(what));
             }
         }
-        options.sort_unstable_by_key(|(actor, call)| (state.last != Some(*actor), *actor, *call));
-        let can_go_on = options.first().is_some_and(|(actor, _)| state.last == Some(*actor));
+        search.ended(&mut state);
+        Ok(())
+    }
+
+    /// Chooses what happens next and lets it happen.
+    fn step(&self, state: &mut State, memory: &mut Memory, options: &[Choice]) {
+        let can_go_on = options.first().is_some_and(|choice| state.last == Some(choice.actor));
         // Going on means the oldest call: taking another one of the same invocation first interrupts it too.
-        if can_go_on && state.switches_left == 0 {
-            options.truncate(1);
-        }
-        let picked = state.choices.pick(options.len());
-        let chosen = options.get(picked).copied();
-        state.options = options;
-        let (actor, call) = chosen?;
+        let most = if can_go_on && state.switches_left == 0 { 1 } else { options.len() };
+        let picked = state.choices.pick(most);
+        let Choice { actor, waiting } = options[picked];
         if can_go_on && picked > 0 {
             state.switches_left = state.switches_left.saturating_sub(1);
         }
         state.last = Some(actor);
-        match call {
-            None => state.now = state.now.max(self.starts.borrow()[actor]),
-            Some(id) => state.grant(id),
+        let (call, answer) = match waiting {
+            None => {
+                state.now = state.now.max(self.begins.borrow()[actor].start);
+                (None, Some(Answer::new(())))
+            }
+            Some(at) => {
+                let waiting = Rc::make_mut(&mut state.waiting).remove(at);
+                let fault = state.fault(&waiting);
+                state.now = state.now.max(waiting.not_before);
+                (Some(waiting.call.id), state.make(&waiting, fault))
+            }
+        };
+        match answer {
+            Some(answer) => {
+                let came = Came { call, now: state.now, answer };
+                self.come(state, memory, actor, came);
+            }
+            None => {
+                // Its death: the calls that it waits for are nobody's any more.
+                let node = state.actors[actor].0;
+                self.over(state, actor, node);
+            }
         }
-        Some(actor)
+    }
+
+    /// Lets something come to a handler: from memory, where it has come before.
+    fn come(&self, state: &mut State, memory: &mut Memory, actor: Actor, came: Came) {
+        let before = state.actors[actor].0;
+        let known = if state.trace.is_some() { None } else { memory.after(before, &came) };
+        let node = known.unwrap_or_else(|| {
+            let mut lives = self.lives.borrow_mut();
+            let live = match &mut lives[actor] {
+                Some(live) if live.node == before => live,
+                other => {
+                    let begin = Rc::clone(&self.begins.borrow()[actor].begin);
+                    let live = other.insert(Live::new(before, |desk| begin(desk)));
+                    memory.revive(live, before);
+                    live
+                }
+            };
+            memory.discover(live, came)
+        });
+        let after = memory.node(node);
+        if !after.gone.is_empty() {
+            state.withdraw(|w| w.actor == actor && after.gone.contains(&w.call.id));
+        }
+        for report in &after.reports {
+            state.report(actor, report);
+        }
+        if after.ended {
+            self.over(state, actor, node);
+        } else {
+            state.goes_to(actor, node, Stage::Runs);
+            state.waits_for(actor, &after.made);
+        }
+    }
+
+    fn over(&self, state: &mut State, actor: Actor, node: crate::memory::NodeId) {
+        state.goes_to(actor, node, Stage::Over);
+        state.withdraw(|w| w.actor == actor);
+        if state.last == Some(actor) {
+            state.last = None;
+        }
+        self.lives.borrow_mut()[actor] = None;
     }
 }
 
-impl State {
-    fn grant(&mut self, id: u64) {
-        let Some(at) = self.waiting.iter().position(|w| w.id == id) else { return };
-        let fault = if self.faults_left == 0 || self.calm {
-            None
-        } else {
-            let faults = Fault::of(self.waiting[at].site);
-            match self.choices.pick_rarely(1 + faults.len(), 8) {
-                0 => None,
-                n => Some(faults[n - 1]),
-            }
-        };
-        self.faults_left -= usize::from(fault.is_some());
-        let waiting = &mut self.waiting[at];
-        self.now = self.now.max(waiting.not_before);
-        waiting.turn = Turn::Now(fault);
-        waiting.waker.wake_by_ref();
-        self.covered.push((waiting.site, fault));
+/// What may happen next: an invocation begins, or a call that waits has its turn.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    actor: Actor,
+    /// Where the call is among those that wait; none for a beginning.
+    waiting: Option<usize>,
+}
+
+/// What could happen, the invocation that went on last first.
+fn options(state: &State, begins: &[Begin]) -> Vec<Choice> {
+    let calls = state.waiting.iter().enumerate();
+    let mut options: Vec<Choice> =
+        calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, waiting: Some(at) }).collect();
+    for actor in 0..begins.len() {
+        if state.actors[actor].1 == Stage::Waits {
+            options.push(Choice { actor, waiting: None });
+        }
     }
+    if options.len() > 1 {
+        options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
+    }
+    options
 }

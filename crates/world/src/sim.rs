@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::World;
+use crate::{Memory, Outcome, World};
 use crate::explore::{Bounds, Report, Violation, exhaust, replay, sample};
 use crate::fault::Fault;
 use crate::trace::Site;
@@ -23,7 +23,7 @@ pub struct Workload {
     /// How often an invocation is interrupted; none for as often as can be.
     pub switches: Option<usize>,
     /// The run: sets the world up, runs it and says which invariant does not hold.
-    pub run: fn(&World) -> Result<(), String>,
+    pub run: fn(&World) -> Outcome,
 }
 
 impl Workload {
@@ -176,16 +176,21 @@ impl Progress {
     }
 }
 
-/// Hands out the numbers below `n` to threads, and merges what comes of each.
-fn share(threads: usize, n: usize, work: impl Fn(usize) -> Option<Report> + Sync) -> Report {
+/// Hands out the numbers below `n` to threads, each with something of its own, and merges what comes of them.
+fn share<T: Default>(
+    threads: usize,
+    n: usize,
+    work: impl Fn(usize, &mut T) -> Option<Report> + Sync,
+) -> Report {
     let next = AtomicUsize::new(0);
     let all = Mutex::new(Report { whole: true, ..Report::default() });
     std::thread::scope(|scope| {
         for _ in 0..threads.min(n) {
             scope.spawn(|| {
+                let mut own = T::default();
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(report) = (i < n).then(|| work(i)).flatten() else { return };
+                    let Some(report) = (i < n).then(|| work(i, &mut own)).flatten() else { return };
                     if let Ok(mut all) = all.lock() {
                         all.merge(report);
                     }
@@ -197,16 +202,18 @@ fn share(threads: usize, n: usize, work: impl Fn(usize) -> Option<Report> + Sync
 }
 
 fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
-    let all = share(effort.threads, pattern.workloads.len(), |i| {
+    let all = share(effort.threads, pattern.workloads.len(), |i, (): &mut ()| {
         let workload = &pattern.workloads[i];
         let begun = Instant::now();
         let mut report = exhaust(workload.bounds(), workload.run);
         progress.add(report.runs, begun.elapsed(), workload.name);
         name(&mut report, pattern, workload, ':');
         println!(
-            "  {:<40} {:>9} runs, whole, {:.1} s",
+            "  {:<40} {:>9} runs, {:>9} states, {:.2e} schedules, {:.1} s",
             workload.name,
             report.runs,
+            report.states,
+            report.schedules as f64,
             begun.elapsed().as_secs_f64()
         );
         Some(report)
@@ -228,17 +235,18 @@ const SLICE: u64 = 2_000;
 
 fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress) -> Report {
     let broken = std::sync::atomic::AtomicBool::new(false);
-    share(effort.threads, usize::MAX, |i| {
+    share(effort.threads, usize::MAX, |i, memories: &mut BTreeMap<usize, Memory>| {
         let time = begun.elapsed();
         let enough = time >= effort.time && progress.runs.load(Ordering::Relaxed) >= effort.runs;
         if enough || time >= effort.limit || broken.load(Ordering::Relaxed) {
             return None;
         }
-        let workload = &pattern.workloads[i % pattern.workloads.len()];
+        let which = i % pattern.workloads.len();
+        let workload = &pattern.workloads[which];
         let bounds = Bounds { runs: SLICE, ..workload.deep() };
         let at = Instant::now();
-        let mut report =
-            sample(bounds, effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE)), workload.run);
+        let seed = effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE));
+        let mut report = sample(bounds, seed, memories.entry(which).or_default(), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
         name(&mut report, pattern, workload, '!');
         broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
@@ -286,7 +294,7 @@ const PATIENCE: u64 = 60_000;
 /// Puts each mutant in and looks for it. Gives how many were caught.
 fn mutants(pattern: &Pattern, effort: Effort) -> usize {
     let caught = AtomicUsize::new(0);
-    share(effort.threads, pattern.mutants.len(), |i| {
+    share(effort.threads, pattern.mutants.len(), |i, (): &mut ()| {
         (pattern.mutate)(Some(i));
         let mut runs = 0;
         let mut found = None;
@@ -296,7 +304,7 @@ fn mutants(pattern: &Pattern, effort: Effort) -> usize {
             runs += report.runs;
             if report.violation.is_none() {
                 let far = Bounds { runs: PATIENCE / 10, ..workload.deep() };
-                report = sample(far, effort.seed, workload.run);
+                report = sample(far, effort.seed, &mut Memory::default(), workload.run);
                 runs += report.runs;
             }
             if let Some(violation) = report.violation {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::executor::State;
+use crate::state::State;
 use crate::fault::Fault;
 
 /// A place in a handler where a port is called: who calls what on which kind of thing.

@@ -1,6 +1,7 @@
 //! The rows, and how writes change them.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
@@ -10,19 +11,25 @@ use tenfold_ports::table::{
 };
 
 use super::invalid;
+use crate::memory::print;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
 
-/// The items of the world's table.
-#[derive(Debug, Default)]
+/// What must hold of every change of an item: it is given the item before and after.
+pub type Watch = fn(Option<&Item>, Option<&Item>) -> Result<(), String>;
+
+/// The items of the world's table. Copies share what they have in common.
+#[derive(Debug, Clone, Default)]
 pub struct Items {
-    pub(super) rows: BTreeMap<Key, Row>,
+    pub(super) rows: Rc<BTreeMap<Key, Rc<Row>>>,
+    /// The sum of the rows' prints.
+    print: u64,
     /// Whether documents count for the size of an item.
     pub(super) weighs_documents: bool,
-    /// All writes so far, for invariants over histories: the item before and after.
-    watch: Option<Vec<(Option<Item>, Option<Item>)>>,
+    watch: Option<Watch>,
+    broken: Option<Rc<str>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub(super) struct Row {
     pub now: Option<Item>,
     before: Option<Item>,
@@ -62,18 +69,23 @@ impl Items {
 
     /// Puts an item as it is, without a call.
     pub fn put(&mut self, item: Item) {
-        self.set(&item.key.clone(), Some(item), Timestamp::MIN);
+        let key = item.key.clone();
+        self.set(&key, Some(item), Timestamp::MIN);
     }
 
-    /// Keeps all writes from now on for [`Items::history`].
-    pub fn watch(&mut self) {
-        self.watch = Some(Vec::new());
+    /// From now on every change must be as `watch` wants it, or the run ends.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
-    /// All writes since [`Items::watch`]: each item before and after.
-    #[must_use]
-    pub fn history(&self) -> &[(Option<Item>, Option<Item>)] {
-        self.watch.as_deref().unwrap_or_default()
+    /// What was wrong with a change.
+    pub(crate) fn broken(&self) -> Option<String> {
+        self.broken.as_ref().map(ToString::to_string)
+    }
+
+    /// Stands for all rows.
+    pub(crate) const fn print(&self) -> u64 {
+        self.print
     }
 
     /// From now on documents count for the size of an item, as they do in DynamoDB. Costly.
@@ -82,17 +94,21 @@ impl Items {
     }
 
     pub(super) fn row(&self, key: &Key) -> Option<&Row> {
-        self.rows.get(key)
+        self.rows.get(key).map(Rc::as_ref)
     }
 
-    fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
-        let row = self.rows.entry(key.clone()).or_default();
-        row.before = row.now.take();
-        row.now = item;
-        row.written = now;
-        if let Some(watch) = &mut self.watch {
-            watch.push((row.before.clone(), row.now.clone()));
+    fn set(&mut self, key: &Key, item: Option<Item>, written: Timestamp) {
+        let old = self.rows.get(key);
+        let before = old.and_then(|row| row.now.clone());
+        if let Some(watch) = self.watch
+            && let Err(what) = watch(before.as_ref(), item.as_ref())
+        {
+            self.broken.get_or_insert_with(|| what.into());
         }
+        let gone = old.map_or(0, |row| print(&(key, row.as_ref())));
+        let row = Row { now: item, before, written };
+        self.print = self.print.wrapping_sub(gone).wrapping_add(print(&(key, &row)));
+        Rc::make_mut(&mut self.rows).insert(key.clone(), Rc::new(row));
     }
 
     /// Makes one write.

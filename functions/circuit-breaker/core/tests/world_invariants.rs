@@ -5,7 +5,7 @@
 mod world;
 
 use tenfold_world::sim::Workload;
-use tenfold_world::{Bounds, Report, exhaust, sample, told};
+use tenfold_world::{Bounds, Memory, Report, exhaust, sample, told};
 use world::workloads::ALL;
 
 /// Ends the test with the counterexample, or says how far it went.
@@ -22,7 +22,7 @@ fn explore(workload: &Workload) {
     let near = Bounds { faults: 1, switches: Some(1), runs: 8_000, ..Bounds::default() };
     holds(name, &exhaust(near, run));
     let far = Bounds { runs: 4_000, ..workload.deep() };
-    holds(&format!("{name}, sampled"), &sample(far, 1, run));
+    holds(&format!("{name}, sampled"), &sample(far, 1, &mut Memory::default(), run));
 }
 
 /// Nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte.
