@@ -110,16 +110,14 @@ where
             return Poll::Pending;
         }
         let answer = desk.answer.take_if(|(id, _)| Some(*id) == this.id);
-        match answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
-            Some(answer) => Poll::Ready(answer.clone()),
-            None => {
-                // Woken for another call of the same handler; or moved to another task meanwhile.
-                if let Some((_, waker)) = desk.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
-                    waker.clone_from(cx.waker());
-                }
-                Poll::Pending
-            }
+        if let Some(answer) = answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
+            return Poll::Ready(answer.clone());
         }
+        // Woken for another call of the same handler; or moved to another task meanwhile.
+        if let Some((_, waker)) = desk.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
+            waker.clone_from(cx.waker());
+        }
+        Poll::Pending
     }
 }
 

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::memory::{Answer, Came, Desk, Live, Memory, Task, print};
 use crate::search::Search;
 pub(crate) use crate::state::State;
-use crate::state::{Stage, Waiting};
+use crate::state::{Order, Stage, Waiting};
 use crate::table::Items;
 use crate::trace::Site;
 
@@ -159,7 +159,11 @@ impl World {
     ///
     /// What it does depends on its input and its calls' answers only: `body` captures nothing but what is the
     /// same in all runs of the workload, and leaves nothing behind but calls and [reports](Env::report).
-    pub fn spawn_at<I: Hash + Clone + 'static, F: Future<Output = ()> + 'static, B: Fn(Env, I) -> F + 'static>(
+    pub fn spawn_at<
+        I: Hash + Clone + 'static,
+        F: Future<Output = ()> + 'static,
+        B: Fn(Env, I) -> F + 'static,
+    >(
         &self,
         start: Timestamp,
         skew: SignedDuration,
@@ -167,21 +171,14 @@ impl World {
         input: I,
         body: B,
     ) -> Actor {
-        let mut begins = self.begins.borrow_mut();
-        let actor = begins.len();
+        let actor = self.begins.borrow().len();
         let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
-        let root = self.search.borrow_mut().memory.root(asked);
-        let begin = Rc::new(move |desk| {
-            let task: Task = Box::pin(body(Env::new(desk, actor, role, skew), input.clone()));
-            task
-        });
-        begins.push(Begin { start, begin });
-        self.lives.borrow_mut().push(None);
-        Rc::make_mut(&mut self.state.borrow_mut().actors).push((root, Stage::Waits));
-        actor
+        let begin = move |desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
+        self.add(start, Some(asked), Rc::new(begin))
     }
 
-    /// Makes calls outside of any invocation, in calm: for tests of the ports themselves.
+    /// Makes calls outside of any invocation, for tests of the ports themselves in a run that is made once
+    /// ([`crate::replay`]). Gives none where the call died.
     ///
     /// # Errors
     /// An invariant that is [watched](Items::watch) does not hold.
@@ -190,19 +187,36 @@ impl World {
         calls: impl FnOnce(Env) -> F + 'static,
     ) -> Result<Option<R>, Stop> {
         let answer = Rc::new(RefCell::new(None));
-        let (asked, calls) = (Rc::clone(&answer), RefCell::new(Some(calls)));
-        // Asked once only, so that it is nothing that could be remembered.
-        let once = Rc::as_ptr(&answer) as usize;
-        self.spawn("test", (once, self.phase.get()), move |env, _| {
+        let actor = self.begins.borrow().len();
+        let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
+        let begin = move |desk| -> Task {
+            let env = Env::new(desk, actor, "test", SignedDuration::ZERO);
             let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
-            async move {
+            Box::pin(async move {
                 if let Some(calls) = calls {
                     *asked.borrow_mut() = Some(calls.await);
                 }
-            }
-        });
+            })
+        };
+        self.add(self.now(), None, Rc::new(begin));
         self.run()?;
         Ok(answer.take())
+    }
+
+    /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
+    fn add(
+        &self,
+        start: Timestamp,
+        asked: Option<u64>,
+        begin: Rc<dyn Fn(Rc<RefCell<Desk>>) -> Task>,
+    ) -> Actor {
+        let root = self.search.borrow_mut().memory.root(asked);
+        self.begins.borrow_mut().push(Begin { start, begin });
+        self.lives.borrow_mut().push(None);
+        let mut state = self.state.borrow_mut();
+        let actors = Rc::make_mut(&mut state.actors);
+        actors.push((root, Stage::Waits));
+        actors.len() - 1
     }
 
     /// Runs until every invocation has ended or died.
@@ -265,8 +279,7 @@ impl World {
             }
             None => {
                 // Its death: the calls that it waits for are nobody's any more.
-                let node = state.actors[actor].0;
-                self.over(state, actor, node);
+                self.over(state, actor);
             }
         }
     }
@@ -296,15 +309,16 @@ impl World {
             state.report(actor, report);
         }
         if after.ended {
-            self.over(state, actor, node);
+            self.over(state, actor);
         } else {
             state.goes_to(actor, node, Stage::Runs);
             state.waits_for(actor, &after.made);
         }
     }
 
-    fn over(&self, state: &mut State, actor: Actor, node: crate::memory::NodeId) {
-        state.goes_to(actor, node, Stage::Over);
+    fn over(&self, state: &mut State, actor: Actor) {
+        // How it came to its end is of no consequence any more.
+        state.goes_to(actor, 0, Stage::Over);
         state.withdraw(|w| w.actor == actor);
         if state.last == Some(actor) {
             state.last = None;
@@ -326,6 +340,9 @@ fn options(state: &State, begins: &[Begin]) -> Vec<Choice> {
     let calls = state.waiting.iter().enumerate();
     let mut options: Vec<Choice> =
         calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, waiting: Some(at) }).collect();
+    if state.limits.order == Order::Invocations {
+        options.dedup_by_key(|choice| choice.actor);
+    }
     for actor in 0..begins.len() {
         if state.actors[actor].1 == Stage::Waits {
             options.push(Choice { actor, waiting: None });

@@ -13,7 +13,7 @@ use crate::executor::{Outcome, Stop, World};
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::search::Search;
-use crate::state::{Limits, State};
+use crate::state::{Limits, Order, State};
 use crate::trace::{Event, Site};
 
 /// How far to go.
@@ -21,8 +21,8 @@ use crate::trace::{Event, Site};
 pub struct Bounds {
     /// How many calls of a run may go wrong.
     pub faults: usize,
-    /// How often a run may interrupt an invocation that could go on; none for no bound.
-    pub switches: Option<usize>,
+    /// In which orders calls are made.
+    pub order: Order,
     /// Whether eventual reads may be stale.
     pub stale_reads: bool,
     /// How many runs at the most.
@@ -33,13 +33,19 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { faults: 1, switches: Some(2), stale_reads: false, runs: u64::MAX, time: Duration::MAX }
+        Self {
+            faults: 1,
+            order: Order::Interrupted(2),
+            stale_reads: false,
+            runs: u64::MAX,
+            time: Duration::MAX,
+        }
     }
 }
 
 impl Bounds {
     const fn limits(&self) -> Limits {
-        Limits { faults: self.faults, switches: self.switches, stale_reads: self.stale_reads }
+        Limits { faults: self.faults, order: self.order, stale_reads: self.stale_reads }
     }
 }
 
@@ -164,9 +170,12 @@ fn drive(
         }
         let state = State::new(choices, bounds.limits(), false);
         let world = World::new(state, Rc::clone(search));
-        let result = run(&world);
-        report.runs += 1;
+        let mut result = run(&world);
         let mut state = world.state.into_inner();
+        if report.runs.is_multiple_of(CHECKED) && result == Ok(()) {
+            result = remembered_right(bounds, &run, &state);
+        }
+        report.runs += 1;
         for (site, fault) in state.calls.backward() {
             met.add(*site, *fault);
         }
@@ -185,6 +194,21 @@ fn drive(
         *report.coverage.entry((site, fault)).or_default() += n;
     }
     report
+}
+
+/// Every so many runs, what was remembered of handlers is held against what they do.
+const CHECKED: u64 = 997;
+
+/// Makes a run again without remembering anything: it must come to the same end.
+fn remembered_right(bounds: Bounds, run: &impl Run, state: &State) -> Outcome {
+    let again = State::new(Choices::again(&state.choices.taken()), bounds.limits(), false);
+    let world = World::new(again, Rc::default());
+    if run(&world) == Ok(()) && world.state.borrow().settled() == state.settled() {
+        return Ok(());
+    }
+    Err("a handler does something else when it is asked the same and gets the same answers: what it captures \
+         or keeps in a static must not change between runs, and belongs into the input of the invocation"
+        .into())
 }
 
 /// Counts by where a site's names are in memory, which is quicker than by the names; the same names at two

@@ -32,4 +32,5 @@ pub use explore::{Bounds, Report, exhaust, replay, sample, told};
 pub use fault::Fault;
 pub use memory::Memory;
 pub use queue::{QueueId, QueueSettings};
+pub use state::Order;
 pub use trace::{Event, Site};

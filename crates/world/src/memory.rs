@@ -50,14 +50,16 @@ pub(crate) enum Takes {
     Service(jiff::SignedDuration),
 }
 
+/// What a call does: its answer, and what to tell of it.
+type Effect = Box<dyn Fn(&mut State) -> (Answer, String)>;
+
 /// A port call that a handler has made.
 pub(crate) struct Call {
     /// Which of its handler's calls.
     pub id: u32,
     pub site: Site,
     pub takes: Takes,
-    /// What it does, and what to tell of it.
-    pub effect: Box<dyn Fn(&mut State) -> (Answer, String)>,
+    pub effect: Effect,
     /// The answer when it fails.
     pub fails: fn(CallError) -> Answer,
 }
@@ -125,7 +127,8 @@ pub(crate) struct Live {
 
 impl Live {
     pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Desk>>) -> Task) -> Self {
-        let desk = Desk { now: Timestamp::MIN, calls: Vec::new(), answer: None, next: 0, reports: Vec::new() };
+        let desk =
+            Desk { now: Timestamp::MIN, calls: Vec::new(), answer: None, next: 0, reports: Vec::new() };
         let desk = Rc::new(RefCell::new(desk));
         Self { task: begin(Rc::clone(&desk)), desk, node }
     }
@@ -179,14 +182,19 @@ impl Memory {
         &self.nodes[id as usize]
     }
 
-    /// The state of a handler that has not begun, by what it was asked.
-    pub(crate) fn root(&mut self, asked: u64) -> NodeId {
-        let nodes = &mut self.nodes;
-        *self.roots.entry(asked).or_insert_with(|| {
-            let none = Rc::from([]);
-            nodes.push(Node { before: None, made: none, gone: Vec::new(), reports: Vec::new(), ended: false });
-            nodes.len() as NodeId - 1
-        })
+    /// The state of a handler that has not begun, by what it was asked; a new one where that is not said.
+    pub(crate) fn root(&mut self, asked: Option<u64>) -> NodeId {
+        let known = asked.and_then(|asked| self.roots.get(&asked));
+        if let Some(known) = known {
+            return *known;
+        }
+        let id = self.nodes.len() as NodeId;
+        let (made, gone, reports) = (Rc::from([]), Vec::new(), Vec::new());
+        self.nodes.push(Node { before: None, made, gone, reports, ended: false });
+        if let Some(asked) = asked {
+            self.roots.insert(asked, id);
+        }
+        id
     }
 
     /// Where `came` leads from `node`, if it has happened before.

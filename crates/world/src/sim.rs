@@ -8,10 +8,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{Memory, Outcome, World};
 use crate::explore::{Bounds, Report, Violation, exhaust, replay, sample};
 use crate::fault::Fault;
+use crate::state::Order;
 use crate::trace::Site;
+use crate::{Memory, Outcome, World};
 
 /// A run of the world, and how far the exhaustive part goes with it.
 #[derive(Debug, Clone, Copy)]
@@ -20,27 +21,23 @@ pub struct Workload {
     pub name: &'static str,
     /// How many calls of a run go wrong.
     pub faults: usize,
-    /// How often an invocation is interrupted; none for as often as can be.
-    pub switches: Option<usize>,
+    /// In which orders calls are made. Each is explored whole.
+    pub orders: &'static [Order],
     /// The run: sets the world up, runs it and says which invariant does not hold.
     pub run: fn(&World) -> Outcome,
 }
 
 impl Workload {
-    const fn bounds(&self) -> Bounds {
-        Bounds {
-            faults: self.faults,
-            switches: self.switches,
-            stale_reads: false,
-            runs: u64::MAX,
-            time: Duration::MAX,
-        }
+    /// The bounds of the exhaustive part, with calls made in such an order.
+    #[must_use]
+    pub const fn bounds(&self, order: Order) -> Bounds {
+        Bounds { faults: self.faults, order, stale_reads: false, runs: u64::MAX, time: Duration::MAX }
     }
 
     /// The bounds of the random part.
     #[must_use]
     pub const fn deep(&self) -> Bounds {
-        Bounds { faults: 3, switches: None, stale_reads: true, ..self.bounds() }
+        Bounds { faults: 3, stale_reads: true, ..self.bounds(Order::Calls) }
     }
 }
 
@@ -129,9 +126,14 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
     well
 }
 
-/// Runs one vector of choices of a workload again and prints what happens.
+/// Runs one run again, as a violation names it (`workload: order: choices`), and prints what happens.
 #[must_use]
-pub fn again(pattern: &Pattern, workload: &str, deep: bool, choices: &[u32]) -> bool {
+pub fn again(pattern: &Pattern, run: &str) -> bool {
+    let mut parts = run.splitn(3, ": ");
+    let (workload, order) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let order = understood(order);
+    let choices: Vec<u32> =
+        parts.next().unwrap_or_default().split(',').filter_map(|c| c.parse().ok()).collect();
     let Some(workload) = pattern.workloads.iter().find(|w| w.name == workload) else {
         println!("there is no workload {workload}; there are:");
         for workload in pattern.workloads {
@@ -139,8 +141,11 @@ pub fn again(pattern: &Pattern, workload: &str, deep: bool, choices: &[u32]) -> 
         }
         return false;
     };
-    let bounds = if deep { workload.deep() } else { workload.bounds() };
-    let (result, timeline) = replay(bounds, workload.run, choices);
+    let bounds = match order {
+        Some(order) => workload.bounds(order),
+        None => workload.deep(),
+    };
+    let (result, timeline) = replay(bounds, workload.run, &choices);
     for event in &timeline {
         println!("{event}");
     }
@@ -202,15 +207,18 @@ fn share<T: Default>(
 }
 
 fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
-    let all = share(effort.threads, pattern.workloads.len(), |i, (): &mut ()| {
-        let workload = &pattern.workloads[i];
+    let parts: Vec<(&Workload, Order)> =
+        pattern.workloads.iter().flat_map(|w| w.orders.iter().map(move |order| (w, *order))).collect();
+    let all = share(effort.threads, parts.len(), |i, (): &mut ()| {
+        let (workload, order) = parts[i];
         let begun = Instant::now();
-        let mut report = exhaust(workload.bounds(), workload.run);
+        let mut report = exhaust(workload.bounds(order), workload.run);
         progress.add(report.runs, begun.elapsed(), workload.name);
-        name(&mut report, pattern, workload, ':');
+        name(&mut report, pattern, workload, Some(order));
         println!(
-            "  {:<40} {:>9} runs, {:>9} states, {:.2e} schedules, {:.1} s",
+            "  {:<40} {:<20} {:>9} runs, {:>9} states, {:>8.1e} schedules, {:.1} s",
             workload.name,
+            said(Some(order)),
             report.runs,
             report.states,
             report.schedules as f64,
@@ -222,11 +230,32 @@ fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
     all
 }
 
+/// How an order is said in a command; none for the random part, in which calls are made in any order.
+fn said(order: Option<Order>) -> String {
+    match order {
+        Some(Order::Invocations) => "every order".to_owned(),
+        Some(Order::Interrupted(n)) => format!("{n} interruptions"),
+        Some(Order::Calls) => "every order of calls".to_owned(),
+        None => "random".to_owned(),
+    }
+}
+
+/// What is said, as an order again.
+fn understood(text: &str) -> Option<Order> {
+    match text.split_once(' ') {
+        Some((n, "interruptions")) => n.parse().ok().map(Order::Interrupted),
+        _ if text == "every order" => Some(Order::Invocations),
+        _ if text == "every order of calls" => Some(Order::Calls),
+        _ => None,
+    }
+}
+
 /// Says in a violation which workload it is of, and how to run it again.
-fn name(report: &mut Report, pattern: &Pattern, workload: &Workload, mark: char) {
+fn name(report: &mut Report, pattern: &Pattern, workload: &Workload, order: Option<Order>) {
     if let Some(Violation { what, replay, .. }) = &mut report.violation {
         *what = format!("{}: {what}", workload.name);
-        *replay = format!("make sim P={} REPLAY='{}{mark}{replay}'", pattern.slug, workload.name);
+        let order = said(order);
+        *replay = format!("make sim P={} REPLAY='{}: {order}: {replay}'", pattern.slug, workload.name);
     }
 }
 
@@ -248,7 +277,7 @@ fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress
         let seed = effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE));
         let mut report = sample(bounds, seed, memories.entry(which).or_default(), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
-        name(&mut report, pattern, workload, '!');
+        name(&mut report, pattern, workload, None);
         broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
         Some(report)
     })
@@ -299,9 +328,14 @@ fn mutants(pattern: &Pattern, effort: Effort) -> usize {
         let mut runs = 0;
         let mut found = None;
         for workload in pattern.workloads {
-            let near = Bounds { runs: PATIENCE, ..workload.bounds() };
-            let mut report = exhaust(near, workload.run);
-            runs += report.runs;
+            let mut report = Report::default();
+            for order in workload.orders {
+                if report.violation.is_none() {
+                    let near = Bounds { runs: PATIENCE, ..workload.bounds(*order) };
+                    report = exhaust(near, workload.run);
+                    runs += report.runs;
+                }
+            }
             if report.violation.is_none() {
                 let far = Bounds { runs: PATIENCE / 10, ..workload.deep() };
                 report = sample(far, effort.seed, &mut Memory::default(), workload.run);

@@ -18,13 +18,25 @@ use crate::table::Items;
 use crate::trace::{Event, Site};
 use crate::trail::Trail;
 
+/// In which orders the calls of invocations that run at once are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// In every order of the invocations; each makes its own calls in the order in which it began them.
+    Invocations,
+    /// An invocation is interrupted at most so often although it could go on: by another, or by a call of its
+    /// own that it began later.
+    Interrupted(usize),
+    /// In every order of the calls.
+    Calls,
+}
+
 /// What a run may do beyond letting all go well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How many calls may go wrong.
     pub faults: usize,
-    /// How often an invocation may be interrupted by another although it could go on; none for no bound.
-    pub switches: Option<usize>,
+    /// Who may go on before whom.
+    pub order: Order,
     /// Whether eventual reads may be stale.
     pub stale_reads: bool,
 }
@@ -79,7 +91,7 @@ impl State {
             choices,
             limits,
             faults_left: limits.faults,
-            switches_left: limits.switches.unwrap_or(usize::MAX),
+            switches_left: if let Order::Interrupted(most) = limits.order { most } else { usize::MAX },
             calm: false,
             last: None,
             actors: Rc::default(),
@@ -106,7 +118,8 @@ impl State {
         let waiting = |w: &Waiting| (w.actor, w.call.id, w.not_before);
         let waiting: Vec<_> = self.waiting.iter().map(waiting).collect();
         // Who ran last matters only where interruptions are counted.
-        let order = self.limits.switches.map(|_| (self.switches_left, self.last));
+        let counted = matches!(self.limits.order, Order::Interrupted(_));
+        let order = counted.then_some((self.switches_left, self.last));
         print(&(self.settled(), self.faults_left, order, &self.actors, waiting))
     }
 

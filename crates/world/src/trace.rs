@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::state::State;
 use crate::fault::Fault;
+use crate::state::State;
 
 /// A place in a handler where a port is called: who calls what on which kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -161,13 +160,9 @@ pub fn in_calm_world(run: impl Fn(&World) -> Compared) -> Compared {
 }
 
 /// Makes calls in the world and gives their answer.
-pub fn ask<R: 'static, F: Future<Output = R> + 'static>(world: &World, call: impl FnOnce(Env) -> F) -> R {
-    let answer = Rc::new(RefCell::new(None));
-    let asked = Rc::clone(&answer);
-    world.spawn("conformance", |env| {
-        let call = call(env);
-        async move { *asked.borrow_mut() = Some(call.await) }
-    });
-    world.run();
-    answer.take().expect("nothing dies in a calm world")
+pub fn ask<R: 'static, F: Future<Output = R> + 'static>(
+    world: &World,
+    call: impl FnOnce(Env) -> F + 'static,
+) -> R {
+    world.ask(call).expect("nothing is watched").expect("nothing dies in a calm world")
 }

@@ -11,8 +11,8 @@ use tenfold_ports::table::{
 };
 
 use super::invalid;
-use crate::memory::print;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
+use crate::memory::print;
 
 /// What must hold of every change of an item: it is given the item before and after.
 pub type Watch = fn(Option<&Item>, Option<&Item>) -> Result<(), String>;
@@ -67,10 +67,12 @@ impl Items {
         self.rows.values().filter_map(|row| row.now.as_ref())
     }
 
-    /// Puts an item as it is, without a call.
+    /// Puts an item as it is, without a call, as if it had always been there.
     pub fn put(&mut self, item: Item) {
         let key = item.key.clone();
+        let watch = self.watch.take();
         self.set(&key, Some(item), Timestamp::MIN);
+        self.watch = watch;
     }
 
     /// From now on every change must be as `watch` wants it, or the run ends.

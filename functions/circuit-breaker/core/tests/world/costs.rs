@@ -8,7 +8,7 @@ use circuit_breaker_core::breaker::State;
 use circuit_breaker_core::config::TargetConfig;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::{Bounds, World, exhaust};
+use tenfold_world::{Bounds, World, replay};
 
 use super::{Post, Stack, config, put_breaker};
 
@@ -20,8 +20,8 @@ pub const TEN: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 /// The calls that `act` makes.
 pub fn counted(config: &Arc<TargetConfig>, act: impl Fn(&World, &Stack)) -> Calls {
     let counts = RefCell::new(BTreeMap::new());
-    let calm = Bounds { faults: 0, runs: 1, ..Bounds::default() };
-    let report = exhaust(calm, |world| {
+    let calm = Bounds { faults: 0, ..Bounds::default() };
+    let run = |world: &World| {
         world.calm();
         let stack = Stack::new(world, config);
         act(world, &stack);
@@ -30,8 +30,8 @@ pub fn counted(config: &Arc<TargetConfig>, act: impl Fn(&World, &Stack)) -> Call
             *counts.entry(site.call).or_insert(0) += 1;
         }
         Ok(())
-    });
-    assert!(report.violation.is_none());
+    };
+    replay(calm, run, &[]).0.unwrap();
     counts.into_inner()
 }
 

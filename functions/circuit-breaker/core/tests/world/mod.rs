@@ -84,10 +84,7 @@ impl Stack {
         let queue = world.add_queue("retries", retries);
         let created = world.now();
         world.edit(|table| {
-            table.put(target_item(
-                &target(),
-                Target { config: Arc::clone(config), created, deleted: None },
-            ));
+            table.put(target_item(&target(), Target { config: Arc::clone(config), created, deleted: None }));
             table.watch(every_change);
         });
         Self { queue, dead_letters }

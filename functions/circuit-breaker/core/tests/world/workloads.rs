@@ -4,37 +4,43 @@ use circuit_breaker_core::breaker::State;
 use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
-use tenfold_world::{Outcome, World};
 use tenfold_world::downstream::Health;
 use tenfold_world::sim::Workload;
+use tenfold_world::{Order, Outcome, World};
 
 use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
+
+/// Every order of the invocations; and few interruptions, also of an invocation by calls of its own.
+const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(2)];
+/// For invocations of many calls at once.
+const FEW: &[Order] = &[Order::Interrupted(1)];
 
 const fn workload(
     name: &'static str,
     faults: usize,
-    switches: Option<usize>,
+    orders: &'static [Order],
     run: fn(&World) -> Outcome,
 ) -> Workload {
-    Workload { name, faults, switches, run }
+    Workload { name, faults, orders, run }
 }
 
 /// All of them.
 pub const ALL: &[Workload] = &[
-    workload("half-open", 2, Some(2), half_open_one),
-    workload("half-open, two permits", 1, Some(2), half_open_two),
-    workload("dead prober", 2, Some(2), dead_prober),
-    workload("late success", 2, Some(2), late_success),
-    workload("promises, key kept by the gateway", 1, Some(1), |world| promises(world, "gateway")),
-    workload("promises, key kept by the target", 1, Some(1), |world| promises(world, "target")),
-    workload("two processors", 1, Some(1), two_processors),
-    workload("order", 1, Some(1), order),
-    workload("death and redrive", 1, Some(1), death),
-    workload("same key", 1, Some(3), same_key),
-    workload("thin traffic", 1, Some(1), thin_traffic),
-    workload("tenants", 1, Some(1), tenants),
-    workload("administration", 1, Some(1), administration),
-    workload("health", 1, Some(1), health),
+    workload("half-open", 2, WHOLE, half_open_one),
+    workload("half-open, two permits", 1, WHOLE, half_open_two),
+    workload("dead prober", 2, WHOLE, dead_prober),
+    workload("late success", 2, WHOLE, late_success),
+    workload("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
+    workload("promises, key kept by the target", 1, WHOLE, |world| promises(world, "target")),
+    workload("two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"])),
+    workload("two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"])),
+    workload("order", 1, FEW, order),
+    workload("death and redrive", 1, FEW, death),
+    workload("same key", 1, WHOLE, same_key),
+    workload("thin traffic", 1, WHOLE, thin_traffic),
+    workload("tenants", 1, WHOLE, tenants),
+    workload("administration", 1, WHOLE, administration),
+    workload("health", 1, WHOLE, health),
 ];
 
 fn minutes(n: i64) -> SignedDuration {
@@ -127,13 +133,12 @@ fn promises(world: &World, idempotency: &str) -> Outcome {
 }
 
 /// Two runs of the retry processor at once, which EventBridge may cause, and a message that both are given.
-fn two_processors(world: &World) -> Outcome {
+fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
     let stack = Stack::duplicating(world, &config, 1);
     put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
     world.calm_while(|world| {
-        stack.spawn_request(world, "a");
-        stack.spawn_request(world, "b");
+        keys.iter().for_each(|key| stack.spawn_request(world, key));
         world.run()
     })?;
     let start = world.now() + minutes(1);
@@ -160,12 +165,13 @@ fn order(world: &World) -> Outcome {
     stack.finish(world, |world| {
         let answers = answers(world);
         let answered = |status: u16| status == 202 || status == 200;
-        let answered: Vec<&String> =
-            answers.iter().filter(|a| answered(a.1)).map(|a| &a.0).collect();
+        let answered: Vec<&String> = answers.iter().filter(|a| answered(a.1)).map(|a| &a.0).collect();
         let effects: Vec<String> = world.service(|s| s.effects.iter().map(ToString::to_string).collect());
         let effects: Vec<&String> = effects.iter().filter(|key| answered.contains(key)).collect();
         if effects != answered {
-            return Err(format!("answered in the order {answered:?}, delivered in the order {effects:?}").into());
+            return Err(
+                format!("answered in the order {answered:?}, delivered in the order {effects:?}").into()
+            );
         }
         Ok(())
     })
