@@ -59,6 +59,8 @@ pub struct World {
     lives: RefCell<Vec<Option<Live>>>,
     /// How often the run was let run.
     phase: Cell<usize>,
+    /// What stands for the state after each time that it was, where that is wanted.
+    ends: RefCell<Option<Vec<u64>>>,
 }
 
 impl fmt::Debug for World {
@@ -70,7 +72,14 @@ impl fmt::Debug for World {
 impl World {
     pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
         let state = RefCell::new(state);
-        Self { state, search, begins: RefCell::default(), lives: RefCell::default(), phase: Cell::new(0) }
+        Self {
+            state,
+            search,
+            begins: RefCell::default(),
+            lives: RefCell::default(),
+            phase: Cell::new(0),
+            ends: RefCell::default(),
+        }
     }
 
     /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
@@ -78,6 +87,14 @@ impl World {
     pub fn settled_before(&self) -> bool {
         let state = self.state.borrow();
         state.trace.is_none() && !self.search.borrow_mut().settled.insert(state.settled())
+    }
+
+    pub(crate) fn keep_ends(&self) {
+        *self.ends.borrow_mut() = Some(Vec::new());
+    }
+
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        self.ends.borrow().clone().unwrap_or_default()
     }
 
     /// The time.
@@ -246,6 +263,9 @@ impl World {
             }
         }
         search.ended(&mut state);
+        if let Some(ends) = &mut *self.ends.borrow_mut() {
+            ends.push(state.settled());
+        }
         Ok(())
     }
 

@@ -54,6 +54,11 @@ impl Search {
         Self { memory, ..Self::default() }
     }
 
+    /// Whether runs begin where others had a choice left.
+    pub const fn goes_back(&self) -> bool {
+        self.deep.is_some()
+    }
+
     /// Whether this phase was over before the step that the run goes on from. Then the state is that of its end.
     pub fn skip(&self, phase: usize, state: &mut State) -> bool {
         let Some(deep) = self.deep.as_ref().filter(|deep| deep.resumes) else { return false };
