@@ -20,7 +20,9 @@ pub mod downstream;
 mod error;
 pub mod metrics;
 pub mod queue;
+pub mod stream;
 pub mod table;
+pub mod topic;
 
 pub use bytes::Bytes;
 pub use clock::{Clock, Host, Rng};
@@ -30,3 +32,4 @@ pub use metrics::Metrics;
 pub use queue::Queue;
 pub use smol_str::SmolStr;
 pub use table::Table;
+pub use topic::Topic;

@@ -5,6 +5,7 @@
 //! chooses. Where LocalStack differs from AWS's documentation, the documentation is followed:
 //! `tests/conformance/DIFFERENCES.md`.
 
+mod accept;
 mod messages;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
 
+pub use accept::Posted;
 pub use messages::Messages;
 use messages::{Entry, Receipt, seconds};
 
