@@ -135,6 +135,7 @@ impl World {
         state.queues.hash(&mut hasher);
         state.service.hash(&mut hasher);
         state.services.hash(&mut hasher);
+        state.table.stream.hash(&mut hasher);
         !self.settled.borrow_mut().insert(hasher.finish())
     }
 

@@ -8,8 +8,8 @@
 //! [`World`]: it [spawns](World::spawn) invocations, [runs](World::run) them, lets the dust settle in
 //! [calm](World::calm), and says which invariant does not hold.
 //!
-//! What is modelled of AWS is in [`table`], [`queue`], [`topic`] and [`downstream`]; what can go wrong in
-//! [`fault`].
+//! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`] and [`downstream`]; what can go
+//! wrong in [`fault`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
 mod choice;
@@ -22,6 +22,7 @@ pub mod pattern;
 pub mod queue;
 mod services;
 pub mod sim;
+pub mod stream;
 pub mod table;
 pub mod topic;
 mod trace;

@@ -11,6 +11,7 @@ use tenfold_ports::table::{
 
 use super::invalid;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
+use crate::stream::Stream;
 
 /// The items of the world's table.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Items {
     pub(super) weighs_documents: bool,
     /// All writes so far, for invariants over histories: the item before and after.
     watch: Option<Vec<(Option<Item>, Option<Item>)>>,
+    /// The table's stream, where it has one.
+    pub(crate) stream: Option<Stream>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +63,7 @@ impl Items {
         self.rows.values().filter_map(|row| row.now.as_ref())
     }
 
-    /// Puts an item as it is, without a call.
+    /// Puts an item as it is, without a call: as if it had been there for ever, so that no stream tells of it.
     pub fn put(&mut self, item: Item) {
         self.set(&item.key.clone(), Some(item), Timestamp::MIN);
     }
@@ -92,6 +95,9 @@ impl Items {
         row.written = now;
         if let Some(watch) = &mut self.watch {
             watch.push((row.before.clone(), row.now.clone()));
+        }
+        if let Some(stream) = self.stream.as_mut().filter(|_| now > Timestamp::MIN) {
+            stream.record(key, row.before.as_ref(), row.now.as_ref(), now, false);
         }
     }
 
