@@ -164,7 +164,7 @@ impl World {
         self.state.borrow_mut().table.stream = Some(Stream::new(shards));
     }
 
-    /// Adds an event source mapping to the table's stream, which must be there.
+    /// Adds an event source mapping to the table's stream: a new one of one shard where it has none.
     pub fn add_mapping(&self, settings: MappingSettings) -> usize {
         let mut state = self.state.borrow_mut();
         let stream = state.table.stream.get_or_insert_with(|| Stream::new(1));
