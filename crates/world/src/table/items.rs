@@ -23,6 +23,8 @@ pub struct Items {
     watch: Option<Vec<(Option<Item>, Option<Item>)>>,
     /// The table's stream, where it has one.
     pub(crate) stream: Option<Stream>,
+    /// The attribute that says when an item's time is over.
+    pub(super) time_to_live: Option<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,11 @@ impl Items {
     }
 
     fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
+        self.set_as(key, item, now, false);
+    }
+
+    /// The same, or DynamoDB's own deletion of an item that has expired.
+    pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, now: Timestamp, expired: bool) {
         let row = self.rows.entry(key.clone()).or_default();
         row.before = row.now.take();
         row.now = item;
@@ -97,7 +104,7 @@ impl Items {
             watch.push((row.before.clone(), row.now.clone()));
         }
         if let Some(stream) = self.stream.as_mut().filter(|_| now > Timestamp::MIN) {
-            stream.record(key, row.before.as_ref(), row.now.as_ref(), now, false);
+            stream.record(key, row.before.as_ref(), row.now.as_ref(), now, expired);
         }
     }
 
