@@ -98,7 +98,7 @@ impl Downstream for Env {
         let about = if call.method == Method::Get { "health" } else { "request" };
         let effect = move |state: &mut State| {
             let now = state.now;
-            let result = state.service().take(now, actor, &call);
+            let result = state.service.take(now, actor, &call);
             let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
             let what = told(state, || format!("{result:?}"));
             (Outcome(result), what)

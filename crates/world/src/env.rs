@@ -14,7 +14,7 @@ use tenfold_ports::{Clock, Metrics, Rng};
 use crate::choice;
 use crate::executor::{Actor, State};
 use crate::fault::Fails;
-use crate::memory::{Answer, Call, Desk, Takes};
+use crate::memory::{Answer, Call, Desk, Measured, Takes};
 use crate::trace::Site;
 
 /// The ports of one environment. A clone is the same environment.
@@ -145,5 +145,8 @@ impl Rng for Env {
 }
 
 impl Metrics for Env {
-    fn record(&self, _: &[Dimension], _: &[Metric]) {}
+    fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
+        let (dimensions, metrics, at) = (dimensions.to_vec(), metrics.to_vec(), self.now());
+        self.desk.borrow_mut().measured.push(Measured { dimensions, metrics, at });
+    }
 }

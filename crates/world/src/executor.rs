@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::memory::{Answer, Came, Desk, Live, Memory, Task, print};
+use crate::memory::{Answer, Came, Desk, Live, Measured, Memory, Task, print};
 use crate::search::Search;
 pub(crate) use crate::state::State;
 use crate::state::{Order, Stage, Waiting};
@@ -129,7 +129,7 @@ impl World {
 
     /// Looks at or changes the service that the handlers call.
     pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
-        look(self.state.borrow_mut().service())
+        look(&mut self.state.borrow_mut().service)
     }
 
     /// How many calls have gone wrong so far.
@@ -231,9 +231,8 @@ impl World {
         self.begins.borrow_mut().push(Begin { start, begin });
         self.lives.borrow_mut().push(None);
         let mut state = self.state.borrow_mut();
-        let actors = Rc::make_mut(&mut state.actors);
-        actors.push((root, Stage::Waits));
-        actors.len() - 1
+        state.actors.push((root, Stage::Waits));
+        state.actors.len() - 1
     }
 
     /// Runs until every invocation has ended or died.
@@ -286,7 +285,7 @@ impl World {
                 (None, Some(Answer::new(())))
             }
             Some(at) => {
-                let waiting = Rc::make_mut(&mut state.waiting).remove(at);
+                let waiting = state.waiting.remove(at);
                 let fault = state.fault(&waiting);
                 state.now = state.now.max(waiting.not_before);
                 (Some(waiting.call.id), state.make(&waiting, fault))
@@ -327,6 +326,9 @@ impl World {
         }
         for report in &after.reports {
             state.report(actor, report);
+        }
+        for Measured { dimensions, metrics, at } in &after.measured {
+            state.measure(dimensions, metrics, *at);
         }
         if after.ended {
             self.over(state, actor);

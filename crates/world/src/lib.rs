@@ -8,21 +8,34 @@
 //! [`World`]: it [spawns](World::spawn) invocations, [runs](World::run) them, lets the dust settle in
 //! [calm](World::calm), and says which invariant does not hold.
 //!
-//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`].
+//! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
+//! [`schedule`], [`alarm`], [`invocations`] and [`downstream`]; what can go wrong in [`fault`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
+pub mod alarm;
+pub mod blob;
+pub mod bus;
 mod choice;
 pub mod downstream;
 mod env;
 mod executor;
 pub mod explore;
 pub mod fault;
+pub mod flags;
+mod ids;
+pub mod invocations;
 mod memory;
+pub mod pattern;
 pub mod queue;
+pub mod schedule;
 mod search;
+mod services;
+mod shared;
 pub mod sim;
 mod state;
+pub mod stream;
 pub mod table;
+pub mod topic;
 mod trace;
 mod trail;
 
@@ -30,7 +43,8 @@ pub use env::Env;
 pub use executor::{Actor, Outcome, Stop, World};
 pub use explore::{Bounds, Report, exhaust, replay, sample, told};
 pub use fault::Fault;
+pub use ids::{BucketId, BusId, QueueId, TopicId};
 pub use memory::Memory;
-pub use queue::{QueueId, QueueSettings};
+pub use queue::QueueSettings;
 pub use state::Order;
 pub use trace::{Event, Site};

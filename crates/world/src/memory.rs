@@ -18,6 +18,7 @@ use foldhash::quality::FixedState;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use tenfold_ports::CallError;
+use tenfold_ports::metrics::{Dimension, Metric};
 
 use crate::executor::State;
 use crate::trace::Site;
@@ -67,6 +68,13 @@ pub(crate) struct Call {
 /// What a handler reported.
 pub(crate) type Report = Rc<dyn Told>;
 
+/// Metrics that a handler recorded.
+pub(crate) struct Measured {
+    pub dimensions: Vec<Dimension>,
+    pub metrics: Vec<Metric>,
+    pub at: Timestamp,
+}
+
 /// Something that can be reported.
 pub(crate) trait Told: Any {
     fn print(&self) -> u64;
@@ -99,23 +107,27 @@ pub(crate) struct Came {
 }
 
 /// A handler's state: all that came to it, in order.
+#[derive(Default)]
 pub(crate) struct Node {
     before: Option<(NodeId, Came)>,
     /// The calls that it made then.
-    pub made: Rc<[Rc<Call>]>,
+    pub made: Vec<Rc<Call>>,
     /// The calls that it gave up then, without waiting for their answers.
     pub gone: Vec<u32>,
     pub reports: Vec<Report>,
+    pub measured: Vec<Measured>,
     pub ended: bool,
 }
 
 /// Where a handler's calls meet their answers.
+#[derive(Default)]
 pub(crate) struct Desk {
     pub now: Timestamp,
     pub calls: Vec<(Rc<Call>, Waker)>,
     pub answer: Option<(u32, Answer)>,
     pub next: u32,
     pub reports: Vec<Report>,
+    pub measured: Vec<Measured>,
 }
 
 /// A handler that runs.
@@ -127,9 +139,7 @@ pub(crate) struct Live {
 
 impl Live {
     pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Desk>>) -> Task) -> Self {
-        let desk =
-            Desk { now: Timestamp::MIN, calls: Vec::new(), answer: None, next: 0, reports: Vec::new() };
-        let desk = Rc::new(RefCell::new(desk));
+        let desk = Rc::new(RefCell::new(Desk::default()));
         Self { task: begin(Rc::clone(&desk)), desk, node }
     }
 
@@ -189,8 +199,7 @@ impl Memory {
             return *known;
         }
         let id = self.nodes.len() as NodeId;
-        let (made, gone, reports) = (Rc::from([]), Vec::new(), Vec::new());
-        self.nodes.push(Node { before: None, made, gone, reports, ended: false });
+        self.nodes.push(Node::default());
         if let Some(asked) = asked {
             self.roots.insert(asked, id);
         }
@@ -213,7 +222,9 @@ impl Memory {
         for came in path.into_iter().rev() {
             live.meet(came);
         }
-        live.desk.borrow_mut().reports.clear();
+        let desk = &mut *live.desk.borrow_mut();
+        desk.reports.clear();
+        desk.measured.clear();
         live.node = node;
     }
 
@@ -226,10 +237,11 @@ impl Memory {
         let made = desk.calls.iter().filter(|(c, _)| c.id >= known).map(|(c, _)| Rc::clone(c)).collect();
         let is_open = |id: &u32| desk.calls.iter().any(|(c, _)| c.id == *id);
         let gone = open.into_iter().filter(|id| came.call != Some(*id) && !is_open(id)).collect();
-        let reports = std::mem::take(&mut desk.reports);
+        let desk = &mut *desk;
+        let (reports, measured) = (std::mem::take(&mut desk.reports), std::mem::take(&mut desk.measured));
         let key = (live.node, came.call, came.now, came.answer.print);
         let node = self.nodes.len() as NodeId;
-        self.nodes.push(Node { before: Some((live.node, came)), made, gone, reports, ended });
+        self.nodes.push(Node { before: Some((live.node, came)), made, gone, reports, measured, ended });
         self.next.insert(key, node);
         live.node = node;
         node

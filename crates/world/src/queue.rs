@@ -2,23 +2,26 @@
 //! and FIFO queues with their groups and their deduplication.
 //!
 //! Where AWS leaves the order open, on a standard queue and between the groups of a FIFO queue, the world
-//! chooses. Where LocalStack differs from AWS's documentation, the documentation is followed:
+//! chooses; and in runs with stale reads also whether a receive delivers all that it could. Where LocalStack differs from AWS's documentation, the documentation is followed:
 //! `tests/conformance/DIFFERENCES.md`.
 
+mod accept;
 mod messages;
+mod short;
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
 
+pub use accept::Posted;
 pub use messages::Messages;
 use messages::{Entry, Receipt, seconds};
 
 use crate::env::Env;
 use crate::executor::{State, World};
+use crate::ids::QueueId;
 use crate::trace::told;
 
 /// The most bytes of all bodies of a batch together.
@@ -27,13 +30,6 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_WAIT: Duration = Duration::from_secs(20);
 /// The longest visibility.
 const MAX_VISIBILITY: Duration = Duration::from_hours(12);
-
-/// Names a queue of the world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct QueueId {
-    pub(crate) index: usize,
-    pub(crate) name: &'static str,
-}
 
 /// How a queue is set up. The defaults are those of SQS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +73,8 @@ impl World {
     /// Adds a queue.
     pub fn add_queue(&self, name: &'static str, settings: QueueSettings) -> QueueId {
         let mut state = self.state.borrow_mut();
-        let queues = Rc::make_mut(&mut state.queues);
-        let id = QueueId { index: queues.len(), name };
-        queues.push(Messages::new(id, settings));
+        let id = QueueId { index: state.queues.len(), name };
+        state.queues.push(Messages::new(id, settings));
         id
     }
 
@@ -111,7 +106,7 @@ fn refused<T>(why: &str) -> Result<T, CallError> {
 impl State {
     fn send(&mut self, queue: usize, entries: &[Result<Entry, Outgoing>]) -> Result<Rejected, CallError> {
         let now = self.now;
-        let messages = self.queue(queue);
+        let messages = &mut self.queues[queue];
         if entries.len() > BATCH {
             return refused("TooManyEntriesInBatchRequest");
         }
@@ -145,12 +140,13 @@ impl State {
             Some(first) if first <= self.now + wait => self.now = first,
             _ => self.now += wait,
         }
-        let messages = &mut Rc::make_mut(&mut self.queues)[queue];
+        let max = self.perhaps_short(queue, max, wait);
+        let messages = &mut self.queues[queue];
         let (deliveries, dead) = messages.receive(self.now, max, &mut self.choices);
         if let Some((letters, _)) = messages.settings.redrive {
             for message in dead {
                 let now = self.now;
-                self.queue(letters.index).take_dead(message, now);
+                self.queues[letters.index].take_dead(message, now);
             }
         }
         Ok(deliveries)
@@ -230,7 +226,7 @@ impl Queue for QueueOf {
     async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {
         let delete = |state: &mut State, receipt: Receipt| {
             let now = state.now;
-            state.queue(receipt.queue).delete(receipt, now)
+            state.queues[receipt.queue].delete(receipt, now)
         };
         self.each("queue.delete", receipts, delete).await
     }
@@ -239,7 +235,7 @@ impl Queue for QueueOf {
         let visibility = seconds(visibility.min(MAX_VISIBILITY));
         let hide = move |state: &mut State, receipt: Receipt| {
             let now = state.now;
-            state.queue(receipt.queue).hide(receipt, now, now + visibility)
+            state.queues[receipt.queue].hide(receipt, now, now + visibility)
         };
         self.each("queue.hide", receipts, hide).await
     }

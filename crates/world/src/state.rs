@@ -14,6 +14,8 @@ use crate::executor::Actor;
 use crate::fault::Fault;
 use crate::memory::{Answer, Call, NodeId, Report, Takes, print};
 use crate::queue::Messages;
+use crate::services::Services;
+use crate::shared::Shared;
 use crate::table::Items;
 use crate::trace::{Event, Site};
 use crate::trail::Trail;
@@ -68,12 +70,13 @@ pub(crate) struct State {
     pub calm: bool,
     pub last: Option<Actor>,
     /// By actor: what came to it, and whether it goes on.
-    pub actors: Rc<Vec<(NodeId, Stage)>>,
+    pub actors: Shared<Vec<(NodeId, Stage)>>,
     /// In the order of actors and calls.
-    pub waiting: Rc<Vec<Waiting>>,
+    pub waiting: Shared<Vec<Waiting>>,
     pub table: Items,
-    pub queues: Rc<Vec<Messages>>,
-    pub service: Rc<Service>,
+    pub queues: Shared<Vec<Messages>>,
+    pub service: Shared<Service>,
+    pub services: Shared<Services>,
     pub calls: Trail<(Site, Option<Fault>)>,
     pub reports: Trail<Report>,
     pub trace: Option<Vec<Event>>,
@@ -94,11 +97,12 @@ impl State {
             switches_left: if let Order::Interrupted(most) = limits.order { most } else { usize::MAX },
             calm: false,
             last: None,
-            actors: Rc::default(),
-            waiting: Rc::default(),
+            actors: Shared::default(),
+            waiting: Shared::default(),
             table: Items::default(),
-            queues: Rc::default(),
-            service: Rc::default(),
+            queues: Shared::default(),
+            service: Shared::default(),
+            services: Shared::default(),
             calls: Trail::default(),
             reports: Trail::default(),
             trace: traced.then(Vec::new),
@@ -126,15 +130,8 @@ impl State {
     /// Stands for the outcome, once nobody runs any more.
     pub fn settled(&self) -> u64 {
         let reports = self.reports.print();
-        print(&(self.now, self.table.print(), &self.queues, &self.service, reports, self.calm))
-    }
-
-    pub fn queue(&mut self, queue: usize) -> &mut Messages {
-        &mut Rc::make_mut(&mut self.queues)[queue]
-    }
-
-    pub fn service(&mut self) -> &mut Service {
-        Rc::make_mut(&mut self.service)
+        let of_services = (&self.queues, &self.service, &self.services);
+        print(&(self.now, self.table.print(), &self.table.stream, of_services, reports, self.calm))
     }
 
     /// Adds calls that a handler has made.
@@ -145,12 +142,12 @@ impl State {
                 Takes::Service(most) => self.service.latency.min(most),
             };
             let waiting = Waiting { actor, call: Rc::clone(call), not_before: self.now + takes };
-            let all = Rc::make_mut(&mut self.waiting);
+            let all = &mut self.waiting;
             let at = all.partition_point(|w| (w.actor, w.call.id) < (actor, call.id));
             all.insert(at, waiting);
             if call.takes != Takes::NoTime {
                 let on_their_way = all.iter().filter(|w| w.call.takes != Takes::NoTime).count();
-                let service = self.service();
+                let service = &mut self.service;
                 service.most_in_flight = service.most_in_flight.max(on_their_way as u32);
             }
         }
@@ -159,12 +156,12 @@ impl State {
     /// Takes back calls that are not waited for any more.
     pub fn withdraw(&mut self, gone: impl Fn(&Waiting) -> bool) {
         if self.waiting.iter().any(&gone) {
-            Rc::make_mut(&mut self.waiting).retain(|w| !gone(w));
+            self.waiting.retain(|w| !gone(w));
         }
     }
 
     pub fn goes_to(&mut self, actor: Actor, node: NodeId, stage: Stage) {
-        Rc::make_mut(&mut self.actors)[actor] = (node, stage);
+        self.actors[actor] = (node, stage);
     }
 
     /// Keeps what a handler reports.

@@ -10,8 +10,9 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::Bytes;
 use tenfold_ports::queue::{Delivery, Depth, Fifo, MAX_DELAY, Outgoing};
 
-use super::{QueueId, QueueSettings};
+use super::QueueSettings;
 use crate::choice::Choices;
+use crate::ids::QueueId;
 
 /// For how long a deduplication id is remembered.
 const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);

@@ -13,6 +13,8 @@ use tenfold_ports::table::{
 use super::invalid;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
 use crate::memory::print;
+use crate::shared::Shared;
+use crate::stream::Stream;
 
 /// What must hold of every change of an item: it is given the item before and after.
 pub type Watch = fn(Option<&Item>, Option<&Item>) -> Result<(), String>;
@@ -25,6 +27,10 @@ pub struct Items {
     print: u64,
     /// Whether documents count for the size of an item.
     pub(super) weighs_documents: bool,
+    /// The table's stream, where it has one.
+    pub(crate) stream: Option<Shared<Stream>>,
+    /// The attribute that says when an item's time is over.
+    pub(super) time_to_live: Option<&'static str>,
     watch: Option<Watch>,
     broken: Option<Rc<str>>,
 }
@@ -67,7 +73,7 @@ impl Items {
         self.rows.values().filter_map(|row| row.now.as_ref())
     }
 
-    /// Puts an item as it is, without a call, as if it had always been there.
+    /// Puts an item as it is, without a call, as if it had always been there: no stream tells of it.
     pub fn put(&mut self, item: Item) {
         let key = item.key.clone();
         let watch = self.watch.take();
@@ -99,13 +105,21 @@ impl Items {
         self.rows.get(key).map(Rc::as_ref)
     }
 
-    fn set(&mut self, key: &Key, item: Option<Item>, written: Timestamp) {
+    fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
+        self.set_as(key, item, now, false);
+    }
+
+    /// The same, or DynamoDB's own deletion of an item that has expired.
+    pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
         let old = self.rows.get(key);
         let before = old.and_then(|row| row.now.clone());
         if let Some(watch) = self.watch
             && let Err(what) = watch(before.as_ref(), item.as_ref())
         {
             self.broken.get_or_insert_with(|| what.into());
+        }
+        if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
+            stream.record(key, before.as_ref(), item.as_ref(), written, expired);
         }
         let gone = old.map_or(0, |row| print(&(key, row.as_ref())));
         let row = Row { now: item, before, written };
