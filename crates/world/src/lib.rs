@@ -8,7 +8,8 @@
 //! [`World`]: it [spawns](World::spawn) invocations, [runs](World::run) them, lets the dust settle in
 //! [calm](World::calm), and says which invariant does not hold.
 //!
-//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`].
+//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`]. State
+//! machines in the Amazon States Language are run by [`flow`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
 mod choice;
@@ -17,6 +18,7 @@ mod env;
 mod executor;
 pub mod explore;
 pub mod fault;
+pub mod flow;
 pub mod queue;
 pub mod sim;
 pub mod table;
