@@ -10,6 +10,8 @@
 //!
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
 //! [`schedule`], [`alarm`], [`invocations`] and [`downstream`]; what can go wrong in [`fault`].
+//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`]. State
+//! machines in the Amazon States Language are run by [`flow`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
 pub mod alarm;
@@ -22,6 +24,7 @@ mod executor;
 pub mod explore;
 pub mod fault;
 pub mod flags;
+pub mod flow;
 mod ids;
 pub mod invocations;
 mod memory;
