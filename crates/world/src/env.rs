@@ -51,6 +51,11 @@ impl Env {
         self.desk.borrow_mut().reports.push(Rc::new(report));
     }
 
+    /// What the invocation answers to who has invoked it.
+    pub(crate) fn returns(&self, answer: impl Hash + fmt::Debug + 'static) {
+        self.desk.borrow_mut().returned = Some(Rc::new(answer));
+    }
+
     pub(crate) const fn site(&self, call: &'static str, about: &'static str) -> Site {
         Site { role: self.role, call, about }
     }

@@ -10,15 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::memory::{Answer, Came, Desk, Live, Measured, Memory, Task, print};
+use crate::memory::{Answer, Came, Live, Measured, Memory, Report, Task, print};
 use crate::search::Search;
+use crate::sources::Begin;
 pub(crate) use crate::state::State;
-use crate::state::{Order, Stage, Waiting};
+use crate::state::{ActorState, Asked, Order, Stage, Waiting};
 use crate::table::Items;
 use crate::trace::Site;
 
 /// Names an invocation within a run.
 pub type Actor = usize;
+
+/// How many calls and beginnings there may be in a run before it is taken to be endless.
+const MOST_STEPS: usize = 100_000;
 
 /// Why a run ends before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +48,10 @@ impl From<&str> for Stop {
 /// What a run comes to: an invariant that does not hold, or nothing to say.
 pub type Outcome = Result<(), Stop>;
 
-/// An invocation, as it is to be begun.
-struct Begin {
-    start: Timestamp,
-    begin: Rc<dyn Fn(Rc<RefCell<Desk>>) -> Task>,
-}
-
 /// One run of the world.
 pub struct World {
     pub(crate) state: RefCell<State>,
     search: Rc<RefCell<Search>>,
-    begins: RefCell<Vec<Begin>>,
     /// Handlers that run in this run; the others are only remembered.
     lives: RefCell<Vec<Option<Live>>>,
     /// How often the run was let run.
@@ -72,14 +69,7 @@ impl fmt::Debug for World {
 impl World {
     pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
         let state = RefCell::new(state);
-        Self {
-            state,
-            search,
-            begins: RefCell::default(),
-            lives: RefCell::default(),
-            phase: Cell::new(0),
-            ends: RefCell::default(),
-        }
+        Self { state, search, lives: RefCell::default(), phase: Cell::new(0), ends: RefCell::default() }
     }
 
     /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
@@ -188,9 +178,10 @@ impl World {
         input: I,
         body: B,
     ) -> Actor {
-        let actor = self.begins.borrow().len();
+        let actor = self.state.borrow().actors.len();
         let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
-        let begin = move |desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
+        let begin =
+            move |actor, desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
         self.add(start, Some(asked), Rc::new(begin))
     }
 
@@ -204,9 +195,8 @@ impl World {
         calls: impl FnOnce(Env) -> F + 'static,
     ) -> Result<Option<R>, Stop> {
         let answer = Rc::new(RefCell::new(None));
-        let actor = self.begins.borrow().len();
         let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
-        let begin = move |desk| -> Task {
+        let begin = move |actor, desk| -> Task {
             let env = Env::new(desk, actor, "test", SignedDuration::ZERO);
             let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
             Box::pin(async move {
@@ -221,17 +211,11 @@ impl World {
     }
 
     /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
-    fn add(
-        &self,
-        start: Timestamp,
-        asked: Option<u64>,
-        begin: Rc<dyn Fn(Rc<RefCell<Desk>>) -> Task>,
-    ) -> Actor {
-        let root = self.search.borrow_mut().memory.root(asked);
-        self.begins.borrow_mut().push(Begin { start, begin });
-        self.lives.borrow_mut().push(None);
+    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin) -> Actor {
+        let node = self.search.borrow_mut().memory.root(asked);
         let mut state = self.state.borrow_mut();
-        state.actors.push((root, Stage::Waits));
+        let asked = Rc::new(Asked { start, begin, job: None });
+        state.actors.push(ActorState { node, stage: Stage::Waits, asked });
         state.actors.len() - 1
     }
 
@@ -247,18 +231,27 @@ impl World {
             return Ok(());
         }
         let mut resumed = search.resume(phase, &mut state);
+        let mut steps = 0;
         loop {
-            let options = options(&state, &self.begins.borrow());
+            let options = options(&state);
             if options.is_empty() {
-                break;
+                let Some(due) = state.next_due() else { break };
+                state.now = state.now.max(due);
+                state.run_machines(&mut search.memory);
+                continue;
             }
             if !resumed && search.been_here(phase, &mut state) {
                 return Err(Stop::Seen);
             }
             resumed = false;
             self.step(&mut state, &mut search.memory, &options);
+            state.run_machines(&mut search.memory);
             if let Some(what) = state.table.broken() {
                 return Err(Stop::Broken(what));
+            }
+            steps += 1;
+            if steps > MOST_STEPS {
+                return Err(Stop::Broken(format!("{MOST_STEPS} calls, and no end to it")));
             }
         }
         search.ended(&mut state);
@@ -274,19 +267,20 @@ impl World {
         // Going on means the oldest call: taking another one of the same invocation first interrupts it too.
         let most = if can_go_on && state.switches_left == 0 { 1 } else { options.len() };
         let picked = state.choices.pick(most);
-        let Choice { actor, waiting } = options[picked];
+        let Choice { actor, what } = options[picked];
         if can_go_on && picked > 0 {
             state.switches_left = state.switches_left.saturating_sub(1);
         }
         state.last = Some(actor);
-        let (call, answer) = match waiting {
-            None => {
-                state.now = state.now.max(self.begins.borrow()[actor].start);
+        let (call, answer) = match what {
+            What::Delivery(source) => return state.deliver(memory, source),
+            What::Beginning => {
+                state.now = state.now.max(state.actors[actor].asked.start);
                 (None, Some(Answer::new(())))
             }
-            Some(at) => {
+            What::Call(at) => {
                 let waiting = state.waiting.remove(at);
-                let fault = state.fault(&waiting);
+                let fault = state.fault(waiting.call.site);
                 state.now = state.now.max(waiting.not_before);
                 (Some(waiting.call.id), state.make(&waiting, fault))
             }
@@ -298,22 +292,25 @@ impl World {
             }
             None => {
                 // Its death: the calls that it waits for are nobody's any more.
-                self.over(state, actor);
+                self.over(state, memory, actor, None);
             }
         }
     }
 
     /// Lets something come to a handler: from memory, where it has come before.
     fn come(&self, state: &mut State, memory: &mut Memory, actor: Actor, came: Came) {
-        let before = state.actors[actor].0;
+        let before = state.actors[actor].node;
         let known = if state.trace.is_some() { None } else { memory.after(before, &came) };
         let node = known.unwrap_or_else(|| {
             let mut lives = self.lives.borrow_mut();
+            if lives.len() <= actor {
+                lives.resize_with(actor + 1, || None);
+            }
             let live = match &mut lives[actor] {
                 Some(live) if live.node == before => live,
                 other => {
-                    let begin = Rc::clone(&self.begins.borrow()[actor].begin);
-                    let live = other.insert(Live::new(before, |desk| begin(desk)));
+                    let begin = &state.actors[actor].asked.begin;
+                    let live = other.insert(Live::new(before, |desk| begin(actor, desk)));
                     memory.revive(live, before);
                     live
                 }
@@ -331,45 +328,64 @@ impl World {
             state.measure(dimensions, metrics, *at);
         }
         if after.ended {
-            self.over(state, actor);
+            let returned = after.returned.clone();
+            self.over(state, memory, actor, returned.as_ref());
         } else {
             state.goes_to(actor, node, Stage::Runs);
             state.waits_for(actor, &after.made);
         }
     }
 
-    fn over(&self, state: &mut State, actor: Actor) {
+    fn over(&self, state: &mut State, memory: &mut Memory, actor: Actor, returned: Option<&Report>) {
         // How it came to its end is of no consequence any more.
         state.goes_to(actor, 0, Stage::Over);
         state.withdraw(|w| w.actor == actor);
         if state.last == Some(actor) {
             state.last = None;
         }
-        self.lives.borrow_mut()[actor] = None;
+        if let Some(live) = self.lives.borrow_mut().get_mut(actor) {
+            *live = None;
+        }
+        let asked = Rc::clone(&state.actors[actor].asked);
+        if let Some((job, _)) = &asked.job {
+            state.finish(memory, job, returned);
+        }
     }
 }
 
-/// What may happen next: an invocation begins, or a call that waits has its turn.
+/// What may happen next.
 #[derive(Debug, Clone, Copy)]
 struct Choice {
+    /// Who goes on; for a delivery somebody who is not there yet.
     actor: Actor,
-    /// Where the call is among those that wait; none for a beginning.
-    waiting: Option<usize>,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// An invocation begins.
+    Beginning,
+    /// The call at this place among those that wait has its turn.
+    Call(usize),
+    /// This source delivers.
+    Delivery(usize),
 }
 
 /// What could happen, the invocation that went on last first.
-fn options(state: &State, begins: &[Begin]) -> Vec<Choice> {
+fn options(state: &State) -> Vec<Choice> {
     let calls = state.waiting.iter().enumerate();
     let mut options: Vec<Choice> =
-        calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, waiting: Some(at) }).collect();
+        calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, what: What::Call(at) }).collect();
     if state.limits.order == Order::Invocations {
         options.dedup_by_key(|choice| choice.actor);
     }
-    for actor in 0..begins.len() {
-        if state.actors[actor].1 == Stage::Waits {
-            options.push(Choice { actor, waiting: None });
+    for (actor, at) in state.actors.iter().enumerate() {
+        if at.stage == Stage::Waits {
+            options.push(Choice { actor, what: What::Beginning });
         }
     }
+    let new = state.actors.len();
+    options.extend(state.deliverable().map(|at| Choice { actor: new + at, what: What::Delivery(at) }));
     if options.len() > 1 {
         options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
     }

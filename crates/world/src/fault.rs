@@ -38,6 +38,8 @@ impl Fault {
     pub fn of(site: Site) -> &'static [Self] {
         match site.call {
             "downstream.call" => Self::ALL.split_last().map_or(&[], |(_twice, others)| others),
+            // Step Functions itself does not die.
+            "flow.send" => &[Self::AnswerLost, Self::Throttled],
             _ => &Self::ALL,
         }
     }

@@ -20,4 +20,6 @@ ids! {
     BucketId,
     /// Names an event bus of the world.
     BusId,
+    /// Names a state machine of the world.
+    MachineId,
 }

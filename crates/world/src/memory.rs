@@ -116,6 +116,8 @@ pub(crate) struct Node {
     pub gone: Vec<u32>,
     pub reports: Vec<Report>,
     pub measured: Vec<Measured>,
+    /// What it answered, where it has ended.
+    pub returned: Option<Report>,
     pub ended: bool,
 }
 
@@ -128,6 +130,7 @@ pub(crate) struct Desk {
     pub next: u32,
     pub reports: Vec<Report>,
     pub measured: Vec<Measured>,
+    pub returned: Option<Report>,
 }
 
 /// A handler that runs.
@@ -239,9 +242,18 @@ impl Memory {
         let gone = open.into_iter().filter(|id| came.call != Some(*id) && !is_open(id)).collect();
         let desk = &mut *desk;
         let (reports, measured) = (std::mem::take(&mut desk.reports), std::mem::take(&mut desk.measured));
+        let returned = desk.returned.take();
         let key = (live.node, came.call, came.now, came.answer.print);
         let node = self.nodes.len() as NodeId;
-        self.nodes.push(Node { before: Some((live.node, came)), made, gone, reports, measured, ended });
+        self.nodes.push(Node {
+            before: Some((live.node, came)),
+            made,
+            gone,
+            reports,
+            measured,
+            returned,
+            ended,
+        });
         self.next.insert(key, node);
         live.node = node;
         node

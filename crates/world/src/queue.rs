@@ -130,6 +130,20 @@ impl State {
         Ok(rejected)
     }
 
+    /// What an event source mapping receives now.
+    pub(crate) fn deliveries(&mut self, queue: usize, max: usize) -> Vec<Delivery> {
+        self.take(queue, max, MAX_WAIT)
+    }
+
+    /// Deletes what a mapping's function has taken; the rest is seen again when its visibility ends.
+    pub(crate) fn settle_deliveries(&mut self, queue: usize, deliveries: &[Delivery], failed: &[SmolStr]) {
+        for delivery in deliveries.iter().filter(|delivery| !failed.contains(&delivery.id)) {
+            if let Some(receipt) = Receipt::parse(&delivery.receipt) {
+                self.queues[queue].delete(receipt, self.now);
+            }
+        }
+    }
+
     fn receive(&mut self, queue: usize, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         if max == 0 || max > BATCH || wait > MAX_WAIT {
             return refused("InvalidParameterValue");
@@ -140,16 +154,20 @@ impl State {
             Some(first) if first <= self.now + wait => self.now = first,
             _ => self.now += wait,
         }
+        Ok(self.take(queue, max, wait))
+    }
+
+    /// Receives what can be received now.
+    fn take(&mut self, queue: usize, max: usize, wait: Duration) -> Vec<Delivery> {
         let max = self.perhaps_short(queue, max, wait);
         let messages = &mut self.queues[queue];
         let (deliveries, dead) = messages.receive(self.now, max, &mut self.choices);
         if let Some((letters, _)) = messages.settings.redrive {
             for message in dead {
-                let now = self.now;
-                self.queues[letters.index].take_dead(message, now);
+                self.queues[letters.index].take_dead(message, self.now);
             }
         }
-        Ok(deliveries)
+        deliveries
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
+
 use crate::explore::{Bounds, Report, Violation, exhaust, replay, sample};
 use crate::fault::Fault;
 use crate::state::Order;
@@ -159,6 +161,7 @@ pub fn again(pattern: &Pattern, run: &str) -> bool {
 #[derive(Default)]
 struct Progress {
     runs: AtomicU64,
+    /// Processor time, so that others on the machine do not count.
     busy: Mutex<Duration>,
     said: Mutex<Option<Instant>>,
 }
@@ -211,9 +214,10 @@ fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
         pattern.workloads.iter().flat_map(|w| w.orders.iter().map(move |order| (w, *order))).collect();
     let all = share(effort.threads, parts.len(), |i, (): &mut ()| {
         let (workload, order) = parts[i];
-        let begun = Instant::now();
+        let begun = ThreadTime::now();
         let mut report = exhaust(workload.bounds(order), workload.run);
-        progress.add(report.runs, begun.elapsed(), workload.name);
+        let took = begun.elapsed();
+        progress.add(report.runs, took, workload.name);
         name(&mut report, pattern, workload, Some(order));
         println!(
             "  {:<40} {:<20} {:>9} runs, {:>9} states, {:>8.1e} schedules, {:.1} s",
@@ -222,7 +226,7 @@ fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
             report.runs,
             report.states,
             report.schedules as f64,
-            begun.elapsed().as_secs_f64()
+            took.as_secs_f64()
         );
         Some(report)
     });
@@ -273,7 +277,7 @@ fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress
         let which = i % pattern.workloads.len();
         let workload = &pattern.workloads[which];
         let bounds = Bounds { runs: SLICE, ..workload.deep() };
-        let at = Instant::now();
+        let at = ThreadTime::now();
         let seed = effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE));
         let mut report = sample(bounds, seed, memories.entry(which).or_default(), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
@@ -317,8 +321,8 @@ fn coverage(report: &Report) -> (usize, usize) {
     (covered, total)
 }
 
-/// How many runs of a workload a mutant may survive.
-const PATIENCE: u64 = 60_000;
+/// How many runs of a workload a mutant may survive, at first and then.
+const PATIENCE: [u64; 3] = [2_000, 20_000, 100_000];
 
 /// Puts each mutant in and looks for it. Gives how many were caught.
 fn mutants(pattern: &Pattern, effort: Effort) -> usize {
@@ -326,39 +330,40 @@ fn mutants(pattern: &Pattern, effort: Effort) -> usize {
     share(effort.threads, pattern.mutants.len(), |i, (): &mut ()| {
         (pattern.mutate)(Some(i));
         let mut runs = 0;
-        let mut found = None;
-        for workload in pattern.workloads {
-            let mut report = Report::default();
-            for order in workload.orders {
-                if report.violation.is_none() {
-                    let near = Bounds { runs: PATIENCE, ..workload.bounds(*order) };
-                    report = exhaust(near, workload.run);
-                    runs += report.runs;
-                }
-            }
-            if report.violation.is_none() {
-                let far = Bounds { runs: PATIENCE / 10, ..workload.deep() };
-                report = sample(far, effort.seed, &mut Memory::default(), workload.run);
+        let found = PATIENCE.iter().find_map(|patience| {
+            pattern.workloads.iter().find_map(|workload| {
+                let (mut report, order) = hunt(workload, *patience, effort.seed);
                 runs += report.runs;
-            }
-            if let Some(violation) = report.violation {
-                found = Some((workload.name, violation));
-                break;
-            }
-        }
+                name(&mut report, pattern, workload, order);
+                report.violation
+            })
+        });
         (pattern.mutate)(None);
         let mutant = pattern.mutants[i];
-        match found {
-            Some((workload, violation)) => {
-                caught.fetch_add(1, Ordering::Relaxed);
-                println!("  caught  {mutant:<44} after {runs:>7} runs, in {workload}: {}", violation.what);
-                if std::env::var_os("VERBOSE").is_some() {
-                    println!("{violation}");
-                }
+        if let Some(violation) = found {
+            caught.fetch_add(1, Ordering::Relaxed);
+            println!("  caught  {mutant:<44} after {runs:>7} runs: {}", violation.what);
+            if std::env::var_os("VERBOSE").is_some() {
+                println!("{violation}");
             }
-            None => println!("  MISSED  {mutant:<44} in {runs} runs"),
+        } else {
+            println!("  MISSED  {mutant:<44} in {runs} runs");
         }
         Some(Report { whole: true, ..Report::default() })
     });
     caught.into_inner()
+}
+
+/// Looks for a violation in a workload: depth first, then at random.
+fn hunt(workload: &Workload, patience: u64, seed: u64) -> (Report, Option<Order>) {
+    let mut all = Report::default();
+    for order in workload.orders {
+        all.merge(exhaust(Bounds { runs: patience, ..workload.bounds(*order) }, workload.run));
+        if all.violation.is_some() {
+            return (all, Some(*order));
+        }
+    }
+    let far = Bounds { runs: patience / 10, ..workload.deep() };
+    all.merge(sample(far, seed, &mut Memory::default(), workload.run));
+    (all, None)
 }

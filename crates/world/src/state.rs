@@ -3,7 +3,7 @@
 //! A state is cheap to copy, so that a search can go back to it, and has a print, so that a search sees where it
 //! has been. Not here: choosing what happens next.
 
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -12,10 +12,12 @@ use crate::choice::Choices;
 use crate::downstream::Service;
 use crate::executor::Actor;
 use crate::fault::Fault;
+use crate::machines::Machines;
 use crate::memory::{Answer, Call, NodeId, Report, Takes, print};
 use crate::queue::Messages;
 use crate::services::Services;
 use crate::shared::Shared;
+use crate::sources::{Begin, Job, Source};
 use crate::table::Items;
 use crate::trace::{Event, Site};
 use crate::trail::Trail;
@@ -51,6 +53,34 @@ pub(crate) enum Stage {
     Over,
 }
 
+/// An invocation, and how far it is.
+#[derive(Clone)]
+pub(crate) struct ActorState {
+    /// What came to it.
+    pub node: NodeId,
+    pub stage: Stage,
+    pub asked: Rc<Asked>,
+}
+
+/// What an invocation is to do.
+pub(crate) struct Asked {
+    /// When it may begin.
+    pub start: Timestamp,
+    pub begin: Begin,
+    /// What it works on for a source, and what stands for that; none for one that the run has begun itself.
+    pub job: Option<(Job, u64)>,
+}
+
+impl Hash for ActorState {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let job = self.asked.job.as_ref().filter(|_| self.stage != Stage::Over).map(|(_, print)| print);
+        (self.node, self.stage, job).hash(state);
+        if self.stage == Stage::Waits {
+            self.asked.start.hash(state);
+        }
+    }
+}
+
 /// A call that waits for its turn.
 #[derive(Clone)]
 pub(crate) struct Waiting {
@@ -69,8 +99,9 @@ pub(crate) struct State {
     pub switches_left: usize,
     pub calm: bool,
     pub last: Option<Actor>,
-    /// By actor: what came to it, and whether it goes on.
-    pub actors: Shared<Vec<(NodeId, Stage)>>,
+    pub actors: Shared<Vec<ActorState>>,
+    pub sources: Shared<Vec<Source>>,
+    pub machines: Shared<Vec<Machines>>,
     /// In the order of actors and calls.
     pub waiting: Shared<Vec<Waiting>>,
     pub table: Items,
@@ -98,6 +129,8 @@ impl State {
             calm: false,
             last: None,
             actors: Shared::default(),
+            sources: Shared::default(),
+            machines: Shared::default(),
             waiting: Shared::default(),
             table: Items::default(),
             queues: Shared::default(),
@@ -130,7 +163,7 @@ impl State {
     /// Stands for the outcome, once nobody runs any more.
     pub fn settled(&self) -> u64 {
         let reports = self.reports.print();
-        let of_services = (&self.queues, &self.service, &self.services);
+        let of_services = (&self.queues, &self.service, &self.services, &self.machines);
         print(&(self.now, self.table.print(), &self.table.stream, of_services, reports, self.calm))
     }
 
@@ -161,7 +194,8 @@ impl State {
     }
 
     pub fn goes_to(&mut self, actor: Actor, node: NodeId, stage: Stage) {
-        self.actors[actor] = (node, stage);
+        let actor = &mut self.actors[actor];
+        (actor.node, actor.stage) = (node, stage);
     }
 
     /// Keeps what a handler reports.
@@ -174,11 +208,11 @@ impl State {
     }
 
     /// Chooses what goes wrong with a call, if anything.
-    pub fn fault(&mut self, waiting: &Waiting) -> Option<Fault> {
+    pub fn fault(&mut self, site: Site) -> Option<Fault> {
         if self.faults_left == 0 || self.calm {
             return None;
         }
-        let faults = Fault::of(waiting.call.site);
+        let faults = Fault::of(site);
         let fault = match self.choices.pick_rarely(1 + faults.len(), 8) {
             0 => None,
             n => Some(faults[n - 1]),

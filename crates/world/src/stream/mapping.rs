@@ -144,6 +144,10 @@ impl Mapping {
         self.left(at, shard).next().is_none()
     }
 
+    pub(super) fn has_batch(&self, at: usize, shard: &Shard) -> bool {
+        !self.readers[at].on_its_way && !self.is_done(at, shard)
+    }
+
     pub(super) fn next_batch(
         &mut self,
         at: usize,
