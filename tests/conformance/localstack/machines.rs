@@ -21,8 +21,8 @@ struct Seen {
     outcome: Result<String, String>,
     /// The states of each scope, in the order in which they were entered.
     states: BTreeMap<String, Vec<String>>,
-    /// What was called with which parameters, in no order: branches take turns as they like. None where a branch
-    /// was ended by another's failure: how far it had come is left to chance.
+    /// What was called with which parameters, in no order: branches take turns as they like. None where a
+    /// branch was ended by another's failure: how far it had come is left to chance.
     calls: Option<Vec<String>>,
     /// None for the same reason.
     transitions: Option<u32>,
@@ -117,8 +117,8 @@ fn pair<T: PartialEq + fmt::Debug>(here: &T, there: &T) -> Option<String> {
     (here != there).then(|| format!("\n  interpreter {here:?}\n  LocalStack  {there:?}"))
 }
 
-/// Runs a machine in the interpreter, with calls that are answered as the services answer them. Gives also which
-/// Parallels had a branch that failed.
+/// Runs a machine in the interpreter, with calls that are answered as the services answer them. Gives also
+/// which Parallels had a branch that failed.
 fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) -> (Notes, Vec<String>) {
     let mut now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let mut execution = Execution::start(machine, Both::full_name(name), input.clone(), now);

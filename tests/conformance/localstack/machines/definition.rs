@@ -21,8 +21,8 @@ pub const RETRY: &str = "retry-";
 
 /// A machine's definition.
 ///
-/// A state is named by the scope that it is in, `S`, and a number; a scope by its state, and `b` and a number for a
-/// branch, or `m` for the iterations of a Map.
+/// A state is named by the scope that it is in, `S`, and a number; a scope by its state, and `b` and a number
+/// for a branch, or `m` for the iterations of a Map.
 pub fn definition(plan: &Plan, targets: &Targets) -> Value {
     Writer { targets, names: 0 }.scope("", &plan.steps, plan.end, false)
 }
@@ -38,8 +38,8 @@ impl Writer<'_> {
         format!("{scope}S{}", self.names)
     }
 
-    /// The states of a scope. In a safe one nothing fails: of branches that fail at once, which is heard first is
-    /// left to chance, and what the others have done by then.
+    /// The states of a scope. In a safe one nothing fails: of branches that fail at once, which is heard
+    /// first is left to chance, and what the others have done by then.
     fn scope(&mut self, scope: &str, steps: &[Step], end: End, safe: bool) -> Value {
         let mut states = Map::new();
         let last = self.name(scope);
