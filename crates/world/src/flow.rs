@@ -1,14 +1,15 @@
 //! State machines in the Amazon States Language, run by whoever holds them.
 //!
-//! The world runs the very definition that is deployed. This module owns the language: reading a definition, the
-//! states, their data, retries, catches and time-outs. It calls nothing, knows no clock and no chance: an
+//! The world runs the very definition that is deployed. This module owns the language: reading a definition,
+//! the states, their data, retries, catches and time-outs. It calls nothing, knows no clock and no chance: an
 //! [`Execution`] says what is to be called and until when to wait, and is told what came of it.
 //!
 //! Rules are from the Amazon States Language specification ("States Language" in comments,
 //! <https://states-language.net>), and where Step Functions differs from it or says more, from the AWS Step
-//! Functions developer guide. What is supported is the part that needs no JSONata: `Task` (Lambda functions, and
-//! four integrations in [`Resource`]), `Choice`, `Pass`, `Wait`, `Parallel`, `Map` (inline), `Fail`, `Succeed`.
-//! Everything else in a definition is an error when it is read, so that nothing is silently ignored.
+//! Functions developer guide. What is supported is the part that needs no JSONata: `Task` (Lambda functions,
+//! and four integrations in [`Resource`]), `Choice`, `Pass`, `Wait`, `Parallel`, `Map` (inline), `Fail`,
+//! `Succeed`. Everything else in a definition is an error when it is read, so that nothing is silently
+//! ignored.
 //!
 //! Not here: who carries out calls, and when. Heartbeats, task tokens, `.sync`, variables, distributed maps.
 

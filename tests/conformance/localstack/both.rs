@@ -104,6 +104,21 @@ impl Both {
         DynamoTable::new(self.aws.dynamodb(), TABLE.as_str()).index(INDEX, INDEX, SORT)
     }
 
+    /// The name of the table.
+    pub fn table_name() -> &'static str {
+        TABLE.as_str()
+    }
+
+    /// A client of Step Functions, which no port is for.
+    pub fn step_functions(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(self.aws.config())
+    }
+
+    /// A name that no other test process has either.
+    pub fn full_name(name: &str) -> String {
+        format!("{}-{name}", *RUN)
+    }
+
     /// A name that no other sequence has.
     pub fn name() -> String {
         format!("{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -117,7 +132,7 @@ impl Both {
     ) -> Result<(SqsQueue, String), Failure> {
         let client = self.aws.sqs();
         let fifo = if attributes.contains_key(&QueueAttributeName::FifoQueue) { ".fifo" } else { "" };
-        let call = client.create_queue().queue_name(format!("{}-{name}{fifo}", *RUN));
+        let call = client.create_queue().queue_name(format!("{}{fifo}", Self::full_name(name)));
         let answer = self.local(Box::pin(call.set_attributes(Some(attributes)).send()));
         let url = answer.ok().and_then(|answer| answer.queue_url);
         let url = url.ok_or_else(|| Failure::Unanswered("create a queue".to_owned()))?;
@@ -132,7 +147,7 @@ impl Both {
     /// The ARN of a queue made by [`Both::create_queue`].
     pub fn queue_arn(name: &str, fifo: bool) -> String {
         let fifo = if fifo { ".fifo" } else { "" };
-        format!("arn:aws:sqs:us-east-1:000000000000:{}-{name}{fifo}", *RUN)
+        format!("arn:aws:sqs:us-east-1:000000000000:{}{fifo}", Self::full_name(name))
     }
 }
 

@@ -7,8 +7,8 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
-/// A wildcard for all errors but [`RUNTIME`] and [`DATA_LIMIT_EXCEEDED`]. It must stand alone and last (States
-/// Language, "Retrying after error"; what it does not match: developer guide, "Handling errors").
+/// A wildcard for all errors but [`RUNTIME`] and [`DATA_LIMIT_EXCEEDED`]. It must stand alone and last
+/// (States Language, "Retrying after error"; what it does not match: developer guide, "Handling errors").
 pub const ALL: &str = "States.ALL";
 
 /// A wildcard for all that [`ALL`] matches, but not [`TIMEOUT`] (developer guide, "Handling errors").
@@ -21,8 +21,8 @@ pub const TIMEOUT: &str = "States.Timeout";
 /// `OutputPath` or a Choice, or too long a history. It is never retried nor caught (developer guide,
 /// "Handling errors").
 ///
-/// The States Language names `States.ParameterPathFailure` for a path in `Parameters`; Step Functions fails with
-/// this one, "The JSONPath '…' specified for the field '…' could not be found in the input".
+/// The States Language names `States.ParameterPathFailure` for a path in `Parameters`; Step Functions fails
+/// with this one, "The JSONPath '…' specified for the field '…' could not be found in the input".
 pub const RUNTIME: &str = "States.Runtime";
 
 /// An input or output was larger than 256 KiB. No wildcard matches it (developer guide, "Handling errors").
@@ -58,8 +58,8 @@ pub(super) const RESERVED: &[&str] = &[
     "States.ResultWriterFailed",
 ];
 
-/// What a failed Lambda task is called where the function itself gave no `errorType` (developer guide, "Handle
-/// transient Lambda service exceptions", and its note on `Lambda.Unknown`).
+/// What a failed Lambda task is called where the function itself gave no `errorType` (developer guide,
+/// "Handle transient Lambda service exceptions", and its note on `Lambda.Unknown`).
 pub mod lambda {
     /// The Lambda service failed with a 500; the function may have run.
     pub const SERVICE: &str = "Lambda.ServiceException";

@@ -40,8 +40,8 @@ impl fmt::Display for TaskId {
 /// What an execution asks of whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step at once:
-    /// other branches may have calls too.
+    /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step at
+    /// once: other branches may have calls too.
     Invoke {
         /// Which task it is.
         task: TaskId,
@@ -95,8 +95,8 @@ pub struct Execution {
 impl Execution {
     /// Starts an execution. Nothing happens before [`Execution::next`].
     ///
-    /// Step Functions takes names of 1 to 80 characters and inputs of up to 256 KiB; who starts executions in the
-    /// name of others checks that.
+    /// Step Functions takes names of 1 to 80 characters and inputs of up to 256 KiB; who starts executions in
+    /// the name of others checks that.
     #[must_use]
     pub fn start(
         machine: &Machine,
@@ -135,7 +135,8 @@ impl Execution {
         self.outcome.as_ref()
     }
 
-    /// Goes on as far as it can. `chance` is uniform over 0 to 1, and asked once for each retry with full jitter.
+    /// Goes on as far as it can. `chance` is uniform over 0 to 1, and asked once for each retry with full
+    /// jitter.
     pub fn next(&mut self, now: Timestamp, chance: &mut impl FnMut() -> f64) -> Step {
         if let Some(outcome) = &self.outcome {
             return Step::Ended(outcome.clone());
@@ -167,22 +168,23 @@ impl Execution {
         Step::Ended(outcome)
     }
 
-    /// Brings a task's answer, which the next [`Execution::next`] takes up. Gives whether anybody still waited
-    /// for it: a task that is past its deadline, or whose branch was ended by another's failure, is not heard.
+    /// Brings a task's answer, which the next [`Execution::next`] takes up. Gives whether anybody still
+    /// waited for it: a task that is past its deadline, or whose branch was ended by another's failure, is
+    /// not heard.
     pub fn resume(&mut self, task: TaskId, answer: Result<Value, TaskError>, now: Timestamp) -> bool {
         self.outcome.is_none() && self.root.answer(task, answer.map(Json::from), now)
     }
 
     /// How many state transitions there were, as AWS bills them: one for each state entered, and one for each
-    /// retry ("Step Functions counts a state transition each time a step of your workflow is executed …, including
-    /// retries", AWS Step Functions pricing).
+    /// retry ("Step Functions counts a state transition each time a step of your workflow is executed …,
+    /// including retries", AWS Step Functions pricing).
     #[must_use]
     pub const fn transitions(&self) -> u32 {
         self.book.transitions
     }
 
-    /// Gives what has happened since this was last asked. Who does not read it shall still take it now and then:
-    /// there can be 25,000 events.
+    /// Gives what has happened since this was last asked. Who does not read it shall still take it now and
+    /// then: there can be 25,000 events.
     pub fn take_events(&mut self) -> Vec<Event> {
         self.book.take()
     }

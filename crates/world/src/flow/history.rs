@@ -83,8 +83,8 @@ impl fmt::Display for Happening {
 }
 
 /// An execution ends with `States.Runtime` when its history holds so many events (developer guide, "Step
-/// Functions service quotas"). Those counted here are fewer than those of Step Functions, which has two to five
-/// for each state entered.
+/// Functions service quotas"). Those counted here are fewer than those of Step Functions, which has two to
+/// five for each state entered.
 pub(super) const MAX_EVENTS: u32 = 25_000;
 
 /// What an execution has counted and noted so far.

@@ -222,7 +222,8 @@ fn argument(chars: &mut Peekable<Chars<'_>>) -> Result<Argument, String> {
                 match chars.next() {
                     Some('\'') => return Ok(Argument::Text(raw)),
                     Some('\\') => {
-                        let escaped = chars.next().ok_or("a backslash ends the call")?;
+                        let escaped = chars.next().filter(|c| matches!(c, '\'' | '{' | '}' | '\\'));
+                        let escaped = escaped.ok_or("a backslash stands before one of ' { } \\ only")?;
                         raw.extend(['\\', escaped]);
                     }
                     Some(c) => raw.push(c),

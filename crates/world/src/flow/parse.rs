@@ -1,4 +1,5 @@
-//! Reads a definition, and refuses what Step Functions would refuse or what the interpreter would have to ignore.
+//! Reads a definition, and refuses what Step Functions would refuse or what the interpreter would have to
+//! ignore.
 
 mod fields;
 mod graph;

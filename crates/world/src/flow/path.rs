@@ -1,9 +1,9 @@
 //! Paths: where in a JSON value something is found, or put.
 //!
-//! A reference path names one place (States Language, "Reference Paths"). Step Functions reads `$.trip-id`, the
-//! specification itself has `$.error-info` and `$.store\.book`, and RFC 9535 knows neither: so reference paths
-//! are read here. Every other path (`[*]`, slices, filters, `..`) is read by `serde_json_path` and gives an
-//! array of what it finds (States Language, "Input and Output Processing").
+//! A reference path names one place (States Language, "Reference Paths"). Step Functions reads `$.trip-id`,
+//! the specification itself has `$.error-info` and `$.store\.book`, and RFC 9535 knows neither: so reference
+//! paths are read here. Every other path (`[*]`, slices, filters, `..`) is read by `serde_json_path` and
+//! gives an array of what it finds (States Language, "Input and Output Processing").
 
 use std::borrow::Cow;
 use std::iter::Peekable;

@@ -39,9 +39,9 @@ pub(super) struct Retrier {
 }
 
 impl Retrier {
-    /// How long to wait before the next retry, after `before` retries by this retrier. `chance` is uniform over
-    /// 0 to 1, and asked only for full jitter: "a random number between 0 and the computed delay" (developer
-    /// guide, "Handling errors").
+    /// How long to wait before the next retry, after `before` retries by this retrier. `chance` is uniform
+    /// over 0 to 1, and asked only for full jitter, which waits between nothing and the computed delay
+    /// (developer guide, "Handling errors").
     pub fn delay(&self, before: u32, chance: &mut dyn FnMut() -> f64) -> SignedDuration {
         let grown = f64::from(self.interval) * self.rate.powf(f64::from(before));
         let delay = grown.min(f64::from(self.longest.unwrap_or(LONGEST)));

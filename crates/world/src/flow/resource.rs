@@ -2,8 +2,8 @@
 //!
 //! Functions are named by ARN, or called through the integration `lambda:invoke`, whose parameters name the
 //! function and whose answer is wrapped; the interpreter unpacks the one and wraps the other, so that whoever
-//! carries out the call sees a function and its payload. Of other services it hands over the parameters as they
-//! are (developer guide, "Integrating services with Step Functions").
+//! carries out the call sees a function and its payload. Of other services it hands over the parameters as
+//! they are (developer guide, "Integrating services with Step Functions").
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -124,8 +124,8 @@ impl Service {
         })
     }
 
-    /// The task's result, made of the answer. Of `lambda:invoke`, Step Functions also gives the headers of HTTP,
-    /// which are left out here.
+    /// The task's result, made of the answer. Of `lambda:invoke`, Step Functions also gives the headers of
+    /// HTTP, which are left out here.
     pub fn result(&self, answer: Json) -> Json {
         match self {
             Self::Invoke => {

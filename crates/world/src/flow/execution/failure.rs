@@ -11,8 +11,8 @@ use crate::flow::path::placed;
 use crate::flow::wait::after;
 
 impl Walk {
-    /// A state failed: it is tried again, or caught, or that was the end. Retriers come first (States Language,
-    /// "Fallback states").
+    /// A state failed: it is tried again, or caught, or that was the end. Retriers come first (States
+    /// Language, "Fallback states").
     pub(super) fn fail(&mut self, state: &State, error: TaskError, moment: &mut Moment<'_>) {
         let name = || state.name.clone();
         moment.book.note(moment.now, Happening::Failed { state: name(), error: error.clone() });

@@ -48,9 +48,9 @@ impl Fork {
         self.branches.iter().map(Walk::wakes).min().unwrap_or(Timestamp::MIN)
     }
 
-    /// Goes on with each branch. A failure ends the others, but only after each of them has called what it had to
-    /// call: they run "as concurrently as possible" (States Language, "Parallel State"), so nobody may count on a
-    /// branch's failure keeping another's task from being called.
+    /// Goes on with each branch. A failure ends the others, but only after each of them has called what it
+    /// had to call: they run "as concurrently as possible" (States Language, "Parallel State"), so nobody may
+    /// count on a branch's failure keeping another's task from being called.
     pub fn advance(&mut self, moment: &mut Moment<'_>) -> Forked {
         loop {
             for branch in &mut self.branches {

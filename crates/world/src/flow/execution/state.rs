@@ -1,5 +1,5 @@
-//! What each kind of state does: on the way in, at work, and on the way out with its data (States Language, "Input
-//! and Output Processing").
+//! What each kind of state does: on the way in, at work, and on the way out with its data (States Language,
+//! "Input and Output Processing").
 
 use std::rc::Rc;
 

@@ -39,8 +39,8 @@ pub(super) struct Walk {
     /// The state's raw input.
     pub(super) input: Json,
     pub(super) entered: Timestamp,
-    /// How often each retrier of the state was used. "Once the interpreter transitions to another state in any
-    /// way, all the Retrier parameters reset" (States Language, "Complex retry scenarios").
+    /// How often each retrier of the state was used. "Once the interpreter transitions to another state in
+    /// any way, all the Retrier parameters reset" (States Language, "Complex retry scenarios").
     pub(super) retries: Vec<u32>,
     pub(super) phase: Phase,
 }

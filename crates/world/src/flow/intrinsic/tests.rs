@@ -93,6 +93,7 @@ fn what_is_no_call_is_refused() {
         "States.Format('a') more",
         "States.JsonToString()",
         "States.StringToJson($.a, $.b)",
+        r"States.Array('a\n')",
         "States.Array(a)",
         "States.Array(1 2)",
         "States.Array([1])",

@@ -27,8 +27,8 @@ fn ways(state: &State) -> Vec<usize> {
     ways
 }
 
-/// Refuses names that are there twice: they "MUST be unique within the scope of the whole state machine" (States
-/// Language, "States").
+/// Refuses names that are there twice: they "MUST be unique within the scope of the whole state machine"
+/// (States Language, "States").
 pub(super) fn check_names(scope: &Scope) -> Result<(), MachineError> {
     let mut seen = BTreeSet::new();
     let mut scopes = vec![scope];

@@ -19,7 +19,8 @@ use crate::flow::wait::Until;
 /// The longest name of a state, in characters (developer guide, "State machine structure").
 const LONGEST_NAME: usize = 80;
 
-/// How many iterations of a Map go on at once, whatever it allows (developer guide, "Map state in Inline mode").
+/// How many iterations of a Map go on at once, whatever it allows (developer guide, "Map state in Inline
+/// mode").
 const MOST_AT_ONCE: u32 = 40;
 
 /// The names of a scope's states, in the states' order.

@@ -51,7 +51,8 @@ fn jitter_is_asked_of_chance_and_delays_are_capped() {
     assert_eq!(ran.slept, [2.0, 5.0, 5.0], "half of 4, 10 and 10");
 }
 
-/// "Note that once the interpreter transitions to another state in any way, all the Retrier parameters reset."
+/// "Note that once the interpreter transitions to another state in any way, all the Retrier parameters
+/// reset."
 #[test]
 fn retries_are_counted_anew_when_a_state_is_entered_again() {
     let machine = machine(&json!({"StartAt": "A", "States": {
