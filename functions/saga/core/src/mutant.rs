@@ -1,0 +1,50 @@
+//! Bugs to be put in on purpose, so that the deterministic world can prove that it would find them.
+//!
+//! Each is a mistake that a real implementation of this pattern has been seen to make. They exist only with the
+//! feature `mutants`, which a release build refuses.
+
+#[cfg(all(feature = "mutants", not(debug_assertions)))]
+compile_error!("the feature `mutants` puts bugs in: it is for `make sim` only, never for a release build");
+
+/// A bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// The state machine undoes only the steps whose answer it has received.
+    UndoOnlyAnswered,
+    /// Steps are undone in the order in which they were done.
+    OrderNotReversed,
+    /// A service gives away what it does not have.
+    StockWithoutCondition,
+}
+
+impl Mutant {
+    /// All of them, with their names.
+    pub const ALL: &[(Self, &'static str)] = &[
+        (Self::UndoOnlyAnswered, "only what was answered is undone"),
+        (Self::OrderNotReversed, "undone in the order of doing"),
+        (Self::StockWithoutCondition, "inventory without a condition"),
+    ];
+}
+
+#[cfg(feature = "mutants")]
+thread_local! {
+    static IN: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Puts the mutant with this number in [`Mutant::ALL`] in, for this thread, or takes it out.
+#[cfg(feature = "mutants")]
+pub fn put_in(mutant: Option<usize>) {
+    IN.set(mutant.map(|i| Mutant::ALL[i].0));
+}
+
+/// Whether this bug is in. Never, without the feature.
+#[must_use]
+pub fn is_in(mutant: Mutant) -> bool {
+    #[cfg(feature = "mutants")]
+    return IN.get() == Some(mutant);
+    #[cfg(not(feature = "mutants"))]
+    {
+        let _ = mutant;
+        false
+    }
+}
