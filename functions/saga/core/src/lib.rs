@@ -1,11 +1,14 @@
 //! Sagas with compensating transactions, orchestrated or choreographed, from one definition.
 //!
 //! In reading order: [`definition`] is what a team writes, and what the state machine and the subscriptions are
-//! generated from; [`event`] and [`names`] what it speaks of; [`trip`] with [`inventory`] the saga that ships.
+//! generated from; [`event`] and [`names`] what it speaks of; [`rows`] what is stored; [`step`] how a step is done
+//! and undone, and [`error`] how that fails; [`trip`] with [`inventory`] the saga that ships.
 pub mod definition;
 pub mod error;
 pub mod event;
 pub mod inventory;
 pub mod mutant;
 pub mod names;
+pub mod rows;
+pub mod step;
 pub mod trip;

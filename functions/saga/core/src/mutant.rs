@@ -15,6 +15,22 @@ pub enum Mutant {
     OrderNotReversed,
     /// A service gives away what it does not have.
     StockWithoutCondition,
+    /// A step that comes twice is done twice.
+    StepTwice,
+    /// The pivot is done whatever has become of the saga.
+    PivotUnconditional,
+    /// A refused step leaves nothing behind that would refuse a late copy of it.
+    RefusedWithoutTombstone,
+    /// An undo that comes before its step leaves nothing behind that would refuse it.
+    NoTombstone,
+    /// An undo gives back what was never taken.
+    UndoWithoutCondition,
+    /// An undo that is refused is passed over.
+    RefusedUndoSkipped,
+    /// The last undo calls the saga compensated without a look at the other steps.
+    EndWithoutLook,
+    /// A saga with a stuck step is called compensated.
+    StuckCalledCompensated,
 }
 
 impl Mutant {
@@ -23,6 +39,14 @@ impl Mutant {
         (Self::UndoOnlyAnswered, "only what was answered is undone"),
         (Self::OrderNotReversed, "undone in the order of doing"),
         (Self::StockWithoutCondition, "inventory without a condition"),
+        (Self::StepTwice, "a step that comes twice is done twice"),
+        (Self::PivotUnconditional, "the pivot does not ask whether the saga runs"),
+        (Self::RefusedWithoutTombstone, "a refused step can come late"),
+        (Self::NoTombstone, "an undo that comes first leaves no tombstone"),
+        (Self::UndoWithoutCondition, "undone what was never done"),
+        (Self::RefusedUndoSkipped, "a refused undo is passed over"),
+        (Self::EndWithoutLook, "ended without a look at the other steps"),
+        (Self::StuckCalledCompensated, "compensated though stuck"),
     ];
 }
 
