@@ -31,6 +31,16 @@ pub enum Mutant {
     EndWithoutLook,
     /// A saga with a stuck step is called compensated.
     StuckCalledCompensated,
+    /// Rounds go on for ever.
+    EndlessRounds,
+    /// Nobody looks for sagas that do not go on.
+    NoDeadline,
+    /// A cancel of a saga that does not exist writes a row.
+    CancelMakesRow,
+    /// A cancel is taken after the pivot.
+    CancelledAfterPivot,
+    /// A request that is repeated starts another saga.
+    KeyIgnored,
 }
 
 impl Mutant {
@@ -47,6 +57,11 @@ impl Mutant {
         (Self::RefusedUndoSkipped, "a refused undo is passed over"),
         (Self::EndWithoutLook, "ended without a look at the other steps"),
         (Self::StuckCalledCompensated, "compensated though stuck"),
+        (Self::EndlessRounds, "rounds without end"),
+        (Self::NoDeadline, "nobody looks for sagas that do not go on"),
+        (Self::CancelMakesRow, "a cancel makes a row"),
+        (Self::CancelledAfterPivot, "cancelled after the pivot"),
+        (Self::KeyIgnored, "a repeated request starts another saga"),
     ];
 }
 

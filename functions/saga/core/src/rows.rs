@@ -73,6 +73,20 @@ impl Style {
     }
 }
 
+/// For which saga, in which round.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job<P> {
+    /// Which saga.
+    pub saga: SagaId,
+    /// Counts how often its doing or undoing was begun.
+    pub round: u32,
+    /// Who leads it on.
+    pub style: Style,
+    /// What it is about.
+    pub payload: P,
+}
+
 /// The state of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

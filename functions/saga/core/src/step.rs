@@ -1,14 +1,15 @@
 //! Doing a step, undoing it, and ending a saga: the transactions on its rows.
 //!
-//! This module owns what the three have in common. [`act`] does, [`undo`] undoes, [`end`] says what became of the
-//! saga when nothing is left to undo. Whoever calls them, a state machine or a message, may call them twice, too
+//! This module owns what the three have in common. `act` does, `undo` undoes, `end` says what became of the
+//! saga when nothing is left to undo, [`turn`] turns it around or begins another round. Whoever calls them, a state machine or a message, may call them twice, too
 //! late, or before their time.
 
 mod act;
 mod end;
+pub mod turn;
 mod undo;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenfold_ports::table::{Cancelled, Item, TransactError, Write};
 use tenfold_ports::{Clock, Table};
 
@@ -16,7 +17,7 @@ use crate::definition::{Definition, Step, Work};
 use crate::error::SagaError;
 use crate::event::Event;
 use crate::names::SagaId;
-use crate::rows::{Entry, Partition, Payload, Style};
+use crate::rows::{Entry, Job, Partition, Payload};
 
 /// How often a transaction is made whose answer was lost or that somebody overtook.
 const TRIES: usize = 4;
@@ -30,20 +31,6 @@ pub struct Steps<T, H, P> {
     pub host: H,
     /// The saga.
     pub definition: Definition<P>,
-}
-
-/// For which saga, in which round.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Job<P> {
-    /// Which saga.
-    pub saga: SagaId,
-    /// Counts how often its doing or undoing was begun.
-    pub round: u32,
-    /// Who leads it on.
-    pub style: Style,
-    /// What it is about.
-    pub payload: P,
 }
 
 /// What was done.
@@ -130,17 +117,6 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
 
     /// A log entry of this moment.
     fn entry(&self, job: &Job<P>, event: impl Into<Event>) -> Entry<P> {
-        Entry {
-            saga: job.saga,
-            definition: self.definition.name().clone(),
-            style: job.style,
-            round: job.round,
-            event: event.into(),
-            at: self.host.now(),
-            state: None,
-            item: None,
-            error: None,
-            payload: job.payload.clone(),
-        }
+        Entry::of(&self.definition, job, event, self.host.now())
     }
 }

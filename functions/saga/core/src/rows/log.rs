@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
-use super::{Payload, State, Style, partition};
+use super::{Job, Payload, State, Style, partition};
+use crate::definition::Definition;
 use crate::event::Event;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
@@ -52,6 +53,29 @@ pub fn log_key(id: SagaId, round: u32, event: &Event) -> Key {
 }
 
 impl<P: Payload> Entry<P> {
+    /// An entry that changes no state and has no item and no error.
+    #[must_use]
+    pub fn of(definition: &Definition<P>, job: &Job<P>, event: impl Into<Event>, at: Timestamp) -> Self {
+        Self {
+            saga: job.saga,
+            definition: definition.name().clone(),
+            style: job.style,
+            round: job.round,
+            event: event.into(),
+            at,
+            state: None,
+            item: None,
+            error: None,
+            payload: job.payload.clone(),
+        }
+    }
+
+    /// What it leads on.
+    #[must_use]
+    pub fn job(self) -> Job<P> {
+        Job { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
+    }
+
     /// Reads an entry.
     ///
     /// # Errors

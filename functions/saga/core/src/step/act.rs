@@ -3,12 +3,12 @@
 use tenfold_ports::table::{Cancelled, Write, WriteError};
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Job, Made, Outcome, Steps, TRIES, Unclear};
+use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{Event, What};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{self, Change, Entry, Payload, SagaRow, State, StepData, StepRow, StepState, Style};
+use crate::rows::{self, Change, Entry, Job, Payload, SagaRow, State, StepData, StepRow, StepState, Style};
 
 /// Where in the transaction the step's row is.
 const STEP: usize = 0;

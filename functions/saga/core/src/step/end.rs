@@ -3,7 +3,7 @@
 use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Job, Made, Steps, TRIES};
+use super::{Draft, Made, Steps, TRIES};
 use crate::error::SagaError;
 use crate::event::Turn;
 use crate::mutant::{Mutant, is_in};
@@ -84,12 +84,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         } else {
             (self.ending(part, None).unwrap_or(State::Stuck), self.closing(part, None, saga.round))
         };
-        let job = Job {
-            saga: saga.id,
-            round: saga.round,
-            style: saga.data.style,
-            payload: saga.data.payload.clone(),
-        };
+        let job = saga.job(saga.round);
         writes.push(Change::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
         writes.push(Entry { state: Some(to), ..self.entry(&job, turn) }.append());
         let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;

@@ -3,12 +3,12 @@
 use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Job, Made, Outcome, Steps, TRIES, Unclear};
+use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{Event, What};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{Change, Entry, Partition, Payload, State, StepData, StepRow, StepState};
+use crate::rows::{Change, Entry, Job, Partition, Payload, State, StepData, StepRow, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga

@@ -1,0 +1,57 @@
+//! The pattern's metrics, by name: the alarms and the dashboard in the template use the same ones.
+
+use std::time::Duration;
+
+use tenfold_ports::metrics::Metric;
+
+use crate::coordinator::Summary;
+use crate::event::{Event, Turn};
+use crate::rows::{Entry, State};
+
+/// Sagas asked for.
+pub const STARTED: &str = "Started";
+/// Sagas that were done.
+pub const COMMITTED: &str = "Committed";
+/// Sagas that were undone.
+pub const COMPENSATED: &str = "Compensated";
+/// Sagas that became stuck.
+pub const BECAME_STUCK: &str = "BecameStuck";
+/// Sagas that a person closed.
+pub const RESOLVED: &str = "Resolved";
+/// Steps that could not be undone.
+pub const STEPS_STUCK: &str = "StepsStuck";
+/// The age of a log entry when the publisher had it in its hands.
+pub const OUTBOX_AGE: &str = "OutboxAge";
+/// Sagas that wait for a person, by the coordinator's count.
+pub const STUCK: &str = "Stuck";
+/// Sagas past their time that the coordinator found.
+pub const OVERDUE: &str = "Overdue";
+/// By how much the latest of them was late.
+pub const OVERDUE_AGE: &str = "OverdueAge";
+/// Rounds that the coordinator began.
+pub const ROUNDS: &str = "Rounds";
+
+/// What a run of the coordinator has seen.
+#[must_use]
+pub fn run(summary: &Summary, latest: Duration) -> [Metric; 4] {
+    [
+        Metric::plain(STUCK, summary.stuck as f64),
+        Metric::count(OVERDUE, summary.overdue as f64),
+        Metric::seconds(OVERDUE_AGE, latest.as_secs_f64()),
+        Metric::count(ROUNDS, summary.rounds as f64),
+    ]
+}
+
+/// What a log entry counts as. An entry that the stream brings twice counts twice.
+#[must_use]
+pub fn entry<P>(entry: &Entry<P>) -> Option<Metric> {
+    let name = match (&entry.event, entry.state) {
+        (Event::Saga(Turn::Started), _) => STARTED,
+        (_, Some(State::Committed)) => COMMITTED,
+        (_, Some(State::Compensated)) => COMPENSATED,
+        (_, Some(State::Stuck)) => BECAME_STUCK,
+        (_, Some(State::Resolved)) => RESOLVED,
+        _ => return None,
+    };
+    Some(Metric::count(name, 1.0))
+}
