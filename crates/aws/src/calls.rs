@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many calls left for AWS, by action: `dynamodb:PutItem`, `sqs:SendMessage`.
 ///
-/// The names are those of IAM, so that a log line can be held against a policy: SQS knows no permission of its
-/// own for batches, so `SendMessageBatch` counts as `sqs:SendMessage`. A transaction is one call,
+/// The names are those of IAM, so that a log line can be held against a policy: SQS and SNS know no permission
+/// of their own for batches, so `SendMessageBatch` counts as `sqs:SendMessage`. A transaction is one call,
 /// `dynamodb:TransactWriteItems`, though IAM asks for the actions inside it. Every attempt counts, a repeated
 /// one too. Clones share one count.
 #[derive(Debug, Clone, Default)]
@@ -29,9 +29,10 @@ impl CallCounter {
 /// The IAM name of an operation of the SDK.
 fn action(service: &str, operation: &str) -> String {
     let service = service.to_ascii_lowercase();
-    let operation = match service.as_str() {
-        "sqs" => operation.strip_suffix("Batch").unwrap_or(operation),
-        _ => operation,
+    let (service, operation) = match service.as_str() {
+        "sqs" | "sns" => (service.as_str(), operation.strip_suffix("Batch").unwrap_or(operation)),
+        "sfn" => ("states", operation),
+        other => (other, operation),
     };
     format!("{service}:{operation}")
 }
@@ -78,8 +79,16 @@ mod tests {
         shared.add("DynamoDB", "PutItem");
         calls.add("DynamoDB", "PutItem");
         calls.add("SQS", "SendMessageBatch");
+        calls.add("SNS", "PublishBatch");
+        calls.add("SFN", "StartExecution");
         let counts: Vec<_> = calls.take().into_iter().collect();
-        assert_eq!(counts, [("dynamodb:PutItem".to_owned(), 2), ("sqs:SendMessage".to_owned(), 1)]);
+        let expected = [
+            ("dynamodb:PutItem", 2),
+            ("sns:Publish", 1),
+            ("sqs:SendMessage", 1),
+            ("states:StartExecution", 1),
+        ];
+        assert_eq!(counts, expected.map(|(action, n)| (action.to_owned(), n)));
         assert!(shared.take().is_empty());
     }
 }

@@ -56,8 +56,12 @@ pub struct Aws {
 }
 
 /// The services whose endpoint the environment can set, by the name in its variable.
-const SERVICES: &[(&str, &str)] =
-    &[("DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB"), ("SQS", "AWS_ENDPOINT_URL_SQS")];
+const SERVICES: &[(&str, &str)] = &[
+    ("DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB"),
+    ("SQS", "AWS_ENDPOINT_URL_SQS"),
+    ("SNS", "AWS_ENDPOINT_URL_SNS"),
+    ("SFN", "AWS_ENDPOINT_URL_SFN"),
+];
 
 impl Aws {
     /// Reads the process's environment: `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ACCESS_KEY_ID`,
@@ -142,7 +146,29 @@ impl Aws {
         aws_sdk_sqs::Client::from_conf(config.build())
     }
 
-    #[cfg(any(feature = "dynamodb", feature = "sqs"))]
+    /// A client of SNS.
+    #[cfg(feature = "sns")]
+    #[must_use]
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        let mut config = aws_sdk_sns::config::Builder::from(&self.config).interceptor(self.calls.clone());
+        if let Some(url) = self.endpoint("SNS") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_sns::Client::from_conf(config.build())
+    }
+
+    /// A client of Step Functions.
+    #[cfg(feature = "sfn")]
+    #[must_use]
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        let mut config = aws_sdk_sfn::config::Builder::from(&self.config).interceptor(self.calls.clone());
+        if let Some(url) = self.endpoint("SFN") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_sfn::Client::from_conf(config.build())
+    }
+
+    #[cfg(any(feature = "dynamodb", feature = "sqs", feature = "sns", feature = "sfn"))]
     fn endpoint(&self, service: &str) -> Option<&str> {
         self.endpoints.iter().find(|(s, _)| *s == service).map(|(_, url)| url.as_str())
     }

@@ -29,6 +29,8 @@ impl Effect {
 /// Codes by which AWS services refuse a call for load, before doing anything.
 const THROTTLING: &[&str] = &[
     "BandwidthLimitExceeded",
+    // So many executions are running already: later there are fewer.
+    "ExecutionLimitExceeded",
     "OverLimit",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceeded",
@@ -37,6 +39,7 @@ const THROTTLING: &[&str] = &[
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    "Throttled",
     "ThrottledException",
     "Throttling",
     "ThrottlingError",

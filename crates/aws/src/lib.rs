@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | [`table`] | `dynamodb` | `Table` |
 //! | [`queue`] | `sqs` | `Queue` |
+//! | [`topic`] | `sns` | `Topic` |
+//! | [`flow`] | `sfn` | `Flow` |
 //! | [`downstream`] | `http` | `Downstream` |
 //! | [`system`] | | `Clock`, `Rng` |
 //!
@@ -24,6 +26,8 @@ pub mod client;
 pub mod downstream;
 #[cfg(feature = "sdk")]
 pub mod error;
+#[cfg(feature = "sfn")]
+pub mod flow;
 mod process;
 #[cfg(feature = "sqs")]
 pub mod queue;
@@ -32,6 +36,8 @@ pub mod retry;
 pub mod system;
 #[cfg(feature = "dynamodb")]
 pub mod table;
+#[cfg(feature = "sns")]
+pub mod topic;
 
 pub use calls::CallCounter;
 #[cfg(feature = "sdk")]

@@ -15,18 +15,29 @@
 //! Not here: retries, decisions, defaults. Those belong to the patterns and to the adapters.
 
 pub mod api;
+pub mod blob;
+pub mod bus;
 pub mod clock;
 pub mod downstream;
 mod error;
+pub mod flags;
+pub mod flow;
 pub mod metrics;
 pub mod queue;
+pub mod stream;
 pub mod table;
+pub mod topic;
 
+pub use blob::Blob;
+pub use bus::Bus;
 pub use bytes::Bytes;
 pub use clock::{Clock, Host, Rng};
 pub use downstream::Downstream;
 pub use error::CallError;
+pub use flags::Flags;
+pub use flow::Flow;
 pub use metrics::Metrics;
 pub use queue::Queue;
 pub use smol_str::SmolStr;
 pub use table::Table;
+pub use topic::Topic;

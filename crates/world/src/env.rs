@@ -152,5 +152,8 @@ impl Rng for Env {
 }
 
 impl Metrics for Env {
-    fn record(&self, _: &[Dimension], _: &[Metric]) {}
+    fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
+        let now = self.now();
+        self.state.borrow_mut().measure(dimensions, metrics, now);
+    }
 }

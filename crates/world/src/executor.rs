@@ -14,6 +14,7 @@ use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::queue::Messages;
+use crate::services::Services;
 use crate::table::Items;
 use crate::trace::{Event, Site};
 
@@ -62,6 +63,7 @@ pub(crate) struct State {
     pub table: Items,
     pub queues: Vec<Messages>,
     pub service: Service,
+    pub services: Services,
     pub trace: Option<Vec<Event>>,
     pub covered: Vec<(Site, Option<Fault>)>,
     options: Vec<(Actor, Option<u64>)>,
@@ -105,6 +107,7 @@ impl World {
             table: Items::default(),
             queues: Vec::new(),
             service: Service::default(),
+            services: Services::default(),
             trace: traced.then(Vec::new),
             covered: Vec::new(),
             options: Vec::new(),
@@ -131,6 +134,8 @@ impl World {
         }
         state.queues.hash(&mut hasher);
         state.service.hash(&mut hasher);
+        state.services.hash(&mut hasher);
+        state.table.stream.hash(&mut hasher);
         !self.settled.borrow_mut().insert(hasher.finish())
     }
 

@@ -8,18 +8,29 @@
 //! [`World`]: it [spawns](World::spawn) invocations, [runs](World::run) them, lets the dust settle in
 //! [calm](World::calm), and says which invariant does not hold.
 //!
-//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`].
+//! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
+//! [`schedule`], [`alarm`], [`invocations`] and [`downstream`]; what can go wrong in [`fault`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
+pub mod alarm;
+pub mod blob;
+pub mod bus;
 mod choice;
 pub mod downstream;
 mod env;
 mod executor;
 pub mod explore;
 pub mod fault;
+pub mod flags;
+pub mod invocations;
+pub mod pattern;
 pub mod queue;
+pub mod schedule;
+mod services;
 pub mod sim;
+pub mod stream;
 pub mod table;
+pub mod topic;
 mod trace;
 
 pub use env::Env;

@@ -2,10 +2,12 @@
 //! and FIFO queues with their groups and their deduplication.
 //!
 //! Where AWS leaves the order open, on a standard queue and between the groups of a FIFO queue, the world
-//! chooses. Where LocalStack differs from AWS's documentation, the documentation is followed:
+//! chooses; and in runs with stale reads also whether a receive delivers all that it could. Where LocalStack differs from AWS's documentation, the documentation is followed:
 //! `tests/conformance/DIFFERENCES.md`.
 
+mod accept;
 mod messages;
+mod short;
 
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
 
+pub use accept::Posted;
 pub use messages::Messages;
 use messages::{Entry, Receipt, seconds};
 
@@ -135,6 +138,7 @@ impl State {
             Some(first) if first <= self.now + wait => self.now = first,
             _ => self.now += wait,
         }
+        let max = self.perhaps_short(queue, max, wait);
         let (deliveries, dead) = self.queues[queue].receive(self.now, max, &mut self.choices);
         if let Some((letters, _)) = self.queues[queue].settings.redrive {
             let letters = &mut self.queues[letters];

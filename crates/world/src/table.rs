@@ -1,7 +1,8 @@
 //! The table in memory, with DynamoDB's semantics: conditional writes, transactions with reasons, pages,
 //! what DynamoDB refuses, eventually consistent reads that may miss the last write, an index that may lag
-//! behind, expiry that never comes.
+//! behind, expiry that comes late or never.
 
+mod expiry;
 mod items;
 mod names;
 mod page;
@@ -56,6 +57,7 @@ impl State {
 impl Table for Env {
     async fn get(&self, key: &Key, read: Read) -> Result<Option<Item>, CallError> {
         self.call(self.site("table.get", kind_of_key(key)), AT_ONCE, |state| {
+            state.tidy(|touched| touched == key);
             let result = items::valid_key(key).map(|()| state.read(key, read));
             let what = told(state, || match &result {
                 Ok(item) => format!("{key} -> {}", if item.is_some() { "an item" } else { "none" }),
@@ -69,6 +71,7 @@ impl Table for Env {
     async fn get_many(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>, CallError> {
         let Some(last) = keys.last() else { return Ok(Vec::new()) };
         self.call(self.site("table.get_many", kind_of_key(last)), AT_ONCE, |state| {
+            state.tidy(|touched| keys.contains(touched));
             let result = state.read_many(keys, read);
             let show = |(key, item): (&Key, &Option<Item>)| match item {
                 None => format!("{key} -> none"),
@@ -87,6 +90,7 @@ impl Table for Env {
     async fn write(&self, write: Write) -> Result<(), WriteError> {
         let site = self.site("table.write", kind_of(&write));
         self.call(site, AT_ONCE, |state| {
+            state.tidy(|touched| touched == write.key());
             let result = state.table.write(&write, state.now);
             let what = told(state, || {
                 let done = match &result {
@@ -104,6 +108,7 @@ impl Table for Env {
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
         let site = self.site("table.transact", kind_of_all(&writes));
         self.call(site, AT_ONCE, |state| {
+            state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
             let result = state.table.transact(&writes, state.now);
             let what = told(state, || {
                 let done = match &result {
@@ -121,6 +126,7 @@ impl Table for Env {
     async fn query(&self, query: Query) -> Result<Page, CallError> {
         let site = self.site("table.query", query.index.unwrap_or_else(|| kind(&query.partition)));
         self.call(site, AT_ONCE, |state| {
+            state.tidy(|touched| expiry::comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.page(&query, state.now, lags);
             let what = told(state, || match &result {
@@ -135,6 +141,7 @@ impl Table for Env {
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
         let site = self.site("table.count", query.index.unwrap_or("table"));
         self.call(site, AT_ONCE, |state| {
+            state.tidy(|touched| expiry::comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.count(&query, state.now, lags);
             let what = told(state, || match &result {

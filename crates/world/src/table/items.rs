@@ -11,6 +11,7 @@ use tenfold_ports::table::{
 
 use super::invalid;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
+use crate::stream::Stream;
 
 /// The items of the world's table.
 #[derive(Debug, Default)]
@@ -20,6 +21,10 @@ pub struct Items {
     pub(super) weighs_documents: bool,
     /// All writes so far, for invariants over histories: the item before and after.
     watch: Option<Vec<(Option<Item>, Option<Item>)>>,
+    /// The table's stream, where it has one.
+    pub(crate) stream: Option<Stream>,
+    /// The attribute that says when an item's time is over.
+    pub(super) time_to_live: Option<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +65,7 @@ impl Items {
         self.rows.values().filter_map(|row| row.now.as_ref())
     }
 
-    /// Puts an item as it is, without a call.
+    /// Puts an item as it is, without a call: as if it had been there for ever, so that no stream tells of it.
     pub fn put(&mut self, item: Item) {
         self.set(&item.key.clone(), Some(item), Timestamp::MIN);
     }
@@ -86,12 +91,20 @@ impl Items {
     }
 
     fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
+        self.set_as(key, item, now, false);
+    }
+
+    /// The same, or DynamoDB's own deletion of an item that has expired.
+    pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, now: Timestamp, expired: bool) {
         let row = self.rows.entry(key.clone()).or_default();
         row.before = row.now.take();
         row.now = item;
         row.written = now;
         if let Some(watch) = &mut self.watch {
             watch.push((row.before.clone(), row.now.clone()));
+        }
+        if let Some(stream) = self.stream.as_mut().filter(|_| now > Timestamp::MIN) {
+            stream.record(key, row.before.as_ref(), row.now.as_ref(), now, expired);
         }
     }
 

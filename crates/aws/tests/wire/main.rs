@@ -1,120 +1,23 @@
 //! The adapters against a service of the test's own: what they send, how often, and what they make of answers.
-#![cfg(all(feature = "dynamodb", feature = "sqs"))]
+#![cfg(all(feature = "dynamodb", feature = "sqs", feature = "sns", feature = "sfn"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+mod flows;
+mod service;
+mod topics;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
-use tenfold_aws::Aws;
-use tenfold_aws::queue::SqsQueue;
+use serde_json::json;
 use tenfold_aws::table::DynamoTable;
 use tenfold_ports::table::{Cancelled, Condition, Item, Key, Read, TransactError, Update, Write, WriteError};
 use tenfold_ports::{CallError, Queue, Table};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-/// What the service does with one request after it has read it.
-enum Step {
-    /// Says nothing, and hangs up.
-    HangUp,
-    /// Answers after a while.
-    Late(Duration, Json),
-    /// Answers.
-    Answer(u16, Json),
-}
-
-use Step::{Answer, HangUp, Late};
-
-fn error(code: &str) -> Step {
-    Answer(400, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "m" }))
-}
-
-/// A service that goes through steps, one a request, and the requests that it saw.
-struct Service {
-    aws: Aws,
-    seen: Arc<Mutex<Vec<Json>>>,
-}
-
-impl Service {
-    async fn new(steps: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&seen);
-        tokio::spawn(async move {
-            for step in steps {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let request = request(&mut stream).await;
-                record.lock().unwrap().push(request);
-                let (status, body) = match step {
-                    HangUp => continue,
-                    Answer(status, body) => (status, body),
-                    Late(after, body) => {
-                        tokio::time::sleep(after).await;
-                        (200, body)
-                    }
-                };
-                let body = body.to_string();
-                let head = format!(
-                    "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\nconnection: close\r\n\
-                     content-length: {}\r\n\r\n",
-                    body.len()
-                );
-                stream.write_all((head + &body).as_bytes()).await.unwrap();
-            }
-        });
-        Self { aws: aws(&endpoint), seen }
-    }
-
-    fn table(&self) -> DynamoTable {
-        DynamoTable::new(self.aws.dynamodb(), "orders")
-    }
-
-    fn queue(&self) -> SqsQueue {
-        SqsQueue::new(self.aws.sqs(), "http://localhost/queue")
-    }
-
-    fn seen(&self) -> Vec<Json> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    fn calls(&self) -> BTreeMap<String, u64> {
-        self.aws.calls().take()
-    }
-}
-
-fn aws(endpoint: &str) -> Aws {
-    Aws::from_lookup(|name| {
-        let value = match name {
-            "AWS_REGION" => "us-east-1",
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
-            "AWS_ENDPOINT_URL" => endpoint,
-            _ => return None,
-        };
-        Some(value.to_owned())
-    })
-    .unwrap()
-}
-
-async fn request(stream: &mut TcpStream) -> Json {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).await.unwrap();
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).await.unwrap();
-    serde_json::from_slice(&body).unwrap()
-}
+use service::Service;
+use service::Step::{Answer, HangUp, Late};
+use service::{aws, error};
 
 fn key() -> Key {
     Key::new("p", "s")

@@ -1,0 +1,76 @@
+//! Receives that come back with less than there is: SQS asks some of its servers only, and promises no full
+//! batches.
+
+use std::time::Duration;
+
+use crate::executor::State;
+
+impl State {
+    /// How many messages a receive of `max` delivers at most. Where a run allows stale reads it may be one; or
+    /// none, unless the receive waits: "long polling queries all servers".
+    pub(super) fn perhaps_short(&mut self, queue: usize, max: usize, wait: Duration) -> usize {
+        if !self.limits.stale_reads {
+            return max;
+        }
+        let visible = self.queues[queue].depth(self.now).visible;
+        let least = usize::from(!wait.is_zero());
+        if visible.min(max as u64) <= least as u64 {
+            return max;
+        }
+        match self.choices.pick_rarely(3, 8) {
+            0 => max,
+            1 => 1,
+            _ => least,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+    use std::rc::Rc;
+
+    use tenfold_ports::Queue;
+    use tenfold_ports::queue::Outgoing;
+
+    use super::*;
+    use crate::{Bounds, QueueSettings, World, exhaust};
+
+    /// How many messages a receive may deliver of so many.
+    fn received(stale_reads: bool, messages: usize, max: usize, wait: Duration) -> BTreeSet<usize> {
+        let seen = Rc::new(RefCell::new(BTreeSet::new()));
+        let report = exhaust(Bounds { faults: 0, stale_reads, ..Bounds::default() }, |world: &World| {
+            let queue = world.add_queue("q", QueueSettings::default());
+            let seen = Rc::clone(&seen);
+            world.spawn("test", move |env| async move {
+                let all = (0..messages).map(|n| Outgoing::new(n.to_string())).collect();
+                env.queue(queue).send(all).await.unwrap();
+                let some = env.queue(queue).receive(max, wait).await.unwrap();
+                seen.borrow_mut().insert(some.len());
+            });
+            world.run();
+            Ok(())
+        });
+        assert!(report.whole);
+        seen.take()
+    }
+
+    #[test]
+    fn a_receive_may_deliver_less_than_there_is() {
+        assert_eq!(received(true, 5, 10, Duration::ZERO), [0, 1, 5].into());
+        assert_eq!(received(true, 5, 3, Duration::ZERO), [0, 1, 3].into());
+        assert_eq!(received(true, 1, 10, Duration::ZERO), [0, 1].into());
+    }
+
+    #[test]
+    fn a_receive_that_waits_delivers_something_of_what_is_there() {
+        assert_eq!(received(true, 5, 10, Duration::from_secs(1)), [1, 5].into());
+        assert_eq!(received(true, 1, 10, Duration::from_secs(1)), [1].into());
+    }
+
+    #[test]
+    fn a_receive_delivers_all_where_reads_are_not_stale() {
+        assert_eq!(received(false, 5, 10, Duration::ZERO), [5].into());
+    }
+}

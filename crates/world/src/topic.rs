@@ -1,0 +1,100 @@
+//! Topics in memory, with the semantics of SNS: filters, raw delivery or envelopes, FIFO topics with their
+//! deduplication, and on standard topics deliveries that come twice.
+//!
+//! A notice is in all queues at once. That it comes to one later than to another needs no model: who receives
+//! from which queue when is the schedule's, a standard queue gives its messages in any order, and a receive may
+//! leave some out.
+//!
+//! Not modelled: subscriptions that are not queues, delivery that fails for good, and the signature in an
+//! envelope.
+
+mod filter;
+mod subscriptions;
+
+use std::rc::Rc;
+
+use jiff::SignedDuration;
+use tenfold_ports::CallError;
+use tenfold_ports::queue::Rejected;
+use tenfold_ports::topic::{Notice, Topic};
+
+pub use filter::Filter;
+pub use subscriptions::{Subscription, Subscriptions, TopicSettings};
+
+use crate::env::Env;
+use crate::executor::{State, World};
+use crate::trace::told;
+
+impl World {
+    /// Adds a topic.
+    pub fn add_topic(&self, name: &'static str, settings: TopicSettings) -> usize {
+        let topics = &mut self.state.borrow_mut().services.topics;
+        topics.push(Subscriptions::new(name, settings));
+        topics.len() - 1
+    }
+
+    /// Subscribes a queue to a topic. SNS does not deliver from a standard topic to a FIFO queue.
+    pub fn subscribe(&self, topic: usize, subscription: Subscription) {
+        let mut state = self.state.borrow_mut();
+        let to_fifo = state.queues[subscription.queue].is_fifo();
+        let topic = &mut state.services.topics[topic];
+        debug_assert!(topic.settings.fifo || !to_fifo, "a FIFO queue subscribes to FIFO topics only");
+        topic.add(subscription);
+    }
+}
+
+/// A topic as a handler holds it: an environment and which topic.
+#[derive(Debug, Clone)]
+pub struct TopicOf {
+    env: Env,
+    topic: usize,
+}
+
+impl Env {
+    /// The port of a topic.
+    #[must_use]
+    pub fn topic(&self, topic: usize) -> TopicOf {
+        TopicOf { env: self.clone(), topic }
+    }
+}
+
+impl State {
+    fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
+        let topic = &mut self.services.topics[topic];
+        let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
+        for message in posted {
+            self.queues[message.queue].accept(message, self.now);
+        }
+        Ok(rejected)
+    }
+}
+
+impl Topic for TopicOf {
+    async fn publish(&self, notices: Vec<Notice>) -> Result<Rejected, CallError> {
+        if notices.is_empty() {
+            return Ok(Rejected::new());
+        }
+        let topic = self.topic;
+        let name = self.env.state.borrow().services.topics[topic].name;
+        let notices: Rc<[Notice]> = notices.into();
+        let effect = move |state: &mut State| {
+            let result = state.publish(topic, &notices);
+            let what = told(state, || {
+                let show = |notice: &Notice| {
+                    let attributes = notice.attributes.iter().map(|(n, v)| format!("{n}={} ", v.to_text()));
+                    format!("{}{}", attributes.collect::<String>(), notice.body)
+                };
+                let all = notices.iter().map(show).collect::<Vec<_>>().join(", ");
+                match &result {
+                    Ok(rejected) if rejected.is_empty() => all,
+                    result => format!("{all} -> {result:?}"),
+                }
+            });
+            (result, what)
+        };
+        self.env.call(self.env.site("topic.publish", name), SignedDuration::ZERO, effect).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
