@@ -3,7 +3,7 @@
 //! In reading order: [`definition`] is what a team writes, and what the state machine and the subscriptions are
 //! generated from; [`event`] and [`names`] what it speaks of; [`rows`] what is stored; [`step`] how a step is done
 //! and undone, and [`error`] how that fails; [`trip`] with [`inventory`] the saga that ships. Then the functions:
-//! [`api`], [`service`], [`coordinator`], with their [`metrics`].
+//! [`api`], [`publisher`], [`service`], [`coordinator`], with their [`metrics`].
 pub mod api;
 pub mod coordinator;
 pub mod definition;
@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod metrics;
 pub mod mutant;
 pub mod names;
+pub mod publisher;
 pub mod rows;
 pub mod service;
 pub mod step;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenfold_ports::metrics::Metric;
 
 use crate::coordinator::Summary;
-use crate::event::{Event, Turn};
+use crate::event::{Event, Turn, What};
 use crate::rows::{Entry, State};
 
 /// Sagas asked for.
@@ -43,15 +43,18 @@ pub fn run(summary: &Summary, latest: Duration) -> [Metric; 4] {
 }
 
 /// What a log entry counts as. An entry that the stream brings twice counts twice.
-#[must_use]
-pub fn entry<P>(entry: &Entry<P>) -> Option<Metric> {
-    let name = match (&entry.event, entry.state) {
-        (Event::Saga(Turn::Started), _) => STARTED,
-        (_, Some(State::Committed)) => COMMITTED,
-        (_, Some(State::Compensated)) => COMPENSATED,
-        (_, Some(State::Stuck)) => BECAME_STUCK,
-        (_, Some(State::Resolved)) => RESOLVED,
-        _ => return None,
+pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
+    let event = match &entry.event {
+        Event::Saga(Turn::Started) => Some(STARTED),
+        Event::Step(_, What::Stuck) => Some(STEPS_STUCK),
+        _ => None,
     };
-    Some(Metric::count(name, 1.0))
+    let state = match entry.state {
+        Some(State::Committed) => Some(COMMITTED),
+        Some(State::Compensated) => Some(COMPENSATED),
+        Some(State::Stuck) => Some(BECAME_STUCK),
+        Some(State::Resolved) => Some(RESOLVED),
+        _ => None,
+    };
+    event.into_iter().chain(state)
 }

@@ -41,6 +41,10 @@ pub enum Mutant {
     CancelledAfterPivot,
     /// A request that is repeated starts another saga.
     KeyIgnored,
+    /// What happened is written down after it has happened.
+    LogAfterwards,
+    /// Nobody is told of what is stuck.
+    StuckWithoutLetter,
 }
 
 impl Mutant {
@@ -62,6 +66,8 @@ impl Mutant {
         (Self::CancelMakesRow, "a cancel makes a row"),
         (Self::CancelledAfterPivot, "cancelled after the pivot"),
         (Self::KeyIgnored, "a repeated request starts another saga"),
+        (Self::LogAfterwards, "written first, published then"),
+        (Self::StuckWithoutLetter, "stuck, and nobody is told"),
     ];
 }
 

@@ -10,14 +10,15 @@ pub mod turn;
 mod undo;
 
 use serde::Serialize;
-use tenfold_ports::table::{Cancelled, Item, TransactError, Write};
+use tenfold_ports::table::{Cancelled, Condition, Item, TransactError, Write};
 use tenfold_ports::{Clock, Table};
 
 use crate::definition::{Definition, Step, Work};
 use crate::error::SagaError;
 use crate::event::Event;
+use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Entry, Job, Partition, Payload};
+use crate::rows::{Entry, Job, LOG, Partition, Payload};
 
 /// How often a transaction is made whose answer was lost or that somebody overtook.
 const TRIES: usize = 4;
@@ -82,6 +83,29 @@ impl Unclear {
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     async fn make(&self, draft: Draft) -> Result<Made, SagaError> {
+        if is_in(Mutant::LogAfterwards) {
+            return self.make_and_log(draft).await;
+        }
+        self.make_all(draft).await
+    }
+
+    /// The mistake that the log in the transaction is there for.
+    async fn make_and_log(&self, mut draft: Draft) -> Result<Made, SagaError> {
+        let mut entries = Vec::new();
+        for write in draft.saga.iter_mut().filter(|w| w.key().sk.starts_with(LOG)) {
+            let check = Write::Check { key: write.key().clone(), condition: Condition::Absent };
+            entries.push(std::mem::replace(write, check));
+        }
+        let made = self.make_all(draft).await?;
+        if matches!(made, Made::Yes) {
+            for entry in entries {
+                self.table.write(entry).await.ok();
+            }
+        }
+        Ok(made)
+    }
+
+    async fn make_all(&self, draft: Draft) -> Result<Made, SagaError> {
         let own = draft.saga.len();
         let mut writes = draft.saga;
         writes.extend(draft.service);
