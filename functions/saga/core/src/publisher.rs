@@ -116,8 +116,7 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
         };
         let starts = entries.iter().filter(|(_, entry)| begins(entry)).map(async |(at, entry)| {
             let job = entry.clone().job();
-            // A struct of text and numbers can always be written as JSON.
-            let input = serde_json::to_string(&job).unwrap_or_default();
+            let input = json(&job);
             // Running or over: it was started, perhaps by this very call before its answer was lost.
             self.flow.start(&execution(&job), &input).await.map(|_| ()).map_err(|error| (*at, error))
         });
@@ -130,10 +129,7 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     async fn write_letters(&self, entries: &[(usize, Entry<P>)]) -> Vec<usize> {
         let mut letters: Placed<Outgoing> = entries
             .iter()
-            .filter_map(|(at, entry)| {
-                let text = serde_json::to_string(&letter(entry)?).unwrap_or_default();
-                Some((*at, Outgoing::new(text)))
-            })
+            .filter_map(|(at, entry)| Some((*at, Outgoing::new(json(&letter(entry)?)))))
             .collect();
         let mut failed = Vec::new();
         while !letters.is_empty() {
@@ -168,13 +164,24 @@ fn execution<P>(job: &Job<P>) -> String {
     format!("{}-{}", job.saga, job.round)
 }
 
+/// A message's body. SNS and SQS take no characters that XML does not have, and would refuse the whole message
+/// for one; JSON can say them in others. (Control characters are escaped in any JSON.)
+fn json<T: Serialize>(value: &T) -> String {
+    // A struct of text and numbers can always be written as JSON.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        return text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
+    }
+    text
+}
+
 fn is_entry(record: &Record) -> bool {
     record.kind() == Kind::Insert && record.key.sk.starts_with(LOG)
 }
 
 /// An entry as an event. Subscriptions filter by its attributes.
 fn notice<P: Payload>(entry: &Entry<P>) -> Notice {
-    Notice::new(serde_json::to_string(entry).unwrap_or_default())
+    Notice::new(json(entry))
         .with("definition", entry.definition.as_str())
         .with("style", entry.style.name())
         .with("event", SmolStr::from(entry.event.clone()))

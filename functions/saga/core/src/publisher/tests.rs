@@ -27,6 +27,15 @@ fn an_event_carries_what_subscriptions_filter_by_and_what_services_need() {
 }
 
 #[test]
+fn a_body_has_only_characters_that_a_message_can_have() {
+    let mut entry = entry("started", Style::Choreographed, None);
+    entry.payload.traveller = "A\u{fffe}\u{ffff}\u{1}".into();
+    let body = notice(&entry).body;
+    assert!(body.chars().all(|c| (' '..='\u{fffd}').contains(&c)), "{body}");
+    assert_eq!(serde_json::from_str::<Entry<Trip>>(&body).unwrap(), entry);
+}
+
+#[test]
 fn a_rounds_execution_has_one_name_and_one_input() {
     let job = entry("retried", Style::Orchestrated, None).job();
     assert_eq!(execution(&job), format!("{}-3", job.saga));
