@@ -1,0 +1,47 @@
+//! `POST /trips/{sagaId}/cancel`, `/retry` and `/resolve`.
+
+use serde_json::json;
+use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::{Clock, Table};
+
+use super::{Answer, Api, body, small};
+use crate::names::SagaId;
+use crate::rows::{ROUND_MOST, State};
+use crate::step::turn;
+
+impl<T: Table, H: Clock> Api<T, H> {
+    pub(super) async fn cancel(&self, id: SagaId) -> Answer {
+        answered(202, id, self.steps.cancel(id).await?)
+    }
+
+    pub(super) async fn retry(&self, id: SagaId) -> Answer {
+        answered(202, id, self.steps.retry(id).await?)
+    }
+
+    pub(super) async fn resolve(&self, id: SagaId, body: &[u8]) -> Answer {
+        small(body)?;
+        let reason = body::reason(body).map_err(Problem::invalid)?;
+        answered(200, id, self.steps.resolve(id, &reason).await?)
+    }
+}
+
+fn answered(status: u16, id: SagaId, answer: turn::Answer) -> Answer {
+    match answer {
+        turn::Answer::Yes(state) => Ok(Response::json(status, &json!({ "sagaId": id, "state": state }))),
+        turn::Answer::No(state) => Err(not_stuck(id, state)),
+        turn::Answer::PastPivot => {
+            let detail =
+                format!("trip {id} is past its pivot: all of it is booked, and it is not undone any more");
+            Err(Problem::new(409, "past-pivot", "The trip is past its pivot", detail))
+        }
+        turn::Answer::TooManyRounds => {
+            let detail = format!("trip {id} was retried {ROUND_MOST} times; resolve it instead");
+            Err(Problem::new(409, "too-many-rounds", "The trip was retried too often", detail))
+        }
+    }
+}
+
+fn not_stuck(id: SagaId, state: State) -> Problem {
+    let detail = format!("trip {id} is {state}; only a stuck one is retried or resolved");
+    Problem::new(409, "not-stuck", "The trip is not stuck", detail)
+}

@@ -1,0 +1,221 @@
+//! `POST /trips`, `GET /trips` and `GET /trips/{sagaId}`.
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::table::{Cancelled, Cursor, Item, Query, Read, TransactError};
+use tenfold_ports::{CallError, Clock, Table};
+
+use super::body::{self, Asked};
+use super::view::{Listed, TripView};
+use super::{Answer, Api, no_table, small, unknown_trip};
+use crate::event::Turn;
+use crate::mutant::{Mutant, is_in};
+use crate::names::SagaId;
+use crate::rows::{Entry, Job, OPEN_INDEX, Partition, ReadError, SagaData, SagaRow, State, saga_key};
+use crate::trip::Trip;
+
+/// The most trips of a page.
+const PAGE: usize = 50;
+/// The states whose trips are listed: those of the index.
+const LISTED: [State; 3] = [State::Running, State::Compensating, State::Stuck];
+/// How often a transaction is made whose answer was lost or that somebody overtook.
+const TRIES: usize = 4;
+
+impl<T: Table, H: Clock> Api<T, H> {
+    pub(super) async fn post_trip(&self, request: &Request) -> Answer {
+        small(&request.body)?;
+        let now = self.steps.host.now();
+        let mut faults = Vec::new();
+        let key = idempotency_key(request).map_err(|fault| faults.push(fault)).ok();
+        let asked = body::trip(&request.body, TimeZone::UTC.to_datetime(now).date());
+        let asked = asked.map_err(|more| faults.extend(more)).ok();
+        let (Some(key), Some(Asked { style, trip, past })) = (key, asked) else {
+            return Err(Problem::invalid(faults));
+        };
+        let id =
+            if is_in(Mutant::KeyIgnored) { SagaId::of_key(&now.to_string()) } else { SagaId::of_key(&key) };
+        let data = SagaData { style, payload: trip, created: now };
+        if let Some(fault) = past {
+            // The trip began while its sender was still trying to hear of it.
+            let item = self.steps.table.get(&saga_key(id), Read::Consistent).await.map_err(no_table)?;
+            return match item {
+                Some(item) => repeated(&item, &data),
+                None => Err(Problem::invalid(vec![fault])),
+            };
+        }
+        self.start(id, data).await
+    }
+
+    async fn start(&self, id: SagaId, data: SagaData<Trip>) -> Answer {
+        let (definition, now) = (&self.steps.definition, data.created);
+        let create = SagaRow::create(definition, id, data.clone());
+        let job = Job { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
+        let entry = Entry::of(definition, &job, Turn::Started, now);
+        let started = Entry { state: Some(State::Running), ..entry }.append();
+        let mut failure = CallError::Throttled;
+        for _ in 0..TRIES {
+            let writes = vec![create.clone(), started.clone()];
+            match self.steps.table.transact(writes).await {
+                Ok(()) => return Ok(accepted(id)),
+                Err(TransactError::Cancelled(reasons)) => {
+                    // Perhaps by this very call, whose answer was lost.
+                    if let Some(Cancelled::Condition(Some(item))) = reasons.first() {
+                        return repeated(item, &data);
+                    }
+                }
+                Err(TransactError::Call(e)) if e.may_have_applied() => failure = e,
+                Err(TransactError::Call(e)) => return Err(no_table(e)),
+            }
+        }
+        Err(no_table(failure))
+    }
+
+    pub(super) async fn get_trip(&self, id: SagaId) -> Answer {
+        let part = Partition::read(&self.steps.table, &self.steps.definition, id).await?;
+        let part = part.ok_or_else(|| unknown_trip(&id.to_string()))?;
+        Ok(Response::json(200, &TripView::new(&self.steps.definition, part)))
+    }
+
+    pub(super) async fn list_trips(&self, request: &Request) -> Answer {
+        let shards = self.steps.definition.shards();
+        let (state, mut place) = list_of(request, shards)?;
+        let mut found: Vec<Item> = Vec::new();
+        while found.len() < PAGE && place.shard < shards {
+            let Some(partition) = state.open(place.shard) else { break };
+            let limit = (PAGE - found.len()) as u32;
+            let after = place.cursor(&partition);
+            let query = Query { index: Some(OPEN_INDEX), limit, after, ..Query::partition(partition) };
+            let page = self.steps.table.query(query).await.map_err(no_table)?;
+            found.extend(page.items);
+            place = page.next.and_then(|next| place.at(&next)).unwrap_or(Place::start(place.shard + 1));
+        }
+        let next = (place.shard < shards).then(|| place.text());
+        let keys: Vec<_> = found.into_iter().map(|item| item.key).collect();
+        let mut trips = Vec::new();
+        if !keys.is_empty() {
+            // The index lags behind, and knows only keys.
+            let items = self.steps.table.get_many(&keys, Read::Consistent).await.map_err(no_table)?;
+            for item in items.iter().flatten() {
+                let saga: SagaRow<Trip> = SagaRow::read(item).map_err(ReadError::from)?;
+                if saga.state == state {
+                    trips.push(Listed::new(&saga));
+                }
+            }
+        }
+        Ok(Response::json(200, &json!({ "trips": trips, "next": next })))
+    }
+}
+
+/// What a repeated key is answered: what was answered first, to the same request.
+fn repeated(item: &Item, asked: &SagaData<Trip>) -> Answer {
+    let there: SagaRow<Trip> = SagaRow::read(item).map_err(ReadError::from)?;
+    if (there.data.style, &there.data.payload) == (asked.style, &asked.payload) {
+        return Ok(accepted(there.id));
+    }
+    let detail = "this Idempotency-Key came before with another trip or style; take a new key for a new trip";
+    Err(Problem::new(422, "key-reused", "The key was used for another trip", detail))
+}
+
+/// The location is relative to `/trips`, so that it is right below any stage.
+fn accepted(id: SagaId) -> Response {
+    Response::json(202, &json!({ "sagaId": id })).with("location", format_smolstr!("trips/{id}"))
+}
+
+fn idempotency_key(request: &Request) -> Result<SmolStr, Fault> {
+    let fault = |detail| Fault::new("header:Idempotency-Key", detail);
+    let key = request.header("idempotency-key");
+    let key = key.ok_or_else(|| fault("is required: it is what makes a repetition safe"))?;
+    let good = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if good { Ok(key.clone()) } else { Err(fault("1 to 255 visible ASCII characters were expected")) }
+}
+
+/// What a list is of, and where it begins.
+fn list_of(request: &Request, shards: u8) -> Result<(State, Place), Problem> {
+    let mut faults = Vec::new();
+    let mut fault = |at: &str, detail: String| faults.push(Fault::new(at, detail));
+    let state = request.parameter("state").map(SmolStr::as_str);
+    let listed = state.and_then(State::parse).filter(|state| LISTED.contains(state));
+    if listed.is_none() {
+        let found = state.map_or("is missing".to_owned(), |state| format!("is `{state}`"));
+        let wanted = "running, compensating or stuck was expected; trips at their end are not listed";
+        fault("query:state", format!("{found}; {wanted}"));
+    }
+    let place = match request.parameter("after") {
+        None => Some(Place::start(0)),
+        Some(after) => Place::parse(after, shards),
+    };
+    if place.is_none() {
+        fault("query:after", "the `next` of the page before was expected".to_owned());
+    }
+    match (listed, place) {
+        (Some(state), Some(place)) => Ok((state, place)),
+        _ => Err(Problem::invalid(faults)),
+    }
+}
+
+/// Where a page of a list begins.
+#[derive(Clone, Copy)]
+struct Place {
+    shard: u8,
+    /// After which saga; none: with the first of the shard.
+    after: Option<(i64, SagaId)>,
+}
+
+impl Place {
+    const fn start(shard: u8) -> Self {
+        Self { shard, after: None }
+    }
+
+    /// After the last of a page of this shard.
+    fn at(self, cursor: &Cursor) -> Option<Self> {
+        let (_, wake) = cursor.index.as_ref()?;
+        let id = SagaId::parse(cursor.key.pk.strip_prefix("saga#")?)?;
+        Some(Self { after: Some((*wake, id)), ..self })
+    }
+
+    fn cursor(self, partition: &SmolStr) -> Option<Cursor> {
+        let (wake, id) = self.after?;
+        Some(Cursor { key: saga_key(id), index: Some((partition.clone(), wake)) })
+    }
+
+    fn text(self) -> String {
+        match self.after {
+            None => self.shard.to_string(),
+            Some((wake, id)) => format!("{}.{wake}.{id}", self.shard),
+        }
+    }
+
+    fn parse(text: &str, shards: u8) -> Option<Self> {
+        let mut parts = text.splitn(3, '.');
+        let shard = parts.next()?.parse().ok().filter(|shard| *shard < shards)?;
+        let after = match (parts.next(), parts.next()) {
+            (None, _) => None,
+            (Some(wake), id) => {
+                let id = SagaId::parse(id?)?;
+                Some((wake.parse().ok().filter(|wake| *wake >= 0)?, id))
+            }
+        };
+        Some(Self { shard, after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_list_is_read_as_it_is_written() {
+        let id = SagaId::of_key("a");
+        for place in [Place::start(7), Place { shard: 2, after: Some((1_800_000_000, id)) }] {
+            let read = Place::parse(&place.text(), 8).unwrap();
+            assert_eq!((read.shard, read.after), (place.shard, place.after));
+        }
+        for bad in
+            ["", "8", "-1", "1.", "1.5", "1.x.y", "1.5.nobody", "1.-5.7b357e39-9cbe-534c-a136-fc65a8428e65"]
+        {
+            assert!(Place::parse(bad, 8).is_none(), "{bad}");
+        }
+    }
+}

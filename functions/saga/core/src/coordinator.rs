@@ -1,0 +1,251 @@
+//! The coordinator: `saga-coordinator`, called by a schedule and by state machines at their end.
+//!
+//! On the schedule it looks after the sagas whose time is up, whatever has held them up: a lost event, a state
+//! machine that was stopped, a service that was away. It begins a new round for each, or ends it stuck after
+//! five. It looks at no message and no execution, only at rows.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tenfold_ports::table::{Query, Range};
+use tenfold_ports::{CallError, Host, Table};
+
+use crate::error::SagaError;
+use crate::event::Turn;
+use crate::metrics;
+use crate::mutant::{Mutant, is_in};
+use crate::names::SagaId;
+use crate::rows::{OPEN_INDEX, Payload, State};
+use crate::step::Steps;
+
+/// How many sagas are looked after at a time.
+const WIDTH: usize = 8;
+/// How many a run looks after at most; the next one goes on.
+const MOST: usize = 400;
+/// What a page's worth of sagas may still need of the invocation's time.
+const RESERVE: Duration = Duration::from_secs(10);
+
+/// What a coordinator reaches.
+#[derive(Debug)]
+pub struct Coordinator<T, H, P> {
+    /// The rows.
+    pub steps: Steps<T, H, P>,
+}
+
+/// Why the coordinator is called.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Call {
+    /// A state machine has nothing more to try.
+    Settle(Settle),
+    /// EventBridge's schedule.
+    Schedule {
+        /// `aws.events`.
+        source: Source,
+    },
+}
+
+/// What a state machine says at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Settle {
+    /// Always the same.
+    pub action: SettleAction,
+    /// Which saga.
+    pub saga: SagaId,
+    /// In which round.
+    pub round: u32,
+}
+
+/// The only action of a coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum SettleAction {
+    /// Look at the rows and say what became of the saga.
+    #[serde(rename = "settle")]
+    Settle,
+}
+
+/// Who calls by a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Source {
+    /// EventBridge.
+    #[serde(rename = "aws.events")]
+    Events,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Sagas past their time that were looked at.
+    pub overdue: usize,
+    /// Rounds begun.
+    pub rounds: usize,
+    /// Sagas ended, since there were enough rounds.
+    pub given_up: usize,
+    /// Sagas that wait for a person.
+    pub stuck: u64,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The index could not be read.
+    #[error("the table did not answer: {0}")]
+    Table(#[from] CallError),
+    /// All others were looked after.
+    #[error("{failed} sagas could not be looked after, the first because {first}")]
+    Some {
+        /// How many.
+        failed: usize,
+        /// Why the first could not.
+        first: SagaError,
+    },
+}
+
+impl RunError {
+    /// The name: the Lambda `errorType`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Table(_) => crate::error::SERVICE_UNAVAILABLE,
+            Self::Some { first, .. } => first.name(),
+        }
+    }
+}
+
+/// What is counted while a run goes on.
+#[derive(Default)]
+struct Tally {
+    summary: Summary,
+    failed: usize,
+    first: Option<SagaError>,
+    latest: Duration,
+}
+
+impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
+    /// Says what became of a saga, when its state machine has nothing more to try.
+    ///
+    /// # Errors
+    /// By the names that the state machine catches.
+    pub async fn settle(&self, call: &Settle) -> Result<(), SagaError> {
+        let result = self.steps.settle(call.saga, call.round).await;
+        if let Err(error) = &result {
+            tracing::warn!(saga = %call.saga, round = call.round, error = error.name(), why = %error, "settle");
+        }
+        result
+    }
+
+    /// Looks after all sagas whose time is up, before `deadline`, when this process is stopped.
+    ///
+    /// # Errors
+    /// The table did not answer, or some sagas could not be looked after. The next run tries again.
+    pub async fn run(&self, deadline: Timestamp) -> Result<Summary, RunError> {
+        let mut tally = Tally::default();
+        for state in self.states() {
+            for shard in 0..self.steps.definition.shards() {
+                self.sweep(state, shard, deadline, &mut tally).await?;
+            }
+        }
+        for shard in 0..self.steps.definition.shards() {
+            tally.summary.stuck += self.count(State::Stuck, shard).await?;
+        }
+        let summary = tally.summary;
+        tracing::info!(?summary, failed = tally.failed, "run ended");
+        self.steps.host.record(&[], &metrics::run(&summary, tally.latest));
+        match tally.first {
+            Some(first) => Err(RunError::Some { failed: tally.failed, first }),
+            None => Ok(summary),
+        }
+    }
+
+    /// The states in which a saga can be late.
+    fn states(&self) -> impl Iterator<Item = State> + use<T, H, P> {
+        let committing = !self.steps.definition.retryables().is_empty();
+        let states = [State::Running, State::Compensating, State::Committing];
+        states.into_iter().filter(move |state| match state {
+            State::Running => !is_in(Mutant::NoDeadline),
+            State::Committing => committing,
+            _ => true,
+        })
+    }
+
+    async fn sweep(
+        &self,
+        state: State,
+        shard: u8,
+        deadline: Timestamp,
+        tally: &mut Tally,
+    ) -> Result<(), RunError> {
+        let Some(partition) = state.open(shard) else { return Ok(()) };
+        let range = Range::AtMost(self.steps.host.now().as_second());
+        let mut query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
+        while tally.summary.overdue < MOST && self.steps.host.now() + RESERVE < deadline {
+            let page = self.steps.table.query(query.clone()).await?;
+            let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
+            let late = page.items.iter().filter_map(|i| i.number("wake").ok()).min();
+            tally.late(late, self.steps.host.now());
+            let looks = ids.map(|id| self.steps.look_after(id));
+            let done: Vec<_> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
+            done.into_iter().for_each(|result| tally.count(result));
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn count(&self, state: State, shard: u8) -> Result<u64, RunError> {
+        let Some(partition) = state.open(shard) else { return Ok(0) };
+        let mut query = Query { index: Some(OPEN_INDEX), ..Query::partition(partition) };
+        let mut sum = 0;
+        loop {
+            let (n, next) = self.steps.table.count(query.clone()).await?;
+            sum += n;
+            match next {
+                Some(_) => query.after = next,
+                None => return Ok(sum),
+            }
+        }
+    }
+}
+
+impl Tally {
+    fn late(&mut self, wake: Option<i64>, now: Timestamp) {
+        let late = wake.map_or(0, |wake| now.as_second().saturating_sub(wake));
+        self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
+    }
+
+    fn count(&mut self, result: Result<Option<(Turn, State)>, SagaError>) {
+        self.summary.overdue += 1;
+        match result {
+            Ok(Some((Turn::GaveUp, _))) => self.summary.given_up += 1,
+            Ok(Some(_)) => self.summary.rounds += 1,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "saga not looked after");
+                self.failed += 1;
+                self.first.get_or_insert(error);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_callers_are_understood() {
+        let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
+        let source = Source::Events;
+        assert_eq!(serde_json::from_str::<Call>(schedule).unwrap(), Call::Schedule { source });
+        let settle = r#"{"action":"settle","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":1}"#;
+        let Call::Settle(settle) = serde_json::from_str(settle).unwrap() else { panic!("no settling") };
+        assert_eq!(settle.round, 1);
+        assert!(serde_json::from_str::<Call>(r#"{"source":"aws.s3"}"#).is_err());
+        assert!(serde_json::from_str::<Call>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
+    }
+}

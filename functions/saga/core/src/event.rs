@@ -1,0 +1,181 @@
+//! What can happen to a saga: each event is one entry of its log, and what the style's machinery goes on by.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, ToSmolStr};
+
+use crate::names::{BadName, Name};
+
+/// An event. In text `started` or, of a step, `flight.done`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "SmolStr", into = "SmolStr")]
+pub enum Event {
+    /// Of the saga as a whole.
+    Saga(Turn),
+    /// Of one step.
+    Step(Name, What),
+}
+
+/// What happens to a saga as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Turn {
+    /// Somebody asked for it.
+    Started,
+    /// Somebody took that back.
+    Cancelled,
+    /// It was not done in time.
+    Deadline,
+    /// Its undoing begins anew.
+    Retried,
+    /// After the pivot: its doing begins anew.
+    Resumed,
+    /// The state machine has nothing more to try.
+    Settled,
+    /// Nobody tries it again.
+    GaveUp,
+    /// A person has closed it.
+    Resolved,
+}
+
+/// What happens to a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// It had its effect.
+    Done,
+    /// It was refused, for good and without an effect.
+    Failed,
+    /// It has no effect any more, and never will have.
+    Undone,
+    /// It has its effect, and that cannot be taken back.
+    Stuck,
+}
+
+impl Turn {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Started,
+        Self::Cancelled,
+        Self::Deadline,
+        Self::Retried,
+        Self::Resumed,
+        Self::Settled,
+        Self::GaveUp,
+        Self::Resolved,
+    ];
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline",
+            Self::Retried => "retried",
+            Self::Resumed => "resumed",
+            Self::Settled => "settled",
+            Self::GaveUp => "gave-up",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl What {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Undone, Self::Stuck];
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Undone => "undone",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+impl Event {
+    /// The event of a step.
+    #[must_use]
+    pub fn of(step: &Name, what: What) -> Self {
+        Self::Step(step.clone(), what)
+    }
+}
+
+impl From<Turn> for Event {
+    fn from(turn: Turn) -> Self {
+        Self::Saga(turn)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Saga(turn) => f.write_str(turn.name()),
+            Self::Step(step, what) => write!(f, "{step}.{}", what.name()),
+        }
+    }
+}
+
+/// Text that is no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadEvent {
+    /// Neither the saga nor a step knows it.
+    #[error("`{0}` is no event; `started` or `flight.done`, for instance, was expected")]
+    Unknown(SmolStr),
+    /// It names no step.
+    #[error("no event: {0}")]
+    Step(#[from] BadName),
+}
+
+impl FromStr for Event {
+    type Err = BadEvent;
+
+    fn from_str(text: &str) -> Result<Self, BadEvent> {
+        let unknown = || BadEvent::Unknown(text.into());
+        match text.rsplit_once('.') {
+            None => {
+                let turn = Turn::ALL.into_iter().find(|t| t.name() == text);
+                turn.map(Self::Saga).ok_or_else(unknown)
+            }
+            Some((step, what)) => {
+                let what = What::ALL.into_iter().find(|w| w.name() == what).ok_or_else(unknown)?;
+                Ok(Self::Step(Name::parse(step)?, what))
+            }
+        }
+    }
+}
+
+impl TryFrom<SmolStr> for Event {
+    type Error = BadEvent;
+
+    fn try_from(text: SmolStr) -> Result<Self, BadEvent> {
+        text.parse()
+    }
+}
+
+impl From<Event> for SmolStr {
+    fn from(event: Event) -> Self {
+        event.to_smolstr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_as_it_is_written() {
+        let step = Name::parse("rental-car").unwrap();
+        let steps = What::ALL.into_iter().map(|what| Event::of(&step, what));
+        for event in Turn::ALL.into_iter().map(Event::from).chain(steps) {
+            assert_eq!(event.to_string().parse(), Ok(event.clone()), "{event}");
+        }
+        for bad in ["", "done", "flight.", ".done", "flight.gone", "A.done"] {
+            assert!(bad.parse::<Event>().is_err(), "{bad}");
+        }
+    }
+}

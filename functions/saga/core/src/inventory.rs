@@ -1,0 +1,218 @@
+//! The three services' inventory: how much of each flight, hotel and car there is, and how a step takes one.
+//!
+//! | pk | sk | holds |
+//! |---|---|---|
+//! | `inventory#<kind>#<id>` | `stock` | `available`, `reserved`, whether `releases` are accepted |
+//!
+//! Who has reserved is not here but in the rows of the sagas: the transaction that moves one from `available` to
+//! `reserved` writes the step's row too, so the numbers always agree with the rows.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
+
+use crate::definition::{Act, Undo, Work};
+use crate::mutant::{Mutant, is_in};
+use crate::trip::Trip;
+
+const AVAILABLE: &str = "available";
+const RESERVED: &str = "reserved";
+const RELEASES: &str = "releases";
+
+/// What there is inventory of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Seats of a flight.
+    Flight,
+    /// Rooms of a hotel.
+    Hotel,
+    /// Cars of a rental.
+    Car,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Flight, Self::Hotel, Self::Car];
+
+    /// The name, in paths and keys.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flight => "flight",
+            Self::Hotel => "hotel",
+            Self::Car => "car",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// The id of a flight, hotel or car: 1 to 64 letters, digits, `-`, `_` and `.`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "SmolStr")]
+pub struct StockId(SmolStr);
+
+/// Text that is no [`StockId`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id of 1 to 64 letters, digits, `-`, `_` and `.` was expected")]
+pub struct BadStockId;
+
+impl StockId {
+    /// Parses an id.
+    ///
+    /// # Errors
+    /// It is no such id.
+    pub fn parse(text: &str) -> Result<Self, BadStockId> {
+        let fits = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+        let good = (1..=64).contains(&text.len()) && text.bytes().all(fits);
+        if good { Ok(Self(text.into())) } else { Err(BadStockId) }
+    }
+}
+
+impl TryFrom<SmolStr> for StockId {
+    type Error = BadStockId;
+
+    fn try_from(text: SmolStr) -> Result<Self, BadStockId> {
+        Self::parse(&text)
+    }
+}
+
+impl fmt::Display for StockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a service takes back what was reserved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Releases {
+    /// It does.
+    #[default]
+    Accepted,
+    /// It does not: whatever is undone is stuck.
+    Refused,
+}
+
+impl Releases {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// How much there is of one flight, hotel or car.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stock {
+    /// What can be reserved.
+    pub available: i64,
+    /// What is reserved, for trips that are booked or on their way.
+    pub reserved: i64,
+    /// Whether what is reserved can be given back.
+    pub releases: Releases,
+}
+
+/// The most that can be put as available.
+pub const AVAILABLE_MOST: i64 = 1_000_000;
+
+/// The key of a stock.
+#[must_use]
+pub fn stock_key(kind: Kind, id: &StockId) -> Key {
+    Key::new(format_smolstr!("inventory#{}#{id}", kind.name()), "stock")
+}
+
+impl Stock {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// The item is no such row.
+    pub fn read(item: &Item) -> Result<Self, BadItem> {
+        let refused = item.text(RELEASES)? == Releases::Refused.name();
+        let releases = if refused { Releases::Refused } else { Releases::Accepted };
+        Ok(Self { available: item.number(AVAILABLE)?, reserved: item.number(RESERVED)?, releases })
+    }
+
+    /// Sets what is available and whether releases are accepted; what is reserved stays. The last one wins.
+    #[must_use]
+    pub fn put(kind: Kind, id: &StockId, available: i64, releases: Releases) -> Write {
+        let updates = vec![
+            (SmolStr::new_static(AVAILABLE), Update::Set(available.into())),
+            // There from the beginning, so that it can be conditioned on.
+            (SmolStr::new_static(RESERVED), Update::Add(0)),
+            (SmolStr::new_static(RELEASES), Update::Set(releases.name().into())),
+        ];
+        Write::Update { key: stock_key(kind, id), updates, condition: Condition::Always }
+    }
+}
+
+fn moved(trip: &Trip, kind: Kind, reserved: i64, condition: Condition) -> Write {
+    let updates = vec![
+        (SmolStr::new_static(AVAILABLE), Update::Add(-reserved)),
+        (SmolStr::new_static(RESERVED), Update::Add(reserved)),
+    ];
+    Write::Update { key: stock_key(kind, trip.stock(kind)), updates, condition }
+}
+
+/// Reserves one of what the trip names.
+#[derive(Debug, Clone, Copy)]
+pub struct Reserve(pub Kind);
+
+impl Act<Trip> for Reserve {
+    fn item(&self, trip: &Trip) -> SmolStr {
+        format_smolstr!("{} {}", self.0.name(), trip.stock(self.0))
+    }
+
+    fn writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
+        let blind = is_in(Mutant::StockWithoutCondition);
+        let free = if blind { Condition::Present } else { Condition::AtLeast(AVAILABLE, 1) };
+        vec![moved(work.payload, self.0, 1, free)]
+    }
+
+    fn refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
+        let item = self.item(work.payload);
+        match current {
+            Some(_) => format!("{item} is sold out"),
+            None => format!("there is no {item}"),
+        }
+    }
+}
+
+impl Undo<Trip> for Reserve {
+    fn undo_writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
+        let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());
+        let condition = Condition::All(vec![accepted, Condition::AtLeast(RESERVED, 1)]);
+        vec![moved(work.payload, self.0, -1, condition)]
+    }
+
+    fn undo_refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
+        let item = self.item(work.payload);
+        match current.map(Stock::read) {
+            None => format!("there is no {item} any more"),
+            Some(Ok(stock)) if stock.releases == Releases::Refused => format!("{item} accepts no releases"),
+            Some(Ok(stock)) => format!("{item} has {} reserved", stock.reserved),
+            Some(Err(error)) => error.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_key() {
+        for bad in ["", "a#b", "a/b", "a b", "ä", &"a".repeat(65)] {
+            assert!(StockId::parse(bad).is_err(), "{bad}");
+        }
+        let id = StockId::parse("LH-1.a_b").unwrap();
+        assert_eq!(stock_key(Kind::Flight, &id), Key::new("inventory#flight#LH-1.a_b", "stock"));
+    }
+}

@@ -1,0 +1,60 @@
+//! The pattern's metrics, by name: the alarms and the dashboard in the template use the same ones.
+
+use std::time::Duration;
+
+use tenfold_ports::metrics::Metric;
+
+use crate::coordinator::Summary;
+use crate::event::{Event, Turn, What};
+use crate::rows::{Entry, State};
+
+/// Sagas asked for.
+pub const STARTED: &str = "Started";
+/// Sagas that were done.
+pub const COMMITTED: &str = "Committed";
+/// Sagas that were undone.
+pub const COMPENSATED: &str = "Compensated";
+/// Sagas that became stuck.
+pub const BECAME_STUCK: &str = "BecameStuck";
+/// Sagas that a person closed.
+pub const RESOLVED: &str = "Resolved";
+/// Steps that could not be undone.
+pub const STEPS_STUCK: &str = "StepsStuck";
+/// The age of a log entry when the publisher had it in its hands.
+pub const OUTBOX_AGE: &str = "OutboxAge";
+/// Sagas that wait for a person, by the coordinator's count.
+pub const STUCK: &str = "Stuck";
+/// Sagas past their time that the coordinator found.
+pub const OVERDUE: &str = "Overdue";
+/// By how much the latest of them was late.
+pub const OVERDUE_AGE: &str = "OverdueAge";
+/// Rounds that the coordinator began.
+pub const ROUNDS: &str = "Rounds";
+
+/// What a run of the coordinator has seen.
+#[must_use]
+pub fn run(summary: &Summary, latest: Duration) -> [Metric; 4] {
+    [
+        Metric::plain(STUCK, summary.stuck as f64),
+        Metric::count(OVERDUE, summary.overdue as f64),
+        Metric::seconds(OVERDUE_AGE, latest.as_secs_f64()),
+        Metric::count(ROUNDS, summary.rounds as f64),
+    ]
+}
+
+/// What a log entry counts as. An entry that the stream brings twice counts twice.
+pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
+    let event = match &entry.event {
+        Event::Saga(Turn::Started) => Some(STARTED),
+        Event::Step(_, What::Stuck) => Some(STEPS_STUCK),
+        _ => None,
+    };
+    let state = match entry.state {
+        Some(State::Committed) => Some(COMMITTED),
+        Some(State::Compensated) => Some(COMPENSATED),
+        Some(State::Stuck) => Some(BECAME_STUCK),
+        Some(State::Resolved) => Some(RESOLVED),
+        _ => None,
+    };
+    event.into_iter().chain(state)
+}

@@ -1,0 +1,94 @@
+use super::*;
+use crate::definition::Definition;
+use crate::rows::log_key;
+use crate::trip::{self, Trip};
+use tenfold_ports::table::Write;
+
+fn definition() -> Definition<Trip> {
+    trip::definition().unwrap()
+}
+
+fn entry(event: &str, style: Style, state: Option<State>) -> Entry<Trip> {
+    let text =
+        r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
+    let payload = serde_json::from_str(text).unwrap();
+    let job = Job { saga: SagaId::of_key("a"), round: 3, style, payload };
+    let event: Event = event.parse().unwrap();
+    Entry { state, ..Entry::of(&definition(), &job, event, jiff::Timestamp::UNIX_EPOCH) }
+}
+
+#[test]
+fn an_event_carries_what_subscriptions_filter_by_and_what_services_need() {
+    let entry = entry("hotel.failed", Style::Choreographed, None);
+    let notice = notice(&entry);
+    let attributes: Vec<_> = notice.attributes.iter().map(|(n, v)| format!("{n}={}", v.to_text())).collect();
+    assert_eq!(attributes, ["definition=trip", "style=choreographed", "event=hotel.failed"]);
+    assert_eq!(serde_json::from_str::<Entry<Trip>>(&notice.body).unwrap(), entry);
+}
+
+#[test]
+fn a_body_has_only_characters_that_a_message_can_have() {
+    let mut entry = entry("started", Style::Choreographed, None);
+    entry.payload.traveller = "A\u{fffe}\u{ffff}\u{1}".into();
+    let body = notice(&entry).body;
+    assert!(body.chars().all(|c| (' '..='\u{fffd}').contains(&c)), "{body}");
+    assert_eq!(serde_json::from_str::<Entry<Trip>>(&body).unwrap(), entry);
+}
+
+#[test]
+fn a_rounds_execution_has_one_name_and_one_input() {
+    let job = entry("retried", Style::Orchestrated, None).job();
+    assert_eq!(execution(&job), format!("{}-3", job.saga));
+    assert!(execution(&job).len() <= tenfold_ports::flow::MAX_NAME);
+    let input: serde_json::Value = serde_json::to_value(&job).unwrap();
+    let mut fields: Vec<&String> = input.as_object().unwrap().keys().collect();
+    fields.sort();
+    assert_eq!(fields, ["payload", "round", "saga", "style"], "what the state machine passes on");
+}
+
+#[test]
+fn whatever_is_stuck_has_a_letter() {
+    let (orchestrated, choreographed) = (Style::Orchestrated, Style::Choreographed);
+    for (event, style, state, expected) in [
+        ("hotel.stuck", choreographed, None, Some(UNDO_REFUSED)),
+        ("hotel.stuck", orchestrated, None, None),
+        ("flight.stuck", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
+        ("flight.undone", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
+        ("settled", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
+        ("gave-up", choreographed, Some(State::Stuck), Some(SAGA_STUCK)),
+        ("flight.undone", choreographed, Some(State::Compensated), None),
+        ("car.done", choreographed, Some(State::Committed), None),
+    ] {
+        let letter = letter(&entry(event, style, state));
+        assert_eq!(letter.map(|l| l.error.error), expected, "{event}");
+    }
+}
+
+#[test]
+fn only_new_log_entries_are_published() {
+    let entry = entry("started", Style::Choreographed, Some(State::Running));
+    let key = log_key(entry.saga, entry.round, &entry.event);
+    let Write::Put { item, .. } = entry.append() else { panic!("a put") };
+    let record = |new, old| Record {
+        sequence: "1".into(),
+        key: key.clone(),
+        old,
+        new,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        expired: false,
+    };
+    assert!(is_entry(&record(Some(item.clone()), None)));
+    assert!(!is_entry(&record(None, Some(item.clone()))));
+    let row = Record { key: crate::rows::saga_key(SagaId::of_key("a")), ..record(Some(item), None) };
+    assert!(!is_entry(&row));
+}
+
+#[test]
+fn batches_are_as_many_and_as_large_as_one_call_takes() {
+    let small = |n: usize| (0..n).map(|at| (at, Notice::new("x".to_owned()))).collect::<Vec<_>>();
+    let sizes = |notices| batches(notices).iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(small(0)), [0_usize; 0]);
+    assert_eq!(sizes(small(21)), [10, 10, 1]);
+    let large = (0..3).map(|at| (at, Notice::new("x".repeat(100 << 10)))).collect();
+    assert_eq!(sizes(large), [2, 1]);
+}

@@ -1,0 +1,94 @@
+//! An entry of a saga's log, which is also the message that leads the saga on.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+
+use super::{Job, Payload, State, Style, partition};
+use crate::definition::Definition;
+use crate::event::Event;
+use crate::mutant::{Mutant, is_in};
+use crate::names::{Name, SagaId};
+
+/// How the sort keys of all log entries begin. The stream's filter goes by it.
+pub const LOG: &str = "log#";
+
+/// The last round of a saga: a person who has retried so often has to resolve it.
+pub const ROUND_MOST: u32 = 99;
+
+/// What happened, when, and all that whoever acts on it needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry<P> {
+    /// Which saga's.
+    pub saga: SagaId,
+    /// Of which definition.
+    pub definition: Name,
+    /// Who leads it on.
+    pub style: Style,
+    /// In which round.
+    pub round: u32,
+    /// What happened.
+    pub event: Event,
+    /// When, by the clock of whoever wrote it.
+    pub at: Timestamp,
+    /// The saga's state from here on, where it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// What was taken or given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<SmolStr>,
+    /// Why it failed, is stuck, or is resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What the saga is about.
+    pub payload: P,
+}
+
+/// The key of an entry: there is one for a round and an event.
+#[must_use]
+pub fn log_key(id: SagaId, round: u32, event: &Event) -> Key {
+    Key::new(partition(id), format_smolstr!("{LOG}{round:02}#{event}"))
+}
+
+impl<P: Payload> Entry<P> {
+    /// An entry that changes no state and has no item and no error.
+    #[must_use]
+    pub fn of(definition: &Definition<P>, job: &Job<P>, event: impl Into<Event>, at: Timestamp) -> Self {
+        Self {
+            saga: job.saga,
+            definition: definition.name().clone(),
+            style: job.style,
+            round: job.round,
+            event: event.into(),
+            at,
+            state: None,
+            item: None,
+            error: None,
+            payload: job.payload.clone(),
+        }
+    }
+
+    /// What it leads on.
+    #[must_use]
+    pub fn job(self) -> Job<P> {
+        Job { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
+    }
+
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// The item is no such row.
+    pub fn read(item: &Item) -> Result<Self, BadItem> {
+        item.doc()
+    }
+
+    /// Writes the entry, once.
+    #[must_use]
+    pub fn append(self) -> Write {
+        let key = log_key(self.saga, self.round, &self.event);
+        let condition = if is_in(Mutant::StepTwice) { Condition::Always } else { Condition::Absent };
+        Write::Put { item: Item::new(key).with_doc(self), condition }
+    }
+}

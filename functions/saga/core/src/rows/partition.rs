@@ -1,0 +1,74 @@
+//! All that there is of a saga, in one query.
+
+use tenfold_ports::Table;
+use tenfold_ports::table::{BadItem, Query};
+
+use super::{Entry, LOG, Payload, ReadError, SagaRow, StepRow, StepState, partition};
+use crate::definition::Definition;
+use crate::event::Event;
+use crate::names::{Name, SagaId};
+
+/// A saga with its steps and its log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partition<P> {
+    /// The saga.
+    pub saga: SagaRow<P>,
+    /// The steps, in the order of the definition; none where nothing happened to one yet.
+    pub steps: Vec<Option<StepRow>>,
+    /// The log, by round and event.
+    pub log: Vec<Entry<P>>,
+}
+
+/// More than all rows of a trip, so that one page holds them.
+const PAGE: u32 = 2000;
+
+impl<P: Payload> Partition<P> {
+    /// Reads all that there is of a saga; none where there is no such saga.
+    ///
+    /// # Errors
+    /// The table did not answer, or a row is of another shape.
+    pub async fn read<T: Table>(
+        table: &T,
+        definition: &Definition<P>,
+        id: SagaId,
+    ) -> Result<Option<Self>, ReadError> {
+        let (mut saga, mut steps, mut log) = (None, vec![None; definition.steps().len()], Vec::new());
+        let mut query = Query { limit: PAGE, ..Query::partition(partition(id)) };
+        loop {
+            let page = table.query(query.clone()).await?;
+            for item in &page.items {
+                if item.key.sk.starts_with(LOG) {
+                    log.push(Entry::read(item)?);
+                } else if let Some(name) = item.key.sk.strip_prefix("step#") {
+                    let at = Name::parse(name).ok().and_then(|name| definition.place(&name));
+                    let Some(at) = at else {
+                        let why = format!("names a step that the saga `{}` does not have", definition.name());
+                        return Err(
+                            BadItem { key: item.key.to_string(), attribute: "sk".to_owned(), why }.into()
+                        );
+                    };
+                    steps[at] = Some(StepRow::read(item)?);
+                } else {
+                    saga = Some(SagaRow::read(item)?);
+                }
+            }
+            // The rows are bounded by rounds and steps, so the pages are too.
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(saga.map(|saga| Self { saga, steps, log })),
+            }
+        }
+    }
+
+    /// Whether an event of a round is in the log.
+    #[must_use]
+    pub fn logged(&self, round: u32, event: &Event) -> bool {
+        self.log.iter().any(|entry| entry.round == round && entry.event == *event)
+    }
+
+    /// What became of the step at `at`.
+    #[must_use]
+    pub fn state(&self, at: usize) -> Option<StepState> {
+        self.steps.get(at)?.as_ref().map(|row| row.state)
+    }
+}

@@ -1,0 +1,161 @@
+//! A service: `saga-flight`, `saga-hotel`, `saga-car`. One handler for one step, in both styles.
+//!
+//! A state machine calls it with a [`Task`] and goes on by its error's name. A message of its queue holds a log
+//! entry, and what goes on is the log: a refusal was written down, so the message is done.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use tenfold_ports::{Clock, Table};
+
+use crate::definition::choreography::Action;
+use crate::definition::{Definition, Role};
+use crate::error::{BAD_EVENT, SagaError};
+use crate::names::Name;
+use crate::rows::{Entry, Job, Payload};
+use crate::step::{Outcome, Steps};
+
+/// A service of one step.
+#[derive(Debug)]
+pub struct Service<T, H, P> {
+    steps: Steps<T, H, P>,
+    at: usize,
+}
+
+/// What a state machine asks of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task<P> {
+    /// Whether to do or to undo.
+    pub action: Action,
+    /// The step.
+    pub step: Name,
+    /// For which saga.
+    #[serde(flatten)]
+    pub job: Job<P>,
+}
+
+/// The definition has no such step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the saga `{saga}` has no step `{step}`; it has {known}")]
+pub struct NoStep {
+    saga: Name,
+    step: SmolStr,
+    known: String,
+}
+
+/// Why a message has to come again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// It is no log entry of this saga. It comes again until it is in the dead-letter queue.
+    #[error("no log entry of the saga `{definition}`: {why}")]
+    Unreadable {
+        /// Whose entries were expected.
+        definition: Name,
+        /// What was wrong.
+        why: String,
+    },
+    /// It could not be acted on yet.
+    #[error(transparent)]
+    Saga(#[from] SagaError),
+}
+
+impl MessageError {
+    /// The name under which it is logged.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => BAD_EVENT,
+            Self::Saga(error) => error.name(),
+        }
+    }
+}
+
+impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
+    /// The service of the step `step`.
+    ///
+    /// # Errors
+    /// The definition has no such step.
+    pub fn new(table: T, host: H, definition: Definition<P>, step: &str) -> Result<Self, NoStep> {
+        let at = definition.steps().iter().position(|s| s.name.as_str() == step).ok_or_else(|| NoStep {
+            saga: definition.name().clone(),
+            step: step.into(),
+            known: definition.steps().iter().map(|s| s.name.to_string()).collect::<Vec<_>>().join(", "),
+        })?;
+        Ok(Self { steps: Steps { table, host, definition }, at })
+    }
+
+    /// Does what a state machine asks for.
+    ///
+    /// # Errors
+    /// By the names that the state machine catches.
+    pub async fn task(&self, task: &Task<P>) -> Result<Outcome, SagaError> {
+        let expected = &self.steps.definition.steps()[self.at].name;
+        if task.step != *expected {
+            return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
+        }
+        self.carry_out(task.action, &task.job).await
+    }
+
+    /// Does what an event asks for; `body` is the log entry as JSON.
+    ///
+    /// # Errors
+    /// The message has to come again.
+    pub async fn message(&self, body: &str) -> Result<(), MessageError> {
+        let definition = &self.steps.definition;
+        let unreadable =
+            |why: String| MessageError::Unreadable { definition: definition.name().clone(), why };
+        let entry: Entry<P> = serde_json::from_str(body).map_err(|e| unreadable(e.to_string()))?;
+        if entry.definition != *definition.name() {
+            return Err(unreadable(format!("it is one of `{}`", entry.definition)));
+        }
+        let Some(action) = definition.reaction(self.at, &entry.event) else {
+            // The subscription lets through more than the service acts on.
+            tracing::warn!(event = %entry.event, saga = %entry.saga, "nothing to do");
+            return Ok(());
+        };
+        match self.carry_out(action, &entry.job()).await {
+            Err(error) if !self.is_final(action, &error) => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether what kept a step from being done or undone is written down, so that the log leads on.
+    fn is_final(&self, action: Action, error: &SagaError) -> bool {
+        // After the pivot a refusal is written nowhere: it is tried again.
+        let retryable = matches!(self.steps.definition.steps()[self.at].role, Role::Retryable(_));
+        match (action, error) {
+            (Action::Do, SagaError::StepRefused { .. }) => !retryable,
+            (Action::Do, SagaError::SagaNotRunning(_))
+            | (Action::Undo, SagaError::UndoRefused { .. } | SagaError::SagaCommitted(_)) => true,
+            _ => false,
+        }
+    }
+
+    async fn carry_out(&self, action: Action, job: &Job<P>) -> Result<Outcome, SagaError> {
+        let result = match action {
+            Action::Do => self.steps.act(self.at, job).await,
+            Action::Undo => self.steps.undo(self.at, job).await,
+        };
+        let (saga, round) = (job.saga, job.round);
+        match &result {
+            Ok(outcome) => tracing::info!(%saga, round, ?action, ?outcome, "step"),
+            Err(error) => tracing::warn!(%saga, round, ?action, error = error.name(), why = %error, "step"),
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trip::Trip;
+
+    #[test]
+    fn a_task_is_read_as_the_state_machine_makes_it() {
+        let text = r#"{"action":"undo","step":"hotel","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":2,
+            "style":"orchestrated","payload":{"traveller":"Ada","flight":"F","hotel":"H","car":"C",
+            "from":"2030-01-01","to":"2030-01-02"}}"#;
+        let task: Task<Trip> = serde_json::from_str(text).unwrap();
+        assert_eq!((task.action, task.step.as_str(), task.job.round), (Action::Undo, "hotel", 2));
+        assert_eq!(task.job.payload.to.to_string(), "2030-01-02");
+    }
+}

@@ -1,0 +1,178 @@
+//! Doing a step: one transaction and no read, unless the service refuses.
+
+use tenfold_ports::table::{Cancelled, Write, WriteError};
+use tenfold_ports::{Clock, Table};
+
+use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
+use crate::definition::{Role, Step};
+use crate::error::SagaError;
+use crate::event::{Event, What};
+use crate::mutant::{Mutant, is_in};
+use crate::rows::{self, Change, Entry, Job, Payload, SagaRow, State, StepData, StepRow, StepState, Style};
+
+/// Where in the transaction the step's row is.
+const STEP: usize = 0;
+/// Where the saga's row is, if it is part of it.
+const SAGA: usize = 2;
+
+/// Why a step was not done by a transaction.
+enum Why {
+    /// It was done before.
+    Done,
+    /// It was refused before.
+    Refused(String),
+    /// The saga does not go forward.
+    NotRunning,
+    /// There is no such saga.
+    Unknown,
+    /// It is not clear; look again.
+    Again,
+}
+
+impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+    /// Does the step at `at`, once for a saga.
+    ///
+    /// # Errors
+    /// `StepRefused`, `SagaNotRunning` and `UnknownSaga` are certain: the step has no effect. After any other
+    /// error it may have one; doing it again finds out.
+    pub async fn act(&self, at: usize, job: &Job<P>) -> Result<Outcome, SagaError> {
+        let step = &self.definition.steps()[at];
+        let mut unclear = Unclear::Busy;
+        for _ in 0..TRIES {
+            match self.make(self.doing(at, step, job)).await? {
+                Made::Yes => return Ok(Outcome::Done),
+                Made::Saga(reasons) => match why(&reasons)? {
+                    Why::Done => return self.again(step, job).await,
+                    Why::Refused(why) => return Err(refused(step, job, why)),
+                    Why::NotRunning => return Err(SagaError::SagaNotRunning(job.saga)),
+                    Why::Unknown => return Err(SagaError::UnknownSaga(job.saga)),
+                    Why::Again => unclear = Unclear::Busy,
+                },
+                Made::Service(which, current) => {
+                    let work = self.work(step, job.saga, &job.payload);
+                    let why = step.act().refusal(&work, which, current.as_ref());
+                    return self.refuse(at, job, why).await;
+                }
+                Made::Unclear(why) => unclear = why,
+            }
+        }
+        Err(unclear.error(job.saga))
+    }
+
+    /// The transaction: the step's row, the log, for some steps the saga's row, and what the service writes.
+    fn doing(&self, at: usize, step: &Step<P>, job: &Job<P>) -> Draft {
+        let now = self.host.now();
+        let item = step.act().item(&job.payload);
+        let data = StepData { round: job.round, at: now, item: Some(item.clone()), error: None };
+        let row = StepRow { state: StepState::Done, data }.write(job.saga, &step.name, None);
+        let (state, saga) = self.saga_of(at, step, job);
+        let entry = self.entry(job, Event::of(&step.name, What::Done));
+        let log = Entry { state, item: Some(item), ..entry }.append();
+        let mut writes = vec![row, log];
+        writes.extend(saga);
+        Draft { saga: writes, service: step.act().writes(&self.work(step, job.saga, &job.payload)) }
+    }
+
+    /// What a step asks of the saga, and the state that it takes it to.
+    fn saga_of(&self, at: usize, step: &Step<P>, job: &Job<P>) -> (Option<State>, Option<Write>) {
+        let now = self.host.now();
+        match step.role {
+            // A new round enters at the first step, and must not begin to do what is to be undone. The steps
+            // after it need no check: their tombstones refuse them, and the pivot asks for the saga itself.
+            Role::Compensable(_) if at == 0 => (None, Some(rows::check(job.saga, State::Running))),
+            Role::Compensable(_) => (None, None),
+            Role::Pivot(_) => {
+                let (to, write) = rows::commit(&self.definition, job.saga, now);
+                (Some(to), Some(write))
+            }
+            Role::Retryable(_) if at + 1 == self.definition.steps().len() => {
+                let change = Change::to(&self.definition, job.saga, State::Committed, now);
+                (Some(State::Committed), Some(change.from(State::Committing)))
+            }
+            Role::Retryable(_) => (None, Some(rows::check(job.saga, State::Committing))),
+        }
+    }
+
+    /// A step that was done before: in a later round of a choreography the next service waits for its event.
+    async fn again(&self, step: &Step<P>, job: &Job<P>) -> Result<Outcome, SagaError> {
+        let retryable = matches!(step.role, Role::Retryable(_));
+        if !retryable || job.round == 0 || job.style == Style::Orchestrated {
+            return Ok(Outcome::AlreadyDone);
+        }
+        let entry = self.entry(job, Event::of(&step.name, What::Done));
+        match self.table.write(entry.append()).await {
+            Ok(()) | Err(WriteError::Conflict { .. }) => Ok(Outcome::AlreadyDone),
+            Err(WriteError::Call(e)) => Err(e.into()),
+        }
+    }
+
+    /// Writes down that the service refuses, which turns the saga around. From then on the step is refused
+    /// whatever comes late.
+    async fn refuse(&self, at: usize, job: &Job<P>, why: String) -> Result<Outcome, SagaError> {
+        let step = &self.definition.steps()[at];
+        if matches!(step.role, Role::Retryable(_)) {
+            // There is no way back. It is tried on, and in the end the saga is stuck.
+            return Err(refused(step, job, why));
+        }
+        let mut unclear = Unclear::Busy;
+        for _ in 0..TRIES {
+            let part = self.read(job.saga).await?;
+            match &part.steps[at] {
+                Some(row) if row.state == StepState::Done => return self.again(step, job).await,
+                Some(row) if row.state == StepState::Refused => {
+                    return Err(refused(step, job, row.data.error.clone().unwrap_or_default()));
+                }
+                Some(_) => return Err(SagaError::SagaNotRunning(job.saga)),
+                None if part.saga.state != State::Running => {
+                    return Err(SagaError::SagaNotRunning(job.saga));
+                }
+                None => {}
+            }
+            let now = self.host.now();
+            let data = StepData { round: job.round, at: now, item: None, error: Some(why.clone()) };
+            let row = StepRow { state: StepState::Refused, data };
+            let (to, mut writes) = match self.definition.undo_from(at) {
+                Some(_) => (State::Compensating, Vec::new()),
+                // Nothing was done before it, so nothing is to be undone.
+                None => (State::Compensated, self.closing(&part, Some(at), job.round)),
+            };
+            let entry = self.entry(job, Event::of(&step.name, What::Failed));
+            writes.push(Entry { state: Some(to), error: Some(why.clone()), ..entry }.append());
+            writes.push(Change::to(&self.definition, job.saga, to, now).from(State::Running));
+            if !is_in(Mutant::RefusedWithoutTombstone) {
+                writes.push(row.write(job.saga, &step.name, None));
+            }
+            match self.make(Draft { saga: writes, service: Vec::new() }).await? {
+                Made::Yes => return Err(refused(step, job, why)),
+                Made::Unclear(why) => unclear = why,
+                Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
+            }
+        }
+        Err(unclear.error(job.saga))
+    }
+}
+
+fn refused<P>(step: &Step<P>, job: &Job<P>, why: String) -> SagaError {
+    SagaError::StepRefused { saga: job.saga, step: step.name.clone(), why }
+}
+
+/// What the rows say that kept a step from being done. The step's row comes first: a step that is done is done,
+/// whatever has become of the saga since; unless the saga is being undone, when nothing goes forward any more.
+fn why(reasons: &[Cancelled]) -> Result<Why, SagaError> {
+    let row = match reasons.get(STEP) {
+        Some(Cancelled::Condition(Some(item))) => Some(StepRow::read(item)?),
+        _ => None,
+    };
+    let state = match reasons.get(SAGA) {
+        Some(Cancelled::Condition(Some(item))) => SagaRow::<()>::state_of(item)?,
+        Some(Cancelled::Condition(None)) => return Ok(Why::Unknown),
+        _ => None,
+    };
+    let forward = matches!(state, None | Some(State::Running | State::Committing | State::Committed));
+    Ok(match row {
+        Some(row) if row.state == StepState::Refused => Why::Refused(row.data.error.unwrap_or_default()),
+        Some(row) if row.state == StepState::Done && forward => Why::Done,
+        None if forward => Why::Again,
+        Some(_) | None => Why::NotRunning,
+    })
+}

@@ -1,0 +1,93 @@
+//! The end of a saga's undoing: what became of it, and that nothing can come after.
+
+use tenfold_ports::table::Write;
+use tenfold_ports::{Clock, Table};
+
+use super::{Draft, Made, Steps, TRIES};
+use crate::error::SagaError;
+use crate::event::Turn;
+use crate::mutant::{Mutant, is_in};
+use crate::names::SagaId;
+use crate::rows::{Change, Entry, Partition, Payload, State, StepData, StepRow, StepState};
+
+impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+    /// What becomes of a saga with `changed`, a step and its new state; none while a step still has an effect
+    /// that nobody has tried to undo.
+    pub(super) fn ending(&self, part: &Partition<P>, changed: Option<(usize, StepState)>) -> Option<State> {
+        let state =
+            |at| changed.filter(|(changed, _)| *changed == at).map_or(part.state(at), |(_, to)| Some(to));
+        let states = || (0..=self.definition.pivot()).map(state);
+        let only = is_in(Mutant::EndWithoutLook);
+        if states().any(|s| s == Some(StepState::Done)) && !only {
+            return None;
+        }
+        let stuck = states().any(|s| s == Some(StepState::Stuck)) && !is_in(Mutant::StuckCalledCompensated);
+        Some(if stuck && !only { State::Stuck } else { State::Compensated })
+    }
+
+    /// What goes with an end: tombstones for the steps (but `except`) that have no row, so that none can come
+    /// late, and that the others are as they were read.
+    pub(super) fn closing(&self, part: &Partition<P>, except: Option<usize>, round: u32) -> Vec<Write> {
+        let now = self.host.now();
+        let mut writes = Vec::new();
+        for (at, step) in self.definition.steps().iter().enumerate().take(self.definition.pivot() + 1) {
+            match &part.steps[at] {
+                _ if Some(at) == except => {}
+                None if is_in(Mutant::NoTombstone) => {}
+                None => {
+                    let data = StepData { round, at: now, item: None, error: None };
+                    let row = StepRow { state: StepState::Undone, data };
+                    writes.push(row.write(part.saga.id, &step.name, None));
+                }
+                Some(row) if row.state.is_final() => {}
+                Some(row) => writes.push(row.check(part.saga.id, &step.name)),
+            }
+        }
+        writes
+    }
+
+    /// Says what became of a saga, when the state machine of `round` has nothing more to try.
+    ///
+    /// # Errors
+    /// `SagaStuck` and `SagaCommitted` say so; `SagaUnsettled`: another round goes on with it. After any other
+    /// error it may be settled or not; settling it again finds out.
+    pub async fn settle(&self, saga: SagaId, round: u32) -> Result<(), SagaError> {
+        for _ in 0..TRIES {
+            let part = self.read(saga).await?;
+            let state = part.saga.state;
+            match state {
+                State::Compensated => return Ok(()),
+                State::Committed => return Err(SagaError::SagaCommitted(saga)),
+                State::Stuck | State::Resolved => return Err(SagaError::SagaStuck { saga, state }),
+                State::Compensating | State::Committing if part.saga.round == round => {}
+                _ => return Err(SagaError::SagaUnsettled { saga, state, round: part.saga.round }),
+            }
+            match self.close(&part, Turn::Settled).await? {
+                Some(State::Compensated) => return Ok(()),
+                Some(state) => return Err(SagaError::SagaStuck { saga, state }),
+                // Read again: it may have been this call.
+                None => {}
+            }
+        }
+        Err(SagaError::Conflict(saga))
+    }
+
+    /// Ends the round of a saga that was read, compensating or committing: as it is, whatever is missing. None
+    /// where the saga has moved on, or the answer was lost: read it again.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn close(&self, part: &Partition<P>, turn: Turn) -> Result<Option<State>, SagaError> {
+        let saga = &part.saga;
+        let (to, mut writes) = if saga.state == State::Committing {
+            (State::Stuck, Vec::new())
+        } else {
+            (self.ending(part, None).unwrap_or(State::Stuck), self.closing(part, None, saga.round))
+        };
+        let job = saga.job(saga.round);
+        writes.push(Change::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
+        writes.push(Entry { state: Some(to), ..self.entry(&job, turn) }.append());
+        let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
+        Ok(matches!(made, Made::Yes).then_some(to))
+    }
+}

@@ -1,0 +1,223 @@
+//! What people and the clock do to a saga as a whole: read its row, then one transaction of it and the log.
+
+use jiff::Timestamp;
+use smol_str::SmolStr;
+use tenfold_ports::table::{Item, Read, Write};
+use tenfold_ports::{Clock, Table};
+
+use super::{Draft, Made, Steps, TRIES};
+use crate::error::SagaError;
+use crate::event::Turn;
+use crate::mutant::{Mutant, is_in};
+use crate::names::SagaId;
+use crate::rows::{Change, Entry, Partition, Payload, ROUND_MOST, SagaRow, State, saga_key};
+
+/// How many rounds there are that nobody asked for, before a person has to.
+pub const ROUNDS: u32 = 5;
+
+/// What came of what a person asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is so, by this call or before; the state now.
+    Yes(State),
+    /// The state does not allow it.
+    No(State),
+    /// The pivot was done: there is no way back.
+    PastPivot,
+    /// It was retried too often.
+    TooManyRounds,
+}
+
+/// What the clock makes of a saga.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing: it is not late, or at its end.
+    No,
+    /// A new round begins.
+    Round(Turn, State),
+    /// There were enough rounds: it ends as it is.
+    GiveUp,
+}
+
+/// What the clock makes of a saga at this time.
+#[must_use]
+pub fn due<P>(saga: &SagaRow<P>, now: Timestamp) -> Due {
+    if saga.wake.is_none_or(|wake| wake > now) {
+        return Due::No;
+    }
+    let again = (saga.tries < ROUNDS && saga.round < ROUND_MOST) || is_in(Mutant::EndlessRounds);
+    match saga.state {
+        State::Running => Due::Round(Turn::Deadline, State::Compensating),
+        State::Compensating if again => Due::Round(Turn::Retried, State::Compensating),
+        State::Committing if again => Due::Round(Turn::Resumed, State::Committing),
+        State::Compensating | State::Committing => Due::GiveUp,
+        // It waits for a person.
+        State::Stuck | State::Committed | State::Compensated | State::Resolved => Due::No,
+    }
+}
+
+impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+    /// Turns a running saga around, because somebody asks for it. What is turned around already, or over without
+    /// its pivot, stays as it is.
+    ///
+    /// # Errors
+    /// There is no such saga, or the table did not answer; then it may be cancelled or not.
+    pub async fn cancel(&self, id: SagaId) -> Result<Answer, SagaError> {
+        for _ in 0..TRIES {
+            let Some(saga) = self.find(id).await? else {
+                if is_in(Mutant::CancelMakesRow) {
+                    let to = Change::to(&self.definition, id, State::Compensating, self.host.now());
+                    let ghost = to.round(1, 0).when(tenfold_ports::table::Condition::Always);
+                    self.make(Draft { saga: vec![ghost], service: Vec::new() }).await?;
+                    return Ok(Answer::Yes(State::Compensating));
+                }
+                return Err(SagaError::UnknownSaga(id));
+            };
+            let blind = is_in(Mutant::CancelledAfterPivot);
+            match saga.state {
+                State::Committed if blind => {
+                    self.turn(&saga, Turn::Cancelled, State::Compensating, 0).await?;
+                }
+                _ if saga.pivoted => return Ok(Answer::PastPivot),
+                State::Running => {
+                    if self.turn(&saga, Turn::Cancelled, State::Compensating, 0).await? {
+                        return Ok(Answer::Yes(State::Compensating));
+                    }
+                }
+                state => return Ok(Answer::Yes(state)),
+            }
+        }
+        Err(SagaError::Conflict(id))
+    }
+
+    /// Begins another round for a stuck saga: of undoing, or after the pivot of doing.
+    ///
+    /// # Errors
+    /// There is no such saga, or the table did not answer; then it may go on or not.
+    pub async fn retry(&self, id: SagaId) -> Result<Answer, SagaError> {
+        let mut tried = None;
+        for _ in 0..TRIES {
+            let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
+            let (turn, to) = if saga.pivoted {
+                (Turn::Resumed, State::Committing)
+            } else {
+                (Turn::Retried, State::Compensating)
+            };
+            match saga.state {
+                State::Stuck if saga.round >= ROUND_MOST => return Ok(Answer::TooManyRounds),
+                State::Stuck => {
+                    if self.turn(&saga, turn, to, 0).await? {
+                        return Ok(Answer::Yes(to));
+                    }
+                    tried = Some(saga.round + 1);
+                }
+                // The answer to this call was lost, or somebody else has asked for the same.
+                state if tried == Some(saga.round) => return Ok(Answer::Yes(state)),
+                state => return Ok(Answer::No(state)),
+            }
+        }
+        Err(SagaError::Conflict(id))
+    }
+
+    /// Closes a stuck saga as it is, because a person says so.
+    ///
+    /// # Errors
+    /// There is no such saga, or the table did not answer; then it may be closed or not.
+    pub async fn resolve(&self, id: SagaId, reason: &SmolStr) -> Result<Answer, SagaError> {
+        for _ in 0..TRIES {
+            let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
+            match saga.state {
+                State::Stuck => {
+                    let change = Change::to(&self.definition, id, State::Resolved, self.host.now());
+                    let change = change.resolution(reason.clone()).when(saga.unchanged());
+                    let entry = self.entry(&saga.job(saga.round), Turn::Resolved);
+                    let error = Some(reason.to_string());
+                    let entry = Entry { state: Some(State::Resolved), error, ..entry };
+                    if self.commit(vec![change, entry.append()]).await? {
+                        return Ok(Answer::Yes(State::Resolved));
+                    }
+                }
+                State::Resolved if saga.resolution.as_ref() == Some(reason) => {
+                    return Ok(Answer::Yes(State::Resolved));
+                }
+                state => return Ok(Answer::No(state)),
+            }
+        }
+        Err(SagaError::Conflict(id))
+    }
+
+    /// Does what is due for a saga. None where nothing was, or somebody else has written it meanwhile; then the
+    /// next run looks again.
+    ///
+    /// # Errors
+    /// The table did not answer, or a row is of another shape.
+    pub async fn look_after(&self, id: SagaId) -> Result<Option<(Turn, State)>, SagaError> {
+        let Some(part) = Partition::read(&self.table, &self.definition, id).await? else { return Ok(None) };
+        match due(&part.saga, self.host.now()) {
+            Due::No => Ok(None),
+            Due::Round(turn, to) => {
+                let tries = part.saga.tries + 1;
+                let made = self.turn(&part.saga, turn, to, tries).await?;
+                Ok(made.then_some((turn, to)))
+            }
+            Due::GiveUp => Ok(self.close(&part, Turn::GaveUp).await?.map(|to| (Turn::GaveUp, to))),
+        }
+    }
+
+    /// Begins a round. False where somebody has written the saga since it was read, or the answer was lost.
+    async fn turn(&self, saga: &SagaRow<P>, turn: Turn, to: State, tries: u32) -> Result<bool, SagaError> {
+        let round = saga.round + 1;
+        let change = Change::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
+        let entry = Entry { state: Some(to), ..self.entry(&saga.job(round), turn) };
+        self.commit(vec![change.when(saga.unchanged()), entry.append()]).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<bool, SagaError> {
+        let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
+        Ok(matches!(made, Made::Yes))
+    }
+
+    async fn find(&self, id: SagaId) -> Result<Option<SagaRow<P>>, SagaError> {
+        let item: Option<Item> = self.table.get(&saga_key(id), Read::Consistent).await?;
+        Ok(item.as_ref().map(SagaRow::read).transpose()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::SagaId;
+    use crate::rows::{SagaData, Style};
+
+    #[test]
+    fn rounds_end() {
+        let at = |s| Timestamp::from_second(s).unwrap();
+        let data = SagaData { style: Style::Orchestrated, payload: (), created: at(0) };
+        let row = |state, tries, round| SagaRow {
+            id: SagaId::of_key("a"),
+            version: 1,
+            state,
+            round,
+            tries,
+            pivoted: false,
+            since: at(0),
+            wake: Some(at(100)),
+            resolution: None,
+            data: data.clone(),
+        };
+        let deadline = Due::Round(Turn::Deadline, State::Compensating);
+        let retried = Due::Round(Turn::Retried, State::Compensating);
+        for (state, tries, round, now, expected) in [
+            (State::Running, 0, 0, 99, Due::No),
+            (State::Running, 0, 0, 100, deadline),
+            (State::Compensating, 4, 4, 100, retried),
+            (State::Compensating, 5, 5, 100, Due::GiveUp),
+            (State::Compensating, 0, 99, 100, Due::GiveUp),
+            (State::Committing, 1, 1, 100, Due::Round(Turn::Resumed, State::Committing)),
+            (State::Committing, 5, 1, 100, Due::GiveUp),
+            (State::Stuck, 5, 1, 100, Due::No),
+        ] {
+            assert_eq!(due(&row(state, tries, round), at(now)), expected, "{state} {tries} {round} {now}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Undoing a step: read all rows of the saga, then one transaction on condition of what was read.
+
+use tenfold_ports::table::Write;
+use tenfold_ports::{Clock, Table};
+
+use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
+use crate::definition::{Role, Step};
+use crate::error::SagaError;
+use crate::event::{Event, What};
+use crate::mutant::{Mutant, is_in};
+use crate::rows::{Change, Entry, Job, Partition, Payload, State, StepData, StepRow, StepState};
+
+impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+    /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga
+    /// that was running is compensating by it; with the last step to be undone it ends.
+    ///
+    /// # Errors
+    /// `SagaCommitted`: nothing is undone any more. `UndoRefused`: the step is stuck. After any other error the
+    /// step may be undone or not; undoing it again finds out.
+    pub async fn undo(&self, at: usize, job: &Job<P>) -> Result<Outcome, SagaError> {
+        let step = &self.definition.steps()[at];
+        let mut unclear = Unclear::Busy;
+        for _ in 0..TRIES {
+            let part = self.read(job.saga).await?;
+            if let Some(outcome) = settled(step, &part, job)? {
+                return Ok(outcome);
+            }
+            if part.logged(job.round, &Event::of(&step.name, What::Undone)) {
+                return Ok(Outcome::AlreadyUndone);
+            }
+            let before = part.state(at);
+            let service = self.taking_back(step, &part, before);
+            match self.make(self.undoing(at, &part, job, StepState::Undone, None, service)).await? {
+                Made::Yes if before.is_some_and(StepState::is_final) => return Ok(Outcome::AlreadyUndone),
+                Made::Yes => return Ok(Outcome::Undone),
+                // Somebody was faster.
+                Made::Saga(_) => unclear = Unclear::Busy,
+                Made::Unclear(why) => unclear = why,
+                Made::Service(which, current) => {
+                    let work = self.work(step, job.saga, &part.saga.data.payload);
+                    let why = match &step.role {
+                        Role::Compensable(undo) => undo.undo_refusal(&work, which, current.as_ref()),
+                        Role::Pivot(_) | Role::Retryable(_) => String::new(),
+                    };
+                    // That it is stuck is found in its log when the loop comes round, or written now.
+                    let skipped = is_in(Mutant::RefusedUndoSkipped);
+                    let state = if skipped { StepState::Undone } else { StepState::Stuck };
+                    let error = (!skipped).then(|| why.clone());
+                    match self.make(self.undoing(at, &part, job, state, error, Vec::new())).await? {
+                        Made::Yes if skipped => return Ok(Outcome::Undone),
+                        Made::Yes => return Err(refused(step, job, why)),
+                        Made::Unclear(why) => unclear = why,
+                        Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
+                    }
+                }
+            }
+        }
+        Err(unclear.error(job.saga))
+    }
+
+    /// What the service writes to take the step's effect back.
+    fn taking_back(&self, step: &Step<P>, part: &Partition<P>, before: Option<StepState>) -> Vec<Write> {
+        let Role::Compensable(undo) = &step.role else { return Vec::new() };
+        let work = self.work(step, part.saga.id, &part.saga.data.payload);
+        match before {
+            Some(StepState::Done | StepState::Stuck) => undo.undo_writes(&work),
+            _ if is_in(Mutant::UndoWithoutCondition) => undo.undo_writes(&work),
+            // It never arrived, or is undone already.
+            _ => Vec::new(),
+        }
+    }
+
+    /// The transaction that takes the step at `at` to `state`.
+    fn undoing(
+        &self,
+        at: usize,
+        part: &Partition<P>,
+        job: &Job<P>,
+        state: StepState,
+        error: Option<String>,
+        service: Vec<Write>,
+    ) -> Draft {
+        let step = &self.definition.steps()[at];
+        let now = self.host.now();
+        let before = part.steps[at].as_ref();
+        let item = before.and_then(|row| row.data.item.clone());
+        let what = if state == StepState::Stuck { What::Stuck } else { What::Undone };
+        let last = self.definition.undo_next(at).is_none();
+        let end = if last { self.ending(part, Some((at, state))) } else { None };
+
+        let mut writes = if end.is_some() { self.closing(part, Some(at), job.round) } else { Vec::new() };
+        // A tombstone stays as it is.
+        let tombstone = before.is_some_and(|row| row.state.is_final());
+        let forgotten = before.is_none() && is_in(Mutant::NoTombstone);
+        if !tombstone && !forgotten {
+            let data = StepData { round: job.round, at: now, item: item.clone(), error: error.clone() };
+            writes.push(StepRow { state, data }.write(job.saga, &step.name, before.map(|row| row.state)));
+        }
+        let from = part.saga.state;
+        let to = end.or((from == State::Running).then_some(State::Compensating));
+        writes.push(match to {
+            Some(to) => Change::to(&self.definition, job.saga, to, now).from(from),
+            None => part.saga.check(),
+        });
+        let entry = self.entry(job, Event::of(&step.name, what));
+        writes.push(Entry { state: to, item, error, ..entry }.append());
+        Draft { saga: writes, service }
+    }
+}
+
+fn refused<P>(step: &Step<P>, job: &Job<P>, why: String) -> SagaError {
+    SagaError::UndoRefused { saga: job.saga, step: step.name.clone(), why }
+}
+
+/// What is to be answered without a write; none where there is something to undo.
+fn settled<P: Payload>(
+    step: &Step<P>,
+    part: &Partition<P>,
+    job: &Job<P>,
+) -> Result<Option<Outcome>, SagaError> {
+    let stuck = Event::of(&step.name, What::Stuck);
+    let entry = part.log.iter().find(|e| e.round == job.round && e.event == stuck);
+    if let Some(entry) = entry {
+        return Err(refused(step, job, entry.error.clone().unwrap_or_default()));
+    }
+    match part.saga.state {
+        _ if part.saga.pivoted => Err(SagaError::SagaCommitted(job.saga)),
+        State::Running | State::Compensating => Ok(None),
+        // It is over; what comes late changes nothing.
+        _ => Ok(Some(Outcome::AlreadyUndone)),
+    }
+}

@@ -1,0 +1,50 @@
+//! The saga that ships: a trip of a flight, a hotel and a car.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::definition::{Compensable, Definition, DefinitionError, Pivot, Saga};
+use crate::inventory::{Kind, Reserve, StockId};
+
+/// What is booked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trip {
+    /// Who travels: 1 to 100 characters.
+    pub traveller: SmolStr,
+    /// Which flight.
+    pub flight: StockId,
+    /// Which hotel.
+    pub hotel: StockId,
+    /// Which car.
+    pub car: StockId,
+    /// The first day.
+    pub from: Date,
+    /// The last day; not before the first.
+    pub to: Date,
+}
+
+impl Trip {
+    /// Which of a kind the trip needs.
+    #[must_use]
+    pub const fn stock(&self, kind: Kind) -> &StockId {
+        match kind {
+            Kind::Flight => &self.flight,
+            Kind::Hotel => &self.hotel,
+            Kind::Car => &self.car,
+        }
+    }
+}
+
+/// The definition. The car decides: it is booked last, so that the trip is complete with it.
+///
+/// # Errors
+/// None; the tests build it.
+pub fn definition() -> Result<Definition<Trip>, DefinitionError> {
+    Saga::named("trip")
+        .step(Compensable::new("flight", Reserve(Kind::Flight)))
+        .step(Compensable::new("hotel", Reserve(Kind::Hotel)))
+        .pivot(Pivot::new("car", Reserve(Kind::Car)))
+        .build()
+}

@@ -1,0 +1,234 @@
+//! Another saga of the same library: what comes after the pivot is done in the end, never undone.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "../calm/mod.rs"]
+mod calm;
+mod shop;
+
+use std::collections::BTreeSet;
+
+use calm::{calls_of, run};
+use saga_core::definition::asl;
+use saga_core::definition::choreography::{Action, subscriptions};
+use saga_core::error::SagaError;
+use saga_core::names::SagaId;
+use saga_core::rows::{Job, Partition, SagaData, SagaRow, State, Style};
+use saga_core::service::Service;
+use saga_core::step::turn::Answer;
+use saga_core::step::{Outcome, Steps};
+use serde_json::Value;
+use shop::{Order, account, definition, stock, warehouse};
+use tenfold_ports::Table;
+use tenfold_ports::table::{Condition, Item, Key, Read, Write};
+use tenfold_world::Env;
+
+const RESERVE: usize = 0;
+const CHARGE: usize = 1;
+const SHIP: usize = 2;
+const NOTIFY: usize = 3;
+
+fn machine() -> Value {
+    serde_json::from_str(&asl::machine(&definition(), "Order")).unwrap()
+}
+
+fn next<'a>(machine: &'a Value, state: &str) -> BTreeSet<&'a str> {
+    let state = &machine["States"][state];
+    let catchers = state["Catch"].as_array().into_iter().flatten().map(|c| &c["Next"]);
+    catchers.chain([&state["Next"]]).filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn every_state_is_there_and_can_be_reached() {
+    let machine = machine();
+    let mut reached = BTreeSet::new();
+    let mut open = vec![machine["StartAt"].as_str().unwrap()];
+    while let Some(state) = open.pop() {
+        assert!(machine["States"][state].is_object(), "{state}");
+        if reached.insert(state) {
+            open.extend(next(&machine, state));
+        }
+    }
+    let all: BTreeSet<&str> = machine["States"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(reached, all);
+}
+
+#[test]
+fn after_the_pivot_there_is_no_way_back() {
+    let machine = machine();
+    let mut path = vec![machine["StartAt"].as_str().unwrap()];
+    while let Some(next) = machine["States"][path[path.len() - 1]]["Next"].as_str() {
+        path.push(next);
+    }
+    assert_eq!(path, ["Do reserve", "Do charge", "Do ship", "Do notify"], "n steps, n transitions");
+    assert_eq!(next(&machine, "Do ship"), BTreeSet::from(["Do notify", "Settle"]));
+    assert_eq!(next(&machine, "Do notify"), BTreeSet::from(["Settle"]));
+    assert!(machine["States"].get("Undo ship").is_none());
+    // The pivot's answer was lost, but it was done: the saga goes on.
+    assert_eq!(next(&machine, "Undo charge"), BTreeSet::from(["Do ship", "Report charge", "Undo reserve"]));
+    assert_eq!(machine["States"]["Do ship"]["Resource"], "${OrderShipArn}");
+    assert_eq!(machine["States"]["Do reserve"]["TimeoutSeconds"], 10);
+    assert_eq!(machine["States"]["Do ship"]["Retry"][1]["MaxAttempts"], 50);
+}
+
+#[test]
+fn the_choreography_resumes_after_the_pivot() {
+    let definition = definition();
+    let events = |at, action| -> Vec<String> {
+        definition.events(at, action).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(events(SHIP, Action::Do), ["resumed", "charge.done"]);
+    assert_eq!(events(NOTIFY, Action::Do), ["ship.done"]);
+    assert!(events(SHIP, Action::Undo).is_empty() && events(NOTIFY, Action::Undo).is_empty());
+    assert_eq!(events(RESERVE, Action::Undo), ["charge.failed", "charge.undone", "charge.stuck"]);
+    assert!(subscriptions(&definition).contains("\"ship.done\""));
+}
+
+struct Bench {
+    env: Env,
+    steps: Steps<Env, Env, Order>,
+}
+
+fn job(round: u32, style: Style) -> Job<Order> {
+    let payload = Order { customer: "Ada".into(), sku: "pen".into(), quantity: 2, amount: 30 };
+    Job { saga: SagaId::of_key("a"), round, style, payload }
+}
+
+/// Ten pens, a customer with that much money, an open warehouse, and the saga `a`.
+async fn bench(env: Env, balance: i64, style: Style) -> Bench {
+    let put = |item| Write::Put { item, condition: Condition::Always };
+    let Job { saga, payload, .. } = job(0, style);
+    let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
+    for write in [
+        put(Item::new(stock("pen")).with("free", 10)),
+        put(Item::new(account("Ada")).with("balance", balance)),
+        put(Item::new(warehouse()).with("open", true)),
+        SagaRow::create(&definition(), saga, data),
+    ] {
+        env.write(write).await.unwrap();
+    }
+    let steps = Steps { table: env.clone(), host: env.clone(), definition: definition() };
+    Bench { env, steps }
+}
+
+impl Bench {
+    async fn number(&self, key: Key, name: &str) -> i64 {
+        self.env.get(&key, Read::Consistent).await.unwrap().unwrap().number(name).unwrap()
+    }
+
+    async fn open(&self, open: bool) {
+        let item = Item::new(warehouse()).with("open", open);
+        self.env.write(Write::Put { item, condition: Condition::Always }).await.unwrap();
+    }
+
+    async fn part(&self) -> Partition<Order> {
+        Partition::read(&self.env, &definition(), SagaId::of_key("a")).await.unwrap().unwrap()
+    }
+
+    async fn state(&self) -> State {
+        self.part().await.saga.state
+    }
+
+    /// The log entry of an event, as its message brings it to a service.
+    async fn message(&self, step: &str, round: u32, event: &str) {
+        let part = self.part().await;
+        let entry = part.log.iter().find(|e| e.round == round && e.event.to_string() == event).unwrap();
+        let service = Service::new(self.env.clone(), self.env.clone(), definition(), step).unwrap();
+        service.message(&serde_json::to_string(entry).unwrap()).await.unwrap();
+    }
+}
+
+#[test]
+fn four_steps_are_four_transactions_and_the_pivot_decides() {
+    let calls = calls_of(|env| async move {
+        let bench = bench(env, 100, Style::Orchestrated).await;
+        for at in [RESERVE, CHARGE, SHIP, NOTIFY] {
+            assert_eq!(bench.steps.act(at, &job(0, Style::Orchestrated)).await, Ok(Outcome::Done));
+        }
+        assert_eq!(bench.number(stock("pen"), "free").await, 8);
+        assert_eq!(bench.number(account("Ada"), "balance").await, 70);
+    });
+    assert_eq!(calls.iter().filter(|call| **call == "table.transact").count(), 4);
+    run(|env| async move {
+        let bench = bench(env, 100, Style::Orchestrated).await;
+        let job = job(0, Style::Orchestrated);
+        for (at, state) in [
+            (RESERVE, State::Running),
+            (CHARGE, State::Committing),
+            (SHIP, State::Committing),
+            (NOTIFY, State::Committed),
+        ] {
+            bench.steps.act(at, &job).await.unwrap();
+            assert_eq!(bench.state().await, state);
+        }
+    });
+}
+
+#[test]
+fn who_cannot_pay_gets_the_stock_back() {
+    run(|env| async move {
+        let bench = bench(env, 29, Style::Orchestrated).await;
+        let job = job(0, Style::Orchestrated);
+        bench.steps.act(RESERVE, &job).await.unwrap();
+        let SagaError::StepRefused { why, .. } = bench.steps.act(CHARGE, &job).await.unwrap_err() else {
+            panic!("refused")
+        };
+        assert_eq!(why, "Ada cannot pay 30");
+        bench.steps.undo(RESERVE, &job).await.unwrap();
+        assert_eq!(bench.state().await, State::Compensated);
+        assert_eq!(bench.number(stock("pen"), "free").await, 10);
+    });
+}
+
+#[test]
+fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
+    run(|env| async move {
+        let bench = bench(env, 100, Style::Orchestrated).await;
+        let (first, later) = (job(0, Style::Orchestrated), job(1, Style::Orchestrated));
+        bench.steps.act(RESERVE, &first).await.unwrap();
+        bench.steps.act(CHARGE, &first).await.unwrap();
+        bench.open(false).await;
+        assert_eq!(bench.steps.act(SHIP, &first).await.unwrap_err().name(), "StepRefused");
+        assert_eq!(bench.state().await, State::Committing, "there is no way back");
+        assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
+        assert_eq!(bench.steps.cancel(first.saga).await, Ok(Answer::PastPivot));
+        assert_eq!(bench.steps.settle(first.saga, 0).await.unwrap_err().name(), "SagaStuck");
+        assert_eq!(bench.steps.undo(RESERVE, &first).await.unwrap_err().name(), "SagaCommitted");
+
+        bench.open(true).await;
+        assert_eq!(
+            bench.steps.act(SHIP, &first).await.unwrap_err().name(),
+            "SagaNotRunning",
+            "a person decides"
+        );
+        assert_eq!(bench.steps.retry(first.saga).await, Ok(Answer::Yes(State::Committing)));
+        // The new execution walks over what is done to what is not.
+        for (at, outcome) in [
+            (RESERVE, Outcome::AlreadyDone),
+            (CHARGE, Outcome::AlreadyDone),
+            (SHIP, Outcome::Done),
+            (NOTIFY, Outcome::Done),
+        ] {
+            assert_eq!(bench.steps.act(at, &later).await, Ok(outcome));
+        }
+        assert_eq!(bench.state().await, State::Committed);
+        assert_eq!(bench.number(account("Ada"), "balance").await, 70);
+    });
+}
+
+#[test]
+fn a_choreography_that_is_resumed_goes_on_by_its_events() {
+    run(|env| async move {
+        let bench = bench(env, 100, Style::Choreographed).await;
+        bench.steps.act(RESERVE, &job(0, Style::Choreographed)).await.unwrap();
+        bench.message("charge", 0, "reserve.done").await;
+        bench.message("ship", 0, "charge.done").await;
+        // The event of the shipment was lost. In the next round it comes anew, without a second parcel.
+        let later = SagaId::of_key("a");
+        bench.steps.settle(later, 0).await.unwrap_err();
+        bench.steps.retry(later).await.unwrap();
+        bench.message("ship", 1, "resumed").await;
+        bench.message("notify", 1, "ship.done").await;
+        assert_eq!(bench.state().await, State::Committed);
+    });
+}

@@ -1,0 +1,250 @@
+//! Steps on the rows, one call after the other: what each leaves behind, and what a repeated, late or early one
+//! finds. What crashes and races do is explored in the world.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod calm;
+
+use saga_core::definition::Definition;
+use saga_core::error::SagaError;
+use saga_core::inventory::{Kind, Releases, Stock, StockId, stock_key};
+use saga_core::names::SagaId;
+use saga_core::rows::{Job, Partition, SagaData, SagaRow, State, StepState, Style};
+use saga_core::step::{Outcome, Steps};
+use saga_core::trip::{self, Trip};
+use tenfold_ports::Table;
+use tenfold_world::Env;
+
+const FLIGHT: usize = 0;
+const HOTEL: usize = 1;
+const CAR: usize = 2;
+
+fn definition() -> Definition<Trip> {
+    trip::definition().unwrap()
+}
+
+fn id(text: &str) -> StockId {
+    StockId::parse(text).unwrap()
+}
+
+fn job(key: &str, round: u32) -> Job<Trip> {
+    let day = "2030-01-01".parse().unwrap();
+    let payload =
+        Trip { traveller: "Ada".into(), flight: id("F"), hotel: id("H"), car: id("C"), from: day, to: day };
+    Job { saga: SagaId::of_key(key), round, style: Style::Choreographed, payload }
+}
+
+/// One invocation in a world with two of each kind and the sagas `a` and `b`; gives the calls that it made.
+fn calmly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 'static) -> Vec<&'static str> {
+    let mut calls = calm::calls_of(move |env| async move {
+        for (kind, stock) in [(Kind::Flight, "F"), (Kind::Hotel, "H"), (Kind::Car, "C")] {
+            env.write(Stock::put(kind, &id(stock), 2, Releases::Accepted)).await.unwrap();
+        }
+        for key in ["a", "b"] {
+            let Job { saga, style, payload, .. } = job(key, 0);
+            let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
+            env.write(SagaRow::create(&definition(), saga, data)).await.unwrap();
+        }
+        let steps = Steps { table: env.clone(), host: env.clone(), definition: definition() };
+        body(Shop { env, steps }).await;
+    });
+    calls.split_off(5)
+}
+
+struct Shop {
+    env: Env,
+    steps: Steps<Env, Env, Trip>,
+}
+
+impl Shop {
+    async fn act(&self, at: usize, job: &Job<Trip>) -> Result<Outcome, SagaError> {
+        self.steps.act(at, job).await
+    }
+
+    async fn undo(&self, at: usize, job: &Job<Trip>) -> Result<Outcome, SagaError> {
+        self.steps.undo(at, job).await
+    }
+
+    async fn read(&self, key: &str) -> Partition<Trip> {
+        Partition::read(&self.env, &definition(), SagaId::of_key(key)).await.unwrap().unwrap()
+    }
+
+    async fn stock(&self, kind: Kind, name: &str) -> (i64, i64) {
+        let read = tenfold_ports::table::Read::Consistent;
+        let item = self.env.get(&stock_key(kind, &id(name)), read).await.unwrap().unwrap();
+        let stock = Stock::read(&item).unwrap();
+        (stock.available, stock.reserved)
+    }
+
+    async fn put(&self, kind: Kind, name: &str, available: i64, releases: Releases) {
+        self.env.write(Stock::put(kind, &id(name), available, releases)).await.unwrap();
+    }
+
+    async fn states(&self, key: &str) -> (State, Vec<Option<StepState>>) {
+        let part = self.read(key).await;
+        (part.saga.state, (0..3).map(|at| part.state(at)).collect())
+    }
+}
+
+#[test]
+fn three_steps_are_three_transactions_and_no_read() {
+    let calls = calmly(|shop| async move {
+        for at in [FLIGHT, HOTEL, CAR] {
+            assert_eq!(shop.act(at, &job("a", 0)).await, Ok(Outcome::Done));
+        }
+    });
+    assert_eq!(calls, ["table.transact"; 3]);
+}
+
+#[test]
+fn a_step_that_comes_twice_has_one_effect() {
+    calmly(|shop| async move {
+        let job = job("a", 0);
+        for at in [FLIGHT, HOTEL, CAR] {
+            assert_eq!(shop.act(at, &job).await, Ok(Outcome::Done));
+            assert_eq!(shop.act(at, &job).await, Ok(Outcome::AlreadyDone));
+        }
+        assert_eq!(shop.stock(Kind::Car, "C").await, (1, 1));
+        let part = shop.read("a").await;
+        assert_eq!((part.saga.state, part.saga.wake), (State::Committed, None));
+        let events: Vec<String> = part.log.iter().map(|e| e.event.to_string()).collect();
+        assert_eq!(events, ["car.done", "flight.done", "hotel.done"]);
+    });
+}
+
+#[test]
+fn a_committed_saga_is_not_undone() {
+    calmly(|shop| async move {
+        let job = job("a", 0);
+        for at in [FLIGHT, HOTEL, CAR] {
+            shop.act(at, &job).await.unwrap();
+        }
+        for at in [CAR, HOTEL, FLIGHT] {
+            assert_eq!(shop.undo(at, &job).await, Err(SagaError::SagaCommitted(job.saga)));
+        }
+        assert_eq!(shop.stock(Kind::Flight, "F").await, (1, 1));
+    });
+}
+
+#[test]
+fn a_refusal_turns_the_saga_around_and_is_for_good() {
+    calmly(|shop| async move {
+        shop.put(Kind::Hotel, "H", 0, Releases::Accepted).await;
+        let job = job("a", 0);
+        shop.act(FLIGHT, &job).await.unwrap();
+        let why = "hotel H is sold out".to_owned();
+        let step = definition().steps()[HOTEL].name.clone();
+        let refused = SagaError::StepRefused { saga: job.saga, step, why };
+        assert_eq!(shop.act(HOTEL, &job).await, Err(refused.clone()));
+        // There is room by now, but a late copy of the step must not take it.
+        shop.put(Kind::Hotel, "H", 1, Releases::Accepted).await;
+        assert_eq!(shop.act(HOTEL, &job).await, Err(refused));
+        assert_eq!(shop.undo(FLIGHT, &job).await, Ok(Outcome::Undone));
+        let tombstones = vec![Some(StepState::Undone), Some(StepState::Refused), Some(StepState::Undone)];
+        assert_eq!(shop.states("a").await, (State::Compensated, tombstones));
+        assert_eq!(shop.stock(Kind::Hotel, "H").await, (1, 0));
+        assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
+    });
+}
+
+#[test]
+fn what_is_refused_first_leaves_nothing_to_undo() {
+    calmly(|shop| async move {
+        shop.put(Kind::Flight, "F", 0, Releases::Accepted).await;
+        let error = shop.act(FLIGHT, &job("a", 0)).await.unwrap_err();
+        assert_eq!(error.name(), "StepRefused");
+        assert_eq!(shop.states("a").await.0, State::Compensated);
+        assert_eq!(shop.steps.settle(SagaId::of_key("a"), 0).await, Ok(()));
+    });
+}
+
+#[test]
+fn an_undo_before_its_step_refuses_it_for_ever() {
+    calmly(|shop| async move {
+        let job = job("a", 0);
+        for at in [CAR, HOTEL, FLIGHT] {
+            assert_eq!(shop.undo(at, &job).await, Ok(Outcome::Undone));
+            assert_eq!(shop.undo(at, &job).await, Ok(Outcome::AlreadyUndone));
+            assert_eq!(shop.act(at, &job).await, Err(SagaError::SagaNotRunning(job.saga)));
+        }
+        assert_eq!(shop.states("a").await, (State::Compensated, vec![Some(StepState::Undone); 3]));
+        assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
+    });
+}
+
+#[test]
+fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
+    calmly(|shop| async move {
+        let job = job("a", 0);
+        shop.act(FLIGHT, &job).await.unwrap();
+        shop.act(HOTEL, &job).await.unwrap();
+        shop.put(Kind::Hotel, "H", 2, Releases::Refused).await;
+        shop.undo(CAR, &job).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(shop.undo(HOTEL, &job).await.unwrap_err().name(), "UndoRefused");
+        }
+        assert_eq!(shop.states("a").await.0, State::Compensating);
+        shop.undo(FLIGHT, &job).await.unwrap();
+        let states = vec![Some(StepState::Undone), Some(StepState::Stuck), Some(StepState::Undone)];
+        assert_eq!(shop.states("a").await, (State::Stuck, states));
+        assert_eq!(shop.steps.settle(job.saga, 0).await.unwrap_err().name(), "SagaStuck");
+    });
+}
+
+#[test]
+fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
+    calmly(|shop| async move {
+        let job = job("a", 0);
+        shop.act(FLIGHT, &job).await.unwrap();
+        shop.act(HOTEL, &job).await.unwrap();
+        // The undo of the hotel never came through.
+        shop.undo(CAR, &job).await.unwrap();
+        shop.undo(FLIGHT, &job).await.unwrap();
+        assert_eq!(shop.states("a").await.0, State::Compensating);
+        let error = shop.steps.settle(job.saga, 0).await.unwrap_err();
+        assert_eq!(error.name(), "SagaStuck");
+    });
+}
+
+#[test]
+fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
+    calmly(|shop| async move {
+        shop.undo(CAR, &job("a", 0)).await.unwrap();
+        let later = job("a", 1);
+        assert_eq!(shop.act(FLIGHT, &later).await, Err(SagaError::SagaNotRunning(later.saga)));
+    });
+}
+
+#[test]
+fn two_sagas_share_what_there_is() {
+    calmly(|shop| async move {
+        shop.put(Kind::Car, "C", 1, Releases::Accepted).await;
+        let (a, b) = (job("a", 0), job("b", 0));
+        for at in [FLIGHT, HOTEL] {
+            shop.act(at, &a).await.unwrap();
+            shop.act(at, &b).await.unwrap();
+        }
+        assert_eq!(shop.act(CAR, &b).await, Ok(Outcome::Done));
+        assert_eq!(shop.act(CAR, &a).await.unwrap_err().name(), "StepRefused");
+        shop.undo(HOTEL, &a).await.unwrap();
+        shop.undo(FLIGHT, &a).await.unwrap();
+        assert_eq!(
+            (shop.states("a").await.0, shop.states("b").await.0),
+            (State::Compensated, State::Committed)
+        );
+        for (kind, name) in [(Kind::Flight, "F"), (Kind::Hotel, "H")] {
+            assert_eq!(shop.stock(kind, name).await, (1, 1));
+        }
+        assert_eq!(shop.stock(Kind::Car, "C").await, (0, 1));
+    });
+}
+
+#[test]
+fn a_saga_that_does_not_exist_is_not_begun() {
+    calmly(|shop| async move {
+        let nobody = job("nobody", 0);
+        assert_eq!(shop.act(FLIGHT, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
+        assert_eq!(shop.undo(CAR, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
+        assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
+    });
+}
