@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use tenfold_ports::table::Write;
+
 use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
@@ -145,6 +147,13 @@ impl World {
     /// Changes the table, without a call.
     pub fn edit<R>(&self, change: impl FnOnce(&mut Items) -> R) -> R {
         change(&mut self.state.borrow_mut().table)
+    }
+
+    /// Makes writes in one transaction, without a call; a stream tells of them. Gives whether they were made.
+    pub fn write(&self, writes: &[Write]) -> bool {
+        let mut state = self.state.borrow_mut();
+        let now = state.now;
+        state.table.transact(writes, now).is_ok()
     }
 
     /// Looks at the table.

@@ -16,8 +16,9 @@ use crate::memory::print;
 use crate::shared::Shared;
 use crate::stream::Stream;
 
-/// What must hold of every change of an item: it is given the item before and after.
-pub type Watch = fn(Option<&Item>, Option<&Item>) -> Result<(), String>;
+/// What must hold of every change of an item: it is given all items as they are, and the item before and after.
+/// Of a transaction's changes those of other items may be made already.
+pub type Watch = fn(&Items, Option<&Item>, Option<&Item>) -> Result<(), String>;
 
 /// The items of the world's table. Copies share what they have in common.
 #[derive(Debug, Clone, Default)]
@@ -113,15 +114,15 @@ impl Items {
     pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
         let old = self.rows.get(key);
         let before = old.and_then(|row| row.now.clone());
+        let gone = old.map_or(0, |row| print(&(key, row.as_ref())));
         if let Some(watch) = self.watch
-            && let Err(what) = watch(before.as_ref(), item.as_ref())
+            && let Err(what) = watch(self, before.as_ref(), item.as_ref())
         {
             self.broken.get_or_insert_with(|| what.into());
         }
         if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
             stream.record(key, before.as_ref(), item.as_ref(), written, expired);
         }
-        let gone = old.map_or(0, |row| print(&(key, row.as_ref())));
         let row = Row { now: item, before, written };
         self.print = self.print.wrapping_sub(gone).wrapping_add(print(&(key, &row)));
         Rc::make_mut(&mut self.rows).insert(key.clone(), Rc::new(row));
@@ -141,7 +142,7 @@ impl Items {
     }
 
     /// Makes all writes or none.
-    pub(super) fn transact(&mut self, writes: &[Write], now: Timestamp) -> Result<(), TransactError> {
+    pub(crate) fn transact(&mut self, writes: &[Write], now: Timestamp) -> Result<(), TransactError> {
         self.valid_together(writes)?;
         let mut changes = Vec::with_capacity(writes.len());
         let mut reasons = Vec::new();

@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::{Messages, QueueOf};
+use tenfold_world::table::Items;
 use tenfold_world::{Env, Outcome, QueueId, QueueSettings, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
@@ -261,7 +262,7 @@ pub fn put_breaker(world: &World, config: &Arc<TargetConfig>, state: State) {
 }
 
 /// What holds of every change of a row, whatever happens.
-fn every_change(before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+fn every_change(_: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
     let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
     epochs_only_grow(before, after)?;
     delivered_is_final(before, after)
