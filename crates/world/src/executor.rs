@@ -16,7 +16,7 @@ use crate::memory::{Answer, Came, Live, Measured, Memory, Report, Task, print};
 use crate::search::Search;
 use crate::sources::Begin;
 pub(crate) use crate::state::State;
-use crate::state::{ActorState, Asked, Order, Stage, Waiting};
+use crate::state::{ActorState, Asked, NOBODY, Order, Stage, Waiting};
 use crate::table::Items;
 use crate::trace::Site;
 
@@ -280,7 +280,7 @@ impl World {
         if can_go_on && picked > 0 {
             state.switches_left = state.switches_left.saturating_sub(1);
         }
-        state.last = Some(actor);
+        state.last = Some(actor).filter(|actor| *actor != NOBODY);
         let (call, answer) = match what {
             What::Delivery(source) => return state.deliver(memory, source),
             What::Beginning => {
@@ -289,8 +289,12 @@ impl World {
             }
             What::Call(at) => {
                 let waiting = state.waiting.remove(at);
-                let fault = state.fault(waiting.call.site);
                 state.now = state.now.max(waiting.not_before);
+                if actor == NOBODY {
+                    state.make(&waiting, None);
+                    return;
+                }
+                let fault = state.fault(waiting.call.site);
                 (Some(waiting.call.id), state.make(&waiting, fault))
             }
         };
@@ -341,7 +345,7 @@ impl World {
             self.over(state, memory, actor, returned.as_ref());
         } else {
             state.goes_to(actor, node, Stage::Runs);
-            state.waits_for(actor, &after.made);
+            state.waits_for(actor, node, &after.made);
         }
     }
 

@@ -81,10 +81,16 @@ impl Hash for ActorState {
     }
 }
 
+/// Who waits for a call that outlives its invocation.
+pub(crate) const NOBODY: Actor = Actor::MAX;
+
 /// A call that waits for its turn.
 #[derive(Clone)]
 pub(crate) struct Waiting {
+    /// Whose it is; [`NOBODY`]'s when who made it has died since.
     pub actor: Actor,
+    /// What its handler was when it made the call.
+    pub made_by: NodeId,
     pub call: Rc<Call>,
     pub not_before: Timestamp,
 }
@@ -152,7 +158,7 @@ impl State {
 
     /// Stands for everything that what follows can depend on.
     pub fn print(&self) -> u64 {
-        let waiting = |w: &Waiting| (w.actor, w.call.id, w.not_before);
+        let waiting = |w: &Waiting| (w.actor, w.made_by, w.call.id, w.not_before);
         let waiting: Vec<_> = self.waiting.iter().map(waiting).collect();
         // Who ran last matters only where interruptions are counted.
         let counted = matches!(self.limits.order, Order::Interrupted(_));
@@ -168,13 +174,13 @@ impl State {
     }
 
     /// Adds calls that a handler has made.
-    pub fn waits_for(&mut self, actor: Actor, calls: &[Rc<Call>]) {
+    pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<Call>]) {
         for call in calls {
             let takes = match call.takes {
                 Takes::NoTime => jiff::SignedDuration::ZERO,
                 Takes::Service(most) => self.service.latency.min(most),
             };
-            let waiting = Waiting { actor, call: Rc::clone(call), not_before: self.now + takes };
+            let waiting = Waiting { actor, made_by, call: Rc::clone(call), not_before: self.now + takes };
             let all = &mut self.waiting;
             let at = all.partition_point(|w| (w.actor, w.call.id) < (actor, call.id));
             all.insert(at, waiting);
@@ -234,6 +240,10 @@ impl State {
         let answer = match fault {
             None => Some(apply(self)),
             Some(Fault::CrashBefore) => None,
+            Some(Fault::AppliedLate) => {
+                self.waiting.push(Waiting { actor: NOBODY, ..waiting.clone() });
+                None
+            }
             Some(Fault::CrashAfter) => {
                 apply(self);
                 None
