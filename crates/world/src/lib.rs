@@ -9,9 +9,7 @@
 //! [calm](World::calm), and says which invariant does not hold.
 //!
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
-//! [`schedule`], [`alarm`], [`invocations`] and [`downstream`]; what can go wrong in [`fault`].
-//! What is modelled of AWS is in [`table`], [`queue`] and [`downstream`]; what can go wrong in [`fault`]. State
-//! machines in the Amazon States Language are run by [`flow`].
+//! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
 pub mod alarm;

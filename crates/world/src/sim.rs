@@ -102,7 +102,10 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
     }
     let busy = progress.busy();
     let speed = all.runs as f64 / busy.as_secs_f64().max(0.001);
-    println!("  {} runs, {exhaustive} of them exhaustive; {speed:.0} a second and core", all.runs);
+    println!(
+        "  {} runs, {exhaustive} of them exhaustive, which stand for {:.1e} schedules; {speed:.0} a second and core",
+        all.runs, all.schedules as f64
+    );
     if let Some(violation) = &all.violation {
         println!("{violation}");
     }
@@ -115,6 +118,7 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
         "patterns": { pattern.slug: {
             "schedules": all.runs,
             "exhaustive": exhaustive,
+            "stand_for": all.schedules as f64,
             "call_sites": sites.len(),
             "faults_covered": covered,
             "faults_total": total,

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
 
+pub mod costs;
 pub mod invariants;
 pub mod workloads;
 

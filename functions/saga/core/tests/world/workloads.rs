@@ -12,7 +12,9 @@ const CHOREOGRAPHED: Style = Style::Choreographed;
 
 /// Every order of the invocations.
 const EVERY: &[Order] = &[Order::Invocations];
-/// The same, and one interruption also of an invocation by a call of its own.
+/// One interruption of an invocation, by another or by a call of its own.
+const FEW: &[Order] = &[Order::Interrupted(1)];
+/// Every order of the invocations, and one interruption also of an invocation by a call of its own.
 const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
 
 const fn workload(
@@ -37,9 +39,9 @@ pub const ALL: &[Workload] = &[
     workload("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
     workload("stuck and resolved, orchestrated", 1, EVERY, |world| stuck(world, ORCHESTRATED, "resolve")),
     workload("stuck and resolved, choreographed", 1, EVERY, |world| stuck(world, CHOREOGRAPHED, "resolve")),
-    workload("cancelled, orchestrated", 1, WHOLE, |world| cancelled(world, ORCHESTRATED)),
-    workload("cancelled, choreographed", 1, WHOLE, |world| cancelled(world, CHOREOGRAPHED)),
-    workload("cancelled before it is there", 1, WHOLE, cancelled_early),
+    workload("cancelled, orchestrated", 1, EVERY, |world| cancelled(world, ORCHESTRATED)),
+    workload("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
+    workload("cancelled before it is there", 1, FEW, cancelled_early),
     workload("past its deadline, orchestrated", 1, EVERY, |world| overdue(world, ORCHESTRATED)),
     workload("past its deadline, choreographed", 1, EVERY, |world| overdue(world, CHOREOGRAPHED)),
     workload("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
