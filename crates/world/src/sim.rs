@@ -214,8 +214,11 @@ fn share<T: Default>(
 }
 
 fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
+    // For who works on one of them.
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let wanted = pattern.workloads.iter().filter(|workload| workload.name.contains(&only));
     let parts: Vec<(&Workload, Order)> =
-        pattern.workloads.iter().flat_map(|w| w.orders.iter().map(move |order| (w, *order))).collect();
+        wanted.flat_map(|w| w.orders.iter().map(move |order| (w, *order))).collect();
     let all = share(effort.threads, parts.len(), |i, (): &mut ()| {
         let (workload, order) = parts[i];
         let begun = ThreadTime::now();
