@@ -135,8 +135,13 @@ impl State {
         self.take(queue, max, MAX_WAIT)
     }
 
-    /// Deletes what a mapping's function has taken; the rest is seen again when its visibility ends.
+    /// Deletes what a mapping's function has taken; the rest is seen again when its visibility ends. By Lambda's
+    /// developer guide ("Handling errors for an SQS event source") a message id that is not of the batch makes
+    /// it "a complete failure".
     pub(crate) fn settle_deliveries(&mut self, queue: usize, deliveries: &[Delivery], failed: &[SmolStr]) {
+        if failed.iter().any(|id| deliveries.iter().all(|delivery| delivery.id != *id)) {
+            return;
+        }
         for delivery in deliveries.iter().filter(|delivery| !failed.contains(&delivery.id)) {
             if let Some(receipt) = Receipt::parse(&delivery.receipt) {
                 self.queues[queue].delete(receipt, self.now);

@@ -32,7 +32,8 @@ pub(crate) type Begin = Rc<dyn Fn(Actor, Rc<RefCell<Desk>>) -> Task>;
 /// Makes an invocation of what is delivered.
 type Handler<I> = Rc<dyn Fn(I) -> Begin>;
 
-/// What a queue's or a stream's function answers: the ids of what it could not take.
+/// What a queue's or a stream's function answers: the ids of what it could not take. One that is not of the
+/// batch fails the batch as a whole.
 pub type Failed = Vec<SmolStr>;
 
 /// Something that invokes a function.
@@ -90,30 +91,47 @@ where
     })
 }
 
+/// Makes an invocation of a handler that answers what it could not take.
+fn reporting<I: Clone + 'static, A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
+    role: &'static str,
+    handler: impl Fn(Env, I) -> F + 'static,
+) -> Handler<I> {
+    invocation(role, move |env, input| {
+        let answer = handler(env, input);
+        async move { Into::<Option<Failed>>::into(answer.await) }
+    })
+}
+
+/// What a function could not take; none when it failed as a whole, or died.
+fn reported(returned: Option<&Report>) -> Option<&Failed> {
+    returned?.any().downcast_ref::<Option<Failed>>()?.as_ref()
+}
+
 impl World {
     /// Invokes a function with batches of a queue's messages, as an event source mapping of Lambda does, at most
     /// two invocations at once. What the handler does not name as failed is deleted; the rest, and everything
-    /// where it dies, is seen again when its visibility ends.
-    pub fn consume<F: Future<Output = Failed> + 'static>(
+    /// where it answers `None` (an error) or dies, is seen again when its visibility ends.
+    pub fn consume<A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
         &self,
         queue: QueueId,
         batch: usize,
         role: &'static str,
         handler: impl Fn(Env, Vec<Delivery>) -> F + 'static,
     ) {
-        let kind = Kind::Queue { queue, batch, handler: invocation(role, handler) };
+        let kind = Kind::Queue { queue, batch, handler: reporting(role, handler) };
         self.state.borrow_mut().sources.push(Source { role, most: 2, kind });
     }
 
-    /// Invokes a function with batches of the table's stream. The handler gives the sequences that failed.
-    pub fn follow<F: Future<Output = Failed> + 'static>(
+    /// Invokes a function with batches of the table's stream. The handler gives the sequences that failed, or
+    /// `None` (an error).
+    pub fn follow<A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
         &self,
         settings: MappingSettings,
         role: &'static str,
         handler: impl Fn(Env, Vec<Rc<Record>>) -> F + 'static,
     ) {
         let mapping = self.add_mapping(settings);
-        let kind = Kind::Stream { mapping, handler: invocation(role, handler) };
+        let kind = Kind::Stream { mapping, handler: reporting(role, handler) };
         self.state.borrow_mut().sources.push(Source { role, most: usize::MAX, kind });
     }
 
@@ -218,11 +236,11 @@ impl State {
     pub fn finish(&mut self, memory: &mut Memory, job: &Job, returned: Option<&Report>) {
         match job {
             Job::Queue { queue, deliveries, .. } => {
-                let Some(failed) = returned.and_then(|r| r.any().downcast_ref::<Failed>()) else { return };
+                let Some(failed) = reported(returned) else { return };
                 self.settle_deliveries(*queue, deliveries, failed);
             }
             Job::Stream { batch, .. } => {
-                let failed = returned.and_then(|r| r.any().downcast_ref::<Failed>());
+                let failed = reported(returned);
                 let outcome = failed.map_or(Outcome::Failed, |failed| Outcome::Answered(failed.clone()));
                 self.finish_batch(batch, &outcome);
             }

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder as CreateTable;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use tenfold_aws::Aws;
@@ -37,24 +39,31 @@ static TABLE: LazyLock<String> = LazyLock::new(|| {
     RUN.clone()
 });
 
-async fn create_table(client: &aws_sdk_dynamodb::Client) {
-    let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    let attribute = |name, kind| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
-    };
-    let index = GlobalSecondaryIndex::builder()
-        .index_name(INDEX)
-        .key_schema(key(INDEX, KeyType::Hash))
-        .key_schema(key(SORT, KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
-    let table = client
-        .create_table()
-        .table_name(RUN.as_str())
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+}
+
+/// The keys of every Tenfold table.
+fn with_keys(table: CreateTable) -> CreateTable {
+    table
         .billing_mode(BillingMode::PayPerRequest)
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
         .attribute_definitions(attribute("pk", ScalarAttributeType::S))
         .attribute_definitions(attribute("sk", ScalarAttributeType::S))
+}
+
+async fn create_table(client: &aws_sdk_dynamodb::Client) {
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(INDEX)
+        .key_schema(key(INDEX, KeyType::Hash))
+        .key_schema(key(SORT, KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+    let table = with_keys(client.create_table().table_name(RUN.as_str()))
         .attribute_definitions(attribute(INDEX, ScalarAttributeType::S))
         .attribute_definitions(attribute(SORT, ScalarAttributeType::N))
         .global_secondary_indexes(index.build().unwrap());
@@ -63,6 +72,12 @@ async fn create_table(client: &aws_sdk_dynamodb::Client) {
         let error = error.into_service_error();
         assert!(error.is_resource_in_use_exception(), "LocalStack creates no table: {error:?}");
     }
+}
+
+/// For calls whose first one starts something in LocalStack.
+fn patience() -> TimeoutConfig {
+    let most = Duration::from_secs(60);
+    TimeoutConfig::builder().operation_attempt_timeout(most).operation_timeout(most).build()
 }
 
 /// A LocalStack as one worker sees it.
@@ -114,6 +129,12 @@ impl Both {
         aws_sdk_sfn::Client::new(self.aws.config())
     }
 
+    /// A client of Lambda, which no port is for.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let config = aws_sdk_lambda::config::Builder::from(self.aws.config()).timeout_config(patience());
+        aws_sdk_lambda::Client::from_conf(config.build())
+    }
+
     /// A name that no other test process has either.
     pub fn full_name(name: &str) -> String {
         format!("{}-{name}", *RUN)
@@ -122,6 +143,28 @@ impl Both {
     /// A name that no other sequence has.
     pub fn name() -> String {
         format!("{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Creates a table with a stream of new and old images. Gives it and the stream's ARN.
+    pub fn create_streamed_table(&self, name: &str) -> Result<(DynamoTable, String), Failure> {
+        let (client, name) = (self.aws.dynamodb(), Self::full_name(name));
+        let stream = StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(StreamViewType::NewAndOldImages)
+            .build()
+            .unwrap();
+        let call = with_keys(client.create_table().table_name(&name)).stream_specification(stream);
+        let patient = aws_sdk_dynamodb::config::Builder::new().timeout_config(patience());
+        let answer = self.local(Box::pin(call.customize().config_override(patient).send()));
+        let stream = answer.ok().and_then(|answer| answer.table_description?.latest_stream_arn);
+        let stream = stream.ok_or_else(|| Failure::Unanswered("create a table with a stream".to_owned()))?;
+        Ok((DynamoTable::new(client, name), stream))
+    }
+
+    /// Deletes a table of [`Both::create_streamed_table`]. One that is left over is in nobody's way.
+    pub fn delete_table(&self, name: &str) {
+        let call = self.aws.dynamodb().delete_table().table_name(Self::full_name(name));
+        let _ = self.local(Box::pin(call.send()));
     }
 
     /// Creates a queue. Gives it and its URL.

@@ -10,6 +10,7 @@
 mod both;
 mod limits;
 mod machines;
+mod mappings;
 mod messages;
 mod pages;
 mod queues;
@@ -63,4 +64,14 @@ fn partial_batches() {
 #[test]
 fn state_machines() {
     Area::new("state machines", 80).workers(8).hold(machines::plan, machines::run);
+}
+
+#[test]
+fn stream_batches() {
+    Area::new("stream batches", 60).workers(12).hold(mappings::stream_plan, mappings::run_stream);
+}
+
+#[test]
+fn queue_batches() {
+    Area::new("queue batches", 40).workers(20).hold(mappings::queue_plan, mappings::run_queue);
 }

@@ -255,7 +255,7 @@ impl Running<'_> {
         self.held_there.settle();
         for (here, there) in self.here.into_iter().zip(&self.there) {
             let expected = ask(self.world, move |env| async move { env.queue(here).depth().await }).unwrap();
-            let seen = self.both.local(reached(there, expected));
+            let seen = self.both.local(reached(there, expected, PATIENCE));
             self.compared += 1;
             compare(self.compared, &format!("settled: {seen}"), &format!("settled: {expected:?}"))?;
         }
@@ -264,12 +264,12 @@ impl Running<'_> {
 }
 
 /// Asks until the queue is as deep as it should be, or patience ends.
-async fn reached(queue: &SqsQueue, expected: Depth) -> String {
+pub async fn reached(queue: &SqsQueue, expected: Depth, patience: Duration) -> String {
     let begun = Instant::now();
     loop {
         match queue.depth().await {
             Err(error) => return format!("{error} (no answer)"),
-            Ok(depth) if depth == expected || begun.elapsed() > PATIENCE => return format!("{depth:?}"),
+            Ok(depth) if depth == expected || begun.elapsed() > patience => return format!("{depth:?}"),
             Ok(_) => tokio::time::sleep(POLL).await,
         }
     }

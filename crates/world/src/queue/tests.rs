@@ -206,3 +206,42 @@ fn a_standard_queue_may_deliver_what_somebody_holds_as_often_as_it_is_allowed_to
     let found = crate::exhaust(bounds, run).violation.unwrap();
     assert_eq!(found.what, "delivered 2 times");
 }
+
+/// Lets a function consume a queue of two messages, and gives with which counts it saw each.
+fn consumed(answer: impl Fn(&[Delivery]) -> Option<crate::Failed> + Copy + 'static) -> Vec<(SmolStr, u32)> {
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let noted = std::rc::Rc::clone(&seen);
+    calm(move |world| {
+        let letters = world.add_queue("letters", QueueSettings::default());
+        let queue = world.add_queue("q", QueueSettings::default().redrive(letters, 2));
+        send(world, queue, vec![plain("a"), plain("b")]);
+        let noted = std::rc::Rc::clone(&noted);
+        world.consume(queue, 10, "function", move |_, deliveries| {
+            let seen =
+                deliveries.iter().map(|d| (bodies(std::slice::from_ref(d))[0].into(), d.receive_count));
+            noted.borrow_mut().extend(seen);
+            std::future::ready(answer(&deliveries))
+        });
+        world.run().unwrap();
+        assert_eq!(world.queue(queue, |m| m.bodies().count()), 0);
+    });
+    seen.take()
+}
+
+#[test]
+fn a_function_sees_again_what_it_could_not_take() {
+    let once = vec![("a".into(), 1), ("b".into(), 1)];
+    assert_eq!(consumed(|_| Some(Vec::new())), once);
+    let b_fails =
+        |all: &[Delivery]| Some(all.iter().filter(|d| d.body == "b").map(|d| d.id.clone()).collect());
+    assert_eq!(consumed(b_fails), [once, vec![("b".into(), 2)]].concat());
+}
+
+#[test]
+fn a_function_that_errs_or_names_what_is_not_of_its_batch_has_taken_nothing() {
+    let twice = ["a", "b", "a", "b"].into_iter().zip([1, 1, 2, 2]);
+    let twice: Vec<(SmolStr, u32)> = twice.map(|(body, count)| (body.into(), count)).collect();
+    assert_eq!(consumed(|_| None), twice);
+    assert_eq!(consumed(|_| Some(vec!["another".into()])), twice);
+    assert_eq!(consumed(|all| Some(vec![all[0].id.clone(), "".into()])), twice);
+}
