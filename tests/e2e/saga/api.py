@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -100,6 +101,21 @@ class Agency:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def lost(self, style: str, wake: int | None = None) -> str:
+        """A trip that was taken in, and of which nobody has heard yet: gives its id."""
+        saga_id = str(uuid.uuid4())
+        self.stack.put_item(saga_row(saga_id, self.booking(style), wake=wake))
+        return saga_id
+
+    def asks(self, step: str, action: str, saga_id: str, style: str, round: int = 0) -> Any:
+        """Calls a service as the state machine does."""
+        event = task(saga_id, step, action, self.booking(style), round)
+        return self.stack.invoke(f"{step.capitalize()}Function", event)
+
+    def now(self, releases: str, kind: str) -> None:
+        """Changes whether what is reserved can be given back."""
+        self.has(releases, **{kind: self.stock(kind)[0]})
+
     def ends(self, saga_id: str, within: float = PATIENCE) -> dict[str, Any]:
         """Waits until a trip leaves its state no more by itself, and gives it."""
         return eventually(
@@ -165,3 +181,28 @@ def is_problem(answer: requests.Response, status: int, name: str) -> dict[str, A
     assert problem["status"] == status, problem
     assert problem["title"] and problem["detail"], problem
     return problem
+
+
+def saga_row(saga_id: str, booking: dict[str, str], state: str = "running", wake: int | None = None):
+    """The row of a trip as it is in the table, without the log entry that would have begun it.
+
+    `wake`: when somebody has to look at it, in seconds since 1970; in an hour unless said otherwise.
+    """
+    now = datetime.now(UTC)
+    shard = uuid.UUID(saga_id).bytes[15] % 8
+    return {
+        "pk": f"saga#{saga_id}",
+        "sk": "saga",
+        "state": state,
+        "version": 1,
+        "round": 0,
+        "tries": 0,
+        "since": int(now.timestamp() * 1000),
+        "open": f"{state}#{shard}",
+        "wake": int(now.timestamp()) + 3600 if wake is None else wake,
+        "data": {
+            "style": booking["style"],
+            "payload": {name: value for name, value in booking.items() if name != "style"},
+            "created": now.isoformat().replace("+00:00", "Z"),
+        },
+    }
