@@ -1,5 +1,8 @@
 """Trips that are booked whole, and trips that are not booked at all, in both styles."""
 
+import json
+import uuid
+
 import pytest
 
 from saga.api import KINDS, STYLES, events, step_states
@@ -75,3 +78,26 @@ def test_success_costs_as_many_transitions_as_there_are_steps(agency, stack):
     )
     entered = [e["stateEnteredEventDetails"]["name"] for e in history if e["type"] == "TaskStateEntered"]
     assert entered == ["Do flight", "Do hotel", "Do car"]
+
+
+@pytest.mark.parametrize(("cars", "end"), [(1, "committed"), (0, "compensated")])
+def test_the_same_definition_runs_as_an_express_workflow(agency, stack, cars, end):
+    agency.has(car=cars)
+    flows = stack.client("stepfunctions")
+    standard = flows.describe_state_machine(stateMachineArn=stack.outputs["StateMachineArn"])
+    machine = flows.create_state_machine(
+        name=f"express-{uuid.uuid4().hex}",
+        definition=standard["definition"],
+        roleArn=standard["roleArn"],
+        type="EXPRESS",
+    )["stateMachineArn"]
+    try:
+        saga_id, booking = agency.lost("orchestrated"), agency.booking("orchestrated")
+        style = booking.pop("style")
+        job = {"saga": saga_id, "round": 0, "style": style, "payload": booking}
+        flows.start_execution(stateMachineArn=machine, name=f"{saga_id}-0", input=json.dumps(job))
+        agency.ends_as(saga_id, end)
+        booked = int(end == "committed")
+        assert agency.stocks() == {"flight": (5 - booked, booked), "hotel": (5 - booked, booked), "car": (0, booked)}
+    finally:
+        flows.delete_state_machine(stateMachineArn=machine)
