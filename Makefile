@@ -5,10 +5,6 @@ TENFOLD := localstack/tenfold
 PYTEST := $(TENFOLD) run pytest
 E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 
-# What `make sim` runs; SECONDS, SEED and more reach it through the environment.
-SIM_P = $(or $(P),circuit-breaker)
-SIM = cargo run --quiet --profile sim --package $(SIM_P)-core --features mutants --example sim --
-
 .DEFAULT_GOAL := help
 .PHONY: help demo test check up down status sim e2e soak bench deploy fmt clean
 
@@ -35,7 +31,7 @@ status: ## what runs, and where
 	@$(TENFOLD) status
 
 sim: ## [P=pattern SECONDS=n SEED=n] explore crashes and interleavings, ending in one JSON line
-	@env P=$(SIM_P) $(if $(SECONDS),SECONDS=$(SECONDS)) $(if $(SEED),SEED=$(SEED)) $(if $(REPLAY),REPLAY="$(REPLAY)") $(SIM) $(SIM_ARGS)
+	@env $(if $(P),P=$(P)) $(if $(SECONDS),SECONDS=$(SECONDS)) $(if $(SEED),SEED=$(SEED)) $(if $(REPLAY),REPLAY="$(REPLAY)") tools/sim.py
 
 e2e: ## [P=pattern] end-to-end tests on LocalStack
 	@$(TENFOLD) up $(P)

@@ -92,7 +92,7 @@ impl Write {
 }
 
 /// Why a single write was not made.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Hash, thiserror::Error)]
 pub enum WriteError {
     /// The condition did not hold. Nothing was written by this call; but an earlier attempt of the same call
     /// whose answer was lost may be the very reason, so look at `current` before you call it a conflict.
@@ -107,7 +107,7 @@ pub enum WriteError {
 }
 
 /// Why one write of a cancelled transaction was not made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub enum Cancelled {
     /// This one would have been made.
     No,
@@ -118,7 +118,7 @@ pub enum Cancelled {
 }
 
 /// Why a transaction wrote nothing.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Hash, thiserror::Error)]
 pub enum TransactError {
     /// Cancelled whole; a reason for each write, in their order.
     #[error("the transaction was cancelled")]
@@ -174,7 +174,7 @@ pub struct Cursor {
 }
 
 /// A page of items.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Hash)]
 pub struct Page {
     /// The items; an index answers only what it projects.
     pub items: Vec<Item>,

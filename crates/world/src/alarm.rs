@@ -117,6 +117,9 @@ impl Alarm {
 impl State {
     /// Takes in what a handler recorded.
     pub(crate) fn measure(&mut self, dimensions: &[Dimension], metrics: &[Metric], at: Timestamp) {
+        if self.services.alarms.is_empty() {
+            return;
+        }
         self.services.alarms.iter_mut().for_each(|alarm| alarm.record(dimensions, metrics, at));
     }
 }
@@ -139,9 +142,10 @@ impl World {
     pub fn evaluate(&self, alarm: usize) -> bool {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let alarm = &mut state.services.alarms[alarm];
+        let services = &mut *state.services;
+        let alarm = &mut services.alarms[alarm];
         let Some((change, times)) = alarm.evaluate(state.now, &mut state.choices) else { return false };
-        let function = &mut state.services.functions[alarm.function];
+        let function = &mut services.functions[alarm.function];
         (0..times).for_each(|_| function.push(Payload::Alarm(change.clone()), state.now));
         true
     }

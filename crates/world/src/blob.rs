@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::blob::{Blob, Listing, MAX_KEY, Object, PAGE, PutError, PutIf};
 use tenfold_ports::{Bytes, CallError};
@@ -16,12 +16,12 @@ use tenfold_ports::{Bytes, CallError};
 use crate::env::Env;
 use crate::executor::{State, World};
 use crate::fault::Fails;
+use crate::ids::BucketId;
 use crate::trace::told;
 
 /// A bucket.
-#[derive(Debug, Clone, Hash)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct Objects {
-    name: &'static str,
     all: BTreeMap<SmolStr, (Bytes, Timestamp)>,
 }
 
@@ -32,10 +32,6 @@ impl<T> Fails for Result<T, PutError> {
 }
 
 impl Objects {
-    const fn new(name: &'static str) -> Self {
-        Self { name, all: BTreeMap::new() }
-    }
-
     /// The keys and contents, in the order of the keys.
     pub fn all(&self) -> impl Iterator<Item = (&SmolStr, &Bytes)> {
         self.all.iter().map(|(key, (bytes, _))| (key, bytes))
@@ -102,15 +98,15 @@ fn valid(key: &str) -> Result<(), CallError> {
 
 impl World {
     /// Adds a bucket.
-    pub fn add_bucket(&self, name: &'static str) -> usize {
+    pub fn add_bucket(&self, name: &'static str) -> BucketId {
         let buckets = &mut self.state.borrow_mut().services.buckets;
-        buckets.push(Objects::new(name));
-        buckets.len() - 1
+        buckets.push(Objects::default());
+        BucketId { index: buckets.len() - 1, name }
     }
 
     /// Looks at a bucket.
-    pub fn bucket<R>(&self, bucket: usize, look: impl FnOnce(&Objects) -> R) -> R {
-        look(&self.state.borrow().services.buckets[bucket])
+    pub fn bucket<R>(&self, bucket: BucketId, look: impl FnOnce(&Objects) -> R) -> R {
+        look(&self.state.borrow().services.buckets[bucket.index])
     }
 }
 
@@ -118,34 +114,33 @@ impl World {
 #[derive(Debug, Clone)]
 pub struct BlobOf {
     env: Env,
-    bucket: usize,
+    bucket: BucketId,
 }
 
 impl Env {
     /// The port of a bucket.
     #[must_use]
-    pub fn blob(&self, bucket: usize) -> BlobOf {
+    pub fn blob(&self, bucket: BucketId) -> BlobOf {
         BlobOf { env: self.clone(), bucket }
     }
 }
 
 impl BlobOf {
     /// A call that does `act` with a key or a prefix, and tells of the answer.
-    async fn on<R: Fails>(
+    async fn on<R: Fails + Hash + Clone + 'static>(
         &self,
         call: &'static str,
         key: &str,
         act: impl Fn(&mut Objects, &SmolStr, Timestamp) -> R + 'static,
         show: fn(&R) -> String,
     ) -> R {
-        let (bucket, key) = (self.bucket, SmolStr::new(key));
-        let name = self.env.state.borrow().services.buckets[bucket].name;
+        let (BucketId { index: bucket, name }, key) = (self.bucket, SmolStr::new(key));
         let effect = move |state: &mut State| {
             let result = act(&mut state.services.buckets[bucket], &key, state.now);
             let what = told(state, || format!("{key} -> {}", show(&result)));
             (result, what)
         };
-        self.env.call(self.env.site(call, name), SignedDuration::ZERO, effect).await
+        self.env.call(self.env.site(call, name), effect).await
     }
 }
 

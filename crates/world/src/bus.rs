@@ -8,7 +8,6 @@ mod rules;
 
 use std::rc::Rc;
 
-use jiff::SignedDuration;
 use tenfold_ports::CallError;
 use tenfold_ports::bus::{Bus, BusEvent};
 use tenfold_ports::queue::Rejected;
@@ -17,21 +16,22 @@ pub use rules::{BusSettings, Rule, Rules, Target};
 
 use crate::env::Env;
 use crate::executor::{State, World};
+use crate::ids::BusId;
 use crate::invocations::Payload;
 use crate::queue::Posted;
 use crate::trace::told;
 
 impl World {
     /// Adds an event bus.
-    pub fn add_bus(&self, name: &'static str, settings: BusSettings) -> usize {
+    pub fn add_bus(&self, name: &'static str, settings: BusSettings) -> BusId {
         let buses = &mut self.state.borrow_mut().services.buses;
         buses.push(Rules::new(name, settings));
-        buses.len() - 1
+        BusId { index: buses.len() - 1, name }
     }
 
     /// Adds a rule to a bus. Its queues are standard queues.
-    pub fn add_rule(&self, bus: usize, rule: Rule) {
-        self.state.borrow_mut().services.buses[bus].add(rule);
+    pub fn add_rule(&self, bus: BusId, rule: Rule) {
+        self.state.borrow_mut().services.buses[bus.index].add(rule);
     }
 }
 
@@ -39,13 +39,13 @@ impl World {
 #[derive(Debug, Clone)]
 pub struct BusOf {
     env: Env,
-    bus: usize,
+    bus: BusId,
 }
 
 impl Env {
     /// The port of an event bus.
     #[must_use]
-    pub fn bus(&self, bus: usize) -> BusOf {
+    pub fn bus(&self, bus: BusId) -> BusOf {
         BusOf { env: self.clone(), bus }
     }
 }
@@ -56,10 +56,11 @@ impl State {
         for (target, body) in sent {
             match target {
                 Target::Queue(queue) => {
-                    self.queues[queue].accept(Posted { queue, body, fifo: None }, self.now);
+                    self.post(Posted { queue, body, fifo: None });
                 }
                 Target::Function(function) => {
-                    self.services.functions[function].push(Payload::Event(body), self.now);
+                    let now = self.now;
+                    self.services.functions[function].push(Payload::Event(body), now);
                 }
             }
         }
@@ -72,8 +73,7 @@ impl Bus for BusOf {
         if events.is_empty() {
             return Ok(Rejected::new());
         }
-        let bus = self.bus;
-        let name = self.env.state.borrow().services.buses[bus].name;
+        let BusId { index: bus, name } = self.bus;
         let events: Rc<[BusEvent]> = events.into();
         let effect = move |state: &mut State| {
             let result = state.put_events(bus, &events);
@@ -87,7 +87,7 @@ impl Bus for BusOf {
             });
             (result, what)
         };
-        self.env.call(self.env.site("bus.put", name), SignedDuration::ZERO, effect).await
+        self.env.call(self.env.site("bus.put", name), effect).await
     }
 }
 

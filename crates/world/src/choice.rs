@@ -1,26 +1,35 @@
 //! The choices of a run.
 
 /// Where choices come from once the given ones are used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rest {
     /// Always the first: the depth-first search's way.
+    #[default]
     First,
     /// Random by this seed.
     Random(u64),
 }
 
+/// A choice: which, of how many.
+pub type Choice = (u32, u32);
+
 /// The choices of a run: given ones first, then by rule, all of them kept.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct Choices {
-    given: Vec<u32>,
+    given: Vec<Choice>,
     rest: Rest,
-    taken: Vec<(u32, u32)>,
+    taken: Vec<Choice>,
     calm: bool,
 }
 
 impl Choices {
-    pub const fn new(given: Vec<u32>, rest: Rest) -> Self {
+    pub const fn new(given: Vec<Choice>, rest: Rest) -> Self {
         Self { given, rest, taken: Vec::new(), calm: false }
+    }
+
+    /// These choices, without knowing of how many each was one.
+    pub fn again(choices: &[u32]) -> Self {
+        Self::new(choices.iter().map(|choice| (*choice, 0)).collect(), Rest::First)
     }
 
     /// Chooses one of `n`. The first is what happens in a calm world.
@@ -31,7 +40,7 @@ impl Choices {
         let n = n as u32;
         let choice = match self.given.get(self.taken.len()) {
             // A vector cut short or edited while shrinking may ask for more than there is.
-            Some(&c) => c.min(n - 1),
+            Some((choice, _)) => (*choice).min(n - 1),
             None => match &mut self.rest {
                 Rest::First => 0,
                 Rest::Random(state) => (next(state) % u64::from(n)) as u32,
@@ -55,21 +64,31 @@ impl Choices {
         self.pick(n)
     }
 
+    /// How many were made.
+    pub const fn len(&self) -> usize {
+        self.taken.len()
+    }
+
+    /// Takes the first `n` of the given ones as made.
+    pub fn make(&mut self, n: usize) {
+        self.taken.clear();
+        self.taken.extend_from_slice(&self.given[..n]);
+    }
+
     pub const fn calm(&mut self, calm: bool) {
         self.calm = calm;
     }
 
     pub fn taken(&self) -> Vec<u32> {
-        self.taken.iter().map(|(c, _)| *c).collect()
+        self.taken.iter().map(|(choice, _)| *choice).collect()
     }
 
     /// The next vector in depth-first order; none when this was the last.
-    pub fn next_in_order(mut self) -> Option<Vec<u32>> {
+    pub fn next_in_order(mut self) -> Option<Vec<Choice>> {
         while let Some((choice, n)) = self.taken.pop() {
             if choice + 1 < n {
-                let mut next: Vec<u32> = self.taken.iter().map(|(c, _)| *c).collect();
-                next.push(choice + 1);
-                return Some(next);
+                self.taken.push((choice + 1, n));
+                return Some(self.taken);
             }
         }
         None

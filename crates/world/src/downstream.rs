@@ -10,6 +10,8 @@ use tenfold_ports::{Bytes, CallError};
 use crate::env::Env;
 use crate::executor::State;
 use crate::fault::Fails;
+use crate::memory::Takes;
+use crate::trace::told;
 
 /// How the service behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -24,7 +26,7 @@ pub enum Health {
 }
 
 /// A service that has one effect for each idempotency key.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct Service {
     /// How it behaves now.
     pub health: Health,
@@ -38,12 +40,11 @@ pub struct Service {
     pub effects: Vec<SmolStr>,
     /// All calls: when they ended, by whom, how the service was.
     pub calls: Vec<(Timestamp, usize, Health)>,
-    /// Calls on their way.
-    pub in_flight: u32,
     /// The most calls that were on their way at once.
     pub most_in_flight: u32,
 }
 
+#[derive(Clone, Hash)]
 struct Outcome(Result<Answer, NoAnswer>);
 
 impl Fails for Outcome {
@@ -90,38 +91,18 @@ impl Service {
     }
 }
 
-/// Counts a call on its way, also when the caller dies.
-struct InFlight(Env);
-
-impl InFlight {
-    fn new(env: &Env) -> Self {
-        let service = &mut env.state.borrow_mut().service;
-        service.in_flight += 1;
-        service.most_in_flight = service.most_in_flight.max(service.in_flight);
-        Self(env.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.state.borrow_mut().service.in_flight -= 1;
-    }
-}
-
 impl Downstream for Env {
     async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
-        let _in_flight = InFlight::new(self);
-        let latency = self.state.borrow().service.latency;
         let timeout = SignedDuration::try_from(call.timeout).unwrap_or(SignedDuration::MAX);
         let actor = self.actor;
         let about = if call.method == Method::Get { "health" } else { "request" };
-        let effect = |state: &mut State| {
+        let effect = move |state: &mut State| {
             let now = state.now;
             let result = state.service.take(now, actor, &call);
-            let result = if latency > timeout { Err(NoAnswer::TimedOut) } else { result };
-            let what = if state.trace.is_some() { format!("{result:?}") } else { String::new() };
+            let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
+            let what = told(state, || format!("{result:?}"));
             (Outcome(result), what)
         };
-        self.call(self.site("downstream.call", about), latency.min(timeout), effect).await.0
+        self.call_for(self.site("downstream.call", about), Takes::Service(timeout), effect).await.0
     }
 }

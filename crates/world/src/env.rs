@@ -1,40 +1,59 @@
 //! What a handler holds in the world: all ports of one environment.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::hash::Hash;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::metrics::{Dimension, Metric};
-use tenfold_ports::{CallError, Clock, Metrics, Rng};
+use tenfold_ports::{Clock, Metrics, Rng};
 
 use crate::choice;
-use crate::executor::{Actor, State, Turn, Waiting};
-use crate::fault::{Fails, Fault};
-use crate::trace::{Event, Site};
+use crate::executor::{Actor, State};
+use crate::fault::Fails;
+use crate::memory::{Answer, Call, Desk, Measured, Takes};
+use crate::trace::Site;
 
 /// The ports of one environment. A clone is the same environment.
 #[derive(Clone)]
 pub struct Env {
-    pub(crate) state: Rc<RefCell<State>>,
+    desk: Rc<RefCell<Desk>>,
     pub(crate) actor: Actor,
-    pub(crate) role: &'static str,
-    pub(crate) skew: SignedDuration,
-    pub(crate) rng: Rc<Cell<u64>>,
+    role: &'static str,
+    skew: SignedDuration,
+    rng: Rc<Cell<u64>>,
 }
 
-impl std::fmt::Debug for Env {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Env").field("actor", &self.actor).field("role", &self.role).finish_non_exhaustive()
     }
 }
 
 impl Env {
-    /// The same environment in another invocation: what it remembers stays, who is running changes.
-    #[must_use]
-    pub fn actor(&self) -> Actor {
-        self.actor
+    pub(crate) fn new(
+        desk: Rc<RefCell<Desk>>,
+        actor: Actor,
+        role: &'static str,
+        skew: SignedDuration,
+    ) -> Self {
+        // Each environment draws its own numbers, so that who was first does not change what they are.
+        // The seed is mixed first: seeds a step of the generator apart would give the same numbers, shifted.
+        let rng = Rc::new(Cell::new(choice::next(&mut (actor as u64))));
+        Self { desk, actor, role, skew, rng }
+    }
+
+    /// Tells the run something, such as the answer that a caller got: see [`crate::World::reports`].
+    pub fn report(&self, report: impl Hash + fmt::Debug + 'static) {
+        self.desk.borrow_mut().reports.push(Rc::new(report));
+    }
+
+    /// What the invocation answers to who has invoked it.
+    pub(crate) fn returns(&self, answer: impl Hash + fmt::Debug + 'static) {
+        self.desk.borrow_mut().returned = Some(Rc::new(answer));
     }
 
     pub(crate) const fn site(&self, call: &'static str, about: &'static str) -> Site {
@@ -42,13 +61,21 @@ impl Env {
     }
 
     /// A port call: waits for its turn, then has its effect, as the world's choice of fault will have it.
-    pub(crate) fn call<R: Fails, E: FnMut(&mut State) -> (R, String)>(
-        &self,
-        site: Site,
-        takes: SignedDuration,
-        effect: E,
-    ) -> PortCall<'_, E> {
-        PortCall { env: self, site, takes, effect, id: None }
+    ///
+    /// The effect depends on nothing but its arguments and the state, as it is kept and had in other runs too.
+    pub(crate) fn call<R, E>(&self, site: Site, effect: E) -> PortCall<'_, E>
+    where
+        E: Fn(&mut State) -> (R, String) + 'static,
+    {
+        self.call_for(site, Takes::NoTime, effect)
+    }
+
+    /// A port call that is on its way for some time.
+    pub(crate) fn call_for<R, E>(&self, site: Site, takes: Takes, effect: E) -> PortCall<'_, E>
+    where
+        E: Fn(&mut State) -> (R, String) + 'static,
+    {
+        PortCall { env: self, site, takes, effect: Some(effect), id: None }
     }
 }
 
@@ -56,89 +83,60 @@ impl Env {
 pub(crate) struct PortCall<'a, E> {
     env: &'a Env,
     site: Site,
-    takes: SignedDuration,
-    effect: E,
-    id: Option<u64>,
+    takes: Takes,
+    effect: Option<E>,
+    id: Option<u32>,
 }
 
 // Nothing in it is pinned.
 impl<E> Unpin for PortCall<'_, E> {}
 
-impl<R: Fails, E: FnMut(&mut State) -> (R, String)> Future for PortCall<'_, E> {
+impl<R, E> Future for PortCall<'_, E>
+where
+    R: Fails + Hash + Clone + 'static,
+    E: Fn(&mut State) -> (R, String) + 'static,
+{
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
-        let mut state = this.env.state.borrow_mut();
-        let state = &mut *state;
-        let Some(id) = this.id else {
-            let id = state.next_call;
-            state.next_call += 1;
+        let mut desk = this.env.desk.borrow_mut();
+        if let Some(effect) = this.effect.take() {
+            let id = desk.next;
+            desk.next += 1;
             this.id = Some(id);
-            state.waiting.push(Waiting {
-                id,
-                actor: this.env.actor,
-                site: this.site,
-                waker: cx.waker().clone(),
-                not_before: state.now + this.takes,
-                turn: Turn::Later,
+            let effect = Box::new(move |state: &mut State| {
+                let (result, what) = effect(state);
+                (Answer::new(result), what)
             });
+            let (site, takes) = (this.site, this.takes);
+            let call = Call { id, site, takes, effect, fails: |error| Answer::new(R::fails(error)) };
+            desk.calls.push((Rc::new(call), cx.waker().clone()));
             return Poll::Pending;
-        };
-        let Some(at) = state.waiting.iter().position(|w| w.id == id) else { return Poll::Pending };
-        let Turn::Now(fault) = state.waiting[at].turn else { return Poll::Pending };
-        state.waiting.swap_remove(at);
-
-        let mut what = String::new();
-        let mut apply = |state: &mut State| {
-            let (result, text) = (this.effect)(state);
-            what = text;
-            result
-        };
-        let result = match fault {
-            None => Some(apply(state)),
-            Some(Fault::CrashBefore) => None,
-            Some(Fault::CrashAfter) => {
-                apply(state);
-                None
-            }
-            Some(Fault::AnswerLost) => {
-                apply(state);
-                Some(R::fails(CallError::Unknown))
-            }
-            Some(Fault::Throttled) => Some(R::fails(CallError::Throttled)),
-            Some(Fault::Unavailable) => Some(R::fails(CallError::Unavailable)),
-            Some(Fault::Twice) => {
-                apply(state);
-                Some(apply(state))
-            }
-        };
-        if state.trace.is_some() {
-            let event = Event { at: state.now, actor: this.env.actor, site: this.site, fault, what };
-            if let Some(trace) = &mut state.trace {
-                trace.push(event);
-            }
         }
-        if let Some(result) = result {
-            Poll::Ready(result)
-        } else {
-            state.dead = Some(this.env.actor);
-            Poll::Pending
+        let answer = desk.answer.take_if(|(id, _)| Some(*id) == this.id);
+        if let Some(answer) = answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
+            return Poll::Ready(answer.clone());
         }
+        // Woken for another call of the same handler; or moved to another task meanwhile.
+        if let Some((_, waker)) = desk.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
+            waker.clone_from(cx.waker());
+        }
+        Poll::Pending
     }
 }
 
 impl<E> Drop for PortCall<'_, E> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.env.state.borrow_mut().waiting.retain(|w| w.id != id);
+            self.env.desk.borrow_mut().calls.retain(|(call, _)| call.id != id);
         }
     }
 }
 
 impl Clock for Env {
     fn now(&self) -> Timestamp {
-        self.state.borrow().now + self.skew
+        self.desk.borrow().now + self.skew
     }
 }
 
@@ -153,7 +151,7 @@ impl Rng for Env {
 
 impl Metrics for Env {
     fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
-        let now = self.now();
-        self.state.borrow_mut().measure(dimensions, metrics, now);
+        let (dimensions, metrics, at) = (dimensions.to_vec(), metrics.to_vec(), self.now());
+        self.desk.borrow_mut().measured.push(Measured { dimensions, metrics, at });
     }
 }

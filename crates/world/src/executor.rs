@@ -1,142 +1,92 @@
-//! Who runs next: the world owns every invocation's future and polls one at a time.
+//! Who goes on next: a run of the world, step by step.
 
 use std::cell::{Cell, RefCell};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
+use std::fmt;
+use std::hash::Hash;
 use std::rc::Rc;
-use std::task::{Context, Waker};
 
 use jiff::{SignedDuration, Timestamp};
-use rustc_hash::FxHashSet;
 
-use crate::choice::{self, Choices, Rest};
+use tenfold_ports::table::Write;
+
 use crate::downstream::Service;
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::queue::Messages;
-use crate::services::Services;
+use crate::memory::{Answer, Came, Live, Measured, Memory, Report, Task, print};
+use crate::search::Search;
+use crate::sources::Begin;
+pub(crate) use crate::state::State;
+use crate::state::{ActorState, Asked, NOBODY, Order, Stage, Waiting};
 use crate::table::Items;
-use crate::trace::{Event, Site};
+use crate::trace::Site;
 
 /// Names an invocation within a run.
 pub type Actor = usize;
 
-type Task = Pin<Box<dyn Future<Output = ()>>>;
+/// How many calls and beginnings there may be in a run before it is taken to be endless.
+const MOST_STEPS: usize = 100_000;
 
-/// What a run may do beyond letting all go well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How many calls may go wrong.
-    pub faults: usize,
-    /// How often an invocation may be interrupted by another although it could go on; none for no bound.
-    pub switches: Option<usize>,
-    /// Whether eventual reads may be stale.
-    pub stale_reads: bool,
+/// Why a run ends before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// An invariant does not hold: what, for a person.
+    Broken(String),
+    /// Another run has come to just this state, and all that can follow was looked at.
+    Seen,
 }
 
-/// A call that waits for its turn.
-pub(crate) struct Waiting {
-    pub id: u64,
-    pub actor: Actor,
-    pub site: Site,
-    pub waker: Waker,
-    pub not_before: Timestamp,
-    pub turn: Turn,
+impl From<String> for Stop {
+    fn from(what: String) -> Self {
+        Self::Broken(what)
+    }
 }
 
-/// Whether a call's turn has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    Later,
-    Now(Option<Fault>),
+impl From<&str> for Stop {
+    fn from(what: &str) -> Self {
+        Self::Broken(what.to_owned())
+    }
 }
 
-/// All that there is in a run.
-pub(crate) struct State {
-    pub now: Timestamp,
-    pub choices: Choices,
-    pub limits: Limits,
-    pub faults_left: usize,
-    pub waiting: Vec<Waiting>,
-    pub next_call: u64,
-    pub dead: Option<Actor>,
-    pub table: Items,
-    pub queues: Vec<Messages>,
-    pub service: Service,
-    pub services: Services,
-    pub trace: Option<Vec<Event>>,
-    pub covered: Vec<(Site, Option<Fault>)>,
-    options: Vec<(Actor, Option<u64>)>,
-    switches_left: usize,
-    last: Option<Actor>,
-    calm: bool,
-}
+/// What a run comes to: an invariant that does not hold, or nothing to say.
+pub type Outcome = Result<(), Stop>;
 
 /// One run of the world.
 pub struct World {
-    pub(crate) state: Rc<RefCell<State>>,
-    tasks: RefCell<Vec<Option<Task>>>,
-    starts: RefCell<Vec<Timestamp>>,
-    settled: Settled,
+    pub(crate) state: RefCell<State>,
+    search: Rc<RefCell<Search>>,
+    /// Handlers that run in this run; the others are only remembered.
+    lives: RefCell<Vec<Option<Live>>>,
+    /// How often the run was let run.
+    phase: Cell<usize>,
+    /// What stands for the state after each time that it was, where that is wanted.
+    ends: RefCell<Option<Vec<u64>>>,
 }
 
-/// The states that runs of one exploration have come to.
-pub(crate) type Settled = Rc<RefCell<FxHashSet<u64>>>;
-
-impl std::fmt::Debug for World {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
     }
 }
 
-/// When every run begins.
-fn begin() -> Timestamp {
-    Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
 impl World {
-    pub(crate) fn new(given: Vec<u32>, rest: Rest, limits: Limits, traced: bool, settled: Settled) -> Self {
-        let state = State {
-            now: begin(),
-            choices: Choices::new(given, rest),
-            limits,
-            faults_left: limits.faults,
-            waiting: Vec::new(),
-            next_call: 0,
-            dead: None,
-            table: Items::default(),
-            queues: Vec::new(),
-            service: Service::default(),
-            services: Services::default(),
-            trace: traced.then(Vec::new),
-            covered: Vec::new(),
-            options: Vec::new(),
-            switches_left: limits.switches.unwrap_or(usize::MAX),
-            last: None,
-            calm: false,
-        };
-        let (tasks, starts) = (RefCell::default(), RefCell::default());
-        Self { state: Rc::new(RefCell::new(state)), tasks, starts, settled }
+    pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
+        let state = RefCell::new(state);
+        Self { state, search, lives: RefCell::default(), phase: Cell::new(0), ends: RefCell::default() }
     }
 
-    /// Whether another run has come to just this state before: the same rows, messages, effects and time, and
-    /// the same `seen` of the workload's own. What follows in calm is then the same too, and was looked at.
-    pub fn settled_before(&self, seen: &impl Hash) -> bool {
+    /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
+    /// time. What follows in calm is then the same too, and was looked at.
+    pub fn settled_before(&self) -> bool {
         let state = self.state.borrow();
-        if state.trace.is_some() {
-            return false;
-        }
-        let mut hasher = DefaultHasher::new();
-        seen.hash(&mut hasher);
-        state.now.hash(&mut hasher);
-        for item in state.table.all() {
-            item.hash(&mut hasher);
-        }
-        state.queues.hash(&mut hasher);
-        state.service.hash(&mut hasher);
-        state.services.hash(&mut hasher);
-        state.table.stream.hash(&mut hasher);
-        !self.settled.borrow_mut().insert(hasher.finish())
+        state.trace.is_none() && !self.search.borrow_mut().settled.insert(state.settled())
+    }
+
+    pub(crate) fn keep_ends(&self) {
+        *self.ends.borrow_mut() = Some(Vec::new());
+    }
+
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        self.ends.borrow().clone().unwrap_or_default()
     }
 
     /// The time.
@@ -184,7 +134,14 @@ impl World {
     /// All calls that were made so far, in their order, and what went wrong with each.
     #[must_use]
     pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
-        self.state.borrow().covered.clone()
+        self.state.borrow().calls.all()
+    }
+
+    /// What handlers [reported](Env::report) of this type so far, in their order.
+    #[must_use]
+    pub fn reports<T: Clone + 'static>(&self) -> Vec<T> {
+        let reports = self.state.borrow().reports.all();
+        reports.iter().filter_map(|report| report.any().downcast_ref::<T>()).cloned().collect()
     }
 
     /// Changes the table, without a call.
@@ -192,117 +149,258 @@ impl World {
         change(&mut self.state.borrow_mut().table)
     }
 
+    /// Makes writes in one transaction, without a call; a stream tells of them. Gives whether they were made.
+    pub fn write(&self, writes: &[Write]) -> bool {
+        let mut state = self.state.borrow_mut();
+        let now = state.now;
+        state.table.transact(writes, now).is_ok()
+    }
+
     /// Looks at the table.
     pub fn table<R>(&self, look: impl FnOnce(&Items) -> R) -> R {
         look(&self.state.borrow().table)
     }
 
-    /// An environment of its own for `role`, with its clock off by `skew`.
-    #[must_use]
-    pub fn env(&self, role: &'static str, skew: SignedDuration) -> Env {
-        Env { state: Rc::clone(&self.state), actor: 0, role, skew, rng: Rc::default() }
-    }
-
-    /// Adds an invocation that may begin now.
-    pub fn spawn<F: Future<Output = ()> + 'static>(
+    /// Adds an invocation that may begin now: see [`World::spawn_at`].
+    pub fn spawn<I: Hash + Clone + 'static, F: Future<Output = ()> + 'static>(
         &self,
         role: &'static str,
-        body: impl FnOnce(Env) -> F,
+        input: I,
+        body: impl Fn(Env, I) -> F + 'static,
     ) -> Actor {
-        self.spawn_at(self.now(), SignedDuration::ZERO, role, body)
+        self.spawn_at(self.now(), SignedDuration::ZERO, role, input, body)
     }
 
     /// Adds an invocation that may begin at `start` on a machine whose clock is off by `skew`.
-    pub fn spawn_at<F: Future<Output = ()> + 'static>(
+    ///
+    /// What it does depends on its input and its calls' answers only: `body` captures nothing but what is the
+    /// same in all runs of the workload, and leaves nothing behind but calls and [reports](Env::report).
+    pub fn spawn_at<
+        I: Hash + Clone + 'static,
+        F: Future<Output = ()> + 'static,
+        B: Fn(Env, I) -> F + 'static,
+    >(
         &self,
         start: Timestamp,
         skew: SignedDuration,
         role: &'static str,
-        body: impl FnOnce(Env) -> F,
+        input: I,
+        body: B,
     ) -> Actor {
-        let actor = self.tasks.borrow().len();
-        // Each environment draws its own numbers, so that who was first does not change what they are.
-        // The seed is mixed first: seeds a step of the generator apart would give the same numbers, shifted.
-        let rng = Rc::new(Cell::new(choice::next(&mut (actor as u64))));
-        let env = Env { actor, rng, ..self.env(role, skew) };
-        self.tasks.borrow_mut().push(Some(Box::pin(body(env))));
-        self.starts.borrow_mut().push(start);
-        actor
+        let actor = self.state.borrow().actors.len();
+        let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
+        let begin =
+            move |actor, desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
+        self.add(start, Some(asked), Rc::new(begin))
+    }
+
+    /// Makes calls outside of any invocation, for tests of the ports themselves in a run that is made once
+    /// ([`crate::replay`]). Gives none where the call died.
+    ///
+    /// # Errors
+    /// An invariant that is [watched](Items::watch) does not hold.
+    pub fn ask<R: 'static, F: Future<Output = R> + 'static>(
+        &self,
+        calls: impl FnOnce(Env) -> F + 'static,
+    ) -> Result<Option<R>, Stop> {
+        let answer = Rc::new(RefCell::new(None));
+        let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
+        let begin = move |actor, desk| -> Task {
+            let env = Env::new(desk, actor, "test", SignedDuration::ZERO);
+            let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
+            Box::pin(async move {
+                if let Some(calls) = calls {
+                    *asked.borrow_mut() = Some(calls.await);
+                }
+            })
+        };
+        self.add(self.now(), None, Rc::new(begin));
+        self.run()?;
+        Ok(answer.take())
+    }
+
+    /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
+    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin) -> Actor {
+        let node = self.search.borrow_mut().memory.root(asked);
+        let mut state = self.state.borrow_mut();
+        let asked = Rc::new(Asked { start, begin, job: None });
+        state.actors.push(ActorState { node, stage: Stage::Waits, asked });
+        state.actors.len() - 1
     }
 
     /// Runs until every invocation has ended or died.
-    pub fn run(&self) {
+    ///
+    /// # Errors
+    /// The run is over: hand it on with `?`.
+    pub fn run(&self) -> Outcome {
+        let phase = self.phase.replace(self.phase.get() + 1);
+        let mut state = self.state.borrow_mut();
+        let mut search = self.search.borrow_mut();
+        if search.skip(phase, &mut state) {
+            return Ok(());
+        }
+        let mut resumed = search.resume(phase, &mut state);
+        let mut steps = 0;
         loop {
-            let Some(actor) = self.choose() else { return };
-            let Some(mut task) = self.tasks.borrow_mut()[actor].take() else { continue };
-            let mut context = Context::from_waker(Waker::noop());
-            let ended = task.as_mut().poll(&mut context).is_ready();
-            let died = self.state.borrow_mut().dead.take() == Some(actor);
-            if ended || died {
-                // Dropping the future is the death: its waiting calls are withdrawn with it.
-                drop(task);
-                let mut state = self.state.borrow_mut();
-                if state.last == Some(actor) {
-                    state.last = None;
-                }
-            } else {
-                self.tasks.borrow_mut()[actor] = Some(task);
+            let options = options(&state);
+            if options.is_empty() {
+                let Some(due) = state.next_due() else { break };
+                state.now = state.now.max(due);
+                state.run_machines(&mut search.memory);
+                continue;
+            }
+            if !resumed && search.been_here(phase, &mut state) {
+                return Err(Stop::Seen);
+            }
+            resumed = false;
+            self.step(&mut state, &mut search.memory, &options);
+            state.run_machines(&mut search.memory);
+            if let Some(what) = state.table.broken() {
+                return Err(Stop::Broken(what));
+            }
+            steps += 1;
+            if steps > MOST_STEPS {
+                return Err(Stop::Broken(format!("{MOST_STEPS} calls, and no end to it")));
             }
         }
+        search.ended(&mut state);
+        if let Some(ends) = &mut *self.ends.borrow_mut() {
+            ends.push(state.settled());
+        }
+        Ok(())
     }
 
-    /// Chooses what happens next and grants it. Gives whom to poll; none when nothing is left.
-    fn choose(&self) -> Option<Actor> {
-        let tasks = self.tasks.borrow();
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        // What could happen, the one that went on last first: an option is a waiting call or a start.
-        let mut options: Vec<(Actor, Option<u64>)> =
-            state.waiting.iter().map(|w| (w.actor, Some(w.id))).collect();
-        for (actor, task) in tasks.iter().enumerate() {
-            if task.is_some() && state.waiting.iter().all(|w| w.actor != actor) {
-                options.push((actor, None));
-            }
-        }
-        options.sort_unstable_by_key(|(actor, call)| (state.last != Some(*actor), *actor, *call));
-        let can_go_on = options.first().is_some_and(|(actor, _)| state.last == Some(*actor));
+    /// Chooses what happens next and lets it happen.
+    fn step(&self, state: &mut State, memory: &mut Memory, options: &[Choice]) {
+        let can_go_on = options.first().is_some_and(|choice| state.last == Some(choice.actor));
         // Going on means the oldest call: taking another one of the same invocation first interrupts it too.
-        if can_go_on && state.switches_left == 0 {
-            options.truncate(1);
-        }
-        let picked = state.choices.pick(options.len());
-        let chosen = options.get(picked).copied();
-        state.options = options;
-        let (actor, call) = chosen?;
+        let most = if can_go_on && state.switches_left == 0 { 1 } else { options.len() };
+        let picked = state.choices.pick(most);
+        let Choice { actor, what } = options[picked];
         if can_go_on && picked > 0 {
             state.switches_left = state.switches_left.saturating_sub(1);
         }
-        state.last = Some(actor);
-        match call {
-            None => state.now = state.now.max(self.starts.borrow()[actor]),
-            Some(id) => state.grant(id),
+        state.last = Some(actor).filter(|actor| *actor != NOBODY);
+        let (call, answer) = match what {
+            What::Delivery(source) => return state.deliver(memory, source),
+            What::Beginning => {
+                state.now = state.now.max(state.actors[actor].asked.start);
+                (None, Some(Answer::new(())))
+            }
+            What::Call(at) => {
+                let waiting = state.waiting.remove(at);
+                state.now = state.now.max(waiting.not_before);
+                if actor == NOBODY {
+                    state.make(&waiting, None);
+                    return;
+                }
+                let fault = state.fault(waiting.call.site);
+                (Some(waiting.call.id), state.make(&waiting, fault))
+            }
+        };
+        match answer {
+            Some(answer) => {
+                let came = Came { call, now: state.now, answer };
+                self.come(state, memory, actor, came);
+            }
+            None => {
+                // Its death: the calls that it waits for are nobody's any more.
+                self.over(state, memory, actor, None);
+            }
         }
-        Some(actor)
+    }
+
+    /// Lets something come to a handler: from memory, where it has come before.
+    fn come(&self, state: &mut State, memory: &mut Memory, actor: Actor, came: Came) {
+        let before = state.actors[actor].node;
+        let known = if state.trace.is_some() { None } else { memory.after(before, &came) };
+        let node = known.unwrap_or_else(|| {
+            let mut lives = self.lives.borrow_mut();
+            if lives.len() <= actor {
+                lives.resize_with(actor + 1, || None);
+            }
+            let live = match &mut lives[actor] {
+                Some(live) if live.node == before => live,
+                other => {
+                    let begin = &state.actors[actor].asked.begin;
+                    let live = other.insert(Live::new(before, |desk| begin(actor, desk)));
+                    memory.revive(live, before);
+                    live
+                }
+            };
+            memory.discover(live, came)
+        });
+        let after = memory.node(node);
+        if !after.gone.is_empty() {
+            state.withdraw(|w| w.actor == actor && after.gone.contains(&w.call.id));
+        }
+        for report in &after.reports {
+            state.report(actor, report);
+        }
+        for Measured { dimensions, metrics, at } in &after.measured {
+            state.measure(dimensions, metrics, *at);
+        }
+        if after.ended {
+            let returned = after.returned.clone();
+            self.over(state, memory, actor, returned.as_ref());
+        } else {
+            state.goes_to(actor, node, Stage::Runs);
+            state.waits_for(actor, node, &after.made);
+        }
+    }
+
+    fn over(&self, state: &mut State, memory: &mut Memory, actor: Actor, returned: Option<&Report>) {
+        // How it came to its end is of no consequence any more.
+        state.goes_to(actor, 0, Stage::Over);
+        state.withdraw(|w| w.actor == actor);
+        if state.last == Some(actor) {
+            state.last = None;
+        }
+        if let Some(live) = self.lives.borrow_mut().get_mut(actor) {
+            *live = None;
+        }
+        let asked = Rc::clone(&state.actors[actor].asked);
+        if let Some((job, _)) = &asked.job {
+            state.finish(memory, job, returned);
+        }
     }
 }
 
-impl State {
-    fn grant(&mut self, id: u64) {
-        let Some(at) = self.waiting.iter().position(|w| w.id == id) else { return };
-        let fault = if self.faults_left == 0 || self.calm {
-            None
-        } else {
-            let faults = Fault::of(self.waiting[at].site);
-            match self.choices.pick_rarely(1 + faults.len(), 8) {
-                0 => None,
-                n => Some(faults[n - 1]),
-            }
-        };
-        self.faults_left -= usize::from(fault.is_some());
-        let waiting = &mut self.waiting[at];
-        self.now = self.now.max(waiting.not_before);
-        waiting.turn = Turn::Now(fault);
-        waiting.waker.wake_by_ref();
-        self.covered.push((waiting.site, fault));
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    /// Who goes on; for a delivery somebody who is not there yet.
+    actor: Actor,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// An invocation begins.
+    Beginning,
+    /// The call at this place among those that wait has its turn.
+    Call(usize),
+    /// This source delivers.
+    Delivery(usize),
+}
+
+/// What could happen, the invocation that went on last first.
+fn options(state: &State) -> Vec<Choice> {
+    let calls = state.waiting.iter().enumerate();
+    let mut options: Vec<Choice> =
+        calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, what: What::Call(at) }).collect();
+    if state.limits.order == Order::Invocations {
+        options.dedup_by_key(|choice| choice.actor);
     }
+    for (actor, at) in state.actors.iter().enumerate() {
+        if at.stage == Stage::Waits {
+            options.push(Choice { actor, what: What::Beginning });
+        }
+    }
+    let new = state.actors.len();
+    options.extend(state.deliverable().map(|at| Choice { actor: new + at, what: What::Delivery(at) }));
+    if options.len() > 1 {
+        options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
+    }
+    options
 }

@@ -1,5 +1,6 @@
 //! Driving runs: all of them, or many random ones; and making the failing one small and readable.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -8,8 +9,11 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use crate::choice::{Choices, Rest};
-use crate::executor::{Limits, Settled, World};
+use crate::executor::{Outcome, Stop, World};
 use crate::fault::Fault;
+use crate::memory::Memory;
+use crate::search::Search;
+use crate::state::{Limits, Order, State};
 use crate::trace::{Event, Site};
 
 /// How far to go.
@@ -17,8 +21,8 @@ use crate::trace::{Event, Site};
 pub struct Bounds {
     /// How many calls of a run may go wrong.
     pub faults: usize,
-    /// How often a run may interrupt an invocation that could go on; none for no bound.
-    pub switches: Option<usize>,
+    /// In which orders calls are made.
+    pub order: Order,
     /// Whether eventual reads may be stale.
     pub stale_reads: bool,
     /// How many runs at the most.
@@ -29,13 +33,19 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { faults: 1, switches: Some(2), stale_reads: false, runs: u64::MAX, time: Duration::MAX }
+        Self {
+            faults: 1,
+            order: Order::Interrupted(2),
+            stale_reads: false,
+            runs: u64::MAX,
+            time: Duration::MAX,
+        }
     }
 }
 
 impl Bounds {
     const fn limits(&self) -> Limits {
-        Limits { faults: self.faults, switches: self.switches, stale_reads: self.stale_reads }
+        Limits { faults: self.faults, order: self.order, stale_reads: self.stale_reads }
     }
 }
 
@@ -46,6 +56,11 @@ pub struct Report {
     pub runs: u64,
     /// Whether these were all.
     pub whole: bool,
+    /// How many schedules the runs stand for: a run that comes to a state which another has been in stands for
+    /// all that go on from there.
+    pub schedules: u128,
+    /// How many states there were.
+    pub states: u64,
     /// How often each call site met each fault.
     pub coverage: BTreeMap<(Site, Option<Fault>), u64>,
     /// The first run that broke an invariant, made small.
@@ -77,6 +92,8 @@ impl Report {
     /// Adds what another exploration found.
     pub fn merge(&mut self, other: Self) {
         self.runs += other.runs;
+        self.schedules = self.schedules.saturating_add(other.schedules);
+        self.states += other.states;
         self.whole &= other.whole;
         for (key, n) in other.coverage {
             *self.coverage.entry(key).or_default() += n;
@@ -95,68 +112,110 @@ impl Report {
 }
 
 /// A run: sets the world up, runs it, and says which invariant does not hold.
-pub trait Run: Fn(&World) -> Result<(), String> {}
+pub trait Run: Fn(&World) -> Outcome {}
 
-impl<F: Fn(&World) -> Result<(), String>> Run for F {}
+impl<F: Fn(&World) -> Outcome> Run for F {}
 
-/// Runs every vector of choices within the bounds, depth first, until one breaks an invariant.
+/// Runs every vector of choices within the bounds, depth first, until one breaks an invariant. A run that comes
+/// to a state which another has been in ends there.
 pub fn exhaust(bounds: Bounds, run: impl Run) -> Report {
-    let mut given = Some(Vec::new());
-    drive(bounds, run, |last: Option<Choices>| {
-        if let Some(last) = last {
-            given = last.next_in_order();
-        }
-        given.take().map(|vector| (vector, Rest::First))
-    })
-}
-
-/// Runs random vectors of choices, until one breaks an invariant.
-pub fn sample(bounds: Bounds, seed: u64, run: impl Run) -> Report {
-    let mut n = seed;
-    let mut report = drive(bounds, run, |_| {
-        n = n.wrapping_add(1);
-        Some((Vec::new(), Rest::Random(n.wrapping_mul(0x2545_f491_4f6c_dd1d))))
+    let search = Rc::new(RefCell::new(Search::deep(Memory::default())));
+    let mut first = Some(Choices::default());
+    let mut report = drive(bounds, &search, run, |last| match last {
+        None => first.take(),
+        Some(last) => search.borrow_mut().next(last),
     });
-    report.whole = false;
+    let (schedules, states) = search.borrow().stands_for();
+    report.schedules = schedules;
+    report.states = states as u64;
     report
 }
 
+/// Runs random vectors of choices, until one breaks an invariant. What handlers do is kept in `memory`, for more
+/// of the same workload.
+pub fn sample(bounds: Bounds, seed: u64, memory: &mut Memory, run: impl Run) -> Report {
+    let search = Rc::new(RefCell::new(Search::shallow(std::mem::take(memory))));
+    let mut n = seed;
+    let mut report = drive(bounds, &search, run, |_| {
+        if search.borrow().memory.len() > MOST_REMEMBERED {
+            search.borrow_mut().memory = Memory::default();
+        }
+        n = n.wrapping_add(1);
+        Some(Choices::new(Vec::new(), Rest::Random(n.wrapping_mul(0x2545_f491_4f6c_dd1d))))
+    });
+    *memory = std::mem::take(&mut search.borrow_mut().memory);
+    report.whole = false;
+    report.schedules = u128::from(report.runs);
+    report
+}
+
+/// How many histories of handlers random runs keep.
+const MOST_REMEMBERED: usize = 300_000;
+
 fn drive(
     bounds: Bounds,
+    search: &Rc<RefCell<Search>>,
     run: impl Run,
-    mut next: impl FnMut(Option<Choices>) -> Option<(Vec<u32>, Rest)>,
+    mut next: impl FnMut(Option<Choices>) -> Option<Choices>,
 ) -> Report {
     let begun = Instant::now();
     let mut report = Report { whole: true, ..Report::default() };
     let mut met = Met::default();
-    let settled = Settled::default();
     let mut last = None;
-    while let Some((given, rest)) = next(last.take()) {
+    while let Some(choices) = next(last.take()) {
         if report.runs >= bounds.runs || (report.runs.is_multiple_of(1024) && begun.elapsed() >= bounds.time)
         {
             report.whole = false;
             break;
         }
-        let world = World::new(given, rest, bounds.limits(), false, Rc::clone(&settled));
-        let result = run(&world);
+        let state = State::new(choices, bounds.limits(), false);
+        let world = World::new(state, Rc::clone(search));
+        let checked = report.runs.is_multiple_of(CHECKED) && !search.borrow().goes_back();
+        if checked {
+            world.keep_ends();
+        }
+        let mut result = run(&world);
+        if checked && result == Ok(()) {
+            result = remembered_right(bounds, &run, &world);
+        }
+        let mut state = world.state.into_inner();
         report.runs += 1;
-        let mut state = world.state.borrow_mut();
-        for (site, fault) in state.covered.drain(..) {
-            met.add(site, fault);
+        for (site, fault) in state.calls.backward() {
+            met.add(*site, *fault);
         }
-        let choices = std::mem::replace(&mut state.choices, Choices::new(Vec::new(), Rest::First));
-        drop(state);
-        if let Err(what) = result {
-            report.whole = false;
-            report.violation = Some(shrink(bounds, &run, what, choices.taken()));
-            break;
+        match result {
+            Ok(()) => search.borrow_mut().complete(),
+            Err(Stop::Seen) => {}
+            Err(Stop::Broken(what)) => {
+                report.whole = false;
+                report.violation = Some(shrink(bounds, &run, what, state.choices.taken()));
+                break;
+            }
         }
-        last = Some(choices);
+        last = Some(std::mem::take(&mut state.choices));
     }
     for (site, fault, n) in met.0.into_values() {
         *report.coverage.entry((site, fault)).or_default() += n;
     }
     report
+}
+
+/// Every so many runs, what was remembered of handlers is held against what they do.
+const CHECKED: u64 = 997;
+
+/// Makes a run again without remembering anything: it must come to the same.
+fn remembered_right(bounds: Bounds, run: &impl Run, world: &World) -> Outcome {
+    let choices = world.state.borrow().choices.taken();
+    let again = World::new(State::new(Choices::again(&choices), bounds.limits(), false), Rc::default());
+    again.keep_ends();
+    let result = run(&again);
+    // This one has not settled before, so it may go on for longer.
+    if result == Ok(()) && again.ends().starts_with(&world.ends()) {
+        return Ok(());
+    }
+    Err("a handler does something else when it is asked the same and gets the same answers: what it captures \
+         or keeps in a static must not change between runs, and belongs into the input of the invocation"
+        .into())
 }
 
 /// Counts by where a site's names are in memory, which is quicker than by the names; the same names at two
@@ -175,19 +234,26 @@ impl Met {
 
 /// Runs one vector of choices again, with a timeline.
 pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), String>, Vec<Event>) {
-    let world = World::new(choices.to_vec(), Rest::First, bounds.limits(), true, Settled::default());
-    let result = run(&world);
-    let timeline = world.state.borrow_mut().trace.take().unwrap_or_default();
-    (result, timeline)
+    once(bounds, run, Choices::again(choices))
 }
 
 /// Makes one random run and tells all that happened in it.
 pub fn told(bounds: Bounds, seed: u64, run: impl Run) -> String {
-    let world = World::new(Vec::new(), Rest::Random(seed), bounds.limits(), true, Settled::default());
-    let result = run(&world);
-    let timeline = world.state.borrow_mut().trace.take().unwrap_or_default();
+    let (result, timeline) = once(bounds, run, Choices::new(Vec::new(), Rest::Random(seed)));
     let lines: Vec<String> = timeline.iter().map(ToString::to_string).collect();
     format!("{}\n{result:?}", lines.join("\n"))
+}
+
+/// Makes one run, in which no handler is remembered.
+fn once(bounds: Bounds, run: impl Run, choices: Choices) -> (Result<(), String>, Vec<Event>) {
+    let state = State::new(choices, bounds.limits(), true);
+    let world = World::new(state, Rc::default());
+    let result = match run(&world) {
+        Ok(()) | Err(Stop::Seen) => Ok(()),
+        Err(Stop::Broken(what)) => Err(what),
+    };
+    let timeline = world.state.borrow_mut().trace.take().unwrap_or_default();
+    (result, timeline)
 }
 
 /// Makes a failing vector shorter and calmer for as long as it still fails.

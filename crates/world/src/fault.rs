@@ -18,26 +18,32 @@ pub enum Fault {
     Throttled,
     /// The service is not reached.
     Unavailable,
+    /// The process is dead, and the call, on its way already, is applied some time later.
+    AppliedLate,
     /// The call is applied, its answer lost, and the SDK applies it again: the caller sees the second answer.
     Twice,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::AnswerLost,
         Self::Throttled,
         Self::Unavailable,
+        Self::AppliedLate,
         Self::Twice,
     ];
 
-    /// Those that can meet a call site: only the SDK repeats calls by itself.
+    /// Those that can meet a call site.
     #[must_use]
     pub fn of(site: Site) -> &'static [Self] {
         match site.call {
-            "downstream.call" => Self::ALL.split_last().map_or(&[], |(_twice, others)| others),
+            // A service that does what it was asked after the caller's time is beyond any breaker's reach.
+            "downstream.call" => Self::ALL.split_at(5).0,
+            // Step Functions itself does not die.
+            "flow.send" => &[Self::AnswerLost, Self::Throttled],
             _ => &Self::ALL,
         }
     }
@@ -51,6 +57,7 @@ impl Fault {
             Self::AnswerLost => "answer lost",
             Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",
+            Self::AppliedLate => "applied late",
             Self::Twice => "twice",
         }
     }

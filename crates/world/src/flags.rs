@@ -85,7 +85,7 @@ impl Flags for Env {
             });
             (Ok(flag), what)
         };
-        self.call(self.site("flags.read", "flags"), SignedDuration::ZERO, effect).await
+        self.call(self.site("flags.read", "flags"), effect).await
     }
 }
 

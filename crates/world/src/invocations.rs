@@ -17,7 +17,8 @@ use tenfold_ports::Bytes;
 
 use crate::alarm::Change;
 use crate::choice::Choices;
-use crate::executor::World;
+use crate::executor::{State, World};
+use crate::ids::QueueId;
 use crate::queue::Posted;
 use crate::schedule::Tick;
 
@@ -30,7 +31,7 @@ pub struct FunctionSettings {
     /// How often an event comes again after an error, 0 to 2.
     pub retries: usize,
     /// The queue that is told of an event that was given up.
-    pub on_failure: Option<usize>,
+    pub on_failure: Option<QueueId>,
     /// How many events of a run may come again although all was well.
     pub duplicates: u32,
 }
@@ -65,7 +66,7 @@ impl Payload {
 }
 
 /// An event on its way to a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Invocation {
     /// Which function.
     pub function: usize,
@@ -134,7 +135,7 @@ impl Invocations {
     }
 
     /// One of those that are due: the oldest or the youngest, which tells enough.
-    fn next(&mut self, now: Timestamp, choices: &mut Choices) -> Option<Rc<Invocation>> {
+    pub(crate) fn next(&mut self, now: Timestamp, choices: &mut Choices) -> Option<Rc<Invocation>> {
         let due = |pending: &&mut Pending| !pending.on_its_way && pending.due <= now;
         let mut due: Vec<&mut Pending> = self.all.iter_mut().filter(due).collect();
         let youngest = due.len() > 1 && choices.pick(2) == 1;
@@ -216,11 +217,15 @@ impl World {
 
     /// Says whether an invocation ended well, or with an error, a crash or a time-out.
     pub fn finish_invocation(&self, invocation: &Invocation, well: bool) {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        let function = &mut state.services.functions[invocation.function];
-        if let Some(letter) = function.finish(invocation, well, state.now, &mut state.choices) {
-            state.queues[letter.queue].accept(letter, state.now);
+        self.state.borrow_mut().finish_invocation(invocation, well);
+    }
+}
+
+impl State {
+    pub(crate) fn finish_invocation(&mut self, invocation: &Invocation, well: bool) {
+        let function = &mut self.services.functions[invocation.function];
+        if let Some(letter) = function.finish(invocation, well, self.now, &mut self.choices) {
+            self.post(letter);
         }
     }
 }

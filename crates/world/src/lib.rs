@@ -9,7 +9,7 @@
 //! [calm](World::calm), and says which invariant does not hold.
 //!
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
-//! [`schedule`], [`alarm`], [`invocations`] and [`downstream`]; what can go wrong in [`fault`].
+//! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
 pub mod alarm;
@@ -22,20 +22,34 @@ mod executor;
 pub mod explore;
 pub mod fault;
 pub mod flags;
+pub mod flow;
+mod ids;
 pub mod invocations;
+mod machines;
+mod memory;
 pub mod pattern;
 pub mod queue;
 pub mod schedule;
+mod search;
 mod services;
+mod shared;
 pub mod sim;
+mod sources;
+mod state;
 pub mod stream;
 pub mod table;
 pub mod topic;
 mod trace;
+mod trail;
 
 pub use env::Env;
-pub use executor::{Actor, World};
+pub use executor::{Actor, Outcome, Stop, World};
 pub use explore::{Bounds, Report, exhaust, replay, sample, told};
 pub use fault::Fault;
+pub use ids::{BucketId, BusId, MachineId, QueueId, TopicId};
+pub use machines::{FlowOf, Tasks};
+pub use memory::Memory;
 pub use queue::QueueSettings;
+pub use sources::Failed;
+pub use state::Order;
 pub use trace::{Event, Site};

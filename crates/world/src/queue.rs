@@ -11,7 +11,6 @@ mod short;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
@@ -22,6 +21,7 @@ use messages::{Entry, Receipt, seconds};
 
 use crate::env::Env;
 use crate::executor::{State, World};
+use crate::ids::QueueId;
 use crate::trace::told;
 
 /// The most bytes of all bodies of a batch together.
@@ -40,7 +40,7 @@ pub struct QueueSettings {
     /// own delay.
     pub delay: Duration,
     /// The queue for messages that were received too often, and how often that is.
-    pub redrive: Option<(usize, u32)>,
+    pub redrive: Option<(QueueId, u32)>,
     /// Whether it is a FIFO queue, with deduplication over the whole queue.
     pub fifo: bool,
     /// How many messages of a run a standard queue may deliver while somebody else holds them.
@@ -63,7 +63,7 @@ impl QueueSettings {
 
     /// The same, with messages going to the queue `dead_letters` after `receives`.
     #[must_use]
-    pub const fn redrive(mut self, dead_letters: usize, receives: u32) -> Self {
+    pub const fn redrive(mut self, dead_letters: QueueId, receives: u32) -> Self {
         self.redrive = Some((dead_letters, receives));
         self
     }
@@ -71,15 +71,16 @@ impl QueueSettings {
 
 impl World {
     /// Adds a queue.
-    pub fn add_queue(&self, name: &'static str, settings: QueueSettings) -> usize {
-        let queues = &mut self.state.borrow_mut().queues;
-        queues.push(Messages::new(name, queues.len(), settings));
-        queues.len() - 1
+    pub fn add_queue(&self, name: &'static str, settings: QueueSettings) -> QueueId {
+        let mut state = self.state.borrow_mut();
+        let id = QueueId { index: state.queues.len(), name };
+        state.queues.push(Messages::new(id, settings));
+        id
     }
 
     /// Looks at a queue.
-    pub fn queue<R>(&self, queue: usize, look: impl FnOnce(&Messages) -> R) -> R {
-        look(&self.state.borrow().queues[queue])
+    pub fn queue<R>(&self, queue: QueueId, look: impl FnOnce(&Messages) -> R) -> R {
+        look(&self.state.borrow().queues[queue.index])
     }
 }
 
@@ -87,13 +88,13 @@ impl World {
 #[derive(Debug, Clone)]
 pub struct QueueOf {
     env: Env,
-    queue: usize,
+    queue: QueueId,
 }
 
 impl Env {
     /// The port of a queue.
     #[must_use]
-    pub fn queue(&self, queue: usize) -> QueueOf {
+    pub fn queue(&self, queue: QueueId) -> QueueOf {
         QueueOf { env: self.clone(), queue }
     }
 }
@@ -104,6 +105,7 @@ fn refused<T>(why: &str) -> Result<T, CallError> {
 
 impl State {
     fn send(&mut self, queue: usize, entries: &[Result<Entry, Outgoing>]) -> Result<Rejected, CallError> {
+        let now = self.now;
         let messages = &mut self.queues[queue];
         if entries.len() > BATCH {
             return refused("TooManyEntriesInBatchRequest");
@@ -121,11 +123,25 @@ impl State {
         let mut rejected = Rejected::new();
         for (i, entry) in entries.iter().enumerate() {
             match entry {
-                Ok(entry) if messages.settings.fifo || entry.fifo.is_none() => messages.send(entry, self.now),
+                Ok(entry) if messages.settings.fifo || entry.fifo.is_none() => messages.send(entry, now),
                 _ => rejected.push(i),
             }
         }
         Ok(rejected)
+    }
+
+    /// What an event source mapping receives now.
+    pub(crate) fn deliveries(&mut self, queue: usize, max: usize) -> Vec<Delivery> {
+        self.take(queue, max, MAX_WAIT)
+    }
+
+    /// Deletes what a mapping's function has taken; the rest is seen again when its visibility ends.
+    pub(crate) fn settle_deliveries(&mut self, queue: usize, deliveries: &[Delivery], failed: &[SmolStr]) {
+        for delivery in deliveries.iter().filter(|delivery| !failed.contains(&delivery.id)) {
+            if let Some(receipt) = Receipt::parse(&delivery.receipt) {
+                self.queues[queue].delete(receipt, self.now);
+            }
+        }
     }
 
     fn receive(&mut self, queue: usize, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
@@ -138,22 +154,26 @@ impl State {
             Some(first) if first <= self.now + wait => self.now = first,
             _ => self.now += wait,
         }
+        Ok(self.take(queue, max, wait))
+    }
+
+    /// Receives what can be received now.
+    fn take(&mut self, queue: usize, max: usize, wait: Duration) -> Vec<Delivery> {
         let max = self.perhaps_short(queue, max, wait);
-        let (deliveries, dead) = self.queues[queue].receive(self.now, max, &mut self.choices);
-        if let Some((letters, _)) = self.queues[queue].settings.redrive {
-            let letters = &mut self.queues[letters];
+        let messages = &mut self.queues[queue];
+        let (deliveries, dead) = messages.receive(self.now, max, &mut self.choices);
+        if let Some((letters, _)) = messages.settings.redrive {
             for message in dead {
-                letters.take_dead(message, self.now);
+                self.queues[letters.index].take_dead(message, self.now);
             }
         }
-        Ok(deliveries)
+        deliveries
     }
 }
 
 impl QueueOf {
     fn site(&self, call: &'static str) -> crate::Site {
-        let name = self.env.state.borrow().queues[self.queue].name;
-        self.env.site(call, name)
+        self.env.site(call, self.queue.name)
     }
 
     /// Applies a change to the message of each receipt, and answers for which it could not be.
@@ -161,26 +181,27 @@ impl QueueOf {
         &self,
         call: &'static str,
         receipts: Vec<SmolStr>,
-        change: impl Fn(&mut State, usize, Receipt) -> bool,
+        change: impl Fn(&mut State, Receipt) -> bool + 'static,
     ) -> Result<Rejected, CallError> {
         if receipts.is_empty() {
             return Ok(Rejected::new());
         }
-        let effect = |state: &mut State| {
+        let queue = self.queue.index;
+        let effect = move |state: &mut State| {
             if receipts.len() > BATCH {
                 return (refused("TooManyEntriesInBatchRequest"), String::new());
             }
             let mut rejected = Rejected::new();
             for (i, receipt) in receipts.iter().enumerate() {
-                let receipt = Receipt::parse(receipt).filter(|r| r.queue == self.queue);
-                if !receipt.is_some_and(|receipt| change(state, self.queue, receipt)) {
+                let receipt = Receipt::parse(receipt).filter(|r| r.queue == queue);
+                if !receipt.is_some_and(|receipt| change(state, receipt)) {
                     rejected.push(i);
                 }
             }
             let what = told(state, || format!("{} except {rejected:?}", receipts.join(", ")));
             (Ok(rejected), what)
         };
-        self.env.call(self.site(call), SignedDuration::ZERO, effect).await
+        self.env.call(self.site(call), effect).await
     }
 }
 
@@ -189,9 +210,10 @@ impl Queue for QueueOf {
         if messages.is_empty() {
             return Ok(Rejected::new());
         }
+        let queue = self.queue.index;
         let entries: Vec<_> = messages.into_iter().map(Entry::new).collect();
-        let effect = |state: &mut State| {
-            let result = state.send(self.queue, &entries);
+        let effect = move |state: &mut State| {
+            let result = state.send(queue, &entries);
             let what = told(state, || {
                 let show = |e: &Result<Entry, Outgoing>| match e {
                     Ok(e) => format!("{} after {:?}", String::from_utf8_lossy(&e.body), e.delay),
@@ -201,12 +223,13 @@ impl Queue for QueueOf {
             });
             (result, what)
         };
-        self.env.call(self.site("queue.send"), SignedDuration::ZERO, effect).await
+        self.env.call(self.site("queue.send"), effect).await
     }
 
     async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
-        let effect = |state: &mut State| {
-            let result = state.receive(self.queue, max, wait);
+        let queue = self.queue.index;
+        let effect = move |state: &mut State| {
+            let result = state.receive(queue, max, wait);
             let what = told(state, || {
                 let show =
                     |d: &Delivery| format!("{} ({}.)", String::from_utf8_lossy(&d.body), d.receive_count);
@@ -215,29 +238,33 @@ impl Queue for QueueOf {
             });
             (result, what)
         };
-        self.env.call(self.site("queue.receive"), SignedDuration::ZERO, effect).await
+        self.env.call(self.site("queue.receive"), effect).await
     }
 
     async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {
-        let delete =
-            |state: &mut State, queue: usize, receipt| state.queues[queue].delete(receipt, state.now);
+        let delete = |state: &mut State, receipt: Receipt| {
+            let now = state.now;
+            state.queues[receipt.queue].delete(receipt, now)
+        };
         self.each("queue.delete", receipts, delete).await
     }
 
     async fn hide(&self, receipts: Vec<SmolStr>, visibility: Duration) -> Result<Rejected, CallError> {
         let visibility = seconds(visibility.min(MAX_VISIBILITY));
-        let hide = |state: &mut State, queue: usize, receipt| {
-            state.queues[queue].hide(receipt, state.now, state.now + visibility)
+        let hide = move |state: &mut State, receipt: Receipt| {
+            let now = state.now;
+            state.queues[receipt.queue].hide(receipt, now, now + visibility)
         };
         self.each("queue.hide", receipts, hide).await
     }
 
     async fn depth(&self) -> Result<Depth, CallError> {
-        let effect = |state: &mut State| {
-            let depth = state.queues[self.queue].depth(state.now);
+        let queue = self.queue.index;
+        let effect = move |state: &mut State| {
+            let depth = state.queues[queue].depth(state.now);
             (Ok(depth), told(state, || format!("{depth:?}")))
         };
-        self.env.call(self.site("queue.depth"), SignedDuration::ZERO, effect).await
+        self.env.call(self.site("queue.depth"), effect).await
     }
 }
 

@@ -143,9 +143,10 @@ impl World {
     pub fn fire(&self, schedule: usize) -> bool {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let schedule = &mut state.services.schedules[schedule];
+        let services = &mut *state.services;
+        let schedule = &mut services.schedules[schedule];
         let Some((tick, comes, times)) = schedule.fire(state.now, &mut state.choices) else { return false };
-        let function = &mut state.services.functions[schedule.function];
+        let function = &mut services.functions[schedule.function];
         (0..times).for_each(|_| function.push(Payload::Tick(tick.clone()), comes));
         true
     }

@@ -8,10 +8,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::World;
+use cpu_time::ThreadTime;
+
 use crate::explore::{Bounds, Report, Violation, exhaust, replay, sample};
 use crate::fault::Fault;
+use crate::state::Order;
 use crate::trace::Site;
+use crate::{Memory, Outcome, World};
 
 /// A run of the world, and how far the exhaustive part goes with it.
 #[derive(Debug, Clone, Copy)]
@@ -20,27 +23,23 @@ pub struct Workload {
     pub name: &'static str,
     /// How many calls of a run go wrong.
     pub faults: usize,
-    /// How often an invocation is interrupted; none for as often as can be.
-    pub switches: Option<usize>,
+    /// In which orders calls are made. Each is explored whole.
+    pub orders: &'static [Order],
     /// The run: sets the world up, runs it and says which invariant does not hold.
-    pub run: fn(&World) -> Result<(), String>,
+    pub run: fn(&World) -> Outcome,
 }
 
 impl Workload {
-    const fn bounds(&self) -> Bounds {
-        Bounds {
-            faults: self.faults,
-            switches: self.switches,
-            stale_reads: false,
-            runs: u64::MAX,
-            time: Duration::MAX,
-        }
+    /// The bounds of the exhaustive part, with calls made in such an order.
+    #[must_use]
+    pub const fn bounds(&self, order: Order) -> Bounds {
+        Bounds { faults: self.faults, order, stale_reads: false, runs: u64::MAX, time: Duration::MAX }
     }
 
     /// The bounds of the random part.
     #[must_use]
     pub const fn deep(&self) -> Bounds {
-        Bounds { faults: 3, switches: None, stale_reads: true, ..self.bounds() }
+        Bounds { faults: 3, stale_reads: true, ..self.bounds(Order::Calls) }
     }
 }
 
@@ -103,7 +102,10 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
     }
     let busy = progress.busy();
     let speed = all.runs as f64 / busy.as_secs_f64().max(0.001);
-    println!("  {} runs, {exhaustive} of them exhaustive; {speed:.0} a second and core", all.runs);
+    println!(
+        "  {} runs, {exhaustive} of them exhaustive, which stand for {:.1e} schedules; {speed:.0} a second and core",
+        all.runs, all.schedules as f64
+    );
     if let Some(violation) = &all.violation {
         println!("{violation}");
     }
@@ -116,6 +118,7 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
         "patterns": { pattern.slug: {
             "schedules": all.runs,
             "exhaustive": exhaustive,
+            "stand_for": all.schedules as f64,
             "call_sites": sites.len(),
             "faults_covered": covered,
             "faults_total": total,
@@ -129,9 +132,14 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
     well
 }
 
-/// Runs one vector of choices of a workload again and prints what happens.
+/// Runs one run again, as a violation names it (`workload: order: choices`), and prints what happens.
 #[must_use]
-pub fn again(pattern: &Pattern, workload: &str, deep: bool, choices: &[u32]) -> bool {
+pub fn again(pattern: &Pattern, run: &str) -> bool {
+    let mut parts = run.splitn(3, ": ");
+    let (workload, order) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let order = understood(order);
+    let choices: Vec<u32> =
+        parts.next().unwrap_or_default().split(',').filter_map(|c| c.parse().ok()).collect();
     let Some(workload) = pattern.workloads.iter().find(|w| w.name == workload) else {
         println!("there is no workload {workload}; there are:");
         for workload in pattern.workloads {
@@ -139,8 +147,11 @@ pub fn again(pattern: &Pattern, workload: &str, deep: bool, choices: &[u32]) -> 
         }
         return false;
     };
-    let bounds = if deep { workload.deep() } else { workload.bounds() };
-    let (result, timeline) = replay(bounds, workload.run, choices);
+    let bounds = match order {
+        Some(order) => workload.bounds(order),
+        None => workload.deep(),
+    };
+    let (result, timeline) = replay(bounds, workload.run, &choices);
     for event in &timeline {
         println!("{event}");
     }
@@ -154,6 +165,7 @@ pub fn again(pattern: &Pattern, workload: &str, deep: bool, choices: &[u32]) -> 
 #[derive(Default)]
 struct Progress {
     runs: AtomicU64,
+    /// Processor time, so that others on the machine do not count.
     busy: Mutex<Duration>,
     said: Mutex<Option<Instant>>,
 }
@@ -176,16 +188,21 @@ impl Progress {
     }
 }
 
-/// Hands out the numbers below `n` to threads, and merges what comes of each.
-fn share(threads: usize, n: usize, work: impl Fn(usize) -> Option<Report> + Sync) -> Report {
+/// Hands out the numbers below `n` to threads, each with something of its own, and merges what comes of them.
+fn share<T: Default>(
+    threads: usize,
+    n: usize,
+    work: impl Fn(usize, &mut T) -> Option<Report> + Sync,
+) -> Report {
     let next = AtomicUsize::new(0);
     let all = Mutex::new(Report { whole: true, ..Report::default() });
     std::thread::scope(|scope| {
         for _ in 0..threads.min(n) {
             scope.spawn(|| {
+                let mut own = T::default();
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(report) = (i < n).then(|| work(i)).flatten() else { return };
+                    let Some(report) = (i < n).then(|| work(i, &mut own)).flatten() else { return };
                     if let Ok(mut all) = all.lock() {
                         all.merge(report);
                     }
@@ -197,17 +214,23 @@ fn share(threads: usize, n: usize, work: impl Fn(usize) -> Option<Report> + Sync
 }
 
 fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
-    let all = share(effort.threads, pattern.workloads.len(), |i| {
-        let workload = &pattern.workloads[i];
-        let begun = Instant::now();
-        let mut report = exhaust(workload.bounds(), workload.run);
-        progress.add(report.runs, begun.elapsed(), workload.name);
-        name(&mut report, pattern, workload, ':');
+    let parts: Vec<(&Workload, Order)> =
+        pattern.workloads.iter().flat_map(|w| w.orders.iter().map(move |order| (w, *order))).collect();
+    let all = share(effort.threads, parts.len(), |i, (): &mut ()| {
+        let (workload, order) = parts[i];
+        let begun = ThreadTime::now();
+        let mut report = exhaust(workload.bounds(order), workload.run);
+        let took = begun.elapsed();
+        progress.add(report.runs, took, workload.name);
+        name(&mut report, pattern, workload, Some(order));
         println!(
-            "  {:<40} {:>9} runs, whole, {:.1} s",
+            "  {:<40} {:<20} {:>9} runs, {:>9} states, {:>8.1e} schedules, {:.1} s",
             workload.name,
+            said(Some(order)),
             report.runs,
-            begun.elapsed().as_secs_f64()
+            report.states,
+            report.schedules as f64,
+            took.as_secs_f64()
         );
         Some(report)
     });
@@ -215,11 +238,32 @@ fn whole(pattern: &Pattern, effort: Effort, progress: &Progress) -> Report {
     all
 }
 
+/// How an order is said in a command; none for the random part, in which calls are made in any order.
+fn said(order: Option<Order>) -> String {
+    match order {
+        Some(Order::Invocations) => "every order".to_owned(),
+        Some(Order::Interrupted(n)) => format!("{n} interruptions"),
+        Some(Order::Calls) => "every order of calls".to_owned(),
+        None => "random".to_owned(),
+    }
+}
+
+/// What is said, as an order again.
+fn understood(text: &str) -> Option<Order> {
+    match text.split_once(' ') {
+        Some((n, "interruptions")) => n.parse().ok().map(Order::Interrupted),
+        _ if text == "every order" => Some(Order::Invocations),
+        _ if text == "every order of calls" => Some(Order::Calls),
+        _ => None,
+    }
+}
+
 /// Says in a violation which workload it is of, and how to run it again.
-fn name(report: &mut Report, pattern: &Pattern, workload: &Workload, mark: char) {
+fn name(report: &mut Report, pattern: &Pattern, workload: &Workload, order: Option<Order>) {
     if let Some(Violation { what, replay, .. }) = &mut report.violation {
         *what = format!("{}: {what}", workload.name);
-        *replay = format!("make sim P={} REPLAY='{}{mark}{replay}'", pattern.slug, workload.name);
+        let order = said(order);
+        *replay = format!("make sim P={} REPLAY='{}: {order}: {replay}'", pattern.slug, workload.name);
     }
 }
 
@@ -228,19 +272,20 @@ const SLICE: u64 = 2_000;
 
 fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress) -> Report {
     let broken = std::sync::atomic::AtomicBool::new(false);
-    share(effort.threads, usize::MAX, |i| {
+    share(effort.threads, usize::MAX, |i, memories: &mut BTreeMap<usize, Memory>| {
         let time = begun.elapsed();
         let enough = time >= effort.time && progress.runs.load(Ordering::Relaxed) >= effort.runs;
         if enough || time >= effort.limit || broken.load(Ordering::Relaxed) {
             return None;
         }
-        let workload = &pattern.workloads[i % pattern.workloads.len()];
+        let which = i % pattern.workloads.len();
+        let workload = &pattern.workloads[which];
         let bounds = Bounds { runs: SLICE, ..workload.deep() };
-        let at = Instant::now();
-        let mut report =
-            sample(bounds, effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE)), workload.run);
+        let at = ThreadTime::now();
+        let seed = effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE));
+        let mut report = sample(bounds, seed, memories.entry(which).or_default(), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
-        name(&mut report, pattern, workload, '!');
+        name(&mut report, pattern, workload, None);
         broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
         Some(report)
     })
@@ -280,43 +325,49 @@ fn coverage(report: &Report) -> (usize, usize) {
     (covered, total)
 }
 
-/// How many runs of a workload a mutant may survive.
-const PATIENCE: u64 = 60_000;
+/// How many runs of a workload a mutant may survive, at first and then.
+const PATIENCE: [u64; 3] = [2_000, 20_000, 100_000];
 
 /// Puts each mutant in and looks for it. Gives how many were caught.
 fn mutants(pattern: &Pattern, effort: Effort) -> usize {
     let caught = AtomicUsize::new(0);
-    share(effort.threads, pattern.mutants.len(), |i| {
+    share(effort.threads, pattern.mutants.len(), |i, (): &mut ()| {
         (pattern.mutate)(Some(i));
         let mut runs = 0;
-        let mut found = None;
-        for workload in pattern.workloads {
-            let near = Bounds { runs: PATIENCE, ..workload.bounds() };
-            let mut report = exhaust(near, workload.run);
-            runs += report.runs;
-            if report.violation.is_none() {
-                let far = Bounds { runs: PATIENCE / 10, ..workload.deep() };
-                report = sample(far, effort.seed, workload.run);
+        let found = PATIENCE.iter().find_map(|patience| {
+            pattern.workloads.iter().find_map(|workload| {
+                let (mut report, order) = hunt(workload, *patience, effort.seed);
                 runs += report.runs;
-            }
-            if let Some(violation) = report.violation {
-                found = Some((workload.name, violation));
-                break;
-            }
-        }
+                name(&mut report, pattern, workload, order);
+                report.violation
+            })
+        });
         (pattern.mutate)(None);
         let mutant = pattern.mutants[i];
-        match found {
-            Some((workload, violation)) => {
-                caught.fetch_add(1, Ordering::Relaxed);
-                println!("  caught  {mutant:<44} after {runs:>7} runs, in {workload}: {}", violation.what);
-                if std::env::var_os("VERBOSE").is_some() {
-                    println!("{violation}");
-                }
+        if let Some(violation) = found {
+            caught.fetch_add(1, Ordering::Relaxed);
+            println!("  caught  {mutant:<44} after {runs:>7} runs: {}", violation.what);
+            if std::env::var_os("VERBOSE").is_some() {
+                println!("{violation}");
             }
-            None => println!("  MISSED  {mutant:<44} in {runs} runs"),
+        } else {
+            println!("  MISSED  {mutant:<44} in {runs} runs");
         }
         Some(Report { whole: true, ..Report::default() })
     });
     caught.into_inner()
+}
+
+/// Looks for a violation in a workload: depth first, then at random.
+fn hunt(workload: &Workload, patience: u64, seed: u64) -> (Report, Option<Order>) {
+    let mut all = Report::default();
+    for order in workload.orders {
+        all.merge(exhaust(Bounds { runs: patience, ..workload.bounds(*order) }, workload.run));
+        if all.violation.is_some() {
+            return (all, Some(*order));
+        }
+    }
+    let far = Bounds { runs: patience / 10, ..workload.deep() };
+    all.merge(sample(far, seed, &mut Memory::default(), workload.run));
+    (all, None)
 }

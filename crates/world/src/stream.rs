@@ -27,7 +27,7 @@ pub use mapping::{Batch, MappingSettings, Outcome};
 use mapping::Mapping;
 
 use crate::choice::Choices;
-use crate::executor::World;
+use crate::executor::{State, World};
 use crate::queue::Posted;
 
 /// A record and its place in the stream.
@@ -106,6 +106,11 @@ impl Stream {
         self.mappings[mapping].is_done(shard, &self.shards[shard])
     }
 
+    /// The first shard that has something for a mapping and no batch of it on its way.
+    pub(crate) fn shard_to_read(&self, mapping: usize) -> Option<usize> {
+        (0..self.shards.len()).find(|shard| self.mappings[mapping].has_batch(*shard, &self.shards[*shard]))
+    }
+
     /// How many records a mapping has lost so far: they were older than 24 h before it had done with them.
     #[must_use]
     pub fn expired(&self, mapping: usize) -> u64 {
@@ -161,13 +166,13 @@ impl Stream {
 impl World {
     /// Gives the table a stream of so many shards, with all changes from now on.
     pub fn add_stream(&self, shards: usize) {
-        self.state.borrow_mut().table.stream = Some(Stream::new(shards));
+        self.state.borrow_mut().table.stream = Some(Stream::new(shards).into());
     }
 
     /// Adds an event source mapping to the table's stream: a new one of one shard where it has none.
     pub fn add_mapping(&self, settings: MappingSettings) -> usize {
         let mut state = self.state.borrow_mut();
-        let stream = state.table.stream.get_or_insert_with(|| Stream::new(1));
+        let stream = state.table.stream.get_or_insert_with(|| Stream::new(1).into());
         stream.map(settings)
     }
 
@@ -183,18 +188,30 @@ impl World {
     /// is nothing to do. The batch is on its way until [`World::finish_batch`].
     #[must_use]
     pub fn next_batch(&self, mapping: usize, shard: usize) -> Option<Batch> {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        state.table.stream.as_mut()?.next_batch(mapping, shard, state.now, &mut state.choices)
+        self.state.borrow_mut().batch(mapping, shard)
     }
 
     /// Says what came of a batch: the checkpoint moves, the batch comes again, or it is given up.
     pub fn finish_batch(&self, batch: &Batch, outcome: &Outcome) {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        let Some(stream) = &mut state.table.stream else { return };
-        if let Some(letter) = stream.finish(batch, outcome, state.now, &mut state.choices) {
-            state.queues[letter.queue].accept(letter, state.now);
+        self.state.borrow_mut().finish_batch(batch, outcome);
+    }
+}
+
+impl State {
+    fn batch(&mut self, mapping: usize, shard: usize) -> Option<Batch> {
+        self.table.stream.as_mut()?.next_batch(mapping, shard, self.now, &mut self.choices)
+    }
+
+    /// The next batch of any shard.
+    pub(crate) fn next_batch(&mut self, mapping: usize) -> Option<Batch> {
+        let shard = self.table.stream.as_ref()?.shard_to_read(mapping)?;
+        self.batch(mapping, shard)
+    }
+
+    pub(crate) fn finish_batch(&mut self, batch: &Batch, outcome: &Outcome) {
+        let Some(stream) = &mut self.table.stream else { return };
+        if let Some(letter) = stream.finish(batch, outcome, self.now, &mut self.choices) {
+            self.post(letter);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The table in memory, with DynamoDB's semantics: conditional writes, transactions with reasons, pages,
 //! what DynamoDB refuses, eventually consistent reads that may miss the last write, an index that may lag
-//! behind, expiry that comes late or never.
+//! behind, expiry that never comes.
 
 mod expiry;
 mod items;
@@ -8,20 +8,17 @@ mod names;
 mod page;
 mod size;
 
-use jiff::SignedDuration;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
     BATCH, Cursor, Item, Key, Page, Query, Read, Table, TransactError, Value, Write, WriteError,
 };
 
-pub use items::Items;
+pub use items::{Items, Watch};
 use names::{kind, kind_of, kind_of_all, kind_of_key};
 
 use crate::env::Env;
 use crate::executor::State;
 use crate::trace::told;
-
-const AT_ONCE: SignedDuration = SignedDuration::ZERO;
 
 fn invalid(why: &str) -> CallError {
     CallError::Refused(format!("ValidationException: {why}"))
@@ -56,9 +53,10 @@ impl State {
 
 impl Table for Env {
     async fn get(&self, key: &Key, read: Read) -> Result<Option<Item>, CallError> {
-        self.call(self.site("table.get", kind_of_key(key)), AT_ONCE, |state| {
-            state.tidy(|touched| touched == key);
-            let result = items::valid_key(key).map(|()| state.read(key, read));
+        let key = key.clone();
+        self.call(self.site("table.get", kind_of_key(&key)), move |state| {
+            state.tidy(|touched| *touched == key);
+            let result = items::valid_key(&key).map(|()| state.read(&key, read));
             let what = told(state, || match &result {
                 Ok(item) => format!("{key} -> {}", if item.is_some() { "an item" } else { "none" }),
                 Err(error) => error.to_string(),
@@ -70,9 +68,11 @@ impl Table for Env {
 
     async fn get_many(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>, CallError> {
         let Some(last) = keys.last() else { return Ok(Vec::new()) };
-        self.call(self.site("table.get_many", kind_of_key(last)), AT_ONCE, |state| {
+        let site = self.site("table.get_many", kind_of_key(last));
+        let keys = keys.to_vec();
+        self.call(site, move |state| {
             state.tidy(|touched| keys.contains(touched));
-            let result = state.read_many(keys, read);
+            let result = state.read_many(&keys, read);
             let show = |(key, item): (&Key, &Option<Item>)| match item {
                 None => format!("{key} -> none"),
                 Some(item) if item.get("version").is_none() => format!("{key} -> an item"),
@@ -89,7 +89,7 @@ impl Table for Env {
 
     async fn write(&self, write: Write) -> Result<(), WriteError> {
         let site = self.site("table.write", kind_of(&write));
-        self.call(site, AT_ONCE, |state| {
+        self.call(site, move |state| {
             state.tidy(|touched| touched == write.key());
             let result = state.table.write(&write, state.now);
             let what = told(state, || {
@@ -107,7 +107,7 @@ impl Table for Env {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
         let site = self.site("table.transact", kind_of_all(&writes));
-        self.call(site, AT_ONCE, |state| {
+        self.call(site, move |state| {
             state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
             let result = state.table.transact(&writes, state.now);
             let what = told(state, || {
@@ -125,7 +125,7 @@ impl Table for Env {
 
     async fn query(&self, query: Query) -> Result<Page, CallError> {
         let site = self.site("table.query", query.index.unwrap_or_else(|| kind(&query.partition)));
-        self.call(site, AT_ONCE, |state| {
+        self.call(site, move |state| {
             state.tidy(|touched| expiry::comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.page(&query, state.now, lags);
@@ -140,7 +140,7 @@ impl Table for Env {
 
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
         let site = self.site("table.count", query.index.unwrap_or("table"));
-        self.call(site, AT_ONCE, |state| {
+        self.call(site, move |state| {
             state.tidy(|touched| expiry::comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.count(&query, state.now, lags);

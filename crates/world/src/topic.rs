@@ -13,7 +13,6 @@ mod subscriptions;
 
 use std::rc::Rc;
 
-use jiff::SignedDuration;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::Rejected;
 use tenfold_ports::topic::{Notice, Topic};
@@ -23,21 +22,22 @@ pub use subscriptions::{Subscription, Subscriptions, TopicSettings};
 
 use crate::env::Env;
 use crate::executor::{State, World};
+use crate::ids::TopicId;
 use crate::trace::told;
 
 impl World {
     /// Adds a topic.
-    pub fn add_topic(&self, name: &'static str, settings: TopicSettings) -> usize {
+    pub fn add_topic(&self, name: &'static str, settings: TopicSettings) -> TopicId {
         let topics = &mut self.state.borrow_mut().services.topics;
         topics.push(Subscriptions::new(name, settings));
-        topics.len() - 1
+        TopicId { index: topics.len() - 1, name }
     }
 
     /// Subscribes a queue to a topic. SNS does not deliver from a standard topic to a FIFO queue.
-    pub fn subscribe(&self, topic: usize, subscription: Subscription) {
+    pub fn subscribe(&self, topic: TopicId, subscription: Subscription) {
         let mut state = self.state.borrow_mut();
-        let to_fifo = state.queues[subscription.queue].is_fifo();
-        let topic = &mut state.services.topics[topic];
+        let to_fifo = state.queues[subscription.queue.index].is_fifo();
+        let topic = &mut state.services.topics[topic.index];
         debug_assert!(topic.settings.fifo || !to_fifo, "a FIFO queue subscribes to FIFO topics only");
         topic.add(subscription);
     }
@@ -47,13 +47,13 @@ impl World {
 #[derive(Debug, Clone)]
 pub struct TopicOf {
     env: Env,
-    topic: usize,
+    topic: TopicId,
 }
 
 impl Env {
     /// The port of a topic.
     #[must_use]
-    pub fn topic(&self, topic: usize) -> TopicOf {
+    pub fn topic(&self, topic: TopicId) -> TopicOf {
         TopicOf { env: self.clone(), topic }
     }
 }
@@ -63,7 +63,7 @@ impl State {
         let topic = &mut self.services.topics[topic];
         let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
         for message in posted {
-            self.queues[message.queue].accept(message, self.now);
+            self.post(message);
         }
         Ok(rejected)
     }
@@ -74,8 +74,7 @@ impl Topic for TopicOf {
         if notices.is_empty() {
             return Ok(Rejected::new());
         }
-        let topic = self.topic;
-        let name = self.env.state.borrow().services.topics[topic].name;
+        let TopicId { index: topic, name } = self.topic;
         let notices: Rc<[Notice]> = notices.into();
         let effect = move |state: &mut State| {
             let result = state.publish(topic, &notices);
@@ -92,7 +91,7 @@ impl Topic for TopicOf {
             });
             (result, what)
         };
-        self.env.call(self.env.site("topic.publish", name), SignedDuration::ZERO, effect).await
+        self.env.call(self.env.site("topic.publish", name), effect).await
     }
 }
 

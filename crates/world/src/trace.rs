@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::executor::State;
 use crate::fault::Fault;
+use crate::state::{NOBODY, State};
 
 /// A place in a handler where a port is called: who calls what on which kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,7 +43,9 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fault = self.fault.map(|x| format!("  <-- {}", x.name().to_uppercase())).unwrap_or_default();
         let Self { at, actor, site, what, .. } = self;
-        write!(f, "{at}  #{actor} {:<18} {:<16} {what}{fault}", site.role, site.call)
+        // Of who died before the call was applied.
+        let actor = if *actor == NOBODY { "late".to_owned() } else { format!("#{actor}") };
+        write!(f, "{at}  {actor} {:<18} {:<16} {what}{fault}", site.role, site.call)
     }
 }
 

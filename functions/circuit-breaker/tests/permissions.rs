@@ -11,7 +11,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_norway::Value;
-use tenfold_world::{Bounds, Site, sample};
+use tenfold_world::{Bounds, Memory, Order, Site, sample};
 use world::workloads::ALL;
 
 /// A role's actions on resources, as `dynamodb:GetItem on Table`.
@@ -19,9 +19,10 @@ type Rights = BTreeMap<String, BTreeSet<String>>;
 
 fn used() -> Rights {
     let mut rights = Rights::new();
-    let bounds = Bounds { faults: 2, switches: None, stale_reads: true, runs: 3_000, ..Bounds::default() };
+    let bounds =
+        Bounds { faults: 2, order: Order::Calls, stale_reads: true, runs: 3_000, ..Bounds::default() };
     for workload in ALL {
-        let report = sample(bounds, 7, workload.run);
+        let report = sample(bounds, 7, &mut Memory::default(), workload.run);
         for (site, _) in report.coverage.keys() {
             for (action, resource) in actions(site) {
                 rights.entry(site.role.to_owned()).or_default().insert(format!("{action} on {resource}"));

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -105,6 +104,21 @@ impl Both {
         DynamoTable::new(self.aws.dynamodb(), TABLE.as_str()).index(INDEX, INDEX, SORT)
     }
 
+    /// The name of the table.
+    pub fn table_name() -> &'static str {
+        TABLE.as_str()
+    }
+
+    /// A client of Step Functions, which no port is for.
+    pub fn step_functions(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(self.aws.config())
+    }
+
+    /// A name that no other test process has either.
+    pub fn full_name(name: &str) -> String {
+        format!("{}-{name}", *RUN)
+    }
+
     /// A name that no other sequence has.
     pub fn name() -> String {
         format!("{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -118,7 +132,7 @@ impl Both {
     ) -> Result<(SqsQueue, String), Failure> {
         let client = self.aws.sqs();
         let fifo = if attributes.contains_key(&QueueAttributeName::FifoQueue) { ".fifo" } else { "" };
-        let call = client.create_queue().queue_name(format!("{}-{name}{fifo}", *RUN));
+        let call = client.create_queue().queue_name(format!("{}{fifo}", Self::full_name(name)));
         let answer = self.local(Box::pin(call.set_attributes(Some(attributes)).send()));
         let url = answer.ok().and_then(|answer| answer.queue_url);
         let url = url.ok_or_else(|| Failure::Unanswered("create a queue".to_owned()))?;
@@ -133,7 +147,7 @@ impl Both {
     /// The ARN of a queue made by [`Both::create_queue`].
     pub fn queue_arn(name: &str, fifo: bool) -> String {
         let fifo = if fifo { ".fifo" } else { "" };
-        format!("arn:aws:sqs:us-east-1:000000000000:{}-{name}{fifo}", *RUN)
+        format!("arn:aws:sqs:us-east-1:000000000000:{}{fifo}", Self::full_name(name))
     }
 }
 
@@ -161,13 +175,9 @@ pub fn in_calm_world(run: impl Fn(&World) -> Compared) -> Compared {
 }
 
 /// Makes calls in the world and gives their answer.
-pub fn ask<R: 'static, F: Future<Output = R> + 'static>(world: &World, call: impl FnOnce(Env) -> F) -> R {
-    let answer = Rc::new(RefCell::new(None));
-    let asked = Rc::clone(&answer);
-    world.spawn("conformance", |env| {
-        let call = call(env);
-        async move { *asked.borrow_mut() = Some(call.await) }
-    });
-    world.run();
-    answer.take().expect("nothing dies in a calm world")
+pub fn ask<R: 'static, F: Future<Output = R> + 'static>(
+    world: &World,
+    call: impl FnOnce(Env) -> F + 'static,
+) -> R {
+    world.ask(call).expect("nothing is watched").expect("nothing dies in a calm world")
 }

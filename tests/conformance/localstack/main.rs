@@ -1,7 +1,7 @@
 //! The deterministic world held against LocalStack: the same generated calls, the same answers.
 //!
 //! Each area generates sequences of port calls and makes them in the world (calm, without faults) and, through
-//! `tenfold-aws`, on LocalStack. Answers are compared after normalization: ids, receipts and times are each
+//! `tenfold-aws`, on LocalStack; or state machines, and runs them in `tenfold_world::flow` and on LocalStack. Answers are compared after normalization: ids, receipts and times are each
 //! side's own. A sequence that differs is made small and printed with its seed; `TENFOLD_SEQUENCE=<area>:<seed>`
 //! runs it alone, and a line in `regressions.txt` keeps it. What is known to differ is in `DIFFERENCES.md`.
 
@@ -9,6 +9,7 @@
 
 mod both;
 mod limits;
+mod machines;
 mod messages;
 mod pages;
 mod queues;
@@ -57,4 +58,9 @@ fn redrive() {
 #[test]
 fn partial_batches() {
     Area::new("partial batches", 40).workers(12).hold(queues::partial, queues::run);
+}
+
+#[test]
+fn state_machines() {
+    Area::new("state machines", 80).workers(8).hold(machines::plan, machines::run);
 }

@@ -136,7 +136,8 @@ pub fn run(both: &Both, queries: &Queries) -> Compared {
         for walk in &queries.walks {
             let loose = queries.ties && walk.query.index.is_some();
             let there = both.local(walk.clone().go(&local, loose));
-            let here = ask(world, |env| walk.clone().go_owned(env, loose));
+            let walk = walk.clone();
+            let here = ask(world, move |env| walk.go_owned(env, loose));
             // Page by page, so that the first that differs is named.
             for i in 0..there.len().max(here.len()) {
                 let page = |pages: &[String]| pages.get(i).cloned().unwrap_or("no page".to_owned());

@@ -13,7 +13,7 @@ use serde_json::json;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_ports::Queue;
 use tenfold_ports::queue::Depth;
-use tenfold_world::{QueueSettings, World};
+use tenfold_world::{QueueId, QueueSettings, World};
 
 use crate::both::{Both, ask, in_calm_world};
 use crate::messages::{Batch, Held, Kind, Message, Odd, Step};
@@ -156,7 +156,7 @@ fn step_of(
 struct Running<'a> {
     both: &'a Both,
     world: &'a World,
-    here: [usize; 2],
+    here: [QueueId; 2],
     there: [SqsQueue; 2],
     held_here: Held,
     held_there: Held,
@@ -207,7 +207,7 @@ impl Sequence {
         both.create_queue(name, attributes)
     }
 
-    fn settings(&self, letters: Option<usize>) -> QueueSettings {
+    fn settings(&self, letters: Option<QueueId>) -> QueueSettings {
         QueueSettings {
             visibility: Duration::from_secs(self.visibility()),
             delay: Duration::from_secs(self.delay),
@@ -239,7 +239,7 @@ impl Running<'_> {
         let (queue_here, making) = (self.here[queue], step.clone());
         let held = std::mem::take(&mut self.held_here);
         let (held, here) =
-            ask(self.world, |env| async move { making.make(&env.queue(queue_here), held, false).await });
+            ask(self.world, move |env| async move { making.make(&env.queue(queue_here), held, false).await });
         self.held_here = held;
         let held = std::mem::take(&mut self.held_there);
         let (held, there) = self.both.local(step.clone().make(&self.there[queue], held, true));
@@ -254,7 +254,7 @@ impl Running<'_> {
         self.held_here.settle();
         self.held_there.settle();
         for (here, there) in self.here.into_iter().zip(&self.there) {
-            let expected = ask(self.world, |env| async move { env.queue(here).depth().await }).unwrap();
+            let expected = ask(self.world, move |env| async move { env.queue(here).depth().await }).unwrap();
             let seen = self.both.local(reached(there, expected));
             self.compared += 1;
             compare(self.compared, &format!("settled: {seen}"), &format!("settled: {expected:?}"))?;

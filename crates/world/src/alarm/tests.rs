@@ -105,10 +105,10 @@ fn what_handlers_record_sets_an_alarm_off_and_its_changes_are_told_at_least_once
     let report = exhaust(Bounds { faults: 0, ..Bounds::default() }, |world: &World| {
         let function = world.add_function("on-alarm", FunctionSettings::default());
         let alarm = world.add_alarm("failures", AlarmSettings { duplicates: 1, ..sum(2.0) }, function);
-        world.spawn("test", |env| async move {
+        world.spawn("test", (), |env, ()| async move {
             env.record(&[("target", "a".into())], &[Metric::count("Failures", 2.0)]);
         });
-        world.run();
+        world.run()?;
         for _ in 0..3 {
             world.pass(MINUTE);
             world.evaluate(alarm);

@@ -1,5 +1,4 @@
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use super::*;
 use crate::{Bounds, exhaust, replay};
@@ -9,7 +8,7 @@ fn now() -> Timestamp {
 }
 
 fn bucket(keys: impl IntoIterator<Item = String>) -> Objects {
-    let mut objects = Objects::new("bucket");
+    let mut objects = Objects::default();
     for key in keys {
         objects.put(&key.into(), &Bytes::from_static(b"x"), PutIf::Always, now()).unwrap();
     }
@@ -69,7 +68,7 @@ fn keys_that_s3_does_not_take_are_refused() {
 fn a_handler_reads_what_it_has_put() {
     let run = |world: &World| {
         let bucket = world.add_bucket("claims");
-        world.spawn("test", move |env| async move {
+        world.ask(move |env| async move {
             let blob = env.blob(bucket);
             blob.put("k", Bytes::from_static(b"1"), PutIf::Absent).await.unwrap();
             assert_eq!(blob.get("k").await.unwrap().unwrap(), "1");
@@ -77,8 +76,7 @@ fn a_handler_reads_what_it_has_put() {
             assert_eq!(keys(&blob.list("", None).await.unwrap()), ["k"]);
             blob.put("l", Bytes::new(), PutIf::Always).await.unwrap();
             blob.delete("k").await.unwrap();
-        });
-        world.run();
+        })?;
         assert_eq!(world.bucket(bucket, |objects| objects.all().count()), 1);
         Ok(())
     };
@@ -87,19 +85,17 @@ fn a_handler_reads_what_it_has_put() {
 
 #[test]
 fn a_put_whose_answer_was_lost_stands_in_its_own_way() {
-    let ends = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&ends);
-    exhaust(Bounds::default(), move |world: &World| {
+    let ends = RefCell::new(Vec::new());
+    exhaust(Bounds::default(), |world: &World| {
         let bucket = world.add_bucket("claims");
-        let seen = Rc::clone(&seen);
-        world.spawn("test", move |env| async move {
+        world.spawn("test", (), move |env, ()| async move {
             let put = || async { env.blob(bucket).put("k", Bytes::new(), PutIf::Absent).await };
             if put().await == Err(PutError::Call(CallError::Unknown)) {
-                let again = put().await;
-                seen.borrow_mut().push(again);
+                env.report(put().await);
             }
         });
-        world.run();
+        world.run()?;
+        ends.borrow_mut().extend(world.reports::<Result<(), PutError>>());
         Ok(())
     });
     assert_eq!(*ends.borrow(), [Err(PutError::Exists)]);

@@ -9,6 +9,7 @@ use tenfold_ports::queue::Rejected;
 use tenfold_ports::{Bytes, CallError};
 
 use crate::choice::Choices;
+use crate::ids::QueueId;
 use crate::pattern::Pattern;
 
 /// How a bus is set up.
@@ -22,7 +23,7 @@ pub struct BusSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
     /// A standard queue.
-    Queue(usize),
+    Queue(QueueId),
     /// A function, invoked asynchronously.
     Function(usize),
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::*;
 use crate::invocations::FunctionSettings;
 use crate::pattern::Pattern;
-use crate::{Bounds, QueueSettings, exhaust, replay};
+use crate::{Bounds, QueueId, QueueSettings, exhaust, replay};
 
 fn calm(run: impl Fn(&World)) {
     let run = |world: &World| {
@@ -16,15 +16,8 @@ fn calm(run: impl Fn(&World)) {
     replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
 }
 
-fn put(world: &World, bus: usize, events: Vec<BusEvent>) -> Result<Rejected, CallError> {
-    let answer = Rc::new(RefCell::new(None));
-    let asked = Rc::clone(&answer);
-    world.spawn("test", |env| async move {
-        let result = env.bus(bus).put(events).await;
-        *asked.borrow_mut() = Some(result);
-    });
-    world.run();
-    answer.take().unwrap()
+fn put(world: &World, bus: BusId, events: Vec<BusEvent>) -> Result<Rejected, CallError> {
+    world.ask(move |env| async move { env.bus(bus).put(events).await }).unwrap().unwrap()
 }
 
 fn event(kind: &str, detail: &str) -> BusEvent {
@@ -35,7 +28,7 @@ fn rule(pattern: &str, targets: &[Target]) -> Rule {
     Rule { pattern: Pattern::parse(pattern).unwrap(), targets: targets.to_vec() }
 }
 
-fn details(world: &World, queue: usize) -> Vec<i64> {
+fn details(world: &World, queue: QueueId) -> Vec<i64> {
     let detail = |body: &str| serde_json::from_str::<Json>(body).unwrap()["detail"]["n"].as_i64().unwrap();
     world.queue(queue, |messages| messages.bodies().map(detail).collect())
 }
@@ -89,7 +82,11 @@ fn an_event_may_come_twice_as_often_as_allowed() {
         let bus = world.add_bus("shop", BusSettings { duplicates: 1 });
         let queue = world.add_queue("q", QueueSettings::default());
         world.add_rule(bus, rule(r#"{"source": ["shop"]}"#, &[Target::Queue(queue)]));
-        put(world, bus, vec![event("paid", r#"{"n":1}"#), event("paid", r#"{"n":2}"#)]).unwrap();
+        world.spawn("test", (), move |env, ()| async move {
+            let events = vec![event("paid", r#"{"n":1}"#), event("paid", r#"{"n":2}"#)];
+            env.bus(bus).put(events).await.unwrap();
+        });
+        world.run()?;
         seen.borrow_mut().insert(details(world, queue));
         Ok(())
     });

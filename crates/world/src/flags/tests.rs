@@ -1,21 +1,20 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use super::*;
 use crate::{Bounds, exhaust};
 
 /// All versions that a reader may get after what `change` does.
 fn seen(stale_reads: bool, change: impl Fn(&World)) -> BTreeSet<Option<u64>> {
-    let seen = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = RefCell::new(BTreeSet::new());
     let report = exhaust(Bounds { faults: 0, stale_reads, ..Bounds::default() }, |world: &World| {
         change(world);
-        let seen = Rc::clone(&seen);
-        world.spawn("test", |env| async move {
+        world.spawn("test", (), |env, ()| async move {
             let flag = Flags::read(&env, "mode").await.unwrap();
-            seen.borrow_mut().insert(flag.map(|flag| flag.version));
+            env.report(flag.map(|flag| flag.version));
         });
-        world.run();
+        world.run()?;
+        seen.borrow_mut().extend(world.reports::<Option<u64>>());
         Ok(())
     });
     assert!(report.whole);

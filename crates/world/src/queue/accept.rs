@@ -8,12 +8,14 @@ use tenfold_ports::queue::Fifo;
 
 use super::Messages;
 use super::messages::Entry;
+use crate::executor::State;
+use crate::ids::QueueId;
 
 /// A message on its way from another service to a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Posted {
     /// Which queue.
-    pub queue: usize,
+    pub queue: QueueId,
     /// The body, UTF-8 text.
     pub body: Bytes,
     /// Order and deduplication, where it goes to a FIFO queue.
@@ -31,5 +33,13 @@ impl Messages {
     pub(crate) fn accept(&mut self, posted: Posted, now: Timestamp) {
         let fifo = posted.fifo.filter(|_| self.settings.fifo);
         self.send(&Entry { body: posted.body, delay: Duration::ZERO, fifo }, now);
+    }
+}
+
+impl State {
+    /// Puts a message of another service into its queue.
+    pub(crate) fn post(&mut self, posted: Posted) {
+        let now = self.now;
+        self.queues[posted.queue.index].accept(posted, now);
     }
 }

@@ -12,6 +12,7 @@ use tenfold_ports::queue::{Delivery, Depth, Fifo, MAX_DELAY, Outgoing};
 
 use super::QueueSettings;
 use crate::choice::Choices;
+use crate::ids::QueueId;
 
 /// For how long a deduplication id is remembered.
 const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);
@@ -65,7 +66,7 @@ impl Receipt {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Message {
     id: u64,
     body: Bytes,
@@ -89,9 +90,8 @@ impl Message {
 }
 
 /// The messages of a queue.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Messages {
-    pub(super) name: &'static str,
     pub(super) settings: QueueSettings,
     queue: usize,
     /// In the order in which they were sent.
@@ -113,10 +113,11 @@ impl Hash for Messages {
 }
 
 impl Messages {
-    pub(super) const fn new(name: &'static str, queue: usize, settings: QueueSettings) -> Self {
+    pub(super) const fn new(id: QueueId, settings: QueueSettings) -> Self {
+        let queue = id.index;
         // A message keeps its id when it becomes a dead letter, so no two queues give the same one.
         let next = (queue as u64) << 32;
-        Self { name, settings, queue, all: Vec::new(), next, deduplication: BTreeMap::new() }
+        Self { settings, queue, all: Vec::new(), next, deduplication: BTreeMap::new() }
     }
 
     /// The bodies of all messages, received or not.

@@ -29,7 +29,6 @@ impl State {
 mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
-    use std::rc::Rc;
 
     use tenfold_ports::Queue;
     use tenfold_ports::queue::Outgoing;
@@ -39,17 +38,17 @@ mod tests {
 
     /// How many messages a receive may deliver of so many.
     fn received(stale_reads: bool, messages: usize, max: usize, wait: Duration) -> BTreeSet<usize> {
-        let seen = Rc::new(RefCell::new(BTreeSet::new()));
+        let seen = RefCell::new(BTreeSet::new());
         let report = exhaust(Bounds { faults: 0, stale_reads, ..Bounds::default() }, |world: &World| {
             let queue = world.add_queue("q", QueueSettings::default());
-            let seen = Rc::clone(&seen);
-            world.spawn("test", move |env| async move {
+            world.spawn("test", (), move |env, ()| async move {
                 let all = (0..messages).map(|n| Outgoing::new(n.to_string())).collect();
                 env.queue(queue).send(all).await.unwrap();
                 let some = env.queue(queue).receive(max, wait).await.unwrap();
-                seen.borrow_mut().insert(some.len());
+                env.report(some.len());
             });
-            world.run();
+            world.run()?;
+            seen.borrow_mut().extend(world.reports::<usize>());
             Ok(())
         });
         assert!(report.whole);

@@ -1,8 +1,6 @@
 //! What LocalStack cannot be held against: where it differs from AWS's documentation, or would take minutes.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
+use jiff::SignedDuration;
 use tenfold_ports::queue::Fifo;
 
 use super::*;
@@ -19,33 +17,26 @@ fn calm(run: impl Fn(&World)) {
 
 fn ask<R: 'static, F: Future<Output = R> + 'static>(
     world: &World,
-    queue: usize,
-    call: impl FnOnce(QueueOf) -> F,
+    queue: QueueId,
+    call: impl FnOnce(QueueOf) -> F + 'static,
 ) -> R {
-    let answer = Rc::new(RefCell::new(None));
-    let asked = Rc::clone(&answer);
-    world.spawn("test", |env| {
-        let call = call(env.queue(queue));
-        async move { *asked.borrow_mut() = Some(call.await) }
-    });
-    world.run();
-    answer.take().unwrap()
+    world.ask(move |env| call(env.queue(queue))).unwrap().unwrap()
 }
 
-fn send(world: &World, queue: usize, messages: Vec<Outgoing>) -> Rejected {
+fn send(world: &World, queue: QueueId, messages: Vec<Outgoing>) -> Rejected {
     ask(world, queue, |q| async move { q.send(messages).await }).unwrap()
 }
 
-fn receive(world: &World, queue: usize, max: usize) -> Vec<Delivery> {
+fn receive(world: &World, queue: QueueId, max: usize) -> Vec<Delivery> {
     ask(world, queue, move |q| async move { q.receive(max, Duration::ZERO).await }).unwrap()
 }
 
-fn delete(world: &World, queue: usize, delivery: &Delivery) -> bool {
+fn delete(world: &World, queue: QueueId, delivery: &Delivery) -> bool {
     let receipts = vec![delivery.receipt.clone()];
     ask(world, queue, |q| async move { q.delete(receipts).await }).unwrap().is_empty()
 }
 
-fn hide(world: &World, queue: usize, delivery: &Delivery, seconds: u64) -> bool {
+fn hide(world: &World, queue: QueueId, delivery: &Delivery, seconds: u64) -> bool {
     let receipts = vec![delivery.receipt.clone()];
     let visibility = Duration::from_secs(seconds);
     ask(world, queue, move |q| async move { q.hide(receipts, visibility).await }).unwrap().is_empty()
@@ -201,9 +192,16 @@ fn a_standard_queue_may_deliver_what_somebody_holds_as_often_as_it_is_allowed_to
     let bounds = Bounds { faults: 0, ..Bounds::default() };
     let run = |world: &World| {
         let queue = world.add_queue("q", QueueSettings { duplicates: 1, ..QueueSettings::default() });
-        send(world, queue, vec![plain("a")]);
-        let n = (0..3).map(|_| receive(world, queue, 1).len()).sum::<usize>();
-        if n > 1 { Err(format!("delivered {n} times")) } else { Ok(()) }
+        world.spawn("test", (), move |env, ()| async move {
+            let queue = env.queue(queue);
+            queue.send(vec![plain("a")]).await.unwrap();
+            for _ in 0..3 {
+                env.report(queue.receive(1, Duration::ZERO).await.unwrap().len());
+            }
+        });
+        world.run()?;
+        let n: usize = world.reports::<usize>().iter().sum();
+        if n > 1 { Err(format!("delivered {n} times").into()) } else { Ok(()) }
     };
     let found = crate::exhaust(bounds, run).violation.unwrap();
     assert_eq!(found.what, "delivered 2 times");

@@ -16,6 +16,7 @@ use tenfold_ports::stream::Record;
 
 use super::{Entry, RecordFilter, Shard};
 use crate::choice::Choices;
+use crate::ids::QueueId;
 use crate::queue::Posted;
 
 /// For how long a stream keeps its records.
@@ -33,7 +34,7 @@ pub struct MappingSettings {
     /// How often a batch comes again before it is given up; none for as long as its records live.
     pub max_retries: Option<u32>,
     /// The queue that is told of a batch that was given up.
-    pub on_failure: Option<usize>,
+    pub on_failure: Option<QueueId>,
     /// How many batches of a run may come again although all was well.
     pub duplicates: u32,
     /// How many batches of a run may be one record although there are more.
@@ -141,6 +142,10 @@ impl Mapping {
 
     pub(super) fn is_done(&self, at: usize, shard: &Shard) -> bool {
         self.left(at, shard).next().is_none()
+    }
+
+    pub(super) fn has_batch(&self, at: usize, shard: &Shard) -> bool {
+        !self.readers[at].on_its_way && !self.is_done(at, shard)
     }
 
     pub(super) fn next_batch(

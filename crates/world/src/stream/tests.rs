@@ -8,7 +8,7 @@ use tenfold_ports::table::{Condition, Table, Update, Write};
 
 use super::*;
 use crate::choice::Rest;
-use crate::{Bounds, QueueSettings, exhaust, replay};
+use crate::{Bounds, QueueId, QueueSettings, exhaust, replay};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
@@ -77,7 +77,7 @@ fn a_record_tells_of_each_change_and_of_nothing_else() {
         world.add_stream(1);
         world.add_mapping(MappingSettings::default());
         world.edit(|items| items.put(Item::new(key(9))));
-        world.spawn("test", |env| async move {
+        world.ask(|env| async move {
             let item = || Item::new(key(1)).with("n", 1);
             let put = |item| Write::Put { item, condition: Condition::Always };
             let add = |n| Write::Update {
@@ -92,8 +92,7 @@ fn a_record_tells_of_each_change_and_of_nothing_else() {
             env.write(add(0)).await.unwrap();
             env.write(delete()).await.unwrap();
             env.write(delete()).await.unwrap();
-        });
-        world.run();
+        })?;
         let batch = world.next_batch(0, 0).unwrap();
         let told = batch.records.iter().map(|record| (record.kind(), record.key.sk.as_str()));
         let expected = [(Kind::Insert, "1"), (Kind::Modify, "1"), (Kind::Insert, "2"), (Kind::Remove, "1")];
@@ -158,14 +157,15 @@ fn an_answer_with_a_sequence_that_is_not_of_the_batch_fails_all_of_it() {
 
 #[test]
 fn a_batch_is_given_up_after_its_retries_and_the_queue_is_told_where_it_was() {
+    let failures = QueueId { index: 7, name: "failures" };
     let settings =
-        MappingSettings { batch: 2, max_retries: Some(2), on_failure: Some(7), ..Default::default() };
+        MappingSettings { batch: 2, max_retries: Some(2), on_failure: Some(failures), ..Default::default() };
     let mut stream = stream(3, settings);
     let (batches, letters) = drain(&mut stream, poisoned(1));
     assert_eq!(batches, [vec![1, 2], vec![1, 2], vec![1, 2], vec![3]]);
     let [letter] = &letters[..] else { panic!("one letter: {letters:?}") };
     let told: Json = serde_json::from_slice(&letter.body).unwrap();
-    assert_eq!((letter.queue, &told["requestContext"]["approximateInvokeCount"]), (7, &3.into()));
+    assert_eq!((letter.queue, &told["requestContext"]["approximateInvokeCount"]), (failures, &3.into()));
     let info = &told["DDBStreamBatchInfo"];
     assert_eq!((&info["startSequenceNumber"], &info["endSequenceNumber"]), (&"1".into(), &"2".into()));
     assert_eq!((&info["batchSize"], stream.given_up(0)), (&2.into(), 2));
@@ -251,12 +251,12 @@ fn a_batch_may_be_short_and_may_come_again_as_often_as_allowed() {
     let report = exhaust(Bounds { faults: 0, ..Bounds::default() }, |world: &World| {
         world.add_stream(1);
         world.add_mapping(MappingSettings { duplicates: 1, short: 1, ..MappingSettings::default() });
-        world.spawn("test", |env| async move {
+        world.spawn("test", (), |env, ()| async move {
             for n in 1..=2 {
                 env.write(Write::create(Item::new(key(n)))).await.unwrap();
             }
         });
-        world.run();
+        world.run()?;
         let mut sizes = Vec::new();
         while let Some(batch) = world.next_batch(0, 0) {
             world.finish_batch(&batch, &Outcome::Answered(Vec::new()));
@@ -278,8 +278,7 @@ fn what_is_given_up_is_told_to_the_worlds_queue() {
         let settings =
             MappingSettings { max_retries: Some(0), on_failure: Some(queue), ..Default::default() };
         world.add_mapping(settings);
-        world.spawn("test", |env| async move { env.write(Write::create(Item::new(key(1)))).await.unwrap() });
-        world.run();
+        world.ask(|env| async move { env.write(Write::create(Item::new(key(1)))).await.unwrap() })?;
         let batch = world.next_batch(0, 0).unwrap();
         world.finish_batch(&batch, &Outcome::Failed);
         assert!(world.queue(queue, |m| m.bodies().any(|body| body.contains("DDBStreamBatchInfo"))));

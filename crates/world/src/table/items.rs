@@ -1,6 +1,7 @@
 //! The rows, and how writes change them.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
@@ -11,23 +12,31 @@ use tenfold_ports::table::{
 
 use super::invalid;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
+use crate::memory::print;
+use crate::shared::Shared;
 use crate::stream::Stream;
 
-/// The items of the world's table.
-#[derive(Debug, Default)]
+/// What must hold of every change of an item: it is given all items as they are, and the item before and after.
+/// Of a transaction's changes those of other items may be made already.
+pub type Watch = fn(&Items, Option<&Item>, Option<&Item>) -> Result<(), String>;
+
+/// The items of the world's table. Copies share what they have in common.
+#[derive(Debug, Clone, Default)]
 pub struct Items {
-    pub(super) rows: BTreeMap<Key, Row>,
+    pub(super) rows: Rc<BTreeMap<Key, Rc<Row>>>,
+    /// The sum of the rows' prints.
+    print: u64,
     /// Whether documents count for the size of an item.
     pub(super) weighs_documents: bool,
-    /// All writes so far, for invariants over histories: the item before and after.
-    watch: Option<Vec<(Option<Item>, Option<Item>)>>,
     /// The table's stream, where it has one.
-    pub(crate) stream: Option<Stream>,
+    pub(crate) stream: Option<Shared<Stream>>,
     /// The attribute that says when an item's time is over.
     pub(super) time_to_live: Option<&'static str>,
+    watch: Option<Watch>,
+    broken: Option<Rc<str>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub(super) struct Row {
     pub now: Option<Item>,
     before: Option<Item>,
@@ -65,20 +74,27 @@ impl Items {
         self.rows.values().filter_map(|row| row.now.as_ref())
     }
 
-    /// Puts an item as it is, without a call: as if it had been there for ever, so that no stream tells of it.
+    /// Puts an item as it is, without a call, as if it had always been there: no stream tells of it.
     pub fn put(&mut self, item: Item) {
-        self.set(&item.key.clone(), Some(item), Timestamp::MIN);
+        let key = item.key.clone();
+        let watch = self.watch.take();
+        self.set(&key, Some(item), Timestamp::MIN);
+        self.watch = watch;
     }
 
-    /// Keeps all writes from now on for [`Items::history`].
-    pub fn watch(&mut self) {
-        self.watch = Some(Vec::new());
+    /// From now on every change must be as `watch` wants it, or the run ends.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 
-    /// All writes since [`Items::watch`]: each item before and after.
-    #[must_use]
-    pub fn history(&self) -> &[(Option<Item>, Option<Item>)] {
-        self.watch.as_deref().unwrap_or_default()
+    /// What was wrong with a change.
+    pub(crate) fn broken(&self) -> Option<String> {
+        self.broken.as_ref().map(ToString::to_string)
+    }
+
+    /// Stands for all rows.
+    pub(crate) const fn print(&self) -> u64 {
+        self.print
     }
 
     /// From now on documents count for the size of an item, as they do in DynamoDB. Costly.
@@ -87,7 +103,7 @@ impl Items {
     }
 
     pub(super) fn row(&self, key: &Key) -> Option<&Row> {
-        self.rows.get(key)
+        self.rows.get(key).map(Rc::as_ref)
     }
 
     fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
@@ -95,17 +111,21 @@ impl Items {
     }
 
     /// The same, or DynamoDB's own deletion of an item that has expired.
-    pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, now: Timestamp, expired: bool) {
-        let row = self.rows.entry(key.clone()).or_default();
-        row.before = row.now.take();
-        row.now = item;
-        row.written = now;
-        if let Some(watch) = &mut self.watch {
-            watch.push((row.before.clone(), row.now.clone()));
+    pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
+        let old = self.rows.get(key);
+        let before = old.and_then(|row| row.now.clone());
+        let gone = old.map_or(0, |row| print(&(key, row.as_ref())));
+        if let Some(watch) = self.watch
+            && let Err(what) = watch(self, before.as_ref(), item.as_ref())
+        {
+            self.broken.get_or_insert_with(|| what.into());
         }
-        if let Some(stream) = self.stream.as_mut().filter(|_| now > Timestamp::MIN) {
-            stream.record(key, row.before.as_ref(), row.now.as_ref(), now, expired);
+        if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
+            stream.record(key, before.as_ref(), item.as_ref(), written, expired);
         }
+        let row = Row { now: item, before, written };
+        self.print = self.print.wrapping_sub(gone).wrapping_add(print(&(key, &row)));
+        Rc::make_mut(&mut self.rows).insert(key.clone(), Rc::new(row));
     }
 
     /// Makes one write.
@@ -122,7 +142,7 @@ impl Items {
     }
 
     /// Makes all writes or none.
-    pub(super) fn transact(&mut self, writes: &[Write], now: Timestamp) -> Result<(), TransactError> {
+    pub(crate) fn transact(&mut self, writes: &[Write], now: Timestamp) -> Result<(), TransactError> {
         self.valid_together(writes)?;
         let mut changes = Vec::with_capacity(writes.len());
         let mut reasons = Vec::new();

@@ -12,6 +12,7 @@ use tenfold_ports::{Bytes, CallError};
 
 use super::Filter;
 use crate::choice::Choices;
+use crate::ids::QueueId;
 use crate::queue::Posted;
 
 /// For how long a deduplication id is remembered.
@@ -32,7 +33,7 @@ pub struct TopicSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscription {
     /// Which queue.
-    pub queue: usize,
+    pub queue: QueueId,
     /// Whether the message's body is that of the notice, and not an envelope around it.
     pub raw: bool,
     /// Which notices; none for all.
@@ -42,7 +43,7 @@ pub struct Subscription {
 impl Subscription {
     /// A queue that wants all notices, in envelopes.
     #[must_use]
-    pub const fn of(queue: usize) -> Self {
+    pub const fn of(queue: QueueId) -> Self {
         Self { queue, raw: false, filter: None }
     }
 

@@ -1,11 +1,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use serde_json::Value as Json;
 use tenfold_ports::queue::Fifo;
 
 use super::*;
-use crate::{Bounds, QueueSettings, exhaust, replay};
+use crate::{Bounds, QueueId, QueueSettings, exhaust, replay};
 
 fn calm(run: impl Fn(&World)) {
     let bounds = Bounds { faults: 0, ..Bounds::default() };
@@ -16,26 +17,19 @@ fn calm(run: impl Fn(&World)) {
     replay(bounds, run, &[]).0.unwrap();
 }
 
-fn publish(world: &World, topic: usize, notices: Vec<Notice>) -> Result<Rejected, CallError> {
-    let answer = Rc::new(RefCell::new(None));
-    let asked = Rc::clone(&answer);
-    world.spawn("test", |env| async move {
-        let result = env.topic(topic).publish(notices).await;
-        *asked.borrow_mut() = Some(result);
-    });
-    world.run();
-    answer.take().unwrap()
+fn publish(world: &World, topic: TopicId, notices: Vec<Notice>) -> Result<Rejected, CallError> {
+    world.ask(move |env| async move { env.topic(topic).publish(notices).await }).unwrap().unwrap()
 }
 
-fn bodies(world: &World, queue: usize) -> Vec<String> {
+fn bodies(world: &World, queue: QueueId) -> Vec<String> {
     world.queue(queue, |messages| messages.bodies().map(str::to_owned).collect())
 }
 
-fn queue(world: &World) -> usize {
+fn queue(world: &World) -> QueueId {
     world.add_queue("q", QueueSettings::default())
 }
 
-fn raw(queue: usize, filter: &str) -> Subscription {
+fn raw(queue: QueueId, filter: &str) -> Subscription {
     Subscription::of(queue).raw().filtered(Filter::parse(filter).unwrap())
 }
 
@@ -91,7 +85,10 @@ fn a_standard_topic_may_deliver_twice_as_often_as_it_is_allowed_to() {
         let (one, other) = (queue(world), queue(world));
         world.subscribe(topic, Subscription::of(one).raw());
         world.subscribe(topic, Subscription::of(other).raw());
-        publish(world, topic, vec![notice("a")]).unwrap();
+        world.spawn("test", (), move |env, ()| async move {
+            env.topic(topic).publish(vec![notice("a")]).await.unwrap();
+        });
+        world.run()?;
         seen.borrow_mut().insert((bodies(world, one).len(), bodies(world, other).len()));
         Ok(())
     });

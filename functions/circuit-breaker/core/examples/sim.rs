@@ -1,7 +1,7 @@
 //! `make sim`: every crash at every AWS call, for the circuit breaker.
 //!
-//! `SECONDS`, `RUNS` and `SEED` say how far to go; `REPLAY="workload:1,0,2"` runs one vector of choices again,
-//! `REPLAY="workload!1,0,2"` one of the random part. `VERBOSE=1` shows the counterexample of each mutant.
+//! `SECONDS`, `RUNS` and `SEED` say how far to go; `REPLAY="workload: order: 1,0,2"` runs again what a
+//! violation names. `VERBOSE=1` shows the counterexample of each mutant.
 
 #![allow(clippy::disallowed_methods, reason = "a program that is started by hand, not a core")]
 
@@ -31,12 +31,7 @@ const PATTERN: Pattern =
 
 fn main() -> ExitCode {
     let well = match std::env::var("REPLAY") {
-        Ok(replay) => {
-            let deep = replay.contains('!');
-            let (workload, choices) = replay.split_once([':', '!']).unwrap_or((&replay, ""));
-            let choices: Vec<u32> = choices.split(',').filter_map(|c| c.parse().ok()).collect();
-            again(&PATTERN, workload, deep, &choices)
-        }
+        Ok(run) => again(&PATTERN, &run),
         Err(_) => explore(&PATTERN, Effort::from_environment()),
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }

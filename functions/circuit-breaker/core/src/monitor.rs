@@ -40,7 +40,7 @@ pub struct HealthMonitor<T, D, H> {
 }
 
 /// Why the monitor is called, as EventBridge and CloudWatch say it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(tag = "source")]
 pub enum Event {
     /// The schedule.
@@ -56,7 +56,7 @@ pub enum Event {
 }
 
 /// An alarm's change of state.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Alarm {
     /// The alarm's name.
     #[serde(rename = "alarmName")]
@@ -66,7 +66,7 @@ pub struct Alarm {
 }
 
 /// An alarm's state.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct AlarmState {
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub value: SmolStr,

@@ -27,7 +27,7 @@ fn a_tenant_costs_no_read_more() {
     let counts = counted(&kept_by("target"), |world, stack| {
         let post = Post { tenant: Some("red"), ..Post::new("a") };
         stack.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![post]);
-        world.run();
+        world.run().unwrap();
     });
     assert_eq!(counts, all(&[("downstream.call", 1), ("table.get_many", 1)]));
 }

@@ -5,7 +5,7 @@
 mod world;
 
 use tenfold_world::sim::Workload;
-use tenfold_world::{Bounds, Report, exhaust, sample, told};
+use tenfold_world::{Bounds, Memory, Order, Report, exhaust, sample, told};
 use world::workloads::ALL;
 
 /// Ends the test with the counterexample, or says how far it went.
@@ -19,10 +19,10 @@ fn holds(name: &str, report: &Report) {
 
 fn explore(workload: &Workload) {
     let Workload { name, run, .. } = workload;
-    let near = Bounds { faults: 1, switches: Some(1), runs: 8_000, ..Bounds::default() };
+    let near = Bounds { faults: 1, order: Order::Interrupted(1), runs: 8_000, ..Bounds::default() };
     holds(name, &exhaust(near, run));
     let far = Bounds { runs: 4_000, ..workload.deep() };
-    holds(&format!("{name}, sampled"), &sample(far, 1, run));
+    holds(&format!("{name}, sampled"), &sample(far, 1, &mut Memory::default(), run));
 }
 
 /// Nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte.
@@ -60,6 +60,7 @@ workloads! {
     promises_are_kept_when_the_gateway_keeps_the_key: "promises, key kept by the gateway",
     promises_are_kept_when_the_target_keeps_the_key: "promises, key kept by the target",
     two_processors_settle_once: "two processors",
+    two_processors_settle_two_messages: "two processors, two messages",
     an_ordering_key_keeps_its_order: "order",
     what_dies_leaves_a_letter_and_comes_back: "death and redrive",
     the_same_key_calls_once: "same key",

@@ -10,7 +10,7 @@ mod trips;
 mod view;
 
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::{CallError, Clock, Table};
+use tenfold_ports::{CallError, Host, Table};
 
 use crate::error::SagaError;
 use crate::inventory::{Kind, StockId};
@@ -32,7 +32,7 @@ const BODY_MOST: usize = 16 << 10;
 /// What a route answers instead of a [`Response`].
 type Answer = Result<Response, Problem>;
 
-impl<T: Table, H: Clock> Api<T, H> {
+impl<T: Table, H: Host> Api<T, H> {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response {
         self.route(request).await.unwrap_or_else(Response::from)

@@ -207,6 +207,29 @@ fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
 }
 
 #[test]
+fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
+    calmly(|shop| async move {
+        let early = job("a", 0);
+        shop.act(FLIGHT, &early).await.unwrap();
+        shop.act(HOTEL, &early).await.unwrap();
+        shop.put(Kind::Hotel, "H", 2, Releases::Refused).await;
+        shop.undo(CAR, &early).await.unwrap();
+        shop.undo(HOTEL, &early).await.unwrap_err();
+        assert_eq!(shop.steps.settle(early.saga, 0).await.unwrap_err().name(), "SagaStuck");
+        shop.steps.retry(early.saga).await.unwrap();
+        // The end of the first chain comes only now. The hotel may be given back in this round.
+        assert_eq!(shop.undo(FLIGHT, &early).await, Ok(Outcome::Undone));
+        assert_eq!(shop.states("a").await.0, State::Compensating);
+        shop.put(Kind::Hotel, "H", 2, Releases::Accepted).await;
+        let later = job("a", 1);
+        shop.undo(CAR, &later).await.unwrap();
+        shop.undo(HOTEL, &later).await.unwrap();
+        assert_eq!(shop.undo(FLIGHT, &later).await, Ok(Outcome::AlreadyUndone));
+        assert_eq!(shop.states("a").await.0, State::Compensated);
+    });
+}
+
+#[test]
 fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
     calmly(|shop| async move {
         shop.undo(CAR, &job("a", 0)).await.unwrap();

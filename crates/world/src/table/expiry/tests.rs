@@ -1,6 +1,5 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use jiff::SignedDuration;
 use tenfold_ports::Table;
@@ -16,7 +15,7 @@ fn key() -> Key {
 
 /// Whether three reads, one after the other, find an item that has expired so many seconds ago.
 fn reads(seconds: i64) -> BTreeSet<[bool; 3]> {
-    let seen = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = RefCell::new(BTreeSet::new());
     let report = exhaust(Bounds { faults: 0, ..Bounds::default() }, |world: &World| {
         let expires = world.now().as_second();
         world.edit(|items| {
@@ -26,14 +25,14 @@ fn reads(seconds: i64) -> BTreeSet<[bool; 3]> {
             items.put(Item::new(Key::new("p", "c")).with("expires", "never"));
         });
         world.pass(SignedDuration::from_secs(seconds));
-        let seen = Rc::clone(&seen);
-        world.spawn("test", |env| async move {
+        world.spawn("test", (), |env, ()| async move {
             let got = env.get(&key(), Read::Consistent).await.unwrap().is_some();
             let of_many = env.get_many(&[key()], Read::Consistent).await.unwrap()[0].is_some();
             let page = env.query(Query::partition("p".into())).await.unwrap();
-            seen.borrow_mut().insert([got, of_many, page.items.len() == 3]);
+            env.report([got, of_many, page.items.len() == 3]);
         });
-        world.run();
+        world.run()?;
+        seen.borrow_mut().extend(world.reports::<[bool; 3]>());
         Ok(())
     });
     assert!(report.whole);
@@ -50,20 +49,20 @@ fn an_item_whose_time_is_over_may_be_there_or_not_and_does_not_come_back() {
 
 #[test]
 fn a_write_may_come_upon_an_expired_item_or_upon_none() {
-    let seen = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = RefCell::new(BTreeSet::new());
     exhaust(Bounds { faults: 0, ..Bounds::default() }, |world: &World| {
         world.edit(|items| {
             items.expire_by("expires");
             items.put(Item::new(key()).with("expires", 1_799_999_999));
         });
-        let seen = Rc::clone(&seen);
-        world.spawn("test", |env| async move {
+        world.spawn("test", (), |env, ()| async move {
             let created = env.write(Write::create(Item::new(key()))).await.is_ok();
             let check = Write::Check { key: key(), condition: Condition::Without("expires") };
             let checked = env.transact(vec![check]).await.is_ok();
-            seen.borrow_mut().insert((created, checked));
+            env.report((created, checked));
         });
-        world.run();
+        world.run()?;
+        seen.borrow_mut().extend(world.reports::<(bool, bool)>());
         Ok(())
     });
     // It was gone by the first write, or by the second, or by none.

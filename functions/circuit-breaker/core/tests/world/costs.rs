@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use circuit_breaker_core::breaker::State;
 use circuit_breaker_core::config::TargetConfig;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::{Bounds, World, exhaust};
+use tenfold_world::{Bounds, World, replay};
 
 use super::{Post, Stack, config, put_breaker};
 
@@ -17,10 +18,10 @@ pub type Calls = BTreeMap<&'static str, usize>;
 pub const TEN: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
 /// The calls that `act` makes.
-pub fn counted(config: &TargetConfig, act: impl Fn(&World, &Stack)) -> Calls {
+pub fn counted(config: &Arc<TargetConfig>, act: impl Fn(&World, &Stack)) -> Calls {
     let counts = RefCell::new(BTreeMap::new());
-    let calm = Bounds { faults: 0, runs: 1, ..Bounds::default() };
-    let report = exhaust(calm, |world| {
+    let calm = Bounds { faults: 0, ..Bounds::default() };
+    let run = |world: &World| {
         world.calm();
         let stack = Stack::new(world, config);
         act(world, &stack);
@@ -29,8 +30,8 @@ pub fn counted(config: &TargetConfig, act: impl Fn(&World, &Stack)) -> Calls {
             *counts.entry(site.call).or_insert(0) += 1;
         }
         Ok(())
-    });
-    assert!(report.violation.is_none());
+    };
+    replay(calm, run, &[]).0.unwrap();
     counts.into_inner()
 }
 
@@ -38,21 +39,21 @@ pub fn counted(config: &TargetConfig, act: impl Fn(&World, &Stack)) -> Calls {
 pub fn posts(world: &World, stack: &Stack, keys: &[&'static str]) {
     let posts = keys.iter().copied().map(Post::new).collect();
     stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
-    world.run();
+    world.run().unwrap();
 }
 
 /// Who keeps the answers of keys that were seen before.
-pub fn kept_by(keeper: &str) -> TargetConfig {
+pub fn kept_by(keeper: &str) -> Arc<TargetConfig> {
     config(&format!(r#","idempotency":"{keeper}""#))
 }
 
 /// Ten requests within a TTL, through a closed breaker.
-pub fn closed(config: &TargetConfig) -> Calls {
+pub fn closed(config: &Arc<TargetConfig>) -> Calls {
     counted(config, |world, stack| posts(world, stack, &TEN))
 }
 
 /// Ten requests within a TTL, parked by an open breaker.
-pub fn open(config: &TargetConfig) -> Calls {
+pub fn open(config: &Arc<TargetConfig>) -> Calls {
     counted(config, |world, stack| {
         put_breaker(world, config, State::Open { until: world.now() + SignedDuration::from_mins(1) });
         posts(world, stack, &TEN);
@@ -60,7 +61,7 @@ pub fn open(config: &TargetConfig) -> Calls {
 }
 
 /// One request, parked because its target failed.
-pub fn failed(config: &TargetConfig) -> Calls {
+pub fn failed(config: &Arc<TargetConfig>) -> Calls {
     counted(config, |world, stack| {
         world.service(|s| s.health = Health::Answers(500));
         posts(world, stack, &["a"]);
@@ -68,7 +69,7 @@ pub fn failed(config: &TargetConfig) -> Calls {
 }
 
 /// Ten parked requests delivered by one run of the retry processor: what parking them cost is not in it.
-pub fn delivered(config: &TargetConfig) -> Calls {
+pub fn delivered(config: &Arc<TargetConfig>) -> Calls {
     let parked = |world: &World, stack: &Stack| {
         put_breaker(world, config, State::Open { until: world.now() + SignedDuration::from_secs(1) });
         posts(world, stack, &TEN);
@@ -79,7 +80,7 @@ pub fn delivered(config: &TargetConfig) -> Calls {
     let mut calls = counted(config, |world, stack| {
         parked(world, stack);
         stack.spawn_processor(world, world.now());
-        world.run();
+        world.run().unwrap();
     });
     calls.retain(|call, n| {
         *n -= before.get(call).unwrap_or(&0);
@@ -92,6 +93,6 @@ pub fn delivered(config: &TargetConfig) -> Calls {
 pub fn idle() -> Calls {
     counted(&config(""), |world, stack| {
         stack.spawn_processor(world, world.now());
-        world.run();
+        world.run().unwrap();
     })
 }

@@ -8,7 +8,6 @@ pub mod workloads;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +21,10 @@ use circuit_breaker_core::retry::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
-use tenfold_ports::table::{Item, Key, Write};
+use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::{Messages, QueueOf};
-use tenfold_world::{Env, QueueSettings, World};
+use tenfold_world::table::Items;
+use tenfold_world::{Env, Outcome, QueueId, QueueSettings, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
@@ -32,46 +32,63 @@ const ORPHAN_AFTER: Duration = Duration::from_mins(5);
 /// How long an invocation may take.
 const INVOCATION: SignedDuration = SignedDuration::from_secs(29);
 
-/// A run's queues and what was answered.
-#[derive(Clone)]
+/// A run's queues.
+#[derive(Clone, Copy)]
 pub struct Stack {
-    queue: usize,
-    dead_letters: usize,
-    /// Which key got which status, in the order of the answers.
-    pub answers: Rc<RefCell<Vec<(String, u16)>>>,
-    /// Which other call of the API got which status.
-    pub calls: Rc<RefCell<Vec<(String, u16)>>>,
+    queue: QueueId,
+    dead_letters: QueueId,
+}
+
+/// A key and the status that its sender was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Answered(pub String, pub u16);
+
+/// A path and the status that another call of the API was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Called(pub String, pub u16);
+
+/// What was answered so far, in the order of the answers.
+pub fn answers(world: &World) -> Vec<Answered> {
+    world.reports()
 }
 
 pub fn target() -> TargetName {
     TargetName::parse("pay").unwrap()
 }
 
-pub fn config(text: &str) -> TargetConfig {
-    TargetConfig::parse(format!(r#"{{"url":"http://pay.example/"{text}}}"#).as_bytes()).unwrap()
+thread_local! {
+    static CONFIGS: RefCell<BTreeMap<String, Arc<TargetConfig>>> = RefCell::default();
+}
+
+/// A configuration with these fields; each is read once, as runs ask for it by the million.
+pub fn config(text: &str) -> Arc<TargetConfig> {
+    CONFIGS.with_borrow_mut(|configs| {
+        let config = configs.entry(text.to_owned()).or_insert_with(|| {
+            let body = format!(r#"{{"url":"http://pay.example/"{text}}}"#);
+            Arc::new(TargetConfig::parse(body.as_bytes()).unwrap())
+        });
+        Arc::clone(config)
+    })
 }
 
 impl Stack {
     /// A world with one target.
-    pub fn new(world: &World, config: &TargetConfig) -> Self {
+    pub fn new(world: &World, config: &Arc<TargetConfig>) -> Self {
         Self::duplicating(world, config, 0)
     }
 
     /// A world with one target and a retry queue that delivers so many messages twice.
-    pub fn duplicating(world: &World, config: &TargetConfig, duplicates: u32) -> Self {
+    pub fn duplicating(world: &World, config: &Arc<TargetConfig>, duplicates: u32) -> Self {
         let settings = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
         let dead_letters = world.add_queue("dead letters", settings(180));
         let retries = QueueSettings { duplicates, ..settings(540).redrive(dead_letters, 10) };
         let queue = world.add_queue("retries", retries);
         let created = world.now();
         world.edit(|table| {
-            table.put(target_item(
-                &target(),
-                Target { config: Arc::new(config.clone()), created, deleted: None },
-            ));
-            table.watch();
+            table.put(target_item(&target(), Target { config: Arc::clone(config), created, deleted: None }));
+            table.watch(every_change);
         });
-        Self { queue, dead_letters, answers: Rc::default(), calls: Rc::default() }
+        Self { queue, dead_letters }
     }
 
     pub fn dead_letters<R>(&self, world: &World, look: impl FnOnce(Vec<&str>) -> R) -> R {
@@ -104,23 +121,22 @@ impl Stack {
     }
 
     /// Invocations of one gateway environment, one request after the other.
-    pub fn spawn_requests(&self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
-        let stack = self.clone();
-        world.spawn_at(start, skew, "gateway", |env| async move {
-            let gateway = stack.gateway(&env);
+    pub fn spawn_requests(self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
+        world.spawn_at(start, skew, "gateway", requests, move |env, requests| async move {
+            let gateway = self.gateway(&env);
             for post in requests {
                 let now = tenfold_ports::Clock::now(&env);
                 let response = gateway.handle(&post.request(), now + INVOCATION).await;
-                stack.answers.borrow_mut().push((post.key.to_owned(), response.status));
+                env.report(Answered(post.key.to_owned(), response.status));
             }
         });
     }
 
     /// One call of the API by an environment of its own.
-    pub fn spawn_call(&self, world: &World, method: &'static str, path: &str, body: &'static str) {
-        let (stack, path) = (self.clone(), path.to_owned());
-        world.spawn("gateway", |env| async move {
-            let gateway = stack.gateway(&env);
+    pub fn spawn_call(self, world: &World, method: &'static str, path: &str, body: &'static str) {
+        let input = (method, path.to_owned(), body);
+        world.spawn("gateway", input, move |env, (method, path, body)| async move {
+            let gateway = self.gateway(&env);
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
             let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
             let query = query.into_iter().collect();
@@ -128,24 +144,23 @@ impl Stack {
             let request = Request { method, path, query, headers: Vec::new(), body: body.into() };
             let now = tenfold_ports::Clock::now(&env);
             let response = gateway.handle(&request, now + INVOCATION).await;
-            stack.calls.borrow_mut().push((request.path.to_string(), response.status));
+            env.report(Called(request.path.to_string(), response.status));
         });
     }
 
-    pub fn spawn_request(&self, world: &World, key: &'static str) {
+    pub fn spawn_request(self, world: &World, key: &'static str) {
         self.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![Post::new(key)]);
     }
 
-    pub fn spawn_processor(&self, world: &World, start: Timestamp) {
-        let stack = self.clone();
-        world.spawn_at(start, SignedDuration::ZERO, "retry-processor", |env| async move {
+    pub fn spawn_processor(self, world: &World, start: Timestamp) {
+        world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
             let now = tenfold_ports::Clock::now(&env);
-            let _ = stack.processor(&env).run(now + SignedDuration::from_secs(90)).await;
+            let _ = self.processor(&env).run(now + SignedDuration::from_secs(90)).await;
         });
     }
 
     pub fn spawn_monitor(world: &World, start: Timestamp, event: circuit_breaker_core::monitor::Event) {
-        world.spawn_at(start, SignedDuration::ZERO, "health-monitor", |env| async move {
+        world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
             let guards = Guards::new(TTL);
             let (table, downstream, host) = (env.clone(), env.clone(), env.clone());
             let monitor = HealthMonitor { table, downstream, host, guards };
@@ -154,22 +169,20 @@ impl Stack {
         });
     }
 
-    /// Ends a run: what holds of its history, then, once the schedule has settled everything in calm, what holds
-    /// of the end, for every workload and for this one. A state that another run has come to is not settled anew.
-    pub fn finish(&self, world: &World, also: impl Fn(&World) -> Result<(), String>) -> Result<(), String> {
-        epochs_only_grow(world)?;
-        delivered_is_final(world)?;
-        if world.settled_before(&*self.answers.borrow()) {
+    /// Ends a run: once the schedule has settled everything in calm, what holds of the end, for every workload
+    /// and for this one. A state that another run has come to is not settled anew.
+    pub fn finish(&self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+        if world.settled_before() {
             return Ok(());
         }
         world.calm();
         self.run_schedule(world)?;
-        always(world, self)?;
+        promises_are_kept(world, self)?;
         also(world)
     }
 
     /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
-    pub fn run_schedule(&self, world: &World) -> Result<(), String> {
+    pub fn run_schedule(&self, world: &World) -> Outcome {
         for _ in 0..40 {
             let waits = |r: &&RequestRow| matches!(r.status, Status::Queued | Status::Dying);
             let rows = rows(world);
@@ -180,14 +193,14 @@ impl Stack {
             let next = message.map_or(sweep, |at| at.min(sweep)).max(minute);
             world.pass(next.duration_since(world.now()));
             self.spawn_processor(world, next);
-            world.run();
+            world.run()?;
         }
-        Err("requests wait for ever".to_owned())
+        Err("requests wait for ever".into())
     }
 }
 
 /// A request to send.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Post {
     pub key: &'static str,
     pub ordering: Option<&'static str>,
@@ -241,59 +254,46 @@ pub fn breaker_of(item: &Item) -> Option<Breaker> {
 }
 
 /// Puts the breaker into a state, as if it had come there.
-pub fn put_breaker(world: &World, config: &TargetConfig, state: State) {
+pub fn put_breaker(world: &World, config: &Arc<TargetConfig>, state: State) {
     let breaker = Breaker { epoch: 5, state, openings: 1, ..Breaker::new(config, world.now()) };
     let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
     let Write::Put { item, .. } = row.replace(&BreakerName::of(target()), breaker, 1) else { return };
     world.edit(|table| table.put(item));
 }
 
-/// What holds whatever happens.
-pub fn always(world: &World, stack: &Stack) -> Result<(), String> {
-    epochs_only_grow(world)?;
-    delivered_is_final(world)?;
-    promises_are_kept(world, stack)
+/// What holds of every change of a row, whatever happens.
+fn every_change(_: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
+    epochs_only_grow(before, after)?;
+    delivered_is_final(before, after)
 }
 
 /// The epoch never shrinks, and grows with every change of state.
-fn epochs_only_grow(world: &World) -> Result<(), String> {
-    let mut epochs: BTreeMap<Key, (u64, &'static str)> = BTreeMap::new();
-    world.table(|table| {
-        for (_, after) in table.history() {
-            let Some(item) = after else { continue };
-            let Some(breaker) = breaker_of(item) else { continue };
-            let (epoch, state) = (breaker.epoch, breaker.state.name());
-            let Some((last, before)) = epochs.insert(item.key.clone(), (epoch, state)) else { continue };
-            if epoch < last || (epoch == last && state != before) {
-                return Err(format!("{} went from {before} in epoch {last} to {state} in {epoch}", item.key));
-            }
-            if before == "open" && state == "closed" {
-                return Err(format!("{} went from open to closed without a probe", item.key));
-            }
-        }
-        Ok(())
-    })
+fn epochs_only_grow(before: &Item, after: &Item) -> Result<(), String> {
+    let (Some(old), Some(new)) = (breaker_of(before), breaker_of(after)) else { return Ok(()) };
+    let (last, was, epoch, is) = (old.epoch, old.state.name(), new.epoch, new.state.name());
+    if epoch < last || (epoch == last && was != is) {
+        return Err(format!("{} went from {was} in epoch {last} to {is} in {epoch}", after.key));
+    }
+    if was == "open" && is == "closed" {
+        return Err(format!("{} went from open to closed without a probe", after.key));
+    }
+    Ok(())
 }
 
 /// What the target has answered is never queued, tried or given up again.
-fn delivered_is_final(world: &World) -> Result<(), String> {
-    let status = |item: &Item| item.text("status").ok().map(ToString::to_string);
-    world.table(|table| {
-        for (before, after) in table.history() {
-            let (Some(before), Some(after)) = (before, after) else { continue };
-            if before.key.pk.starts_with("request#") && status(before).as_deref() == Some("delivered") {
-                let after = status(after).unwrap_or_default();
-                return Err(format!("{} was delivered and then written over as {after}", before.key));
-            }
-        }
-        Ok(())
-    })
+fn delivered_is_final(before: &Item, after: &Item) -> Result<(), String> {
+    let status = |item: &Item| item.text("status").ok().cloned().unwrap_or_default();
+    if before.key.pk.starts_with("request#") && status(before) == "delivered" {
+        return Err(format!("{} was delivered and then written over as {}", before.key, status(after)));
+    }
+    Ok(())
 }
 
 /// Every 202 ends delivered or dead, never both and never lost, and what is delivered had its effect.
-fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
+pub fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
     let rows = rows(world);
-    for (key, status) in stack.answers.borrow().iter().filter(|(_, status)| *status == 202) {
+    for Answered(key, status) in answers(world).iter().filter(|answer| answer.1 == 202) {
         let row = rows.iter().find(|r| r.data.key == key.as_str());
         let row = row.ok_or_else(|| format!("{key} was promised ({status}) and is lost"))?;
         let effects = world.service(|s| s.effects.iter().filter(|e| *e == key).count());

@@ -4,37 +4,45 @@ use circuit_breaker_core::breaker::State;
 use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
-use tenfold_world::World;
 use tenfold_world::downstream::Health;
 use tenfold_world::sim::Workload;
+use tenfold_world::{Order, Outcome, World};
 
-use super::{Post, Stack, always, breaker, config, put_breaker, rows};
+use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
+
+/// Every order of the invocations; and one interruption, also of an invocation by a call of its own.
+const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
+/// The same with two interruptions.
+const MORE: &[Order] = &[Order::Invocations, Order::Interrupted(2)];
+/// For invocations of many calls at once, whose orders are beyond counting.
+const FEW: &[Order] = &[Order::Interrupted(1)];
 
 const fn workload(
     name: &'static str,
     faults: usize,
-    switches: Option<usize>,
-    run: fn(&World) -> Result<(), String>,
+    orders: &'static [Order],
+    run: fn(&World) -> Outcome,
 ) -> Workload {
-    Workload { name, faults, switches, run }
+    Workload { name, faults, orders, run }
 }
 
 /// All of them.
 pub const ALL: &[Workload] = &[
-    workload("half-open", 2, Some(2), half_open_one),
-    workload("half-open, two permits", 1, Some(2), half_open_two),
-    workload("dead prober", 2, Some(2), dead_prober),
-    workload("late success", 2, Some(2), late_success),
-    workload("promises, key kept by the gateway", 1, Some(1), |world| promises(world, "gateway")),
-    workload("promises, key kept by the target", 1, Some(1), |world| promises(world, "target")),
-    workload("two processors", 1, Some(1), two_processors),
-    workload("order", 1, Some(1), order),
-    workload("death and redrive", 1, Some(1), death),
-    workload("same key", 1, Some(3), same_key),
-    workload("thin traffic", 1, Some(1), thin_traffic),
-    workload("tenants", 1, Some(1), tenants),
-    workload("administration", 1, Some(1), administration),
-    workload("health", 1, Some(1), health),
+    workload("half-open", 2, MORE, half_open_one),
+    workload("half-open, two permits", 1, WHOLE, half_open_two),
+    workload("dead prober", 2, MORE, dead_prober),
+    workload("late success", 2, MORE, late_success),
+    workload("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
+    workload("promises, key kept by the target", 1, WHOLE, |world| promises(world, "target")),
+    workload("two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"])),
+    workload("two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"])),
+    workload("order", 1, FEW, order),
+    workload("death and redrive", 1, FEW, death),
+    workload("same key", 1, MORE, same_key),
+    workload("thin traffic", 1, WHOLE, thin_traffic),
+    workload("tenants", 1, WHOLE, tenants),
+    workload("administration", 1, WHOLE, administration),
+    workload("health", 1, WHOLE, health),
 ];
 
 fn minutes(n: i64) -> SignedDuration {
@@ -56,47 +64,47 @@ fn after_a_break(world: &World, probes: u32) -> Stack {
     stack
 }
 
-fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Result<(), String> {
+fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Outcome {
     let stack = after_a_break(world, probes);
     for key in keys {
         stack.spawn_request(world, key);
     }
-    world.run();
+    world.run()?;
     // Once an epoch has closed, everybody may call; only before that is every call a probe.
     let most = world.service(|s| s.most_in_flight);
     let closed = breaker(world).is_some_and(|b| b.state == State::Closed);
     if most > probes && !closed {
-        return Err(format!("{most} probes at once with {probes} permits"));
+        return Err(format!("{most} probes at once with {probes} permits").into());
     }
     stack.finish(world, |_| Ok(()))
 }
 
-fn half_open_one(world: &World) -> Result<(), String> {
+fn half_open_one(world: &World) -> Outcome {
     half_open(world, 1, &["a", "b"])
 }
 
-fn half_open_two(world: &World) -> Result<(), String> {
+fn half_open_two(world: &World) -> Outcome {
     half_open(world, 2, &["a", "b", "c"])
 }
 
 /// A prober that dies gives its permit back by the clock.
-fn dead_prober(world: &World) -> Result<(), String> {
+fn dead_prober(world: &World) -> Outcome {
     let stack = after_a_break(world, 1);
     stack.spawn_request(world, "a");
-    world.run();
+    world.run()?;
     world.calm_while(|world| {
         world.pass(seconds(10));
         stack.spawn_request(world, "b");
-        world.run();
-    });
-    if !stack.answers.borrow().iter().any(|(key, status)| key == "b" && *status == 200) {
-        return Err("after the lease has ended somebody else may probe".to_owned());
+        world.run()
+    })?;
+    if !answers(world).iter().any(|Answered(key, status)| key == "b" && *status == 200) {
+        return Err("after the lease has ended somebody else may probe".into());
     }
     stack.finish(world, |_| Ok(()))
 }
 
 /// A probe that succeeds after its lease must not close what others have opened again by then.
-fn late_success(world: &World) -> Result<(), String> {
+fn late_success(world: &World) -> Outcome {
     let stack = after_a_break(world, 1);
     world.service(|s| {
         s.ill = vec!["b".into()];
@@ -105,13 +113,13 @@ fn late_success(world: &World) -> Result<(), String> {
     stack.spawn_request(world, "a");
     // When the first lease is over, somebody else probes, in vain.
     stack.spawn_requests(world, world.now() + seconds(5), SignedDuration::ZERO, vec![Post::new("b")]);
-    world.run();
+    world.run()?;
     world.service(|s| s.ill.clear());
     stack.finish(world, |_| Ok(()))
 }
 
 /// Every 202 ends delivered or dead, whatever fails on the way.
-fn promises(world: &World, idempotency: &str) -> Result<(), String> {
+fn promises(world: &World, idempotency: &str) -> Outcome {
     let config = config(&format!(
         r#","idempotency":"{idempotency}","minimumCalls":2,"window":{{"size":4}},"retry":{{"baseDelayMs":100}}"#
     ));
@@ -119,60 +127,60 @@ fn promises(world: &World, idempotency: &str) -> Result<(), String> {
     world.service(|s| s.health = Health::Answers(500));
     stack.spawn_request(world, "a");
     stack.spawn_request(world, "b");
-    world.run();
+    world.run()?;
     world.service(|s| s.health = Health::Well);
     stack.spawn_processor(world, world.now() + minutes(1));
-    world.run();
+    world.run()?;
     stack.finish(world, |_| Ok(()))
 }
 
 /// Two runs of the retry processor at once, which EventBridge may cause, and a message that both are given.
-fn two_processors(world: &World) -> Result<(), String> {
+fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
     let stack = Stack::duplicating(world, &config, 1);
     put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
     world.calm_while(|world| {
-        stack.spawn_request(world, "a");
-        stack.spawn_request(world, "b");
-        world.run();
-    });
+        keys.iter().for_each(|key| stack.spawn_request(world, key));
+        world.run()
+    })?;
     let start = world.now() + minutes(1);
     stack.spawn_processor(world, start);
     stack.spawn_processor(world, start);
-    world.run();
+    world.run()?;
     stack.finish(world, |_| Ok(()))
 }
 
 /// Requests with one ordering key take effect in the order in which they were answered.
-fn order(world: &World) -> Result<(), String> {
+fn order(world: &World) -> Outcome {
     let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
     let stack = Stack::new(world, &config);
     // The second would be answered at once, were it not for the first.
     world.service(|s| s.ill = vec!["a".into()]);
     let posts = vec![Post::ordered("a", "k"), Post::ordered("b", "k")];
     stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
-    world.run();
+    world.run()?;
     world.service(|s| s.ill.clear());
     let start = world.now() + minutes(1);
     stack.spawn_processor(world, start);
     stack.spawn_processor(world, start);
-    world.run();
+    world.run()?;
     stack.finish(world, |world| {
-        let answers = stack.answers.borrow().clone();
+        let answers = answers(world);
         let answered = |status: u16| status == 202 || status == 200;
-        let answered: Vec<&String> =
-            answers.iter().filter(|(_, s)| answered(*s)).map(|(key, _)| key).collect();
+        let answered: Vec<&String> = answers.iter().filter(|a| answered(a.1)).map(|a| &a.0).collect();
         let effects: Vec<String> = world.service(|s| s.effects.iter().map(ToString::to_string).collect());
         let effects: Vec<&String> = effects.iter().filter(|key| answered.contains(key)).collect();
         if effects != answered {
-            return Err(format!("answered in the order {answered:?}, delivered in the order {effects:?}"));
+            return Err(
+                format!("answered in the order {answered:?}, delivered in the order {effects:?}").into()
+            );
         }
         Ok(())
     })
 }
 
 /// What cannot be delivered dies with a dead letter; a redrive brings it back.
-fn death(world: &World) -> Result<(), String> {
+fn death(world: &World) -> Outcome {
     let config =
         config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":3,"baseDelayMs":10}"#);
     let stack = Stack::new(world, &config);
@@ -180,117 +188,117 @@ fn death(world: &World) -> Result<(), String> {
     let posts = vec![Post::new("a"), Post::ordered("b", "k")];
     world.calm_while(|world| {
         stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
-        world.run();
-    });
+        world.run()
+    })?;
     stack.spawn_processor(world, world.now() + minutes(1));
-    world.run();
+    world.run()?;
     world.calm_while(|world| stack.run_schedule(world))?;
-    always(world, &stack)?;
+    promises_are_kept(world, &stack)?;
     world.service(|s| s.health = Health::Well);
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
-    world.run();
+    world.run()?;
     // What a redrive cut short left dead, the next one takes.
     world.calm();
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
-    world.run();
+    world.run()?;
     stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
         0 => Ok(()),
-        n => Err(format!("{n} requests were not delivered after their redrive")),
+        n => Err(format!("{n} requests were not delivered after their redrive").into()),
     })
 }
 
 /// The same key twice at once: one of them calls, the other waits or is given the answer.
-fn same_key(world: &World) -> Result<(), String> {
+fn same_key(world: &World) -> Outcome {
     let stack = Stack::new(world, &config(""));
     stack.spawn_request(world, "a");
     stack.spawn_request(world, "a");
-    world.run();
+    world.run()?;
     stack.finish(world, |world| {
         let calls = world.service(|s| s.calls.len());
-        let answers = stack.answers.borrow().clone();
-        if answers.len() == 2 && answers.iter().all(|(_, status)| *status == 200) && calls > 1 {
-            return Err(format!("{calls} calls for two answers"));
+        let answers = answers(world);
+        if answers.len() == 2 && answers.iter().all(|Answered(_, status)| *status == 200) && calls > 1 {
+            return Err(format!("{calls} calls for two answers").into());
         }
         Ok(())
     })
 }
 
 /// One failure in each of three environments trips the breaker of all.
-fn thin_traffic(world: &World) -> Result<(), String> {
+fn thin_traffic(world: &World) -> Outcome {
     let stack =
         Stack::new(world, &config(r#","idempotency":"target","minimumCalls":3,"window":{"size":10}"#));
     world.service(|s| s.health = Health::Answers(503));
     for key in ["a", "b", "c"] {
         stack.spawn_request(world, key);
     }
-    world.run();
-    let reported = stack.answers.borrow().len() == 3 && world.faults() == 0;
+    world.run()?;
+    let reported = answers(world).len() == 3 && world.faults() == 0;
     if reported && breaker(world).is_none_or(|b| b.state == State::Closed) {
-        return Err("three failures of three environments, and the breaker is closed".to_owned());
+        return Err("three failures of three environments, and the breaker is closed".into());
     }
     world.service(|s| s.health = Health::Well);
     stack.finish(world, |_| Ok(()))
 }
 
 /// One tenant's failures leave the others alone.
-fn tenants(world: &World) -> Result<(), String> {
+fn tenants(world: &World) -> Outcome {
     let stack =
         Stack::new(world, &config(r#","idempotency":"target","minimumCalls":1,"openDurationMs":60000"#));
     world.service(|s| s.health = Health::Answers(500));
     let of = |key, tenant| Post { tenant: Some(tenant), ..Post::new(key) };
     stack.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![of("a", "red"), of("b", "red")]);
-    world.run();
+    world.run()?;
     world.service(|s| s.health = Health::Well);
     stack.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![of("c", "blue"), Post::new("d")]);
-    world.run();
-    for (key, status) in stack.answers.borrow().iter() {
+    world.run()?;
+    for Answered(key, status) in &answers(world) {
         if (key == "c" || key == "d") && *status != 200 && world.faults() == 0 {
-            return Err(format!("{key} was answered {status} for another tenant's failures"));
+            return Err(format!("{key} was answered {status} for another tenant's failures").into());
         }
     }
     stack.finish(world, |_| Ok(()))
 }
 
 /// Everything that a person can do, while requests come.
-fn administration(world: &World) -> Result<(), String> {
+fn administration(world: &World) -> Outcome {
     let config = config(r#","idempotency":"target""#);
     let stack = Stack::new(world, &config);
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
-    world.run();
+    world.run()?;
     stack.spawn_call(world, "POST", "/targets/pay/state", r#"{"force":"open","reason":"maintenance"}"#);
     stack.spawn_request(world, "a");
-    world.run();
+    world.run()?;
     stack.spawn_call(world, "GET", "/targets", "");
-    world.run();
+    world.run()?;
     stack.spawn_call(world, "GET", "/targets/pay", "");
-    world.run();
+    world.run()?;
     stack.spawn_call(world, "DELETE", "/targets/other", "");
-    world.run();
+    world.run()?;
     for row in rows(world) {
         stack.spawn_call(world, "GET", &format!("/requests/{}", row.id), "");
     }
-    world.run();
+    world.run()?;
     world.calm();
     stack.spawn_call(world, "POST", "/targets/pay/state", r#"{"force":"auto"}"#);
     stack.spawn_call(world, "DELETE", "/targets/other", "");
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
-    world.run();
+    world.run()?;
     let well = world.faults() == 0;
     stack.finish(world, |world| {
-        let failed = stack.calls.borrow().iter().find(|(_, status)| *status >= 500 && well).cloned();
-        if let Some((path, status)) = failed {
-            return Err(format!("{path} was answered {status}"));
+        let failed = world.reports().into_iter().find(|Called(_, status)| *status >= 500 && well);
+        if let Some(Called(path, status)) = failed {
+            return Err(format!("{path} was answered {status}").into());
         }
         let other = TargetName::parse("other").map_err(|e| e.detail)?;
         if world.table(|table| table.get(&circuit_breaker_core::rows::target_key(&other)).is_none()) {
-            return Err("a target that was put is missing".to_owned());
+            return Err("a target that was put is missing".into());
         }
         Ok(())
     })
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
-fn health(world: &World) -> Result<(), String> {
+fn health(world: &World) -> Outcome {
     let config = config(
         r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":2,"openDurationMs":1000"#,
     );
@@ -298,17 +306,17 @@ fn health(world: &World) -> Result<(), String> {
     put_breaker(world, &config, State::Open { until: world.now() });
     Stack::spawn_monitor(world, world.now(), Event::Schedule {});
     stack.spawn_request(world, "a");
-    world.run();
+    world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != State::Closed) {
-        return Err("well again, and still not closed".to_owned());
+        return Err("well again, and still not closed".into());
     }
     world.pass(minutes(1));
     world.service(|s| s.health = Health::Down);
     let alarm = || Alarm { name: "failing".into(), state: AlarmState { value: "ALARM".into() } };
     Stack::spawn_monitor(world, world.now(), Event::Alarm { alarm: alarm() });
-    world.run();
+    world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == State::Closed) {
-        return Err("an alarm and a failed health check, and the breaker is closed".to_owned());
+        return Err("an alarm and a failed health check, and the breaker is closed".into());
     }
     world.service(|s| s.health = Health::Well);
     stack.finish(world, |_| Ok(()))

@@ -2,13 +2,13 @@
 
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::table::{Read, WriteError};
-use tenfold_ports::{CallError, Clock, Table};
+use tenfold_ports::{CallError, Host, Table};
 
 use super::{Answer, Api, body, no_table, small};
 use crate::inventory::{Kind, Stock, StockId, stock_key};
 use crate::rows::ReadError;
 
-impl<T: Table, H: Clock> Api<T, H> {
+impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn put_stock(&self, kind: Kind, id: &StockId, body: &[u8]) -> Answer {
         small(body)?;
         let (available, releases) = body::stock(body).map_err(Problem::invalid)?;

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 use tenfold_ports::api::{Problem, Response};
-use tenfold_ports::{Clock, Table};
+use tenfold_ports::{Host, Table};
 
 use super::{Answer, Api, body, small};
 use crate::names::SagaId;
 use crate::rows::{ROUND_MOST, State};
 use crate::step::turn;
 
-impl<T: Table, H: Clock> Api<T, H> {
+impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn cancel(&self, id: SagaId) -> Answer {
         answered(202, id, self.steps.cancel(id).await?)
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::table::{Cancelled, Cursor, Item, Query, Read, TransactError};
-use tenfold_ports::{CallError, Clock, Table};
+use tenfold_ports::{CallError, Host, Table};
 
 use super::body::{self, Asked};
 use super::view::{Listed, TripView};
@@ -23,7 +23,7 @@ const LISTED: [State; 3] = [State::Running, State::Compensating, State::Stuck];
 /// How often a transaction is made whose answer was lost or that somebody overtook.
 const TRIES: usize = 4;
 
-impl<T: Table, H: Clock> Api<T, H> {
+impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn post_trip(&self, request: &Request) -> Answer {
         small(&request.body)?;
         let now = self.steps.host.now();
@@ -34,8 +34,8 @@ impl<T: Table, H: Clock> Api<T, H> {
         let (Some(key), Some(Asked { style, trip, past })) = (key, asked) else {
             return Err(Problem::invalid(faults));
         };
-        let id =
-            if is_in(Mutant::KeyIgnored) { SagaId::of_key(&now.to_string()) } else { SagaId::of_key(&key) };
+        let chance = if is_in(Mutant::KeyIgnored) { self.steps.host.next_u64() } else { 0 };
+        let id = if chance > 0 { SagaId::of_key(&chance.to_string()) } else { SagaId::of_key(&key) };
         let data = SagaData { style, payload: trip, created: now };
         if let Some(fault) = past {
             // The trip began while its sender was still trying to hear of it.

@@ -78,7 +78,8 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let now = self.host.now();
         match step.role {
             // A new round enters at the first step, and must not begin to do what is to be undone. The steps
-            // after it need no check: their tombstones refuse them, and the pivot asks for the saga itself.
+            // after it need no check: they are asked for once the first was done, their tombstones refuse them,
+            // and the pivot asks for the saga itself.
             Role::Compensable(_) if at == 0 => (None, Some(rows::check(job.saga, State::Running))),
             Role::Compensable(_) => (None, None),
             Role::Pivot(_) => {

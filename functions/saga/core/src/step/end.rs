@@ -17,12 +17,12 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let state =
             |at| changed.filter(|(changed, _)| *changed == at).map_or(part.state(at), |(_, to)| Some(to));
         let states = || (0..=self.definition.pivot()).map(state);
-        let only = is_in(Mutant::EndWithoutLook);
-        if states().any(|s| s == Some(StepState::Done)) && !only {
+        let left = states().any(|s| s == Some(StepState::Done)) && !is_in(Mutant::EndWithoutLook);
+        let stuck = states().any(|s| s == Some(StepState::Stuck)) && !is_in(Mutant::StuckCalledCompensated);
+        if left {
             return None;
         }
-        let stuck = states().any(|s| s == Some(StepState::Stuck)) && !is_in(Mutant::StuckCalledCompensated);
-        Some(if stuck && !only { State::Stuck } else { State::Compensated })
+        Some(if stuck { State::Stuck } else { State::Compensated })
     }
 
     /// What goes with an end: tombstones for the steps (but `except`) that have no row, so that none can come

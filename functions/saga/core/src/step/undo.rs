@@ -85,7 +85,9 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let before = part.steps[at].as_ref();
         let item = before.and_then(|row| row.data.item.clone());
         let what = if state == StepState::Stuck { What::Stuck } else { What::Undone };
-        let last = self.definition.undo_next(at).is_none();
+        // A chain of an earlier round that is late undoes what there is to undo, but says nothing of the end: the
+        // chain of this round may be about to undo what was stuck.
+        let last = self.definition.undo_next(at).is_none() && job.round == part.saga.round;
         let end = if last { self.ending(part, Some((at, state))) } else { None };
 
         let mut writes = if end.is_some() { self.closing(part, Some(at), job.round) } else { Vec::new() };

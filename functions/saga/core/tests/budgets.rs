@@ -1,0 +1,41 @@
+//! What a trip costs in AWS calls, exactly.
+
+mod world;
+
+use saga_core::rows::Style;
+use world::costs::{Calls, booked, transitions};
+
+fn calls(all: &[(&str, usize)]) -> Calls {
+    all.iter().map(|(call, n)| ((*call).to_owned(), *n)).collect()
+}
+
+#[test]
+fn an_orchestrated_trip_costs_one_write_a_step_and_no_read() {
+    let expected = calls(&[
+        ("api table.transact", 1),
+        ("publisher flow.start", 1),
+        ("flight table.transact", 1),
+        ("hotel table.transact", 1),
+        ("car table.transact", 1),
+    ]);
+    assert_eq!(booked(Style::Orchestrated), expected);
+}
+
+/// `started`, `flight.done`, `hotel.done` and `car.done` are published, each by itself as the batch of a stream
+/// is whatever is there.
+#[test]
+fn a_choreographed_trip_costs_one_write_and_one_publication_a_step_and_no_read() {
+    let expected = calls(&[
+        ("api table.transact", 1),
+        ("publisher topic.publish", 4),
+        ("flight table.transact", 1),
+        ("hotel table.transact", 1),
+        ("car table.transact", 1),
+    ]);
+    assert_eq!(booked(Style::Choreographed), expected);
+}
+
+#[test]
+fn three_steps_are_three_transitions() {
+    assert_eq!(transitions(), 3);
+}

@@ -1,0 +1,137 @@
+//! What must hold: of every change of a row, and when everything has come to its end. The numbers are those of
+//! the pattern's README.
+
+use saga_core::inventory::{Kind, Stock};
+use saga_core::names::SagaId;
+use saga_core::rows::{LOG, SagaRow, State, StepRow, StepState};
+use saga_core::trip::Trip;
+use tenfold_ports::table::Item;
+use tenfold_world::table::Items;
+use tenfold_world::{Outcome, World};
+
+use super::{STEPS, Stack, sagas, steps_of, stock};
+
+/// What holds of every change of a row, whatever happens.
+pub fn every_change(items: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    let Some(item) = after.or(before) else { return Ok(()) };
+    match item.key.sk.as_str() {
+        "saga" => saga_goes_its_way(before, after),
+        "stock" => stock_is_conserved(before, after),
+        sk if sk.starts_with("step#") => step_goes_its_way(items, before, after),
+        sk if sk.starts_with(LOG) => log_only_grows(before, after),
+        sk => Err(format!("a row of no known kind: {sk}")),
+    }
+}
+
+/// 2 and 6: what is committed or compensated stays so, what is being undone is never committed.
+fn saga_goes_its_way(before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    let state = |item: &Item| SagaRow::<Trip>::read(item).map(|row| row.state).map_err(|e| e.to_string());
+    let (before, after) = (before.map(state).transpose()?, after.map(state).transpose()?);
+    let (Some(before), Some(after)) = (before, after) else {
+        return if before.is_some() { Err("a saga's row is gone".to_owned()) } else { Ok(()) };
+    };
+    let may = match before {
+        State::Running => after != State::Resolved,
+        State::Compensating => {
+            matches!(after, State::Compensating | State::Compensated | State::Stuck)
+        }
+        State::Stuck => matches!(after, State::Compensating | State::Resolved),
+        State::Committing | State::Committed | State::Compensated | State::Resolved => after == before,
+    };
+    if may { Ok(()) } else { Err(format!("a saga went from {before} to {after}")) }
+}
+
+/// 5: never below zero, and nothing is made or lost.
+fn stock_is_conserved(before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    let read = |item: &Item| Stock::read(item).map_err(|e| e.to_string());
+    let (Some(before), Some(after)) = (before.map(read).transpose()?, after.map(read).transpose()?) else {
+        return Ok(());
+    };
+    if after.available < 0 || after.reserved < 0 {
+        return Err(format!("inventory below zero: {after:?}"));
+    }
+    if before.available + before.reserved != after.available + after.reserved {
+        return Err(format!("inventory went from {before:?} to {after:?}"));
+    }
+    Ok(())
+}
+
+/// 3 and 4: a step is done once at most and undone in its turn; what refuses it stays.
+fn step_goes_its_way(items: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    let read = |item: &Item| StepRow::read(item).map(|row| row.state).map_err(|e| e.to_string());
+    let Some(item) = after else { return Err("a step's row is gone".to_owned()) };
+    let (before, after) = (before.map(read).transpose()?, read(item)?);
+    let may = match before {
+        None => after != StepState::Stuck,
+        Some(StepState::Done) => matches!(after, StepState::Undone | StepState::Stuck),
+        Some(StepState::Stuck) => matches!(after, StepState::Undone | StepState::Stuck),
+        Some(StepState::Undone | StepState::Refused) => false,
+    };
+    if !may {
+        return Err(format!("{} went from {before:?} to {after:?}", item.key));
+    }
+    if before == Some(StepState::Done) && after == StepState::Undone {
+        let id = item.key.pk.strip_prefix("saga#").and_then(SagaId::parse).ok_or("a step of no saga")?;
+        let step = item.key.sk.strip_prefix("step#").unwrap_or_default();
+        let at = STEPS.iter().position(|known| *known == step).unwrap_or_default();
+        let later = &steps_of(items, id)[at + 1..];
+        if later.contains(&Some(StepState::Done)) {
+            return Err(format!("{step} was undone while a later step was done: {later:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// 7: what is in the log stays there as it is.
+fn log_only_grows(before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    match (before, after) {
+        (Some(before), after) if after != Some(before) => Err(format!("{} was changed", before.key)),
+        (Some(before), _) => Err(format!("{} was written twice", before.key)),
+        _ => Ok(()),
+    }
+}
+
+/// What holds when nothing moves any more.
+pub fn at_the_end(world: &World, stack: Stack) -> Outcome {
+    let letters = stack.letters(world);
+    for saga in sagas(world) {
+        let steps = world.table(|table| steps_of(table, saga.id));
+        let all = |state| steps.iter().all(|step| *step == Some(state));
+        let any = |state| steps.contains(&Some(state));
+        let well = match saga.state {
+            State::Committed => all(StepState::Done),
+            // 4: each step has a row that refuses a late one.
+            State::Compensated => steps.iter().all(|step| step.is_some_and(StepState::is_final)),
+            State::Stuck => any(StepState::Stuck) || any(StepState::Done),
+            State::Resolved => true,
+            State::Running | State::Committing | State::Compensating => false,
+        };
+        if !well {
+            return Err(format!("saga {} ended {} with its steps {steps:?}", saga.id, saga.state).into());
+        }
+        // 1: somebody was told.
+        let id = saga.id.to_string();
+        if saga.state == State::Stuck && !letters.iter().any(|letter| letter.contains(&id)) {
+            return Err(format!("saga {id} is stuck, and nobody was told").into());
+        }
+    }
+    reserved_is_what_is_done(world)
+}
+
+/// 5: what is reserved is what steps have done and not undone.
+fn reserved_is_what_is_done(world: &World) -> Outcome {
+    let sagas = sagas(world);
+    for (at, kind) in Kind::ALL.into_iter().enumerate() {
+        let holds = |saga: &&SagaRow<Trip>| {
+            let step = world.table(|table| steps_of(table, saga.id))[at];
+            matches!(step, Some(StepState::Done | StepState::Stuck))
+        };
+        let (held, stock) = (sagas.iter().filter(holds).count() as i64, stock(world, kind));
+        if held != stock.reserved {
+            return Err(
+                format!("{held} sagas hold a {}, and the inventory says {stock:?}", kind.name()).into()
+            );
+        }
+    }
+    Ok(())
+}

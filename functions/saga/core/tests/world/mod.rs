@@ -1,0 +1,306 @@
+//! What the saga's runs in the world have in common: wiring, traffic, settling.
+//!
+//! The stack is the one that ships: the state machine is `statemachines/saga.asl.json`, the subscriptions are
+//! those of `statemachines/saga.subscriptions.json`.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
+
+pub mod costs;
+pub mod invariants;
+pub mod workloads;
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use saga_core::api::Api;
+use saga_core::coordinator::{Call, Coordinator};
+use saga_core::definition::Definition;
+use saga_core::event::Turn;
+use saga_core::inventory::{Kind, Releases, Stock, StockId};
+use saga_core::names::{Name, SagaId};
+use saga_core::publisher::Publisher;
+use saga_core::rows::{Entry, Job, SagaData, SagaRow, State, StepRow, StepState, Style, step_key};
+use saga_core::service::{Service, Task};
+use saga_core::step::Steps;
+use saga_core::trip::{self, Trip};
+use serde_json::{Value as Json, json};
+use tenfold_ports::Clock;
+use tenfold_ports::api::Request;
+use tenfold_ports::queue::Delivery;
+use tenfold_ports::stream::Record;
+use tenfold_ports::table::{Item, Write};
+use tenfold_world::flow::{Machine, TaskError};
+use tenfold_world::stream::{MappingSettings, RecordFilter};
+use tenfold_world::table::Items;
+use tenfold_world::topic::{Filter, Subscription, TopicSettings};
+use tenfold_world::{Env, Failed, MachineId, Outcome, QueueId, QueueSettings, Tasks, TopicId, World};
+
+const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
+const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
+/// Which records of the stream the publisher wants.
+const LOG_RECORDS: &str = r#"{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"log#"}]}}}}"#;
+const STEPS: [&str; 3] = ["flight", "hotel", "car"];
+const LETTERS_URL: &str = "https://sqs/letters";
+/// How long an invocation of the coordinator may take.
+const RUN: SignedDuration = SignedDuration::from_secs(60);
+
+thread_local! {
+    static DEFINITION: Definition<Trip> = trip::definition().unwrap();
+    static PARSED: Machine = Machine::parse(MACHINE, &[
+        ("SagaFlightArn", &arn("flight")),
+        ("SagaHotelArn", &arn("hotel")),
+        ("SagaCarArn", &arn("car")),
+        ("SagaCoordinatorArn", &arn("coordinator")),
+        ("SagaDeadLetterQueueUrl", LETTERS_URL),
+    ]).unwrap();
+    static FILTERS: Vec<Filter> = {
+        let all: Json = serde_json::from_str(SUBSCRIPTIONS).unwrap();
+        let all = all["subscriptions"].as_array().unwrap();
+        all.iter().map(|each| Filter::parse(&each["filterPolicy"].to_string()).unwrap()).collect()
+    };
+}
+
+pub fn definition() -> Definition<Trip> {
+    DEFINITION.with(Clone::clone)
+}
+
+fn arn(role: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:000000000000:function:saga-{role}")
+}
+
+/// A request's key and the status that its sender was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Answered(pub String, pub u16);
+
+/// A run's queues, topic and state machine.
+#[derive(Clone, Copy)]
+pub struct Stack {
+    letters: QueueId,
+    lost: QueueId,
+    services: [QueueId; 3],
+    topic: TopicId,
+    machine: Option<MachineId>,
+}
+
+impl Stack {
+    /// A world with so many of each kind.
+    pub fn new(world: &World, stock: [i64; 3]) -> Self {
+        Self::duplicating(world, stock, 0)
+    }
+
+    /// The same with so many events that come twice.
+    pub fn duplicating(world: &World, stock: [i64; 3], duplicates: u32) -> Self {
+        let queue =
+            |name, seconds| world.add_queue(name, QueueSettings::visible_after(Duration::from_secs(seconds)));
+        let (letters, lost) = (queue("letters", 180), queue("lost", 180));
+        let service = |name| {
+            let settings = QueueSettings::visible_after(Duration::from_secs(180)).redrive(lost, 9);
+            world.add_queue(name, settings)
+        };
+        let services = STEPS.map(service);
+        let topic = world.add_topic("events", TopicSettings { duplicates, ..TopicSettings::default() });
+        FILTERS.with(|filters| {
+            for (queue, filter) in services.iter().zip(filters) {
+                world.subscribe(topic, Subscription::of(*queue).raw().filtered(filter.clone()));
+            }
+        });
+        let mut stack = Self { letters, lost, services, topic, machine: None };
+        for (at, queue) in services.into_iter().enumerate() {
+            world.consume(queue, 10, ROLES[at], move |env, batch| messages(env, at, batch));
+        }
+        stack.machine = Some(world.add_machine("machine", PARSED.with(Clone::clone), tasks(letters)));
+        world.edit(|table| table.watch(invariants::every_change));
+        let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
+        let settings = MappingSettings {
+            batch: 10,
+            bisect: true,
+            on_failure: Some(lost),
+            filters,
+            ..Default::default()
+        };
+        world.follow(settings, "publisher", move |env, records| stack.publish(env, records));
+        for (kind, n) in Kind::ALL.into_iter().zip(stock) {
+            put_stock(world, kind, n, Releases::Accepted);
+        }
+        stack
+    }
+
+    async fn publish(self, env: Env, records: Vec<Rc<Record>>) -> Failed {
+        let Some(machine) = self.machine else { return Failed::new() };
+        let publisher = Publisher {
+            topic: env.topic(self.topic),
+            flow: env.flow(machine),
+            dead_letters: env.queue(self.letters),
+            host: env.clone(),
+            payload: PhantomData::<Trip>,
+        };
+        let records: Vec<Record> = records.iter().map(|record| (**record).clone()).collect();
+        publisher.publish(&records).await.into_iter().collect()
+    }
+
+    /// One call of the API.
+    pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
+        let input = (method, path.to_owned(), key, body.to_owned());
+        world.spawn("api", input, |env, (method, path, key, body)| async move {
+            let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key".into(), key.into())] };
+            let (method, body) = (method.into(), body.into());
+            let request = Request { method, path: path.as_str().into(), query: Vec::new(), headers, body };
+            let response = Api { steps: steps(&env) }.handle(&request).await;
+            let name = if key.is_empty() { path } else { key.to_owned() };
+            env.report(Answered(name, response.status));
+        });
+    }
+
+    /// Somebody books a trip.
+    pub fn book(world: &World, key: &'static str, style: Style) {
+        let style = style.name();
+        let body = json!({
+            "style": style, "traveller": key, "flight": "X", "hotel": "X", "car": "X",
+            "from": "2030-01-01", "to": "2030-01-02",
+        });
+        Self::call(world, "POST", "/trips", key, &body.to_string());
+    }
+
+    /// Somebody has booked a trip: it is taken in, and nothing more.
+    pub fn booked(world: &World, key: &'static str, style: Style) {
+        let definition = definition();
+        let (id, date) = (SagaId::of_key(key), "2030-01-01".parse().unwrap());
+        let x = || StockId::parse("X").unwrap();
+        let payload = Trip { traveller: key.into(), flight: x(), hotel: x(), car: x(), from: date, to: date };
+        let job = Job { saga: id, round: 0, style, payload: payload.clone() };
+        let created = world.now();
+        let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
+        let entry = Entry::of(&definition, &job, Turn::Started, created).append();
+        world.write(&[row, entry]);
+    }
+
+    /// Somebody cancels, retries or resolves a trip.
+    pub fn operate(world: &World, key: &str, what: &str) {
+        let body = if what == "resolve" { r#"{"reason":"by telephone"}"# } else { "" };
+        Self::call(world, "POST", &format!("/trips/{}/{what}", SagaId::of_key(key)), "", body);
+    }
+
+    /// The schedule's minute.
+    pub fn tick(world: &World) {
+        world.spawn("coordinator", (), |env, ()| async move {
+            let until = env.now() + RUN;
+            let _ = Coordinator { steps: steps(&env) }.run(until).await;
+        });
+    }
+
+    /// Ends a run: in calm, the schedule goes on until no saga is open but those that wait for a person. Then what
+    /// must hold for every workload, and for this one.
+    pub fn finish(self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+        if world.settled_before() {
+            return Ok(());
+        }
+        world.calm();
+        self.run_schedule(world)?;
+        invariants::at_the_end(world, self)?;
+        also(world)
+    }
+
+    /// Lets the schedule run until no saga moves any more, without the minutes in which nothing can happen.
+    pub fn run_schedule(self, world: &World) -> Outcome {
+        for _ in 0..40 {
+            let open = |row: &&SagaRow<Trip>| row.state != State::Stuck;
+            let wakes = sagas(world).iter().filter(open).filter_map(|row| row.wake).min();
+            let Some(wake) = wakes else { return Ok(()) };
+            let next = wake.max(world.now()) + SignedDuration::from_secs(61);
+            world.pass(next.duration_since(world.now()));
+            Self::tick(world);
+            world.run()?;
+        }
+        Err("sagas are open for ever".into())
+    }
+
+    /// What people were told of.
+    pub fn letters(self, world: &World) -> Vec<String> {
+        world.queue(self.letters, |messages| messages.bodies().map(ToOwned::to_owned).collect())
+    }
+}
+
+const ROLES: [&str; 3] = ["flight", "hotel", "car"];
+
+fn steps(env: &Env) -> Steps<Env, Env, Trip> {
+    Steps { table: env.clone(), host: env.clone(), definition: definition() }
+}
+
+fn service(env: &Env, at: usize) -> Service<Env, Env, Trip> {
+    Service::new(env.clone(), env.clone(), definition(), STEPS[at]).unwrap()
+}
+
+/// A service's queue.
+async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> Failed {
+    let service = service(&env, at);
+    let mut failed = Failed::new();
+    for message in batch {
+        let body = str::from_utf8(&message.body).unwrap();
+        if service.message(body).await.is_err() {
+            failed.push(message.id);
+        }
+    }
+    failed
+}
+
+/// What the state machine calls.
+fn tasks(letters: QueueId) -> Tasks {
+    let mut tasks = Tasks::default().queue(LETTERS_URL, letters);
+    for (at, role) in ROLES.into_iter().enumerate() {
+        tasks = tasks.function(&arn(role), role, move |env, input| task(env, at, input));
+    }
+    tasks.function(&arn("coordinator"), "coordinator", settle)
+}
+
+async fn task(env: Env, at: usize, input: Json) -> Result<Json, TaskError> {
+    let task: Task<Trip> = serde_json::from_value(input).unwrap();
+    let outcome = service(&env, at).task(&task).await;
+    outcome.map(|outcome| json!(outcome)).map_err(|error| TaskError::new(error.name(), error.to_string()))
+}
+
+async fn settle(env: Env, input: Json) -> Result<Json, TaskError> {
+    let Call::Settle(call) = serde_json::from_value(input).unwrap() else {
+        return Err(TaskError::new("BadEvent", "no call of a state machine"));
+    };
+    let result = Coordinator { steps: steps(&env) }.settle(&call).await;
+    result.map(|()| Json::Null).map_err(|error| TaskError::new(error.name(), error.to_string()))
+}
+
+pub fn put_stock(world: &World, kind: Kind, available: i64, releases: Releases) {
+    let write = Stock::put(kind, &StockId::parse("X").unwrap(), available, releases);
+    let Write::Update { key, updates, .. } = write else { return };
+    world.edit(|table| {
+        let mut item = table.get(&key).cloned().unwrap_or_else(|| Item::new(key));
+        updates.iter().for_each(|(name, update)| update.apply(name, &mut item));
+        table.put(item);
+    });
+}
+
+pub fn stock(world: &World, kind: Kind) -> Stock {
+    let key = saga_core::inventory::stock_key(kind, &StockId::parse("X").unwrap());
+    world.table(|table| Stock::read(table.get(&key).unwrap()).unwrap())
+}
+
+/// All sagas.
+pub fn sagas(world: &World) -> Vec<SagaRow<Trip>> {
+    world.table(|table| {
+        let rows = table.all().filter(|item| item.key.sk == "saga");
+        rows.map(|item| SagaRow::read(item).unwrap()).collect()
+    })
+}
+
+/// What became of the steps of a saga, in their order.
+pub fn steps_of(items: &Items, id: SagaId) -> [Option<StepState>; 3] {
+    STEPS.map(|step| {
+        let key = step_key(id, &Name::parse(step).unwrap());
+        items.get(&key).map(|item| StepRow::read(item).unwrap().state)
+    })
+}
+
+pub fn state(world: &World, key: &str) -> Option<State> {
+    let id = SagaId::of_key(key);
+    sagas(world).iter().find(|row| row.id == id).map(|row| row.state)
+}

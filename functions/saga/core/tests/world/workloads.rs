@@ -1,0 +1,192 @@
+//! The saga's workloads: who does what at once, and what must hold afterwards.
+
+use saga_core::inventory::{Kind, Releases};
+use saga_core::rows::{State, Style};
+use tenfold_world::sim::Workload;
+use tenfold_world::{Order, Outcome, World};
+
+use super::{Answered, Stack, put_stock, sagas, state};
+
+const ORCHESTRATED: Style = Style::Orchestrated;
+const CHOREOGRAPHED: Style = Style::Choreographed;
+
+/// Every order of the invocations.
+const EVERY: &[Order] = &[Order::Invocations];
+/// One interruption of an invocation, by another or by a call of its own.
+const FEW: &[Order] = &[Order::Interrupted(1)];
+/// Every order of the invocations, and one interruption also of an invocation by a call of its own.
+const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
+
+const fn workload(
+    name: &'static str,
+    faults: usize,
+    orders: &'static [Order],
+    run: fn(&World) -> Outcome,
+) -> Workload {
+    Workload { name, faults, orders, run }
+}
+
+/// All of them.
+pub const ALL: &[Workload] = &[
+    workload("booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED)),
+    workload("booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED)),
+    workload("no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED)),
+    workload("no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED)),
+    workload("last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED)),
+    workload("last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED)),
+    workload("last seat, one of each style", 1, EVERY, last_seat_of_both),
+    workload("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
+    workload("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
+    workload("stuck and resolved, orchestrated", 1, EVERY, |world| stuck(world, ORCHESTRATED, "resolve")),
+    workload("stuck and resolved, choreographed", 1, EVERY, |world| stuck(world, CHOREOGRAPHED, "resolve")),
+    workload("cancelled, orchestrated", 1, EVERY, |world| cancelled(world, ORCHESTRATED)),
+    workload("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
+    workload("cancelled before it is there", 1, FEW, cancelled_early),
+    workload("past its deadline, orchestrated", 1, EVERY, |world| overdue(world, ORCHESTRATED)),
+    workload("past its deadline, choreographed", 1, EVERY, |world| overdue(world, CHOREOGRAPHED)),
+    workload("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
+    workload("same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED)),
+    workload("an event twice", 1, EVERY, twice),
+];
+
+/// A trip that nothing speaks against.
+fn booked(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 1]);
+    Stack::book(world, "a", style);
+    world.run()?;
+    let well = world.faults() == 0;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Committed) => Ok(()),
+        other if well => Err(format!("nothing went wrong, and the trip is {other:?}").into()),
+        Some(State::Compensated) => Ok(()),
+        None if world.reports::<Answered>().iter().all(|answer| answer.1 != 202) => Ok(()),
+        other => Err(format!("the trip ended {other:?}").into()),
+    })
+}
+
+/// The last step is refused, so that the others are undone.
+fn no_car(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 0]);
+    Stack::book(world, "a", style);
+    world.run()?;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Compensated) | None => Ok(()),
+        other => Err(format!("there is no car, and the trip ended {other:?}").into()),
+    })
+}
+
+/// Two trips over the last seat.
+fn last_seat(world: &World, style: Style) -> Outcome {
+    last_seat_between(world, style, style)
+}
+
+fn last_seat_of_both(world: &World) -> Outcome {
+    last_seat_between(world, ORCHESTRATED, CHOREOGRAPHED)
+}
+
+fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
+    let stack = Stack::new(world, [2, 1, 2]);
+    Stack::booked(world, "a", one);
+    Stack::booked(world, "b", other);
+    world.run()?;
+    let well = world.faults() == 0;
+    stack.finish(world, |world| {
+        let ends = [state(world, "a"), state(world, "b")];
+        let booked = ends.iter().filter(|end| **end == Some(State::Committed)).count();
+        if booked > 1 || (well && booked != 1) {
+            return Err(format!("two trips over the last seat ended {ends:?}").into());
+        }
+        Ok(())
+    })
+}
+
+/// The hotel does not take a room back; then a person sees to it.
+fn stuck(world: &World, style: Style, what: &str) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 0]);
+    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    Stack::book(world, "a", style);
+    world.run()?;
+    world.calm_while(|world| stack.run_schedule(world))?;
+    if state(world, "a").is_some_and(|state| !matches!(state, State::Stuck | State::Compensated)) {
+        return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
+    }
+    put_stock(world, Kind::Hotel, 0, Releases::Accepted);
+    Stack::operate(world, "a", what);
+    world.run()?;
+    // What a crash kept from being said is said again.
+    world.calm();
+    Stack::operate(world, "a", what);
+    world.run()?;
+    stack.finish(world, |world| match (state(world, "a"), what) {
+        (None | Some(State::Compensated), _) | (Some(State::Resolved), "resolve") => Ok(()),
+        (other, _) => Err(format!("{what} led to {other:?}").into()),
+    })
+}
+
+/// A trip and its cancellation at once: one of the two decides.
+fn cancelled(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 1]);
+    Stack::booked(world, "a", style);
+    Stack::operate(world, "a", "cancel");
+    world.run()?;
+    stack.finish(world, |world| {
+        let refused = world.reports::<Answered>().iter().any(|answer| answer.1 == 409);
+        let taken =
+            world.reports::<Answered>().iter().any(|Answered(name, status)| name != "a" && *status == 202);
+        match state(world, "a") {
+            Some(State::Committed) if taken => Err("cancelled, and booked".into()),
+            Some(State::Compensated) if refused => {
+                Err("the cancellation was refused, and the trip undone".into())
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+/// A cancellation that may come before what it cancels.
+fn cancelled_early(world: &World) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 1]);
+    Stack::operate(world, "a", "cancel");
+    Stack::book(world, "a", CHOREOGRAPHED);
+    world.run()?;
+    stack.finish(world, |world| {
+        let answers = world.reports::<Answered>();
+        if answers.iter().any(|answer| answer.1 >= 500) && world.faults() == 0 {
+            return Err(format!("answered {answers:?}").into());
+        }
+        Ok(())
+    })
+}
+
+/// The schedule takes a trip for lost that still goes on.
+fn overdue(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 1]);
+    Stack::booked(world, "a", style);
+    world.pass(super::definition().deadline() + jiff::SignedDuration::from_secs(1));
+    Stack::tick(world);
+    world.run()?;
+    stack.finish(world, |_| Ok(()))
+}
+
+/// The same request twice at once is one trip.
+fn same_key(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [2, 2, 2]);
+    Stack::book(world, "a", style);
+    Stack::book(world, "a", style);
+    world.run()?;
+    stack.finish(world, |world| {
+        let n = sagas(world).len();
+        if n > 1 { Err(format!("one key, and {n} sagas").into()) } else { Ok(()) }
+    })
+}
+
+/// Every event may come twice, one of a run does.
+fn twice(world: &World) -> Outcome {
+    let stack = Stack::duplicating(world, [1, 1, 0], 1);
+    Stack::book(world, "a", CHOREOGRAPHED);
+    world.run()?;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Compensated) | None => Ok(()),
+        other => Err(format!("there is no car, and the trip ended {other:?}").into()),
+    })
+}
