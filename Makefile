@@ -11,9 +11,9 @@ E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## the circuit breaker at work, on a fresh machine
-	@$(TENFOLD) up circuit-breaker
-	@$(TENFOLD) run python tests/e2e/demo.py
+demo: ## [P=pattern] the patterns at work, on a fresh machine
+	@$(TENFOLD) up $(or $(P),circuit-breaker saga)
+	@$(TENFOLD) run python tests/e2e/demo.py $(P)
 
 test: ## all tests, and how long each stage took
 	@tools/stages.py test

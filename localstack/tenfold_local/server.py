@@ -155,6 +155,9 @@ def _environment(port: int) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "tenfold",
         "LAMBDA_SYNCHRONOUS_CREATE": "1",
         "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.2",
+        # How long it stays away from a source that was empty, or whose function failed. AWS polls on.
+        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.5",
+        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_ERROR_SEC": "5",
         "KINESIS_MOCK_PROVIDER_ENGINE": "node",
         # AWS reports queue metrics every 60 s; a test of an alarm on a queue should not take minutes.
         "SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL": "5",

@@ -5,6 +5,7 @@ from repository import Template, as_list, patterns, referenced
 
 DEFAULT_RETENTION = 345_600
 DEFAULT_VISIBILITY = 30
+LONGEST_RETENTION = 1_209_600
 
 
 def queues() -> list[tuple[str, str]]:
@@ -36,10 +37,15 @@ def consumers(template: Template, queue: str) -> dict[str, int]:
 
 @pytest.mark.parametrize(("slug", "name"), queues())
 def test_a_queue_has_a_dead_letter_queue_that_keeps_longer(slug, name):
-    all_queues = Template.of(slug).of_type("AWS::SQS::Queue")
+    template = Template.of(slug)
+    all_queues = template.of_type("AWS::SQS::Queue")
     queue = all_queues[name]
-    if name in {dead_letter_queue(q) for q in all_queues.values()}:
+    # A queue that no function receives from is for people, as the dead-letter queue of another is.
+    if name in {dead_letter_queue(q) for q in all_queues.values()} or not consumers(template, name):
         assert not dead_letter_queue(queue), f"{name} is a dead-letter queue and needs none itself"
+        assert queue.get("MessageRetentionPeriod") == LONGEST_RETENTION, (
+            f"{name} is for people and needs MessageRetentionPeriod: {LONGEST_RETENTION}, the longest there is"
+        )
         return
     letters = dead_letter_queue(queue)
     assert letters in all_queues, (

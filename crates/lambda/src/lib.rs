@@ -1,7 +1,7 @@
 //! What every Tenfold Lambda function shares.
 //!
 //! A binary's `main` reads its configuration ([`config`]), builds its ports once and hands a handler to
-//! [`run()`]; the rest is here: events into the patterns' types and back ([`api`], [`sqs`]), log lines and
+//! [`run()`]; the rest is here: events into the patterns' types and back ([`api`], [`sqs`], [`stream`]), log lines and
 //! correlation ([`telemetry`], [`trace`]), metrics ([`metrics`]), and errors under the names that state
 //! machines catch ([`error`]).
 //!
@@ -30,6 +30,7 @@ mod ids;
 pub mod metrics;
 pub mod run;
 pub mod sqs;
+pub mod stream;
 pub mod telemetry;
 pub mod trace;
 

@@ -1,9 +1,11 @@
 //! The saga that ships: a trip of a flight, a hotel and a car.
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::definition::builder::{AfterPivot, Builder};
 use crate::definition::{Compensable, Definition, DefinitionError, Pivot, Saga};
 use crate::inventory::{Kind, Reserve, StockId};
 
@@ -37,14 +39,29 @@ impl Trip {
     }
 }
 
-/// The definition. The car decides: it is booked last, so that the trip is complete with it.
+/// The definition, with the times that are usual.
 ///
 /// # Errors
 /// None; the tests build it.
 pub fn definition() -> Result<Definition<Trip>, DefinitionError> {
+    trip().build()
+}
+
+/// The definition, with a time for the way to the pivot and one for each round of undoing.
+///
+/// # Errors
+/// One of them is not between 1 s and 365 days.
+pub fn definition_within(
+    deadline: SignedDuration,
+    recovery: SignedDuration,
+) -> Result<Definition<Trip>, DefinitionError> {
+    trip().deadline(deadline).recovery(recovery).build()
+}
+
+/// The car decides: it is booked last, so that the trip is complete with it.
+fn trip() -> Builder<Trip, AfterPivot> {
     Saga::named("trip")
         .step(Compensable::new("flight", Reserve(Kind::Flight)))
         .step(Compensable::new("hotel", Reserve(Kind::Hotel)))
         .pivot(Pivot::new("car", Reserve(Kind::Car)))
-        .build()
 }

@@ -1,0 +1,7 @@
+//! `saga-flight`: the service of the step `flight`, in both styles.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    saga::serve("saga-flight", "flight")
+}

@@ -1,0 +1,7 @@
+//! `saga-hotel`: the service of the step `hotel`, in both styles.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    saga::serve("saga-hotel", "hotel")
+}

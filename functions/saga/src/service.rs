@@ -1,0 +1,97 @@
+//! What the three services' functions share: a task of the state machine or a batch of messages, by its shape.
+
+use std::process::ExitCode;
+
+use saga_core::rows::Payload;
+use saga_core::service::{Service, Task};
+use saga_core::step::Outcome;
+use saga_core::trip::Trip;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenfold_aws::Aws;
+use tenfold_lambda::sqs::{self, SqsBatchResponse, SqsEvent};
+use tenfold_lambda::{Env, Invocation, run};
+
+use crate::{Failed, Rows};
+
+/// What a service is called with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Value")]
+#[serde(bound(deserialize = "P: Payload"))]
+enum Event<P> {
+    /// By the state machine.
+    Task(Box<Task<P>>),
+    /// By its queue.
+    Batch(SqsEvent),
+}
+
+/// What it answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Task(Outcome),
+    Batch(SqsBatchResponse),
+}
+
+impl<P: Payload> TryFrom<Value> for Event<P> {
+    type Error = serde_json::Error;
+
+    fn try_from(event: Value) -> Result<Self, serde_json::Error> {
+        // Not left to serde's trying one after the other, which could not say what is wrong with either.
+        if event.get("Records").is_some() {
+            return SqsEvent::deserialize(event).map(Self::Batch);
+        }
+        Task::deserialize(event).map(|task| Self::Task(Box::new(task)))
+    }
+}
+
+/// Runs the function `name`, the service of the step `step`.
+#[must_use]
+pub fn serve(name: &'static str, step: &'static str) -> ExitCode {
+    run(name, async |start| {
+        let rows = Rows::read(Env::from_process())?;
+        let aws = Aws::from_env()?;
+        let service = Service::new(rows.table(&aws), crate::host(name), rows.definition()?, step)?;
+        let start = start.counting(move || aws.calls().take());
+        start
+            .serve_event(async move |event: Event<Trip>, _: Invocation| match event {
+                Event::Task(task) => Ok(Answer::Task(service.task(&task).await?)),
+                Event::Batch(batch) => {
+                    let handle = async |record: &sqs::Record| {
+                        service.message(&record.body).await.map_err(Failed::from)
+                    };
+                    Ok::<_, Failed>(Answer::Batch(sqs::each(batch, handle).await))
+                }
+            })
+            .await
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Event<Trip>, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn both_callers_are_understood() {
+        let task = read(include_str!("../events/task.json")).unwrap();
+        assert!(matches!(task, Event::Task(task) if task.step.as_str() == "hotel"));
+        let Event::Batch(batch) = read(include_str!("../events/messages.json")).unwrap() else {
+            panic!("a batch")
+        };
+        let body = &batch.records[0].body;
+        let entry: saga_core::rows::Entry<Trip> = serde_json::from_str(body).unwrap();
+        assert_eq!(entry.event.to_string(), "flight.done");
+    }
+
+    #[test]
+    fn an_event_of_neither_shape_says_what_is_missing() {
+        let error = read(r#"{"action": "do", "step": "hotel"}"#).unwrap_err().to_string();
+        assert!(error.contains("saga"), "{error}");
+        let error = read(r#"{"Records": [{"messageId": "m"}]}"#).unwrap_err().to_string();
+        assert!(error.contains("body"), "{error}");
+    }
+}

@@ -1,0 +1,153 @@
+"""What happens without anybody asking for it: the schedule, the alarms, the queues' patience."""
+
+import contextlib
+import json
+import time
+import uuid
+
+import pytest
+
+from saga.api import KINDS, STYLES, events, message, step_states
+from waiting import eventually
+
+# A rate of one minute, its first tick after at most as much, and the undoing itself.
+SCHEDULE = 180
+FUNCTIONS = ("Api", "Flight", "Hotel", "Car", "Publisher", "Coordinator")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", STYLES)
+def test_the_schedule_undoes_a_trip_whose_start_was_lost(agency, style):
+    saga_id = agency.lost(style, wake=int(time.time()) - 5)
+    if style == "orchestrated":
+        assert agency.asks("flight", "do", saga_id, style) == {"outcome": "done"}
+    trip = agency.ends_as(saga_id, "compensated", within=SCHEDULE)
+    assert trip["round"] == 1
+    assert "deadline" in events(trip)
+    assert events(trip)[-3:] == ["car.undone", "hotel.undone", "flight.undone"]
+    assert set(step_states(trip).values()) == {"undone"}
+    assert agency.stocks() == dict.fromkeys(KINDS, (5, 0))
+
+
+@pytest.mark.slow
+def test_a_trip_that_stays_stuck_raises_the_alarms(agency, stack):
+    agency.has("refused", flight=5)
+    agency.has(hotel=0)
+    saga_id = agency.book("choreographed")
+    agency.ends_as(saga_id, "stuck")
+    cloudwatch = stack.client("cloudwatch")
+
+    def states():
+        names = [stack.outputs["StuckAlarm"], stack.outputs["DeadLettersAlarm"]]
+        alarms = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return {alarm["AlarmName"].removeprefix("tenfold-saga-"): alarm["StateValue"] for alarm in alarms}
+
+    seen = {}
+
+    def look():
+        # Each for itself: a period of 10 s has the coordinator's count, the next may not.
+        seen.update({name: state for name, state in states().items() if state == "ALARM"})
+        return seen
+
+    eventually("both alarms go off", look, lambda seen: len(seen) == 2, within=SCHEDULE, every=1)
+
+
+@pytest.mark.slow
+def test_a_poison_message_ends_in_the_dead_letter_queue(agency, stack):
+    """Beside it the others are handled: each message of a batch is decided for itself."""
+    poison = f"no log entry {uuid.uuid4().hex}"
+    queue = stack.outputs["FlightQueueUrl"]
+    with hidden_for(stack, queue, 2):
+        stack.queues.send_message(QueueUrl=queue, MessageBody=poison)
+        saga_id = agency.book("choreographed")
+        agency.ends_as(saga_id, "committed")
+
+        def dead():
+            return [m["Body"] for m in stack.raw_messages("FlightDeadLetterQueueUrl", poison)]
+
+        assert eventually("it is dead", dead, within=150, every=1) == [poison]
+    assert stack.raw_messages("FlightQueueUrl", poison) == []
+
+
+@contextlib.contextmanager
+def hidden_for(stack, queue: str, seconds: int):
+    """A queue that is less patient for a while, or nine tries would take half an hour.
+
+    A message of another test may come twice by it, which is what queues do.
+    """
+    name = "VisibilityTimeout"
+    before = stack.queues.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
+    stack.queues.set_queue_attributes(QueueUrl=queue, Attributes={name: str(seconds)})
+    try:
+        yield
+    finally:
+        stack.queues.set_queue_attributes(QueueUrl=queue, Attributes={name: before})
+
+
+def test_a_batch_fails_message_by_message(agency, stack):
+    saga_id = agency.lost("choreographed")
+    unknown = str(uuid.uuid4())
+    booking = agency.booking("choreographed")
+    bodies = {
+        "good": message(saga_id, "started", booking),
+        "nothing to do": message(saga_id, "car.done", booking),
+        "no json": "{",
+        "unknown": message(unknown, "started", booking),
+        "another saga": json.dumps({**json.loads(message(saga_id, "started", booking)), "definition": "order"}),
+    }
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1545082649183"}
+    records = [{"messageId": id, "body": body, "attributes": attributes} for id, body in bodies.items()]
+    answer = stack.invoke("FlightFunction", {"Records": records})
+    failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    assert failed == ["no json", "another saga"] or failed == ["no json", "unknown", "another saga"]
+    # The message was handled, and its log leads the trip on.
+    agency.ends_as(saga_id, "committed")
+
+
+def test_schedule_and_sources_are_wired_to_their_functions(stack):
+    events_client = stack.client("events")
+    configured = {
+        name: stack.functions.get_function(FunctionName=stack.outputs[f"{name}Function"])["Configuration"]
+        for name in FUNCTIONS
+    }
+    (rule,) = events_client.list_rule_names_by_target(TargetArn=configured["Coordinator"]["FunctionArn"])[
+        "RuleNames"
+    ]
+    described = events_client.describe_rule(Name=rule)
+    assert (described["ScheduleExpression"], described["State"]) == ("rate(1 minute)", "ENABLED")
+    for name in ("Flight", "Hotel", "Car", "Publisher"):
+        found = stack.functions.list_event_source_mappings(FunctionName=stack.outputs[f"{name}Function"])
+        (mapping,) = found["EventSourceMappings"]
+        assert mapping["State"] == "Enabled"
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_what_becomes_of_trips_is_told_to_cloudwatch(agency, stack):
+    before = {name: metric_sum(stack, name) for name in ("Started", "Committed", "Compensated")}
+    agency.ends_as(agency.book("orchestrated"), "committed")
+    agency.has(flight=0)
+    agency.ends_as(agency.book("choreographed"), "compensated")
+
+    def more():
+        return {name: metric_sum(stack, name) - n for name, n in before.items()}
+
+    eventually(
+        "the metrics are there",
+        more,
+        lambda seen: seen["Started"] >= 2 and seen["Committed"] >= 1 and seen["Compensated"] >= 1,
+        within=30,
+        every=0.5,
+    )
+
+
+def metric_sum(stack, metric: str) -> float:
+    now = time.time()
+    points = stack.client("cloudwatch").get_metric_statistics(
+        Namespace="Tenfold/Saga",
+        MetricName=metric,
+        StartTime=now - 3600,
+        EndTime=now + 60,
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)
