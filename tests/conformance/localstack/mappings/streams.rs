@@ -42,18 +42,18 @@ pub fn run(both: &Both, plan: &Plan) -> Compared {
     in_calm_world(|world| {
         let here = here(world, plan)?;
         let there = there(both, plan, &here)?;
-        let (taken_here, taken_there) = (look(&here.follower), look(&there.follower));
-        if taken_there.again {
+        let (ours, theirs) = (look(&here.follower), look(&there.follower));
+        if theirs.again {
             // AWS promises at least once; here it was too slow to hear the function's answer.
             return Err(Failure::Unanswered("take an answer within the function's time-out".to_owned()));
         }
-        let keys = taken_here.taken().keys().chain(taken_there.taken().keys());
+        let keys = ours.taken().keys().chain(theirs.taken().keys());
         for (i, key) in keys.enumerate() {
             let show = |side: &Follower| format!("{key}: {:#?}", side.taken().get(key));
-            compare(i, &show(&taken_there), &show(&taken_here))?;
+            compare(i, &show(&theirs), &show(&ours))?;
         }
         compare(0, &format!("{:#?}", there.letters), &format!("{:#?}", here.letters))?;
-        Ok(taken_here.count() + here.letters.len())
+        Ok(ours.count() + here.letters.len())
     })
 }
 
