@@ -296,3 +296,6 @@ fn weight(choices: &[u32]) -> (usize, usize, u64) {
     let busy = choices.iter().filter(|c| **c > 0).count();
     (busy, choices.len(), choices.iter().map(|c| u64::from(*c)).sum())
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,10 +48,13 @@ struct Running {
     wakes: Option<Timestamp>,
 }
 
+/// Makes an invocation of a task's input.
+type Called = Rc<dyn Fn(Json) -> Begin>;
+
 /// What the tasks of a machine call.
 #[derive(Default)]
 pub struct Tasks {
-    functions: Vec<(SmolStr, &'static str, Rc<dyn Fn(Json) -> Begin>)>,
+    functions: Vec<(SmolStr, &'static str, Called)>,
     queues: Vec<(SmolStr, QueueId)>,
 }
 

@@ -25,14 +25,22 @@ pub(crate) struct Search {
 struct Deep {
     /// The steps of the run, each with the state before it.
     steps: Vec<Step>,
-    /// The state at the end of each time that the run was let run, and what stands for all up to there.
-    ends: Vec<(State, u64)>,
+    /// How each time ended that the run was let run.
+    ends: Vec<End>,
     /// From how many schedules on a state was seen.
     seen: FxHashMap<u64, u128>,
     /// Whether the run goes on from the last of the steps.
     resumes: bool,
     /// How many schedules all runs so far stand for, those included that were not run as their end was known.
     schedules: u128,
+}
+
+struct End {
+    state: State,
+    /// How many choices were made until then.
+    choices: usize,
+    /// Stands for the states at this end and those before it.
+    print: u64,
 }
 
 struct Step {
@@ -62,8 +70,8 @@ impl Search {
     /// Whether this phase was over before the step that the run goes on from. Then the state is that of its end.
     pub fn skip(&self, phase: usize, state: &mut State) -> bool {
         let Some(deep) = self.deep.as_ref().filter(|deep| deep.resumes) else { return false };
-        let Some((end, _)) = deep.ends.get(phase) else { return false };
-        become_again(state, end, 0);
+        let Some(end) = deep.ends.get(phase) else { return false };
+        become_again(state, &end.state, end.choices);
         true
     }
 
@@ -79,7 +87,7 @@ impl Search {
     /// Whether a run has been in this state before. If not, this is a step to come back to.
     pub fn been_here(&mut self, phase: usize, state: &mut State) -> bool {
         let Some(deep) = self.deep.as_mut().filter(|_| !state.calm) else { return false };
-        let before = deep.ends.last().map_or(0, |(_, print)| *print);
+        let before = deep.ends.last().map_or(0, |end| end.print);
         let print = print(&(before, phase, state.print()));
         if let Some(schedules) = deep.seen.get(&print).copied() {
             deep.leaf(schedules);
@@ -93,9 +101,10 @@ impl Search {
     /// A phase has ended.
     pub fn ended(&mut self, state: &mut State) {
         if let Some(deep) = &mut self.deep {
-            let before = deep.ends.last().map_or(0, |(_, print)| *print);
-            let end = print(&(before, state.print()));
-            deep.ends.push((state.snapshot(), end));
+            let before = deep.ends.last().map_or(0, |end| end.print);
+            let print = print(&(before, state.print()));
+            let choices = state.choices.len();
+            deep.ends.push(End { state: state.snapshot(), choices, print });
         }
     }
 
@@ -117,9 +126,9 @@ impl Search {
             deep.leaf(step.schedules);
         }
         let next = next?;
-        let phase = deep.steps.last()?.phase;
-        deep.ends.truncate(phase);
-        deep.resumes = true;
+        // Without a step the choice was made before the first one, and the run begins anew.
+        deep.resumes = !deep.steps.is_empty();
+        deep.ends.truncate(deep.steps.last().map_or(0, |step| step.phase));
         Some(Choices::new(next, Rest::First))
     }
 

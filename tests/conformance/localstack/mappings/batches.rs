@@ -258,14 +258,15 @@ fn follow(
 /// What shows that LocalStack was too slow for what is compared: AWS promises neither that a message comes once
 /// only nor that it reaches the function each time.
 fn late(notes: &Notes) -> Option<&'static str> {
-    let any = |late: &dyn Fn(&[(u32, Note)]) -> bool| notes.values().any(|notes| late(notes));
-    if any(&|notes| notes.iter().rev().skip(1).any(|(_, note)| *note == Note::Taken)) {
+    if notes.values().any(|notes| notes.iter().rev().skip(1).any(|(_, note)| *note == Note::Taken)) {
         return Some("delete a message before its visibility ends");
     }
-    if any(&|notes| notes.iter().zip(1..).any(|((count, _), place)| *count != place)) {
+    if notes.values().any(|notes| notes.iter().zip(1..).any(|((count, _), place)| *count != place)) {
         return Some("invoke a function within its time-out");
     }
-    any(&|notes| notes.iter().any(|(_, note)| *note == Note::Apart))
+    notes
+        .values()
+        .any(|notes| notes.iter().any(|(_, note)| *note == Note::Apart))
         .then_some("receive together what comes back together")
 }
 

@@ -107,11 +107,11 @@ impl Stack {
                 world.subscribe(topic, Subscription::of(*queue).raw().filtered(filter.clone()));
             }
         });
-        let mut stack = Self { letters, lost, services, topic, machine: None };
+        let mut made = Self { letters, lost, services, topic, machine: None };
         for (at, queue) in services.into_iter().enumerate() {
             world.consume(queue, 10, ROLES[at], move |env, batch| messages(env, at, batch));
         }
-        stack.machine = Some(world.add_machine("machine", PARSED.with(Clone::clone), tasks(letters)));
+        made.machine = Some(world.add_machine("machine", PARSED.with(Clone::clone), tasks(letters)));
         world.edit(|table| table.watch(invariants::every_change));
         let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
         let settings = MappingSettings {
@@ -121,11 +121,11 @@ impl Stack {
             filters,
             ..Default::default()
         };
-        world.follow(settings, "publisher", move |env, records| stack.publish(env, records));
+        world.follow(settings, "publisher", move |env, records| made.publish(env, records));
         for (kind, n) in Kind::ALL.into_iter().zip(stock) {
             put_stock(world, kind, n, Releases::Accepted);
         }
-        stack
+        made
     }
 
     async fn publish(self, env: Env, records: Vec<Rc<Record>>) -> Failed {
@@ -198,13 +198,13 @@ impl Stack {
             return Ok(());
         }
         world.calm();
-        self.run_schedule(world)?;
+        Self::run_schedule(world)?;
         invariants::at_the_end(world, self)?;
         also(world)
     }
 
     /// Lets the schedule run until no saga moves any more, without the minutes in which nothing can happen.
-    pub fn run_schedule(self, world: &World) -> Outcome {
+    pub fn run_schedule(world: &World) -> Outcome {
         for _ in 0..40 {
             let open = |row: &&SagaRow<Trip>| row.state != State::Stuck;
             let wakes = sagas(world).iter().filter(open).filter_map(|row| row.wake).min();

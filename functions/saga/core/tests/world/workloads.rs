@@ -106,7 +106,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::book(world, "a", style);
     world.run()?;
-    world.calm_while(|world| stack.run_schedule(world))?;
+    world.calm_while(Stack::run_schedule)?;
     if state(world, "a").is_some_and(|state| !matches!(state, State::Stuck | State::Compensated)) {
         return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
     }
