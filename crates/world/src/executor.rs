@@ -390,7 +390,8 @@ fn options(state: &State) -> Vec<Choice> {
     let mut options: Vec<Choice> =
         calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, what: What::Call(at) }).collect();
     if state.limits.order == Order::Invocations {
-        options.dedup_by_key(|choice| choice.actor);
+        // Those that are late are nobody's any more, and in no order.
+        options.dedup_by(|later, first| later.actor == first.actor && first.actor != NOBODY);
     }
     for (actor, at) in state.actors.iter().enumerate() {
         if at.stage == Stage::Waits {

@@ -16,6 +16,7 @@ use tenfold_ports::table::{Condition, Item, Key, Read, Update, Value, Write, Wri
 use tenfold_ports::{Clock, Table};
 
 use super::*;
+use crate::table::Items;
 use crate::{Actor, Env};
 
 /// A port call, on one of two items.
@@ -96,7 +97,7 @@ async fn handle(env: Env, (steps, mut read): (Vec<Step>, i64)) {
     }
 }
 
-fn at_most_five(_: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+fn at_most_five(_: &Items, _: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
     let n = after.map_or(0, number);
     if n > 5 { Err(format!("{n} are more than five")) } else { Ok(()) }
 }
