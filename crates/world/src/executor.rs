@@ -75,7 +75,8 @@ impl World {
     }
 
     /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
-    /// time. What follows in calm is then the same too, and was looked at.
+    /// time. What follows in calm is then the same too, and was looked at. To be asked once a run, just before it
+    /// becomes calm for good.
     pub fn settled_before(&self) -> bool {
         let state = self.state.borrow();
         state.trace.is_none() && !self.search.borrow_mut().settled.insert(state.settled())
@@ -131,7 +132,8 @@ impl World {
         state.limits.faults - state.faults_left
     }
 
-    /// All calls that were made so far, in their order, and what went wrong with each.
+    /// All calls that were made so far, in their order, and what went wrong with each. For counting, and not for
+    /// invariants: a run ends where another has been in the same state, whatever calls led there.
     #[must_use]
     pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
         self.state.borrow().calls.all()

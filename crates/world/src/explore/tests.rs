@@ -152,7 +152,7 @@ fn plain(bounds: Bounds, most: u128, run: impl Run) -> (u128, bool) {
 }
 
 /// The most schedules of a program that is run plainly.
-const MOST: u64 = 4_000;
+const MOST: u64 = 2_000;
 
 /// The bounds in which a program has few enough schedules to run them all plainly, and what the search says then.
 fn small(phases: &[Phase], stale_reads: bool) -> Vec<(Bounds, Report, BTreeSet<End>)> {
@@ -211,7 +211,6 @@ proptest! {
     ) {
         for (bounds, report, found) in small(&phases, stale_reads) {
             let ((schedules, _), expected) = ends(&phases, |run| plain(bounds, report.schedules, run));
-            eprintln!("STAT {} {} {} {} {:?}{}", report.runs, schedules, expected.len(), report.states, bounds.order, bounds.faults);
             prop_assert_eq!(report.schedules, schedules, "{:?}", bounds);
             prop_assert_eq!(&found, &expected, "{:?}", bounds);
             let (random, some) = ends(&phases, |run| {
@@ -236,7 +235,6 @@ proptest! {
         for (bounds, report, _) in small(&phases, false) {
             let (_, broken) = plain(bounds, report.schedules, run);
             let found = exhaust(bounds, run).violation;
-            eprintln!("STAT2 {watched} {broken}");
             prop_assert_eq!(found.is_some(), broken, "{:?}", bounds);
             if let Some(Violation { what, choices, .. }) = found {
                 prop_assert_eq!(replay(bounds, run, &choices).0, Err(what));
@@ -255,7 +253,6 @@ proptest! {
             let (report, ends) = ends(&phases, |run| exhaust(bounds, run));
             (report.runs, report.schedules, report.states, report.coverage, ends)
         });
-        eprintln!("STAT3 {} {}", calls.0, calls.1);
         prop_assert_eq!(calls, invocations);
     }
 }
