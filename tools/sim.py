@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make sim`: explores every pattern in the deterministic world, or the one named by P.
 
-Builds all explorers first, runs one after the other, and ends with one line of JSON about all of them.
+Builds and runs one explorer after the other, and ends with one line of JSON about all of them.
 Arguments and the environment (SECONDS, SEED, REPLAY, VERBOSE …) reach the explorers as they are.
 """
 
@@ -56,11 +56,11 @@ def run(explorer: str) -> tuple[bool, dict | None]:
 
 def main() -> None:
     slugs = patterns()
-    print(f"building the explorers of {', '.join(slugs)}", flush=True)
-    explorers = [build(slug) for slug in slugs]
     all_well, merged, schedules, seconds = True, {}, 0, 0.0
-    for explorer in explorers:
-        well, summary = run(explorer)
+    for slug in slugs:
+        # One after the other: they all have the same name, and cargo keeps one file of that name.
+        print(f"building the explorer of {slug}", flush=True)
+        well, summary = run(build(slug))
         all_well &= well
         if summary is None:
             continue
