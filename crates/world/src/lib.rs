@@ -27,6 +27,7 @@ mod ids;
 pub mod invocations;
 mod machines;
 mod memory;
+mod options;
 pub mod pattern;
 pub mod queue;
 pub mod schedule;

@@ -30,6 +30,17 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// A workload, of which so many calls go wrong.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        faults: usize,
+        orders: &'static [Order],
+        run: fn(&World) -> Outcome,
+    ) -> Self {
+        Self { name, faults, orders, run }
+    }
+
     /// The bounds of the exhaustive part, with calls made in such an order.
     #[must_use]
     pub const fn bounds(&self, order: Order) -> Bounds {

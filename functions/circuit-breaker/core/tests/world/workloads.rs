@@ -17,32 +17,23 @@ const MORE: &[Order] = &[Order::Invocations, Order::Interrupted(2)];
 /// For invocations of many calls at once, whose orders are beyond counting.
 const FEW: &[Order] = &[Order::Interrupted(1)];
 
-const fn workload(
-    name: &'static str,
-    faults: usize,
-    orders: &'static [Order],
-    run: fn(&World) -> Outcome,
-) -> Workload {
-    Workload { name, faults, orders, run }
-}
-
 /// All of them.
 pub const ALL: &[Workload] = &[
-    workload("half-open", 2, MORE, half_open_one),
-    workload("half-open, two permits", 1, WHOLE, half_open_two),
-    workload("dead prober", 2, MORE, dead_prober),
-    workload("late success", 2, MORE, late_success),
-    workload("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
-    workload("promises, key kept by the target", 1, WHOLE, |world| promises(world, "target")),
-    workload("two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"])),
-    workload("two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"])),
-    workload("order", 1, FEW, order),
-    workload("death and redrive", 1, FEW, death),
-    workload("same key", 1, MORE, same_key),
-    workload("thin traffic", 1, WHOLE, thin_traffic),
-    workload("tenants", 1, WHOLE, tenants),
-    workload("administration", 1, WHOLE, administration),
-    workload("health", 1, WHOLE, health),
+    Workload::new("half-open", 2, MORE, half_open_one),
+    Workload::new("half-open, two permits", 1, WHOLE, half_open_two),
+    Workload::new("dead prober", 2, MORE, dead_prober),
+    Workload::new("late success", 2, MORE, late_success),
+    Workload::new("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
+    Workload::new("promises, key kept by the target", 1, WHOLE, |world| promises(world, "target")),
+    Workload::new("two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"])),
+    Workload::new("two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"])),
+    Workload::new("order", 1, FEW, order),
+    Workload::new("death and redrive", 1, FEW, death),
+    Workload::new("same key", 1, MORE, same_key),
+    Workload::new("thin traffic", 1, WHOLE, thin_traffic),
+    Workload::new("tenants", 1, WHOLE, tenants),
+    Workload::new("administration", 1, WHOLE, administration),
+    Workload::new("health", 1, WHOLE, health),
 ];
 
 fn minutes(n: i64) -> SignedDuration {

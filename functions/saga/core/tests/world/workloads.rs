@@ -17,36 +17,31 @@ const FEW: &[Order] = &[Order::Interrupted(1)];
 /// Every order of the invocations, and one interruption also of an invocation by a call of its own.
 const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
 
-const fn workload(
-    name: &'static str,
-    faults: usize,
-    orders: &'static [Order],
-    run: fn(&World) -> Outcome,
-) -> Workload {
-    Workload { name, faults, orders, run }
-}
-
 /// All of them.
 pub const ALL: &[Workload] = &[
-    workload("booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED)),
-    workload("booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED)),
-    workload("no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED)),
-    workload("no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED)),
-    workload("last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED)),
-    workload("last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED)),
-    workload("last seat, one of each style", 1, EVERY, last_seat_of_both),
-    workload("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
-    workload("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
-    workload("stuck and resolved, orchestrated", 1, EVERY, |world| stuck(world, ORCHESTRATED, "resolve")),
-    workload("stuck and resolved, choreographed", 1, EVERY, |world| stuck(world, CHOREOGRAPHED, "resolve")),
-    workload("cancelled, orchestrated", 1, EVERY, |world| cancelled(world, ORCHESTRATED)),
-    workload("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
-    workload("cancelled before it is there", 1, FEW, cancelled_early),
-    workload("past its deadline, orchestrated", 1, EVERY, |world| overdue(world, ORCHESTRATED)),
-    workload("past its deadline, choreographed", 1, EVERY, |world| overdue(world, CHOREOGRAPHED)),
-    workload("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
-    workload("same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED)),
-    workload("an event twice", 1, EVERY, twice),
+    Workload::new("booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED)),
+    Workload::new("booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED)),
+    Workload::new("no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED)),
+    Workload::new("no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED)),
+    Workload::new("last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED)),
+    Workload::new("last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED)),
+    Workload::new("last seat, one of each style", 1, EVERY, last_seat_of_both),
+    Workload::new("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
+    Workload::new("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
+    Workload::new("stuck and resolved, orchestrated", 1, EVERY, |world| {
+        stuck(world, ORCHESTRATED, "resolve")
+    }),
+    Workload::new("stuck and resolved, choreographed", 1, EVERY, |world| {
+        stuck(world, CHOREOGRAPHED, "resolve")
+    }),
+    Workload::new("cancelled, orchestrated", 1, EVERY, |world| cancelled(world, ORCHESTRATED)),
+    Workload::new("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
+    Workload::new("cancelled before it is there", 1, FEW, cancelled_early),
+    Workload::new("past its deadline, orchestrated", 1, EVERY, |world| overdue(world, ORCHESTRATED)),
+    Workload::new("past its deadline, choreographed", 1, EVERY, |world| overdue(world, CHOREOGRAPHED)),
+    Workload::new("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
+    Workload::new("same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED)),
+    Workload::new("an event twice", 1, EVERY, twice),
 ];
 
 /// A trip that nothing speaks against.

@@ -1,0 +1,44 @@
+//! What may happen next in a run. Not here: choosing one of it.
+
+use crate::executor::Actor;
+use crate::state::{NOBODY, Order, Stage, State, Waiting};
+
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    /// Who goes on; for a delivery somebody who is not there yet.
+    pub actor: Actor,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    /// An invocation begins.
+    Beginning,
+    /// The call at this place among those that wait has its turn.
+    Call(usize),
+    /// This source delivers.
+    Delivery(usize),
+}
+
+/// What could happen, the invocation that went on last first.
+pub(crate) fn options(state: &State) -> Vec<Choice> {
+    let calls = state.waiting.iter().enumerate();
+    let mut options: Vec<Choice> =
+        calls.map(|(at, w): (usize, &Waiting)| Choice { actor: w.actor, what: What::Call(at) }).collect();
+    if state.limits.order == Order::Invocations {
+        // Those that are late are nobody's any more, and in no order.
+        options.dedup_by(|later, first| later.actor == first.actor && first.actor != NOBODY);
+    }
+    for (actor, at) in state.actors.iter().enumerate() {
+        if at.stage == Stage::Waits {
+            options.push(Choice { actor, what: What::Beginning });
+        }
+    }
+    let new = state.actors.len();
+    options.extend(state.deliverable().map(|at| Choice { actor: new + at, what: What::Delivery(at) }));
+    if options.len() > 1 {
+        options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
+    }
+    options
+}
