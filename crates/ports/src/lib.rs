@@ -12,6 +12,9 @@
 //!   applied; a handler must treat it as both.
 //! * Batches answer for each entry. A batch that failed in part is an `Ok` that names the entries.
 //!
+//! Beside the ports there is one thing more that a core and the world share: [`mutants!`], the bugs that are put
+//! in on purpose.
+//!
 //! Not here: retries, decisions, defaults. Those belong to the patterns and to the adapters.
 
 pub mod api;
@@ -23,6 +26,7 @@ mod error;
 pub mod flags;
 pub mod flow;
 pub mod metrics;
+mod mutant;
 pub mod queue;
 pub mod stream;
 pub mod table;

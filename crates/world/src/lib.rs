@@ -39,6 +39,7 @@ mod sources;
 mod state;
 pub mod stream;
 pub mod table;
+pub mod taste;
 pub mod topic;
 mod trace;
 mod trail;

@@ -4,6 +4,7 @@
 //! which call site; and the mutants, bugs put in on purpose, each of which must be found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -72,7 +73,7 @@ pub struct Pattern {
 pub struct Effort {
     /// The random part goes on until so much time has passed since the start.
     pub time: Duration,
-    /// And until there were so many runs,
+    /// And until there were so many runs, the exhaustive part's too, but a fortieth of them at random,
     pub runs: u64,
     /// but never longer than this since the start.
     pub limit: Duration,
@@ -99,9 +100,18 @@ impl Effort {
     }
 }
 
-/// Explores a pattern, tells how it goes on standard output, and says whether all is well.
+/// The program behind `make sim`: explores a pattern, or runs again what `REPLAY` names.
 #[must_use]
-pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
+pub fn main(pattern: &Pattern) -> ExitCode {
+    let well = match std::env::var("REPLAY") {
+        Ok(run) => again(pattern, &run),
+        Err(_) => explore(pattern, Effort::from_environment()),
+    };
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Explores a pattern, tells how it goes on standard output, and says whether all is well.
+fn explore(pattern: &Pattern, effort: Effort) -> bool {
     let begun = Instant::now();
     println!("{}: every crash, fault and order of {} workloads", pattern.slug, pattern.workloads.len());
     let progress = Progress::default();
@@ -144,8 +154,7 @@ pub fn explore(pattern: &Pattern, effort: Effort) -> bool {
 }
 
 /// Runs one run again, as a violation names it (`workload: order: choices`), and prints what happens.
-#[must_use]
-pub fn again(pattern: &Pattern, run: &str) -> bool {
+fn again(pattern: &Pattern, run: &str) -> bool {
     let mut parts = run.splitn(3, ": ");
     let (workload, order) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let order = understood(order);
@@ -286,9 +295,12 @@ const SLICE: u64 = 2_000;
 
 fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress) -> Report {
     let broken = std::sync::atomic::AtomicBool::new(false);
+    let made = AtomicU64::new(0);
     share(effort.threads, usize::MAX, |i, memories: &mut BTreeMap<usize, Memory>| {
         let time = begun.elapsed();
-        let enough = time >= effort.time && progress.runs.load(Ordering::Relaxed) >= effort.runs;
+        let enough = time >= effort.time
+            && progress.runs.load(Ordering::Relaxed) >= effort.runs
+            && made.load(Ordering::Relaxed) >= effort.runs / 40;
         if enough || time >= effort.limit || broken.load(Ordering::Relaxed) {
             return None;
         }
@@ -299,6 +311,7 @@ fn random(pattern: &Pattern, effort: Effort, begun: Instant, progress: &Progress
         let seed = effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE));
         let mut report = sample(bounds, seed, memories.entry(which).or_default(), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
+        made.fetch_add(report.runs, Ordering::Relaxed);
         name(&mut report, pattern, workload, None);
         broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
         Some(report)

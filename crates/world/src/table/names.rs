@@ -31,7 +31,7 @@ pub(super) fn kind_of_key(key: &Key) -> &'static str {
     kind(&key.pk)
 }
 
-/// The kind of row, and its status where it has one.
+/// The kind of row, with its status where it has one, and with the kind of write where it is not put.
 pub(super) fn kind_of(write: &Write) -> &'static str {
     let key = kind_of_key(write.key());
     match write {
@@ -39,8 +39,9 @@ pub(super) fn kind_of(write: &Write) -> &'static str {
             Some(Value::S(status)) => joined(key, status, || format!("{key} {status}")),
             _ => key,
         },
+        Write::Update { .. } => joined(key, "(update)", || format!("{key} (update)")),
         Write::Delete { .. } => joined(key, "(delete)", || format!("{key} (delete)")),
-        _ => key,
+        Write::Check { .. } => joined(key, "(check)", || format!("{key} (check)")),
     }
 }
 

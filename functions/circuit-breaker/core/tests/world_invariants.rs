@@ -1,46 +1,30 @@
 //! The breaker's invariants, under crashes and faults at every call: a taste of what `make sim` explores whole.
 
-#![allow(clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod world;
 
-use tenfold_world::sim::Workload;
-use tenfold_world::{Bounds, Memory, Order, Report, exhaust, sample, told};
+use tenfold_world::taste;
 use world::workloads::ALL;
 
-/// Ends the test with the counterexample, or says how far it went.
-#[track_caller]
-fn holds(name: &str, report: &Report) {
-    if let Some(violation) = &report.violation {
-        panic!("{name}, after {} runs: {violation}", report.runs);
+fn explore(name: &str) {
+    let workload = ALL.iter().find(|workload| workload.name == name).expect("a workload of this name");
+    match taste::taste(workload, 4_000) {
+        Ok(runs) => println!("{name}: {runs} runs"),
+        Err(violation) => panic!("{name}: {violation}"),
     }
-    println!("{name}: {} runs{}", report.runs, if report.whole { ", exhaustive" } else { "" });
 }
 
-fn explore(workload: &Workload) {
-    let Workload { name, run, .. } = workload;
-    let near = Bounds { faults: 1, order: Order::Interrupted(1), runs: 8_000, ..Bounds::default() };
-    holds(name, &exhaust(near, run));
-    let far = Bounds { runs: 4_000, ..workload.deep() };
-    holds(&format!("{name}, sampled"), &sample(far, 1, &mut Memory::default(), run));
-}
-
-/// Nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte.
 #[test]
 fn a_seed_is_a_run() {
-    for seed in 0..1_000 {
-        let workload = &ALL[seed as usize % ALL.len()];
-        let first = told(workload.deep(), seed, workload.run);
-        assert!(first.lines().count() > 1, "{}: {first}", workload.name);
-        assert_eq!(first, told(workload.deep(), seed, workload.run), "{} with seed {seed}", workload.name);
-    }
+    taste::a_seed_is_a_run(ALL, 1_000).unwrap();
 }
 
 macro_rules! workloads {
     ($($test:ident: $name:literal,)*) => {
         $(#[test]
         fn $test() {
-            explore(ALL.iter().find(|w| w.name == $name).expect("a workload of this name"));
+            explore($name);
         })*
 
         #[test]

@@ -143,6 +143,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     /// The table did not answer, or some sagas could not be looked after. The next run tries again.
     pub async fn run(&self, deadline: Timestamp) -> Result<Summary, RunError> {
         let mut tally = Tally::default();
+        // One after the other: nobody waits for it, and the table is there for the trips.
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
                 self.sweep(state, shard, deadline, &mut tally).await?;

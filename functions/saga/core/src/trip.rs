@@ -44,7 +44,7 @@ impl Trip {
 /// # Errors
 /// None; the tests build it.
 pub fn definition() -> Result<Definition<Trip>, DefinitionError> {
-    trip().build()
+    builder().build()
 }
 
 /// The definition, with a time for the way to the pivot and one for each round of undoing.
@@ -55,11 +55,13 @@ pub fn definition_within(
     deadline: SignedDuration,
     recovery: SignedDuration,
 ) -> Result<Definition<Trip>, DefinitionError> {
-    trip().deadline(deadline).recovery(recovery).build()
+    builder().deadline(deadline).recovery(recovery).build()
 }
 
-/// The car decides: it is booked last, so that the trip is complete with it.
-fn trip() -> Builder<Trip, AfterPivot> {
+/// The definition, to be changed before it is built. The car decides: it is booked last, so that the trip is
+/// complete with it.
+#[must_use]
+pub fn builder() -> Builder<Trip, AfterPivot> {
     Saga::named("trip")
         .step(Compensable::new("flight", Reserve(Kind::Flight)))
         .step(Compensable::new("hotel", Reserve(Kind::Hotel)))

@@ -3,7 +3,8 @@
 mod world;
 
 use saga_core::rows::Style;
-use world::costs::{Calls, booked, transitions};
+use world::SHARDS;
+use world::costs::{Calls, booked, idle, transitions};
 
 fn calls(all: &[(&str, usize)]) -> Calls {
     all.iter().map(|(call, n)| ((*call).to_owned(), *n)).collect()
@@ -33,6 +34,14 @@ fn a_choreographed_trip_costs_one_write_and_one_publication_a_step_and_no_read()
         ("car table.transact", 1),
     ]);
     assert_eq!(booked(Style::Choreographed), expected);
+}
+
+/// With the 8 shards of the definition that ships they are 16 and 8.
+#[test]
+fn an_idle_run_of_the_coordinator_looks_once_at_each_state_and_shard() {
+    let shards = usize::from(SHARDS);
+    let expected = calls(&[("coordinator table.query", 2 * shards), ("coordinator table.count", shards)]);
+    assert_eq!(idle(), expected);
 }
 
 #[test]

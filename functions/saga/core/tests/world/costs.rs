@@ -39,6 +39,15 @@ pub fn booked(style: Style) -> Calls {
     calls
 }
 
+/// A minute in which no saga is late.
+pub fn idle() -> Calls {
+    let (calls, ()) = counted(|world, _| {
+        Stack::tick(world);
+        world.run().unwrap();
+    });
+    calls
+}
+
 /// How many state transitions a booked trip takes.
 pub fn transitions() -> u32 {
     let (_, transitions) = counted(|world, stack| {

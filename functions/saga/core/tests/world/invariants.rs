@@ -1,9 +1,10 @@
 //! What must hold: of every change of a row, and when everything has come to its end. The numbers are those of
 //! the pattern's README.
 
+use saga_core::event::{Event, What};
 use saga_core::inventory::{Kind, Stock};
-use saga_core::names::SagaId;
-use saga_core::rows::{LOG, SagaRow, State, StepRow, StepState};
+use saga_core::names::{Name, SagaId};
+use saga_core::rows::{Entry, LOG, SagaRow, State, StepRow, StepState, saga_key};
 use saga_core::trip::Trip;
 use tenfold_ports::table::Item;
 use tenfold_world::table::Items;
@@ -115,7 +116,41 @@ pub fn at_the_end(world: &World, stack: Stack) -> Outcome {
             return Err(format!("saga {id} is stuck, and nobody was told").into());
         }
     }
+    log_holds_every_transition(world)?;
     reserved_is_what_is_done(world)
+}
+
+/// 7: whatever a row says has happened is in the log.
+fn log_holds_every_transition(world: &World) -> Outcome {
+    for saga in sagas(world) {
+        let partition = world.table(|table| {
+            table.all().filter(|item| item.key.pk == saga_key(saga.id).pk).cloned().collect::<Vec<_>>()
+        });
+        let log = partition.iter().filter(|item| item.key.sk.starts_with(LOG));
+        let log: Vec<Entry<Trip>> = log.map(|item| Entry::read(item).unwrap()).collect();
+        let told = |event: Event| log.iter().any(|entry| entry.event == event);
+        if !log.iter().any(|entry| entry.state == Some(saga.state)) {
+            return Err(format!("saga {} is {}, of which its log knows nothing", saga.id, saga.state).into());
+        }
+        for item in &partition {
+            let Some(step) = item.key.sk.strip_prefix("step#") else { continue };
+            let (step, row) = (Name::parse(step).unwrap(), StepRow::read(item).unwrap());
+            let happened: &[What] = match row.state {
+                StepState::Done => &[What::Done],
+                StepState::Refused => &[What::Failed],
+                StepState::Stuck => &[What::Done, What::Stuck],
+                StepState::Undone if row.data.item.is_some() => &[What::Done, What::Undone],
+                // It was never done, and never will be.
+                StepState::Undone => &[],
+            };
+            for what in happened {
+                if !told(Event::of(&step, *what)) {
+                    return Err(format!("the log of saga {} has no {step}.{}", saga.id, what.name()).into());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// 5: what is reserved is what steps have done and not undone.

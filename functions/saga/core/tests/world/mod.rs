@@ -10,6 +10,7 @@ pub mod costs;
 pub mod invariants;
 pub mod workloads;
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use saga_core::api::Api;
 use saga_core::coordinator::{Call, Coordinator};
-use saga_core::definition::Definition;
+use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
 use saga_core::event::Turn;
-use saga_core::inventory::{Kind, Releases, Stock, StockId};
+use saga_core::inventory::{Kind, Releases, Reserve, Stock, StockId};
+use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
 use saga_core::rows::{Entry, Job, SagaData, SagaRow, State, StepRow, StepState, Style, step_key};
@@ -42,20 +44,18 @@ const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json")
 const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
 /// Which records of the stream the publisher wants.
 const LOG_RECORDS: &str = r#"{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"log#"}]}}}}"#;
+/// Over how many partitions of the index open sagas are spread.
+pub const SHARDS: u8 = 2;
 const STEPS: [&str; 3] = ["flight", "hotel", "car"];
 const LETTERS_URL: &str = "https://sqs/letters";
 /// How long an invocation of the coordinator may take.
 const RUN: SignedDuration = SignedDuration::from_secs(60);
 
 thread_local! {
-    static DEFINITION: Definition<Trip> = trip::definition().unwrap();
-    static PARSED: Machine = Machine::parse(MACHINE, &[
-        ("SagaFlightArn", &arn("flight")),
-        ("SagaHotelArn", &arn("hotel")),
-        ("SagaCarArn", &arn("car")),
-        ("SagaCoordinatorArn", &arn("coordinator")),
-        ("SagaDeadLetterQueueUrl", LETTERS_URL),
-    ]).unwrap();
+    // Two shards are several; each takes the coordinator three calls.
+    static DEFINITION: Definition<Trip> = trip::builder().shards(SHARDS).build().unwrap();
+    static SHIPPED: Machine = parsed(MACHINE);
+    static MADE: RefCell<Option<(Making, Machine)>> = const { RefCell::new(None) };
     static FILTERS: Vec<Filter> = {
         let all: Json = serde_json::from_str(SUBSCRIPTIONS).unwrap();
         let all = all["subscriptions"].as_array().unwrap();
@@ -65,6 +65,52 @@ thread_local! {
 
 pub fn definition() -> Definition<Trip> {
     DEFINITION.with(Clone::clone)
+}
+
+fn parsed(machine: &str) -> Machine {
+    let substitutions = [
+        ("SagaFlightArn", &*arn("flight")),
+        ("SagaHotelArn", &arn("hotel")),
+        ("SagaCarArn", &arn("car")),
+        ("SagaCoordinatorArn", &arn("coordinator")),
+        ("SagaDeadLetterQueueUrl", LETTERS_URL),
+    ];
+    Machine::parse(machine, &substitutions).unwrap()
+}
+
+/// What makes a machine differ from the one that ships.
+#[derive(Clone, Copy, PartialEq, Default)]
+struct Making {
+    /// No step is tried a second time.
+    impatient: bool,
+    /// A bug that the generator puts in.
+    bugs: [bool; 2],
+}
+
+/// The machine that ships; generated where it has to be another one.
+fn machine(impatient: bool) -> Machine {
+    let making = Making { impatient, bugs: [Mutant::UndoOnlyAnswered, Mutant::OrderNotReversed].map(is_in) };
+    if making == Making::default() {
+        return SHIPPED.with(Clone::clone);
+    }
+    MADE.with_borrow_mut(|made| {
+        if made.as_ref().is_none_or(|(of, _)| *of != making) {
+            let definition = if impatient { impatient_definition() } else { definition() };
+            *made = Some((making, parsed(&asl::machine(&definition, "Saga"))));
+        }
+        made.as_ref().unwrap().1.clone()
+    })
+}
+
+/// The trip, whose steps are not tried a second time, so that one lost answer is lost for good.
+fn impatient_definition() -> Definition<Trip> {
+    let once = Retry { attempts: 0, ..Retry::DO };
+    Saga::named("trip")
+        .step(Compensable::new("flight", Reserve(Kind::Flight)).retry(once))
+        .step(Compensable::new("hotel", Reserve(Kind::Hotel)).retry(once))
+        .pivot(Pivot::new("car", Reserve(Kind::Car)).retry(once))
+        .build()
+        .unwrap()
 }
 
 fn arn(role: &str) -> String {
@@ -85,14 +131,28 @@ pub struct Stack {
     machine: Option<MachineId>,
 }
 
+/// How a world begins, and what is odd about it.
+#[derive(Clone, Copy, Default)]
+pub struct Setup {
+    /// How many there are of each kind.
+    pub stock: [i64; 3],
+    /// How many events of a run come twice.
+    pub duplicates: u32,
+    /// Which service never answers.
+    pub gone: Option<usize>,
+    /// No step is tried a second time.
+    pub impatient: bool,
+}
+
 impl Stack {
     /// A world with so many of each kind.
     pub fn new(world: &World, stock: [i64; 3]) -> Self {
-        Self::duplicating(world, stock, 0)
+        Self::set_up(world, Setup { stock, ..Setup::default() })
     }
 
-    /// The same with so many events that come twice.
-    pub fn duplicating(world: &World, stock: [i64; 3], duplicates: u32) -> Self {
+    /// A world that begins like that.
+    pub fn set_up(world: &World, setup: Setup) -> Self {
+        let Setup { stock, duplicates, gone, impatient } = setup;
         let queue =
             |name, seconds| world.add_queue(name, QueueSettings::visible_after(Duration::from_secs(seconds)));
         let (letters, lost) = (queue("letters", 180), queue("lost", 180));
@@ -108,10 +168,10 @@ impl Stack {
             }
         });
         let mut made = Self { letters, lost, services, topic, machine: None };
-        for (at, queue) in services.into_iter().enumerate() {
+        for (at, queue) in services.into_iter().enumerate().filter(|(at, _)| gone != Some(*at)) {
             world.consume(queue, 10, ROLES[at], move |env, batch| messages(env, at, batch));
         }
-        made.machine = Some(world.add_machine("machine", PARSED.with(Clone::clone), tasks(letters)));
+        made.machine = Some(world.add_machine("machine", machine(impatient), tasks(letters, gone)));
         world.edit(|table| table.watch(invariants::every_change));
         let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
         let settings = MappingSettings {
@@ -141,15 +201,18 @@ impl Stack {
         publisher.publish(&records).await.into_iter().collect()
     }
 
-    /// One call of the API.
+    /// One call of the API: its path may have a query.
     pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
         let input = (method, path.to_owned(), key, body.to_owned());
-        world.spawn("api", input, |env, (method, path, key, body)| async move {
+        world.spawn("api", input, |env, (method, whole, key, body)| async move {
             let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key".into(), key.into())] };
             let (method, body) = (method.into(), body.into());
-            let request = Request { method, path: path.as_str().into(), query: Vec::new(), headers, body };
+            let (path, query) = whole.split_once('?').unwrap_or((&whole, ""));
+            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            let query = query.into_iter().collect();
+            let request = Request { method, path: path.into(), query, headers, body };
             let response = Api { steps: steps(&env) }.handle(&request).await;
-            let name = if key.is_empty() { path } else { key.to_owned() };
+            let name = if key.is_empty() { whole } else { key.to_owned() };
             env.report(Answered(name, response.status));
         });
     }
@@ -247,10 +310,16 @@ async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> Failed {
 }
 
 /// What the state machine calls.
-fn tasks(letters: QueueId) -> Tasks {
+fn tasks(letters: QueueId, gone: Option<usize>) -> Tasks {
     let mut tasks = Tasks::default().queue(LETTERS_URL, letters);
     for (at, role) in ROLES.into_iter().enumerate() {
-        tasks = tasks.function(&arn(role), role, move |env, input| task(env, at, input));
+        tasks = if gone == Some(at) {
+            tasks.function(&arn(role), role, |_, _| async {
+                Err(TaskError::new("Lambda.ServiceException", "nobody is there"))
+            })
+        } else {
+            tasks.function(&arn(role), role, move |env, input| task(env, at, input))
+        };
     }
     tasks.function(&arn("coordinator"), "coordinator", settle)
 }

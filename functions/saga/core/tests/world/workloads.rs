@@ -1,17 +1,20 @@
 //! The saga's workloads: who does what at once, and what must hold afterwards.
 
 use saga_core::inventory::{Kind, Releases};
+use saga_core::names::SagaId;
 use saga_core::rows::{State, Style};
 use tenfold_world::sim::Workload;
 use tenfold_world::{Order, Outcome, World};
 
-use super::{Answered, Stack, put_stock, sagas, state};
+use super::{Answered, Setup, Stack, put_stock, sagas, state};
 
 const ORCHESTRATED: Style = Style::Orchestrated;
 const CHOREOGRAPHED: Style = Style::Choreographed;
 
 /// Every order of the invocations.
 const EVERY: &[Order] = &[Order::Invocations];
+/// No interruption but by a crash.
+const ONE_BY_ONE: &[Order] = &[Order::Interrupted(0)];
 /// One interruption of an invocation, by another or by a call of its own.
 const FEW: &[Order] = &[Order::Interrupted(1)];
 /// Every order of the invocations, and one interruption also of an invocation by a call of its own.
@@ -23,6 +26,8 @@ pub const ALL: &[Workload] = &[
     Workload::new("booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED)),
     Workload::new("no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED)),
     Workload::new("no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED)),
+    Workload::new("no flight, orchestrated", 1, WHOLE, |world| no_flight(world, ORCHESTRATED)),
+    Workload::new("no flight, choreographed", 1, WHOLE, |world| no_flight(world, CHOREOGRAPHED)),
     Workload::new("last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED)),
     Workload::new("last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED)),
     Workload::new("last seat, one of each style", 1, EVERY, last_seat_of_both),
@@ -34,14 +39,23 @@ pub const ALL: &[Workload] = &[
     Workload::new("stuck and resolved, choreographed", 1, EVERY, |world| {
         stuck(world, CHOREOGRAPHED, "resolve")
     }),
-    Workload::new("cancelled, orchestrated", 1, EVERY, |world| cancelled(world, ORCHESTRATED)),
+    Workload::new("cancelled, orchestrated", 1, ONE_BY_ONE, |world| cancelled(world, ORCHESTRATED)),
     Workload::new("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
     Workload::new("cancelled before it is there", 1, FEW, cancelled_early),
-    Workload::new("past its deadline, orchestrated", 1, EVERY, |world| overdue(world, ORCHESTRATED)),
-    Workload::new("past its deadline, choreographed", 1, EVERY, |world| overdue(world, CHOREOGRAPHED)),
+    Workload::new("past its deadline, orchestrated", 1, ONE_BY_ONE, |world| overdue(world, ORCHESTRATED)),
+    Workload::new("past its deadline, choreographed", 1, ONE_BY_ONE, |world| overdue(world, CHOREOGRAPHED)),
+    Workload::new("past its deadline, orchestrated, no faults", 0, FEW, |world| overdue(world, ORCHESTRATED)),
+    Workload::new("past its deadline, choreographed, no faults", 0, WHOLE, |world| {
+        overdue(world, CHOREOGRAPHED)
+    }),
     Workload::new("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
     Workload::new("same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED)),
     Workload::new("an event twice", 1, EVERY, twice),
+    Workload::new("an event twice, and a room comes free", 0, EVERY, room_comes_free),
+    Workload::new("an answer lost for good", 2, WHOLE, lost_for_good),
+    Workload::new("a service is gone, orchestrated", 1, EVERY, |world| gone(world, ORCHESTRATED)),
+    Workload::new("a service is gone, choreographed", 1, EVERY, |world| gone(world, CHOREOGRAPHED)),
+    Workload::new("looked at", 1, FEW, looked_at),
 ];
 
 /// A trip that nothing speaks against.
@@ -67,6 +81,17 @@ fn no_car(world: &World, style: Style) -> Outcome {
     stack.finish(world, |world| match state(world, "a") {
         Some(State::Compensated) | None => Ok(()),
         other => Err(format!("there is no car, and the trip ended {other:?}").into()),
+    })
+}
+
+/// The first step is refused: nothing is to be undone.
+fn no_flight(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [0, 1, 1]);
+    Stack::booked(world, "a", style);
+    world.run()?;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Compensated) => Ok(()),
+        other => Err(format!("there is no flight, and the trip ended {other:?}").into()),
     })
 }
 
@@ -177,11 +202,66 @@ fn same_key(world: &World, style: Style) -> Outcome {
 
 /// Every event may come twice, one of a run does.
 fn twice(world: &World) -> Outcome {
-    let stack = Stack::duplicating(world, [1, 1, 0], 1);
+    let stack = Stack::set_up(world, Setup { stock: [1, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::book(world, "a", CHOREOGRAPHED);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
         Some(State::Compensated) | None => Ok(()),
         other => Err(format!("there is no car, and the trip ended {other:?}").into()),
+    })
+}
+
+/// Two trips over the last room, and no car for either: the room that one gives back comes free for a late copy of
+/// what the other was refused.
+fn room_comes_free(world: &World) -> Outcome {
+    let stack = Stack::set_up(world, Setup { stock: [2, 1, 0], duplicates: 1, ..Setup::default() });
+    Stack::booked(world, "a", CHOREOGRAPHED);
+    Stack::booked(world, "b", CHOREOGRAPHED);
+    world.run()?;
+    stack.finish(world, |world| match [state(world, "a"), state(world, "b")] {
+        [Some(State::Compensated), Some(State::Compensated)] => Ok(()),
+        other => Err(format!("there is no car, and the trips ended {other:?}").into()),
+    })
+}
+
+/// A step whose answer is lost counts as done: with it the undoing begins.
+fn lost_for_good(world: &World) -> Outcome {
+    let stack = Stack::set_up(world, Setup { stock: [1, 1, 1], impatient: true, ..Setup::default() });
+    Stack::booked(world, "a", ORCHESTRATED);
+    world.run()?;
+    stack.finish(world, |_| Ok(()))
+}
+
+/// The hotels never answer: that ends, and somebody is told or nothing was done.
+fn gone(world: &World, style: Style) -> Outcome {
+    let stack = Stack::set_up(world, Setup { stock: [1, 1, 1], gone: Some(1), ..Setup::default() });
+    Stack::booked(world, "a", style);
+    world.run()?;
+    Stack::run_schedule(world)?;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Compensated | State::Stuck) => Ok(()),
+        other => Err(format!("nobody has booked the hotel, and the trip ended {other:?}").into()),
+    })
+}
+
+/// Everything that the API shows, of a trip that is stuck.
+fn looked_at(world: &World) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 0]);
+    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    Stack::booked(world, "a", CHOREOGRAPHED);
+    world.calm_while(World::run)?;
+    Stack::call(world, "PUT", "/inventory/flight/Y", "", r#"{"available": 3}"#);
+    Stack::call(world, "GET", "/inventory/flight/X", "", "");
+    Stack::call(world, "GET", &format!("/trips/{}", SagaId::of_key("a")), "", "");
+    Stack::call(world, "GET", "/trips?state=stuck", "", "");
+    world.run()?;
+    let well = world.faults() == 0;
+    stack.finish(world, |world| {
+        let answers = world.reports::<Answered>();
+        let good = |answer: &&Answered| matches!(answer.1, 200 | 201 | 204);
+        if well && answers.iter().filter(good).count() != 4 {
+            return Err(format!("nothing went wrong, and the answers are {answers:?}").into());
+        }
+        Ok(())
     })
 }

@@ -1,0 +1,38 @@
+//! What a pattern's tests ask of its workloads: a taste of what `make sim` explores whole.
+
+use crate::Memory;
+use crate::explore::{Bounds, Violation, exhaust, sample, told};
+use crate::sim::Workload;
+
+/// Explores a workload for so many runs in each of its orders, and half as many at random and deeper. Gives how many
+/// runs there were.
+///
+/// # Errors
+/// What does not hold, and in which run.
+pub fn taste(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
+    let mut made = 0;
+    for order in workload.orders {
+        let report = exhaust(Bounds { runs, ..workload.bounds(*order) }, workload.run);
+        made += report.runs;
+        report.violation.map_or(Ok(()), |violation| Err(Box::new(violation)))?;
+    }
+    let far = Bounds { runs: runs / 2, ..workload.deep() };
+    let report = sample(far, 1, &mut Memory::default(), workload.run);
+    report.violation.map_or(Ok(made + report.runs), |violation| Err(Box::new(violation)))
+}
+
+/// Whether nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte. So
+/// many seeds are run twice, each with one of the workloads.
+///
+/// # Errors
+/// Both runs of a seed, where they differ or nothing happened in them.
+pub fn a_seed_is_a_run(workloads: &[Workload], seeds: u64) -> Result<(), String> {
+    for (seed, workload) in (0..seeds).zip(workloads.iter().cycle()) {
+        let run = || told(workload.deep(), seed, workload.run);
+        let (first, second) = (run(), run());
+        if first != second || first.lines().count() < 2 {
+            return Err(format!("{} with seed {seed}:\n{first}\nand then:\n{second}", workload.name));
+        }
+    }
+    Ok(())
+}
