@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 MAX_DIMENSIONS = 30
 MAX_VALUES = 100
+MAX_VALUES_PER_DATUM = 150  # of PutMetricData
 
 
 class Malformed(ValueError):
@@ -48,6 +49,27 @@ def parse(line: str) -> list[Metric]:
         raise Malformed(str(error)) from error
 
 
+def merged(data: Iterable[dict]) -> list[dict]:
+    """The same data in fewer entries: one for each metric and period, with all its values.
+
+    LocalStack makes a transaction on disk of each entry, and falls minutes behind a busy stack when
+    each value comes as its own. Nothing is lost: CloudWatch keeps no times within a period.
+    """
+    series: dict[tuple, dict] = {}
+    for datum in data:
+        period = int(datum["Timestamp"].timestamp()) // datum["StorageResolution"]
+        dimensions = tuple((d["Name"], d["Value"]) for d in datum["Dimensions"])
+        key = (datum["MetricName"], dimensions, datum["Unit"], datum["StorageResolution"], period)
+        rest = {name: value for name, value in datum.items() if name not in ("Value", "Values")}
+        values = datum["Values"] if "Values" in datum else [datum["Value"]]
+        series.setdefault(key, rest | {"Values": []})["Values"].extend(values)
+    return [
+        datum | {"Values": values}
+        for datum in series.values()
+        for values in _chunks(datum["Values"], MAX_VALUES_PER_DATUM)
+    ]
+
+
 def _directive(directive: dict, document: dict, when: datetime) -> Iterator[Metric]:
     namespace = directive["Namespace"]
     # A directive without Dimensions counts under no dimension, as the empty set does.
@@ -74,6 +96,11 @@ def _dimensions(keys: list[str], document: dict) -> list[dict]:
         if not isinstance(document[key], str):
             raise Malformed(f"dimension {key} is {document[key]!r}, not a string")
     return [{"Name": key, "Value": document[key]} for key in keys]
+
+
+def _chunks(values: list[float], size: int) -> Iterator[list[float]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _values(name: str, value) -> list[float]:

@@ -14,6 +14,7 @@ from tenfold_localstack import emf
 
 LOG = logging.getLogger(__name__)
 
+MAX_ITEMS_PER_ROUND = 10_000
 MAX_DATA_PER_CALL = 1000
 
 
@@ -49,7 +50,7 @@ class Shipper:
         while True:
             batch = [self._queue.get()]
             with contextlib.suppress(queue.Empty):
-                while len(batch) < MAX_DATA_PER_CALL:
+                while len(batch) < MAX_ITEMS_PER_ROUND:
                     batch.append(self._queue.get_nowait())
             metrics = defaultdict(list)
             for to, item in batch:
@@ -58,7 +59,9 @@ class Shipper:
                 else:
                     self._attempt(_put_log, to, item)
             for key, data in metrics.items():
-                self._attempt(_put_metrics, key, data)
+                fewer = emf.merged(data)
+                for start in range(0, len(fewer), MAX_DATA_PER_CALL):
+                    self._attempt(_put_metrics, key, fewer[start : start + MAX_DATA_PER_CALL])
 
     @staticmethod
     def _attempt(send, *arguments) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tenfold_localstack.sandbox import Result, Sandbox, Settings
 
-DEADLINE_SECONDS = 10
+# Only so that nothing hangs: no test is about how quickly a process starts or ends.
+DEADLINE_SECONDS = 60
 
 
 class Function:
@@ -18,7 +19,11 @@ class Function:
     def __init__(self, task_root: Path, **settings) -> None:
         self.lines: list[str] = []
         env = {"PATH": os.environ["PATH"]} | settings.pop("env", {})
-        defaults = {"timeout_seconds": 5, "memory_mb": 128}
+        defaults = {
+            "timeout_seconds": DEADLINE_SECONDS,
+            "init_seconds": DEADLINE_SECONDS,
+            "memory_mb": 128,
+        }
         self.sandbox = Sandbox(
             Settings(task_root=str(task_root), env=env, **(defaults | settings)), self.lines.append
         )

@@ -100,3 +100,39 @@ def test_other_lines_are_no_metrics(text):
 def test_a_malformed_line_says_what_is_wrong(text, reason):
     with pytest.raises(emf.Malformed, match=reason):
         emf.parse(text)
+
+
+def told(at_ms=NOW_MS, resolution=60, **members) -> list[dict]:
+    metrics = [{"Name": "failures", "Unit": "Count", "StorageResolution": resolution}]
+    document = json.loads(line(directive(Metrics=metrics), **members))
+    document["_aws"]["Timestamp"] = at_ms
+    return [metric.datum for metric in emf.parse(json.dumps(document))]
+
+
+def test_values_of_one_metric_and_minute_become_one_entry():
+    data = told(service="pay", failures=1) + told(service="pay", failures=[2, 1])
+    assert emf.merged(data) == [
+        {
+            "MetricName": "failures",
+            "Dimensions": [{"Name": "service", "Value": "pay"}],
+            "Timestamp": datetime.fromtimestamp(NOW_MS / 1000, UTC),
+            "Unit": "Count",
+            "StorageResolution": 60,
+            "Values": [1.0, 2.0, 1.0],
+        }
+    ]
+
+
+def test_other_dimensions_and_other_periods_stay_apart():
+    minute, second = told(service="pay", failures=1), told(resolution=1, service="pay", failures=1)
+    assert len(emf.merged(minute + told(service="ship", failures=1))) == 2
+    assert len(emf.merged(minute + told(at_ms=NOW_MS + 1000, service="pay", failures=1))) == 1
+    assert len(emf.merged(minute + told(at_ms=NOW_MS + 60_000, service="pay", failures=1))) == 2
+    assert len(emf.merged(second + told(NOW_MS + 1000, resolution=1, service="pay", failures=1))) == 2
+    assert len(emf.merged(minute + second)) == 2
+
+
+def test_an_entry_has_no_more_values_than_cloudwatch_takes():
+    entries = emf.merged(datum for n in range(400) for datum in told(service="pay", failures=n))
+    assert [len(entry["Values"]) for entry in entries] == [150, 150, 100]
+    assert sorted(value for entry in entries for value in entry["Values"]) == list(range(400))

@@ -43,16 +43,17 @@ def test_a_function_that_exits_fails_its_invocation_only(function):
 
 
 def test_a_time_out_kills_the_process_and_its_children(make):
-    function = make(timeout_seconds=1)
+    # Long enough for a process to be started anew afterwards.
+    function = make(timeout_seconds=5)
     function.sandbox.start()
     started = time.monotonic()
     result = function.invoke("hang")
-    assert 1 <= time.monotonic() - started < 3
+    assert time.monotonic() - started >= 5
     assert error_of(result) == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": "RequestId: request-1 Error: Task timed out after 1.00 seconds",
+        "errorMessage": "RequestId: request-1 Error: Task timed out after 5.00 seconds",
     }
-    assert "request-1 Task timed out after 1.00 seconds" in result.log
+    assert "request-1 Task timed out after 5.00 seconds" in result.log
     gone(hanging_pids(function))
     assert function.ask("echo", value="back again") == "back again"
 
@@ -98,7 +99,7 @@ def test_concurrent_invocations_run_in_as_many_processes(make, tmp_path):
     folder.mkdir()
 
     def one(_) -> int:
-        function = make(timeout_seconds=20)
+        function = make()
         function.sandbox.start()
         return function.ask("meet", folder=str(folder), count=count)
 
