@@ -14,8 +14,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-# A function may take 90 s, and a test must not call it twice.
-PATIENT = Config(read_timeout=120, retries={"total_max_attempts": 1})
+# A function may take 90 s once it has started, and a test must not call it twice.
+PATIENT = Config(read_timeout=300, retries={"total_max_attempts": 1})
 
 
 class NotDeployed(Exception):
@@ -112,7 +112,7 @@ class Stack:
             os.environ["AWS_ENDPOINT_URL"] + "/_aws/sqs/messages",
             params={"QueueUrl": self.outputs[queue], "ShowInvisible": "true", "ShowDelayed": "true"},
             headers={"Accept": "application/json"},
-            timeout=30,
+            timeout=120,
         )
         answer.raise_for_status()
         result = answer.json()["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}

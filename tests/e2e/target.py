@@ -62,9 +62,14 @@ class Behaviour:
         return cls(**given)
 
     @property
+    def whole(self) -> bool:
+        """Whether the caller gets an answer to its end."""
+        return self.mode == "answer"
+
+    @property
     def takes_effect(self) -> bool:
         """Also where the caller never hears of it."""
-        return self.mode != "answer" or self.status < 400
+        return not self.whole or self.status < 400
 
 
 def _snake(name: str) -> str:
@@ -331,25 +336,26 @@ class _Handler(BaseHTTPRequestHandler):
             bytes=len(body),
             began=time.time(),
         )
-        told = endpoint._begin(call)
-        status = None
+        told = endpoint._wait(endpoint._begin(call), self.connection)
+        if told is None:
+            return endpoint._end(call, None)
+        # Before the answer is sent: whoever has it finds the call ended, and calls again after its end.
+        endpoint._end(call, told.status if told.whole else None)
         try:
-            told = endpoint._wait(told, self.connection)
-            if told is not None:
-                status = self._do(told, call)
-        finally:
-            endpoint._end(call, status)
+            self._do(told, call)
+        except OSError:
+            # The caller has left in the middle of it.
+            endpoint._end(call, None)
+            raise
 
-    def _do(self, told: Behaviour, call: Call) -> int | None:
+    def _do(self, told: Behaviour, call: Call) -> None:
         body = told.body
         if body is None:
             body = json.dumps({"accepted": call.key, "bytes": call.bytes}).encode()
-        whole = told.mode == "answer"
         headers = dict(told.headers)
         if told.content_type:
             headers["Content-Type"] = told.content_type
-        self._answer(told.status, headers, body, whole)
-        return told.status if whole else None
+        self._answer(told.status, headers, body, told.whole)
 
     def _answer_json(self, status: int, content: Any) -> None:
         self._answer(status, {"Content-Type": "application/json"}, json.dumps(content).encode())

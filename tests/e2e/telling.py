@@ -30,7 +30,7 @@ def watch(
     look: Callable[[], T],
     done: Callable[[T], bool],
     words: Callable[[T], str] = str,
-    within: float = 15,
+    within: float = 60,
 ) -> T:
     """Shows what is waited for while it changes."""
     began, shown, shown_at = time.monotonic(), "", 0.0

@@ -2,15 +2,19 @@
 
 import hashlib
 import http.client
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+import waiting
 from target import Behaviour, Call, Target, most_at_once
 from waiting import eventually
+
+# Of a caller; only so that nothing hangs.
+TIMEOUT = 60
 
 
 @pytest.fixture
@@ -18,8 +22,8 @@ def payments(target: Target, request):
     return target.endpoint(request.node.name)
 
 
-def post(url: str, key: str = "k", body: bytes = b"x", timeout: float = 5):
-    return requests.post(url, data=body, headers={"Idempotency-Key": key}, timeout=timeout)
+def post(url: str, key: str = "k", body: bytes = b"x"):
+    return requests.post(url, data=body, headers={"Idempotency-Key": key}, timeout=TIMEOUT)
 
 
 def test_answers_with_a_receipt_unless_told_otherwise(payments):
@@ -71,8 +75,10 @@ def test_a_call_that_hangs_by_its_script_hangs_on_while_others_are_answered(paym
 
 def test_notices_a_caller_that_leaves(payments):
     payments.does(mode="hang")
-    with pytest.raises(requests.Timeout):
-        post(payments.url, timeout=0.1)
+    caller = http.client.HTTPConnection("127.0.0.1", urlsplit(payments.url).port, timeout=TIMEOUT)
+    caller.request("POST", f"/{payments.name}", b"x")
+    eventually("the call hangs", lambda: [c.ended for c in payments.calls], lambda e: e == [None])
+    caller.close()
     (call,) = eventually("the call ended", lambda: payments.calls, lambda calls: calls[0].ended)
     assert call.status is None
 
@@ -89,13 +95,13 @@ def test_closes_in_the_middle_of_a_body(payments):
 def test_refuses_and_accepts_again_at_the_same_address(payments):
     url = payments.on_own_port().url
     session = requests.Session()
-    assert session.post(url, timeout=5).status_code == 200
+    assert session.post(url, timeout=TIMEOUT).status_code == 200
     payments.does(mode="refuse")
     for caller in (session, requests):
         with pytest.raises(requests.ConnectionError):
-            caller.post(url, timeout=5)
+            caller.post(url, timeout=TIMEOUT)
     payments.does()
-    assert (session.post(url, timeout=5).status_code, payments.url) == (200, url)
+    assert (session.post(url, timeout=TIMEOUT).status_code, payments.url) == (200, url)
 
 
 def test_cannot_refuse_on_the_port_of_all(payments):
@@ -107,8 +113,8 @@ def test_remembers_every_call(payments):
     body = b"\x00\x01" * 1000
     began = time.time()
     headers = {"Idempotency-Key": "k", "Tenant": "t"}
-    requests.post(payments.url + "/charge?x=1", data=body, headers=headers, timeout=5)
-    requests.get(payments.url, timeout=5)
+    requests.post(payments.url + "/charge?x=1", data=body, headers=headers, timeout=TIMEOUT)
+    requests.get(payments.url, timeout=TIMEOUT)
     post, get = payments.calls
     assert (post.method, post.path) == ("POST", f"/{payments.name}/charge?x=1")
     assert (post.key, post.headers["tenant"], post.bytes, post.status) == ("k", "t", 2000, 200)
@@ -147,16 +153,16 @@ def test_serves_many_at_once(payments):
 
 def test_is_steered_over_http(target):
     def control(**told):
-        return requests.put(f"{target.url}/_control/remote", json=told, timeout=5)
+        return requests.put(f"{target.url}/_control/remote", json=told, timeout=TIMEOUT)
 
     url = control(status=500, delayMs=1, script=[{"bodyBase64": "AP8=", "contentType": "a/b"}]).json()["url"]
     first, second = post(url), post(url)
     assert (first.content, first.headers["Content-Type"], second.status_code) == (b"\x00\xff", "a/b", 500)
     control(status=200)
     post(url)
-    calls = requests.get(f"{target.url}/_log/remote", timeout=5).json()["calls"]
+    calls = requests.get(f"{target.url}/_log/remote", timeout=TIMEOUT).json()["calls"]
     assert [(c["key"], c["status"]) for c in calls] == [("k", 200), ("k", 500), ("k", 200)]
-    ledger = requests.get(f"{target.url}/_ledger/remote", timeout=5).json()
+    ledger = requests.get(f"{target.url}/_ledger/remote", timeout=TIMEOUT).json()
     assert ledger == {"effects": 1, "duplicates": 1, "keys": {"k": 2}}
     own = control(mode="refuse").json()["url"]
     assert own != url
@@ -166,7 +172,7 @@ def test_is_steered_over_http(target):
 
 @pytest.mark.parametrize("told", [{"mode": "sulk"}, {"colour": "red"}, {"script": [{"mode": 1}]}, [], 1])
 def test_refuses_nonsense(target, told):
-    answer = requests.put(f"{target.url}/_control/nonsense", json=told, timeout=5)
+    answer = requests.put(f"{target.url}/_control/nonsense", json=told, timeout=TIMEOUT)
     assert answer.status_code == 400
 
 
@@ -174,12 +180,12 @@ def test_is_gone_after_its_context():
     with Target() as target:
         number = target.port.number
         own = target.endpoint("x").on_own_port().url
-        assert requests.get(own, timeout=5).status_code == 200
+        assert requests.get(own, timeout=TIMEOUT).status_code == 200
     connection = http.client.HTTPConnection("127.0.0.1", number)
     with pytest.raises(ConnectionRefusedError):
         connection.connect()
     with pytest.raises(requests.ConnectionError):
-        requests.get(own, timeout=5)
+        requests.get(own, timeout=TIMEOUT)
 
 
 def test_eventually_gives_what_it_saw():
@@ -192,7 +198,34 @@ def test_eventually_says_what_it_saw_last():
         eventually("the queue drains", lambda: 17, lambda n: n == 0, within=0.1)
 
 
-def test_eventually_looks_again_at_the_deadline():
-    came = threading.Event()
-    threading.Timer(0.15, came.set).start()
-    assert eventually("it comes", came.is_set, within=0.3, every=0.29)
+class Clock:
+    """A time that passes only while somebody sleeps, or looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_eventually_looks_again_at_the_deadline(monkeypatch):
+    clock, looks = Clock(), []
+    monkeypatch.setattr(waiting, "time", clock)
+    assert eventually("it comes", lambda: looks.append(clock.now) or clock.now == 10, within=10, every=7)
+    assert looks == [0, 7, 10]
+
+
+def test_eventually_holds_a_slow_look_against_nobody(monkeypatch):
+    clock, looks = Clock(), []
+    monkeypatch.setattr(waiting, "time", clock)
+
+    def look() -> bool:
+        looks.append(clock.now)
+        clock.now += 20
+        return len(looks) == 2
+
+    assert eventually("it comes", look, within=10)
+    assert looks == [0, 20]

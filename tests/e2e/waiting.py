@@ -13,16 +13,20 @@ def eventually(
     what: str,
     look: Callable[[], T],
     holds: Callable[[T], object] = bool,
-    within: float = 15.0,
+    within: float = 60.0,
     every: float = 0.1,
 ) -> T:
-    """Looks until what is seen holds, and gives it. `what` says in words what is waited for."""
-    began = time.monotonic()
+    """Looks until what is seen holds, and gives it. `what` says in words what is waited for.
+
+    `within` keeps a test from hanging; it is no promise of how long anything takes. A look that began before
+    it was over is not the last one, however long it took.
+    """
+    deadline = time.monotonic() + within
     while True:
+        is_last = time.monotonic() >= deadline
         seen = look()
         if holds(seen):
             return seen
-        waited = time.monotonic() - began
-        if waited >= within:
+        if is_last:
             raise AssertionError(f"{what}: not so within {within:g} s; seen last: {seen!r}")
-        time.sleep(min(every, within - waited))
+        time.sleep(max(0.0, min(every, deadline - time.monotonic())))

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import requests
 
+from calling import Caller, new_key
 from target import Call, Endpoint
 from waiting import eventually
 
-# As long as API Gateway waits, and a little.
-TIMEOUT = 35
 
-
-class Api:
-    """One method a route. Every answer is given as it came."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        # No session: a pool of connections would be shared by the threads of a test.
-        return requests.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **options)
+class Api(Caller):
+    """One method a route."""
 
     def put_target(self, target: str, config: Any) -> requests.Response:
         return self.call("PUT", f"/targets/{target}", json=config)
@@ -100,10 +89,10 @@ class Guarded:
         for _ in range(failures):
             self.park(**headers)
         query = {"tenant": headers["tenant"]} if "tenant" in headers else {}
-        return self.eventually_is("open", within=5, **query)
+        return self.eventually_is("open", **query)
 
     def eventually_is(
-        self, state: str, within: float = 15, nudge: Callable[[], None] | None = None, **query: str
+        self, state: str, within: float = 60, nudge: Callable[[], None] | None = None, **query: str
     ):
         def look() -> dict[str, Any]:
             if nudge:
@@ -114,10 +103,6 @@ class Guarded:
 
     def calls_of(self, key: str) -> list[Call]:
         return [call for call in self.service.posts if call.key == key]
-
-
-def new_key() -> str:
-    return uuid.uuid4().hex
 
 
 def when(timestamp: str) -> float:
@@ -141,14 +126,3 @@ def proxy_event(method: str, path: str, headers: dict[str, str], body: str) -> d
         "body": body,
         "isBase64Encoded": False,
     }
-
-
-def is_problem(answer: requests.Response, status: int, name: str) -> dict[str, Any]:
-    """Checks that an answer is the problem `name`, and gives it."""
-    assert answer.status_code == status, (answer.status_code, answer.text)
-    assert answer.headers["Content-Type"] == "application/problem+json", answer.headers
-    problem = json.loads(answer.content)
-    assert problem["type"] == f"urn:tenfold:problem:{name}", problem
-    assert problem["status"] == status, problem
-    assert problem["title"] and problem["detail"], problem
-    return problem

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -12,16 +13,19 @@ from circuit_breaker.api import Api, Guarded
 from stack import Stack
 from waiting import eventually
 
-# Quick to trip, quick to try again. Tests change what they are about.
+# Quick to trip, quick to try again. Tests change what they are about. A good call is never too slow, and no
+# request dies of the attempts that are made while a slow machine gets a test ready.
 QUICK = {
-    "timeoutMs": 2000,
+    "timeoutMs": 20_000,
     "window": {"type": "count", "size": 10},
     "minimumCalls": 3,
     "openDurationMs": 600,
     "maxOpenDurationMs": 1200,
     "halfOpenProbes": 2,
-    "retry": {"baseDelayMs": 100, "maxDelayMs": 1000},
+    "retry": {"baseDelayMs": 100, "maxDelayMs": 1000, "maxAttempts": 100},
 }
+# The longest time-out. A call that is to hang until it is told otherwise hangs no longer.
+LONGEST = {"timeoutMs": 25_000}
 # What failed stays parked as long as a test lasts.
 NO_RETRY = {"retry": {"baseDelayMs": 3_600_000, "maxDelayMs": 3_600_000}}
 # And what is open stays open.
@@ -42,6 +46,17 @@ def api(stack):
 def ttl(stack):
     """For how many seconds an environment goes by what it has read."""
     return int(stack.environment("GatewayFunction")["STATE_TTL_MS"]) / 1000
+
+
+@pytest.fixture
+def known_everywhere(ttl):
+    """Waits until no environment goes by what it read before now."""
+
+    def wait():
+        known = time.monotonic() + ttl
+        eventually("a TTL has passed", lambda: time.monotonic() > known, every=0.02)
+
+    return wait
 
 
 @pytest.fixture
@@ -119,7 +134,8 @@ def processor(stack, tmp_path_factory, worker_id):
 def settled(processor):
     """Waits until requests have come to their end, and gives them as they are then."""
 
-    def wait(guarded: Guarded, ids, status: str = "delivered", within: float = 90):
+    # While a test waits for the schedule, it is the schedule that works for all.
+    def wait(guarded: Guarded, ids, status: str = "delivered", within: float = 300):
         def look():
             processor.nudge()
             return [guarded.request(id) for id in ids]

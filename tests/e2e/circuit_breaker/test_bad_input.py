@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from circuit_breaker.api import is_problem
+from calling import is_problem
 from circuit_breaker.conftest import STILL
 
 KIB = 1024

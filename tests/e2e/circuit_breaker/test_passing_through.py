@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from circuit_breaker.api import is_problem, new_key
+from calling import is_problem, new_key
 from circuit_breaker.conftest import STILL
 from target import Behaviour
 

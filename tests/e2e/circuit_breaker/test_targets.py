@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from circuit_breaker.api import Guarded, is_problem
+from calling import is_problem
+from circuit_breaker.api import Guarded
 from circuit_breaker.conftest import QUICK, STILL
 from waiting import eventually
 
@@ -93,17 +94,14 @@ def test_a_new_configuration_leaves_the_breaker_as_it_is(guarded):
     assert (view["state"], view["epoch"], view["config"]["minimumCalls"]) == ("open", opened["epoch"], 9)
 
 
-def test_a_new_url_is_used_everywhere_within_a_ttl(guarded, target):
+def test_a_new_url_is_used_everywhere_within_a_ttl(guarded, target, known_everywhere):
     payments = guarded()
     payments.send()
     other = target.endpoint(payments.name + "-moved")
     payments.configure(**QUICK, url=other.url)
-    before = len(other.calls)
-    eventually(
-        "five requests in a row reach the new place",
-        lambda: ([payments.send().status_code for _ in range(5)], len(other.calls)),
-        lambda seen: seen[1] >= before + 5,
-    )
+    known_everywhere()
+    assert [payments.send().status_code for _ in range(5)] == [200] * 5
+    assert (len(payments.service.calls), len(other.calls)) == (1, 5)
 
 
 def test_a_target_with_waiting_requests_cannot_be_deleted(guarded, settled):

@@ -1,13 +1,14 @@
 """Tenants of a target: one tenant's failures open only its own breaker."""
 
-from circuit_breaker.api import is_problem
+from calling import is_problem
 from circuit_breaker.conftest import STILL
 
 
-def test_one_tenants_failures_are_its_own(guarded, ttl):
+def test_one_tenants_failures_are_its_own(guarded, known_everywhere):
     payments = guarded(minimumCalls=3, **STILL)
     red = payments.trip(3, tenant="red")
     assert (red["target"], red["tenant"], red["state"]) == (payments.name, "red", "open")
+    known_everywhere()
     payments.service.does()
     payments.park(tenant="red")
     assert payments.send(tenant="blue").status_code == 200

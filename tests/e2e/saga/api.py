@@ -9,28 +9,20 @@ from typing import Any
 
 import requests
 
+from calling import Caller, new_key
 from stack import Stack
 from waiting import eventually
 
-# As long as API Gateway waits, and a little.
-TIMEOUT = 35
 STYLES = ("orchestrated", "choreographed")
 KINDS = ("flight", "hotel", "car")
 # The states that a trip leaves by itself.
 ON_THE_WAY = ("running", "compensating")
-# How long a trip may take when all is well, on a machine that has other things to do.
-PATIENCE = 60
+# After so long a test gives up on a trip. One whose start or message was lost is led on by its deadline.
+PATIENCE = 300
 
 
-class Api:
-    """One method a route. Every answer is given as it came."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        # No session: a pool of connections would be shared by the threads of a test.
-        return requests.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **options)
+class Api(Caller):
+    """One method a route."""
 
     def post_trip(self, booking: Any, key: str | None = None) -> requests.Response:
         return self.call("POST", "/trips", json=booking, headers={"Idempotency-Key": key or new_key()})
@@ -131,10 +123,6 @@ class Agency:
         return trip
 
 
-def new_key() -> str:
-    return uuid.uuid4().hex
-
-
 def events(trip: dict[str, Any]) -> list[str]:
     return [entry["event"] for entry in trip["log"]]
 
@@ -170,17 +158,6 @@ def message(trip_id: str, event: str, booking: dict[str, str], round: int = 0) -
             "payload": payload,
         }
     )
-
-
-def is_problem(answer: requests.Response, status: int, name: str) -> dict[str, Any]:
-    """Checks that an answer is the problem `name`, and gives it."""
-    assert answer.status_code == status, (answer.status_code, answer.text)
-    assert answer.headers["Content-Type"] == "application/problem+json", answer.headers
-    problem = json.loads(answer.content)
-    assert problem["type"] == f"urn:tenfold:problem:{name}", problem
-    assert problem["status"] == status, problem
-    assert problem["title"] and problem["detail"], problem
-    return problem
 
 
 def saga_row(saga_id: str, booking: dict[str, str], state: str = "running", wake: int | None = None):

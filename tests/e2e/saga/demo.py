@@ -10,7 +10,7 @@ from telling import bold, paint, promised, say, step, watch
 
 TITLE = "Tenfold: trips that are booked whole, or not at all"
 # A machine that has just built everything is slow at first.
-PATIENCE = 60
+PATIENCE = 180
 
 
 class Story:

@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from saga.api import KINDS, is_problem, new_key
+from calling import is_problem, new_key
+from saga.api import KINDS
 
 NOBODY = "0d9b1d9e-6f0c-5a53-8d0e-1c6f5f2a9e77"
 

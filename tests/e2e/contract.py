@@ -1,0 +1,53 @@
+"""A deployed API against its contract, `functions/<slug>/openapi.yaml`, with generated requests.
+
+Whatever is sent: no 5xx, only statuses, types, headers and bodies that the contract names, and nothing that
+the contract forbids is taken.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from stack import ROOT, Stack
+
+SEED = 20251120
+EXAMPLES = 12
+EXCLUDED = [
+    # A contract cannot say which fields contradict each other, or which names there are.
+    "positive_data_acceptance",
+    # API Gateway answers unknown methods itself, and with 403.
+    "unsupported_method",
+]
+
+
+def keeps_its_contract(stack: Stack, folder: Path, **environment: str) -> None:
+    """Runs schemathesis in `folder`, with the hooks of the pattern, which read the environment."""
+    command = [
+        *(Path(sys.executable).with_name("schemathesis"), "run"),
+        ROOT / "functions" / stack.slug / "openapi.yaml",
+        *("--url", stack.outputs["ApiUrl"].rstrip("/"), "--request-timeout", "120"),
+        *("--seed", SEED, "--max-examples", EXAMPLES, "--generation-deterministic"),
+        *("--exclude-checks", ",".join(EXCLUDED), "--continue-on-failure"),
+        # How quickly requests are made up says nothing of the API.
+        *("--suppress-health-check", "too_slow"),
+        # CPython 3.11 keeps one depth of `ast.parse` for all threads, and Hypothesis parses: with two workers that
+        # ends in "AST constructor recursion depth mismatch" now and then.
+        *("--workers", "1"),
+    ]
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": f"{stack.slug.replace('-', '_')}.contract_hooks",
+            "PYTHONPATH": str(Path(__file__).parent),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
