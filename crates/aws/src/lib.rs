@@ -19,6 +19,8 @@
 //! * Every attempt that leaves for AWS is counted ([`calls::CallCounter`]).
 //! * Every port method names the IAM actions that it needs (`ACTIONS` in its module).
 
+#[cfg(any(feature = "sqs", feature = "sns"))]
+mod batch;
 pub mod calls;
 #[cfg(feature = "sdk")]
 pub mod client;

@@ -6,8 +6,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
-    MessageSystemAttributeName as System, QueueAttributeName, SendMessageBatchRequestEntry,
+    BatchResultErrorEntry as Failed, ChangeMessageVisibilityBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as System, QueueAttributeName,
+    SendMessageBatchRequestEntry,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Rejected};
 use tenfold_ports::{CallError, Queue};
 
 use crate::Action;
+use crate::batch::{entries, rejected};
 use crate::client::timeouts;
 use crate::error::{Effect, call_error};
 use crate::retry::OnlyWhenCertain;
@@ -58,7 +60,7 @@ impl Queue for SqsQueue {
         let call = self.client.send_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
         let call = call.customize().config_override(certain());
         let answer = Box::pin(call.send()).await.map_err(|e| call_error(&e, Effect::Write))?;
-        Ok(rejected(&answer.failed))
+        Ok(rejected(answer.failed.iter().map(Failed::id)))
     }
 
     async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
@@ -87,7 +89,7 @@ impl Queue for SqsQueue {
         let call = self.client.delete_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
         // To delete or to hide twice is to do it once, so the SDK may repeat these as it likes.
         let answer = Box::pin(call.send()).await.map_err(|e| call_error(&e, Effect::Write))?;
-        Ok(rejected(&answer.failed))
+        Ok(rejected(answer.failed.iter().map(Failed::id)))
     }
 
     async fn hide(&self, receipts: Vec<SmolStr>, visibility: Duration) -> Result<Rejected, CallError> {
@@ -104,7 +106,8 @@ impl Queue for SqsQueue {
         })?;
         let call = self.client.change_message_visibility_batch().queue_url(self.url.as_str());
         let answer = Box::pin(call.set_entries(Some(entries)).send()).await;
-        Ok(rejected(&answer.map_err(|e| call_error(&e, Effect::Write))?.failed))
+        let answer = answer.map_err(|e| call_error(&e, Effect::Write))?;
+        Ok(rejected(answer.failed.iter().map(Failed::id)))
     }
 
     async fn depth(&self) -> Result<Depth, CallError> {
@@ -126,27 +129,12 @@ fn certain() -> config::Builder {
     config::Builder::default().retry_classifier(OnlyWhenCertain)
 }
 
-/// The entries of a batch; each has its place in it as id.
-fn entries<T, E>(
-    all: Vec<T>,
-    entry: impl Fn(String, T) -> Result<E, BuildError>,
-) -> Result<Vec<E>, CallError> {
-    let entries: Result<_, _> = all.into_iter().enumerate().map(|(i, t)| entry(i.to_string(), t)).collect();
-    entries.map_err(|e| CallError::Refused(e.to_string()))
-}
-
 fn outgoing(id: String, message: Outgoing) -> Result<SendMessageBatchRequestEntry, BuildError> {
     let entry = SendMessageBatchRequestEntry::builder().id(id).message_body(message.body);
     match message.fifo {
         Some(fifo) => entry.message_group_id(fifo.group).message_deduplication_id(fifo.deduplication).build(),
         None => entry.delay_seconds(message.delay.as_secs() as i32).build(),
     }
-}
-
-fn rejected(failed: &[BatchResultErrorEntry]) -> Rejected {
-    let mut indices: Vec<usize> = failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
-    indices.sort_unstable();
-    indices
 }
 
 fn delivery(message: Message) -> Result<Delivery, CallError> {
@@ -168,15 +156,6 @@ mod tests {
     use tenfold_ports::queue::Fifo;
 
     use super::*;
-
-    #[test]
-    fn rejected_entries_are_named_by_their_place() {
-        let failed = ["7", "0"].map(|id| {
-            let entry = BatchResultErrorEntry::builder().id(id).sender_fault(true).code("InternalError");
-            entry.build().unwrap()
-        });
-        assert_eq!(rejected(&failed), [0, 7]);
-    }
 
     #[test]
     fn a_delay_is_for_standard_queues_and_a_group_for_fifo_queues() {

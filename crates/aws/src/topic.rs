@@ -3,13 +3,14 @@
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config;
 use aws_sdk_sns::error::BuildError;
-use aws_sdk_sns::types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry};
+use aws_sdk_sns::types::{BatchResultErrorEntry as Failed, MessageAttributeValue, PublishBatchRequestEntry};
 use smol_str::SmolStr;
 use tenfold_ports::queue::Rejected;
 use tenfold_ports::topic::{Attribute, Notice};
 use tenfold_ports::{CallError, Topic};
 
 use crate::Action;
+use crate::batch::{entries, rejected};
 use crate::error::{Effect, call_error};
 use crate::retry::OnlyWhenCertain;
 
@@ -36,19 +37,19 @@ impl Topic for SnsTopic {
         if notices.is_empty() {
             return Ok(Vec::new());
         }
-        let entries: Result<Vec<_>, _> = notices.into_iter().enumerate().map(|(i, n)| entry(i, n)).collect();
-        let entries = entries.map_err(|e| CallError::Refused(e.to_string()))?;
+        let entries = entries(notices, entry)?;
         let call = self.client.publish_batch().topic_arn(self.arn.as_str());
         let call = call.set_publish_batch_request_entries(Some(entries)).customize();
         let certain = config::Builder::default().retry_classifier(OnlyWhenCertain);
         let answer = Box::pin(call.config_override(certain).send()).await;
-        Ok(rejected(answer.map_err(|e| call_error(&e, Effect::Write))?.failed()))
+        let answer = answer.map_err(|e| call_error(&e, Effect::Write))?;
+        Ok(rejected(answer.failed().iter().map(Failed::id)))
     }
 }
 
-/// The entry of a batch for a notice, with its place in the batch as id.
-fn entry(place: usize, notice: Notice) -> Result<PublishBatchRequestEntry, BuildError> {
-    let mut entry = PublishBatchRequestEntry::builder().id(place.to_string()).message(notice.body);
+/// The entry of a batch for a notice.
+fn entry(id: String, notice: Notice) -> Result<PublishBatchRequestEntry, BuildError> {
+    let mut entry = PublishBatchRequestEntry::builder().id(id).message(notice.body);
     for (name, value) in notice.attributes {
         entry = entry.message_attributes(name, attribute(&value)?);
     }
@@ -62,12 +63,6 @@ fn attribute(value: &Attribute) -> Result<MessageAttributeValue, BuildError> {
     MessageAttributeValue::builder().data_type(value.data_type()).string_value(value.to_text()).build()
 }
 
-fn rejected(failed: &[BatchResultErrorEntry]) -> Rejected {
-    let mut places: Vec<usize> = failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
-    places.sort_unstable();
-    places
-}
-
 #[cfg(test)]
 mod tests {
     use tenfold_ports::queue::Fifo;
@@ -75,17 +70,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejected_entries_are_named_by_their_place() {
-        let failed = ["7", "0"].map(|id| {
-            let entry = BatchResultErrorEntry::builder().id(id).sender_fault(true).code("InternalError");
-            entry.build().unwrap()
-        });
-        assert_eq!(rejected(&failed), [0, 7]);
-    }
-
-    #[test]
     fn attributes_keep_their_types() {
-        let entry = entry(3, Notice::new("n".to_owned()).with("event", "paid").with("price", 5)).unwrap();
+        let entry =
+            entry("3".into(), Notice::new("n".to_owned()).with("event", "paid").with("price", 5)).unwrap();
         let attributes = entry.message_attributes().unwrap();
         let typed = |name| {
             let value: &MessageAttributeValue = &attributes[name];
@@ -99,7 +86,7 @@ mod tests {
     #[test]
     fn a_notice_for_a_fifo_topic_has_its_group() {
         let fifo = Some(Fifo { group: "g".into(), deduplication: "d".into() });
-        let entry = entry(0, Notice { fifo, ..Notice::new("n".to_owned()) }).unwrap();
+        let entry = entry("0".into(), Notice { fifo, ..Notice::new("n".to_owned()) }).unwrap();
         assert_eq!((entry.message_group_id(), entry.message_deduplication_id()), (Some("g"), Some("d")));
     }
 }
