@@ -48,8 +48,11 @@ def test_the_ports_depend_on_data_only(packages):
 
 
 def test_the_world_is_for_tests(packages):
-    users = [name for name, package in packages.items() if "tenfold-world" in needs(package)]
-    assert not users, f"{users} depend on tenfold-world outside their tests: make it a dev-dependency"
+    # tenfold-permissions is for tests too, and takes the world with it.
+    for tests in ("tenfold-world", "tenfold-permissions"):
+        users = {name for name, package in packages.items() if tests in needs(package)}
+        users -= {"tenfold-permissions"}
+        assert not users, f"{users} depend on {tests} outside their tests: make it a dev-dependency"
 
 
 def test_a_core_has_its_own_list_of_forbidden_calls(packages):

@@ -15,7 +15,10 @@ use crate::retry::OnlyWhenCertain;
 /// The IAM action behind the method, on the state machine.
 pub const ACTIONS: &[Action] = &[("start", &["states:StartExecution"])];
 
-/// A Standard state machine of Step Functions. Cheap to clone.
+/// A state machine of Step Functions, Standard or Express. Cheap to clone.
+///
+/// Only a Standard one knows an execution by its name. Of an Express one each start is another execution, so
+/// [`Started::Exists`] is never answered, and whoever starts twice must not mind.
 #[derive(Debug, Clone)]
 pub struct StateMachine {
     client: Client,

@@ -76,7 +76,7 @@ impl Bus for BusOf {
         let BusId { index: bus, name } = self.bus;
         let events: Rc<[BusEvent]> = events.into();
         let effect = move |state: &mut State| {
-            let result = state.put_events(bus, &events);
+            let result = state.sends(&events, |state, events| state.put_events(bus, events));
             let what = told(state, || {
                 let show = |event: &BusEvent| format!("{} {}", event.detail_type, event.detail);
                 let all = events.iter().map(show).collect::<Vec<_>>().join(", ");

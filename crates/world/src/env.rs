@@ -110,7 +110,14 @@ where
                 (Answer::new(result), what)
             });
             let (site, takes) = (this.site, this.takes);
-            let call = Call { id, site, takes, effect, fails: |error| Answer::new(R::fails(error)) };
+            let call = Call {
+                id,
+                site,
+                takes,
+                effect,
+                fails: |error| Answer::new(R::fails(error)),
+                conflicts: || Answer::new(R::conflicts()),
+            };
             desk.calls.push((Rc::new(call), cx.waker().clone()));
             return Poll::Pending;
         }

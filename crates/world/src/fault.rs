@@ -1,7 +1,7 @@
 //! What can go wrong with a port call.
 
 use tenfold_ports::CallError;
-use tenfold_ports::table::{TransactError, WriteError};
+use tenfold_ports::table::{Cancelled, TransactError, WriteError};
 
 use crate::trace::Site;
 
@@ -22,11 +22,15 @@ pub enum Fault {
     AppliedLate,
     /// The call is applied, its answer lost, and the SDK applies it again: the caller sees the second answer.
     Twice,
+    /// A transaction is cancelled, since another one has one of its items in hand (`TransactionConflict`).
+    Conflict,
+    /// Of a batch all is applied but the last entry, which the answer names.
+    Rejected,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::AnswerLost,
@@ -34,7 +38,12 @@ impl Fault {
         Self::Unavailable,
         Self::AppliedLate,
         Self::Twice,
+        Self::Conflict,
+        Self::Rejected,
     ];
+
+    /// Those that can meet any call.
+    const USUAL: &[Self] = Self::ALL.split_at(7).0;
 
     /// Those that can meet a call site.
     #[must_use]
@@ -44,7 +53,9 @@ impl Fault {
             "downstream.call" => Self::ALL.split_at(5).0,
             // Step Functions itself does not die.
             "flow.send" => &[Self::AnswerLost, Self::Throttled],
-            _ => &Self::ALL,
+            "table.transact" => Self::ALL.split_at(8).0,
+            "queue.send" | "topic.publish" | "bus.put" => BATCHES,
+            _ => Self::USUAL,
         }
     }
 
@@ -59,14 +70,36 @@ impl Fault {
             Self::Unavailable => "unavailable",
             Self::AppliedLate => "applied late",
             Self::Twice => "twice",
+            Self::Conflict => "conflict",
+            Self::Rejected => "one rejected",
         }
     }
 }
+
+const BATCHES: &[Fault] = &[
+    Fault::CrashBefore,
+    Fault::CrashAfter,
+    Fault::AnswerLost,
+    Fault::Throttled,
+    Fault::Unavailable,
+    Fault::AppliedLate,
+    Fault::Twice,
+    Fault::Rejected,
+];
 
 /// An answer that can stand for a failed call.
 pub trait Fails {
     /// The answer when the call failed so.
     fn fails(error: CallError) -> Self;
+
+    /// The answer when others had one of the items in hand. Only a transaction has one of its own.
+    #[must_use]
+    fn conflicts() -> Self
+    where
+        Self: Sized,
+    {
+        Self::fails(CallError::Throttled)
+    }
 }
 
 impl<T> Fails for Result<T, CallError> {
@@ -84,5 +117,9 @@ impl<T> Fails for Result<T, WriteError> {
 impl<T> Fails for Result<T, TransactError> {
     fn fails(error: CallError) -> Self {
         Err(error.into())
+    }
+
+    fn conflicts() -> Self {
+        Err(TransactError::Cancelled(vec![Cancelled::Busy]))
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Call {
     pub effect: Effect,
     /// The answer when it fails.
     pub fails: fn(CallError) -> Answer,
+    /// The answer when it meets another transaction.
+    pub conflicts: fn() -> Answer,
 }
 
 /// What a handler reported.

@@ -19,7 +19,12 @@ pub(crate) enum What {
     Call(usize),
     /// This source delivers.
     Delivery(usize),
+    /// Time passes.
+    Time,
 }
+
+/// What delivers and is not there yet comes after all who are, and is none of them.
+const DELIVERS: Actor = Actor::MAX / 2;
 
 /// What could happen, the invocation that went on last first.
 pub(crate) fn options(state: &State) -> Vec<Choice> {
@@ -35,8 +40,14 @@ pub(crate) fn options(state: &State) -> Vec<Choice> {
             options.push(Choice { actor, what: What::Beginning });
         }
     }
-    let new = state.actors.len();
-    options.extend(state.deliverable().map(|at| Choice { actor: new + at, what: What::Delivery(at) }));
+    options.extend(state.deliverable().map(|at| Choice { actor: DELIVERS + at, what: What::Delivery(at) }));
+    // What is late may be so late that something happens by itself before.
+    if !options.is_empty()
+        && options.iter().all(|choice| choice.actor == NOBODY)
+        && state.next_due().is_some()
+    {
+        options.push(Choice { actor: NOBODY, what: What::Time });
+    }
     if options.len() > 1 {
         options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
     }

@@ -218,7 +218,7 @@ impl Queue for QueueOf {
         let queue = self.queue.index;
         let entries: Vec<_> = messages.into_iter().map(Entry::new).collect();
         let effect = move |state: &mut State| {
-            let result = state.send(queue, &entries);
+            let result = state.sends(&entries, |state, entries| state.send(queue, entries));
             let what = told(state, || {
                 let show = |e: &Result<Entry, Outgoing>| match e {
                     Ok(e) => format!("{} after {:?}", String::from_utf8_lossy(&e.body), e.delay),

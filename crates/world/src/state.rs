@@ -8,6 +8,9 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
+use tenfold_ports::CallError;
+use tenfold_ports::queue::Rejected;
+
 use crate::choice::Choices;
 use crate::downstream::Service;
 use crate::executor::Actor;
@@ -105,6 +108,8 @@ pub(crate) struct State {
     pub switches_left: usize,
     pub calm: bool,
     pub last: Option<Actor>,
+    /// Whether the batch that is being sent loses its last entry.
+    pub rejects: bool,
     pub actors: Shared<Vec<ActorState>>,
     pub sources: Shared<Vec<Source>>,
     pub machines: Shared<Vec<Machines>>,
@@ -134,6 +139,7 @@ impl State {
             switches_left: if let Order::Interrupted(most) = limits.order { most } else { usize::MAX },
             calm: false,
             last: None,
+            rejects: false,
             actors: Shared::default(),
             sources: Shared::default(),
             machines: Shared::default(),
@@ -227,9 +233,21 @@ impl State {
         fault
     }
 
+    /// Sends a batch: whole, or all but the last entry, which is rejected for itself.
+    pub fn sends<T>(
+        &mut self,
+        all: &[T],
+        send: impl FnOnce(&mut Self, &[T]) -> Result<Rejected, CallError>,
+    ) -> Result<Rejected, CallError> {
+        let rejects = std::mem::take(&mut self.rejects);
+        let Some((_, taken)) = all.split_last().filter(|_| rejects) else { return send(self, all) };
+        let mut rejected = if taken.is_empty() { Rejected::new() } else { send(self, taken)? };
+        rejected.push(taken.len());
+        Ok(rejected)
+    }
+
     /// Makes a call whose turn has come. No answer when the handler is dead then.
     pub fn make(&mut self, waiting: &Waiting, fault: Option<Fault>) -> Option<Answer> {
-        use tenfold_ports::CallError;
         let call = &waiting.call;
         let mut what = String::new();
         let mut apply = |state: &mut Self| {
@@ -254,6 +272,11 @@ impl State {
             }
             Some(Fault::Throttled) => Some((call.fails)(CallError::Throttled)),
             Some(Fault::Unavailable) => Some((call.fails)(CallError::Unavailable)),
+            Some(Fault::Rejected) => {
+                self.rejects = true;
+                Some(apply(self))
+            }
+            Some(Fault::Conflict) => Some((call.conflicts)()),
             Some(Fault::Twice) => {
                 apply(self);
                 Some(apply(self))

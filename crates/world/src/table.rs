@@ -10,7 +10,7 @@ mod size;
 
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
-    BATCH, Cursor, Item, Key, Page, Query, Read, Table, TransactError, Value, Write, WriteError,
+    BATCH, Cancelled, Cursor, Item, Key, Page, Query, Read, Table, TransactError, Value, Write, WriteError,
 };
 
 pub use items::{Items, Watch};
@@ -107,7 +107,8 @@ impl Table for Env {
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
         let site = self.site("table.transact", kind_of_all(&writes));
-        self.call(site, move |state| {
+        let places = writes.len();
+        let answer = self.call(site, move |state| {
             state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
             let result = state.table.transact(&writes, state.now);
             let what = told(state, || {
@@ -119,8 +120,15 @@ impl Table for Env {
                 format!("{done} {}", writes.iter().map(describe).collect::<Vec<_>>().join(" + "))
             });
             (result, what)
-        })
-        .await
+        });
+        match answer.await {
+            // There is a reason for each write, and it was the last that was in other hands.
+            Err(TransactError::Cancelled(reasons)) if reasons == [Cancelled::Busy] => {
+                let others = std::iter::repeat_n(Cancelled::No, places - 1);
+                Err(TransactError::Cancelled(others.chain(reasons).collect()))
+            }
+            answer => answer,
+        }
     }
 
     async fn query(&self, query: Query) -> Result<Page, CallError> {

@@ -77,7 +77,7 @@ impl Topic for TopicOf {
         let TopicId { index: topic, name } = self.topic;
         let notices: Rc<[Notice]> = notices.into();
         let effect = move |state: &mut State| {
-            let result = state.publish(topic, &notices);
+            let result = state.sends(&notices, |state, notices| state.publish(topic, notices));
             let what = told(state, || {
                 let show = |notice: &Notice| {
                     let attributes = notice.attributes.iter().map(|(n, v)| format!("{n}={} ", v.to_text()));

@@ -1,6 +1,7 @@
 //! Writes: one by one, and in transactions.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
@@ -25,6 +26,10 @@ use crate::retry::OnlyWhenCertain;
 
 /// How often a transaction whose answer was lost is sent again under its token.
 const REPEATS: u32 = 2;
+/// How often one is made again that met another transaction on one of its items.
+const CONFLICTS: u32 = 4;
+/// The pause before the first of these; each further one is twice as long, less up to all of it by chance.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn certain() -> config::Builder {
     config::Builder::default().retry_classifier(OnlyWhenCertain)
@@ -95,12 +100,26 @@ impl DynamoTable {
 
     pub(super) async fn transact_all(&self, writes: Vec<Write>) -> Result<(), TransactError> {
         let writes = writes.iter().map(|w| self.part(w)).collect::<Result<Vec<_>, _>>()?;
-        // Under one token DynamoDB applies a transaction once and answers a repetition as the first time. So a
-        // lost answer can be asked for again, which no other write can.
+        let mut conflicts = 0;
+        loop {
+            match self.transact_under_token(&writes).await {
+                Err(TransactError::Cancelled(reasons)) if conflicts < CONFLICTS && met_others(&reasons) => {
+                    let pause = PAUSE * 2_u32.pow(conflicts);
+                    conflicts += 1;
+                    tokio::time::sleep(pause.mul_f64(self.rng.unit())).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Under one token DynamoDB applies a transaction once and answers a repetition as the first time. So a lost
+    /// answer can be asked for again, which no other write can.
+    async fn transact_under_token(&self, writes: &[TransactWriteItem]) -> Result<(), TransactError> {
         let token = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let mut lost = 0;
         loop {
-            match self.transact_once(writes.clone(), &token).await {
+            match self.transact_once(writes.to_vec(), &token).await {
                 Err(TransactError::Call(CallError::Unknown)) if lost < REPEATS => lost += 1,
                 // Certain for this attempt; but an earlier one may have been applied.
                 Err(TransactError::Call(_)) if lost > 0 => return Err(CallError::Unknown.into()),
@@ -196,6 +215,12 @@ fn current(item: Option<&Attributes>) -> Result<Option<Item>, CallError> {
     item.filter(|item| !item.is_empty()).cloned().map(value::read_item).transpose()
 }
 
+/// Whether nothing but other transactions kept one from being made: it is certain that it was not applied, and a
+/// moment later it can be.
+fn met_others(reasons: &[Cancelled]) -> bool {
+    reasons.contains(&Cancelled::Busy) && !reasons.iter().any(|r| matches!(r, Cancelled::Condition(_)))
+}
+
 /// What the reasons of a cancelled transaction, one for each write, mean together.
 fn cancellation(reasons: &[CancellationReason]) -> TransactError {
     let each: Result<Vec<Cancelled>, CallError> = reasons.iter().map(cancelled).collect();
@@ -242,6 +267,15 @@ mod tests {
             Cancelled::Condition(None),
         ];
         assert_eq!(cancellation(&reasons), TransactError::Cancelled(expected));
+    }
+
+    #[test]
+    fn only_what_met_others_and_nothing_else_is_made_again() {
+        let (no, busy, not_so) = (Cancelled::No, Cancelled::Busy, Cancelled::Condition(None));
+        assert!(met_others(&[no.clone(), busy.clone()]));
+        assert!(!met_others(&[busy, not_so.clone()]), "a condition has decided already");
+        assert!(!met_others(&[no.clone(), not_so]));
+        assert!(!met_others(&[no]));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Hash for Messages {
             (&message.body, message.visible, message.sent, message.received, message.before).hash(state);
             message.fifo.hash(state);
         }
-        self.deduplication.hash(state);
+        (&self.deduplication, self.settings.duplicates).hash(state);
     }
 }
 

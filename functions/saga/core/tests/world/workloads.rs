@@ -66,6 +66,7 @@ fn booked(world: &World, style: Style) -> Outcome {
     let well = world.faults() == 0;
     stack.finish(world, |world| match state(world, "a") {
         Some(State::Committed) => Ok(()),
+        None if well => Err("nothing went wrong, and there is no saga of the request's key".into()),
         other if well => Err(format!("nothing went wrong, and the trip is {other:?}").into()),
         Some(State::Compensated) => Ok(()),
         None if world.reports::<Answered>().iter().all(|answer| answer.1 != 202) => Ok(()),

@@ -1,0 +1,68 @@
+//! Bugs put in on purpose: each must be found, or the number of runs means nothing.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::runs::share;
+use super::{Effort, Pattern, Workload, named};
+use crate::Memory;
+use crate::explore::{Bounds, Report, exhaust, replay, sample};
+use crate::state::Order;
+
+/// How many runs of a workload a mutant may survive, at first and then.
+const PATIENCE: [u64; 3] = [2_000, 20_000, 100_000];
+
+/// Puts each mutant in and looks for it. Gives how many were caught.
+pub(super) fn mutants(pattern: &Pattern, effort: &Effort) -> usize {
+    let caught = AtomicUsize::new(0);
+    share(effort.threads, pattern.mutants.len(), |i, (): &mut ()| {
+        (pattern.mutate)(Some(i));
+        let mut runs = 0;
+        let found = PATIENCE.iter().find_map(|patience| {
+            pattern.workloads.iter().find_map(|workload| {
+                let (report, order) = hunt(workload, *patience, effort.seed);
+                runs += report.runs;
+                report.violation.map(|violation| (workload, order, violation))
+            })
+        });
+        (pattern.mutate)(None);
+        let mutant = pattern.mutants[i];
+        match found {
+            None => println!("  MISSED  {mutant:<44} in {runs} runs"),
+            // Then it is no proof that the mutant is seen, but a bug of the pattern.
+            Some((workload, order, violation)) if !holds_without(workload, order, &violation.replay) => {
+                println!("  MISSED  {mutant:<44} what it breaks is broken without it: {}", violation.what);
+            }
+            Some((workload, order, violation)) => {
+                caught.fetch_add(1, Ordering::Relaxed);
+                let violation = named(violation, pattern, workload, order);
+                println!("  caught  {mutant:<44} after {runs:>7} runs: {}", violation.what);
+                if std::env::var_os("VERBOSE").is_some() {
+                    println!("{violation}");
+                }
+            }
+        }
+        Some(Report { whole: true, ..Report::default() })
+    });
+    caught.into_inner()
+}
+
+/// Whether a run in which a mutant was found is well with nothing put in.
+fn holds_without(workload: &Workload, order: Option<Order>, choices: &str) -> bool {
+    let choices: Vec<u32> = choices.split(',').filter_map(|choice| choice.parse().ok()).collect();
+    let bounds = order.map_or(workload.deep(), |order| workload.bounds(order));
+    replay(bounds, workload.run, &choices).0.is_ok()
+}
+
+/// Looks for a violation in a workload: depth first, then at random.
+fn hunt(workload: &Workload, patience: u64, seed: u64) -> (Report, Option<Order>) {
+    let mut all = Report::default();
+    for order in workload.orders {
+        all.merge(exhaust(Bounds { runs: patience, ..workload.bounds(*order) }, workload.run));
+        if all.violation.is_some() {
+            return (all, Some(*order));
+        }
+    }
+    let far = Bounds { runs: patience / 10, ..workload.deep() };
+    all.merge(sample(far, seed, &mut Memory::default(), workload.run));
+    (all, None)
+}
