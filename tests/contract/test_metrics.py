@@ -92,11 +92,61 @@ def test_metrics_are_named_in_one_place(slug):
     assert not scattered, f"{scattered}: make it a constant of {relative(core / 'metrics.rs')}"
 
 
+def alarms(slug: str) -> dict[str, dict]:
+    found = Template.of(slug).of_type("AWS::CloudWatch::Alarm")
+    assert found, f"infra/sam/{slug}.yaml has no alarm: nobody would hear of a failure"
+    return found
+
+
+def watch_for_silence(slug: str) -> dict[str, dict]:
+    """The alarms that count how often a metric is recorded, whatever its value is."""
+    return {name: alarm for name, alarm in alarms(slug).items() if alarm.get("Statistic") == "SampleCount"}
+
+
 @pytest.mark.parametrize("slug", patterns())
 def test_silence_raises_no_alarm(slug):
-    alarms = Template.of(slug).of_type("AWS::CloudWatch::Alarm")
-    assert alarms, f"infra/sam/{slug}.yaml has no alarm: nobody would hear of a failure"
-    for name, alarm in alarms.items():
+    watchers = watch_for_silence(slug)
+    heard = {(alarm["Namespace"], alarm["MetricName"]) for alarm in watchers.values()}
+    for name, alarm in alarms(slug).items():
+        # Silence is what an alarm of SampleCount watches for: where nothing is recorded there is no sample, not zero
+        # samples, and without this it would never be raised.
+        if name in watchers:
+            assert alarm.get("TreatMissingData") == "breaching", (
+                f"{name} watches for silence and needs TreatMissingData: breaching"
+            )
+            continue
+        # One that stays as it was hides that nobody reports, so another one has to hear that.
+        if alarm.get("TreatMissingData") == "ignore":
+            assert (alarm.get("Namespace"), alarm.get("MetricName")) in heard, (
+                f"{name} ignores missing data, and no alarm watches the SampleCount of {alarm.get('MetricName')}"
+            )
+            continue
         assert alarm.get("TreatMissingData") == "notBreaching", (
             f"{name} needs TreatMissingData: notBreaching"
         )
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_who_watches_for_silence_keeps_time_with_the_schedule(slug):
+    for name, alarm in watch_for_silence(slug).items():
+        assert alarm["Period"] == 60, (
+            f"{name} has the Period {alarm['Period']}: schedules call each minute, so it is 60 and no parameter"
+        )
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_every_alarm_is_on_the_dashboard(slug):
+    bodies = Template.of(slug).of_type("AWS::CloudWatch::Dashboard").values()
+    text = "".join(text for body in bodies for text in texts(body["DashboardBody"]))
+    hidden = [name for name in alarms(slug) if f"${{{name}.Arn}}" not in text]
+    assert not hidden, f"{hidden}: add them to the widget of alarms in infra/sam/{slug}.yaml"
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_every_alarm_is_explained(slug):
+    readme = ROOT / "functions" / slug / "README.md"
+    text = readme.read_text()
+    for name, alarm in alarms(slug).items():
+        (called,) = texts(alarm["AlarmName"])
+        called = called.removeprefix("${AWS::StackName}")
+        assert f"`…{called}`" in text, f"{relative(readme)} says nothing of {name}, `…{called}`"
