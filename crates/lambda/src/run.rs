@@ -115,7 +115,7 @@ impl Start {
             let attempt = AssertUnwindSafe(work).catch_unwind().await;
             let response = attempt.unwrap_or_else(|_| {
                 let detail = format!("the function failed while it worked on request {id}");
-                Problem::new(500, "internal-error", "Something went wrong inside", detail).into()
+                Problem::internal(detail).into()
             });
             Ok((Some(response.status), raw(&ProxyResponse::from(response))?))
         };

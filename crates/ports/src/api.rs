@@ -177,6 +177,12 @@ impl Problem {
         Self::new(503, "unavailable", "Try again later", detail).after(retry_after)
     }
 
+    /// 500: something that repeating the request does not mend; the log knows more, under the correlation id.
+    #[must_use]
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(500, "internal-error", "Something went wrong inside", detail)
+    }
+
     /// The problem with a time, in seconds, after which trying again makes sense.
     #[must_use]
     pub const fn after(mut self, seconds: u64) -> Self {

@@ -1,4 +1,5 @@
-//! A workflow with the semantics of a Standard state machine of AWS Step Functions.
+//! A workflow with the semantics of a Standard state machine of AWS Step Functions. (An Express one takes a second
+//! start under a name for another execution.)
 
 use crate::CallError;
 

@@ -25,7 +25,7 @@ use crate::error::{Effect, call_error, is_throttling};
 use crate::retry::OnlyWhenCertain;
 
 /// How often a transaction whose answer was lost is sent again under its token.
-const REPEATS: u32 = 2;
+const REPEATS: u32 = 1;
 /// How often one is made again that met another transaction on one of its items.
 const CONFLICTS: u32 = 4;
 /// The pause before the first of these; each further one is twice as long, less up to all of it by chance.

@@ -93,7 +93,7 @@ pub(super) fn whole(pattern: &Pattern, effort: &Effort, progress: &Progress) -> 
 const SLICE: u64 = 1_000;
 
 pub(super) fn random(pattern: &Pattern, effort: &Effort, begun: Instant, progress: &Progress) -> Report {
-    let least = (effort.runs / 40).max(SLICE * pattern.workloads.len() as u64);
+    let least = (effort.runs / 100).max(SLICE * pattern.workloads.len() as u64);
     let here = Instant::now();
     let broken = AtomicBool::new(false);
     let made = AtomicU64::new(0);

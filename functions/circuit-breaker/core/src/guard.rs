@@ -29,7 +29,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{BadItem, Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
-use crate::breaker::{Breaker, CLOCK_MARGIN, Lease, Moment, Say, State};
+use crate::breaker::{Breaker, Lease, Moment, Say, State, permit_margin};
 use crate::call::time_left;
 use crate::config::TargetConfig;
 use crate::metrics;
@@ -91,7 +91,7 @@ impl Pass {
     pub fn time_for(&self, now: Timestamp, deadline: Timestamp, reserve: Duration) -> Duration {
         let left = time_left(now, deadline, reserve, self.config.timeout());
         match &self.right {
-            Right::Probe(lease) => time_left(now, lease.until, CLOCK_MARGIN, left),
+            Right::Probe(lease) => time_left(now, lease.until, permit_margin(), left),
             _ => left,
         }
     }

@@ -9,6 +9,8 @@ tenfold_ports::mutants! {
     PermitsWithoutEnd = "half-open without a limit",
     /// Half-open is owned by whoever began it, and never comes back from one that died.
     LeaseWithoutEnd = "half-open owned by one that can die",
+    /// A permit ends with its call, as if all clocks were alike.
+    ClocksAgree = "permits without a margin for clocks",
     /// Closing and opening keep the epoch.
     EpochKept = "the epoch stays when the state changes",
     /// Failures count only in the environment that saw them: thin traffic never trips.

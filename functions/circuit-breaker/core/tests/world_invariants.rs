@@ -39,6 +39,8 @@ macro_rules! workloads {
 workloads! {
     at_most_as_many_probes_as_permits: "half-open",
     at_most_two_probes_with_two_permits: "half-open, two permits",
+    at_most_as_many_probes_while_the_target_is_sick: "half-open, still sick",
+    a_permit_outlives_its_call_by_any_clock: "half-open, clocks that differ",
     a_dead_prober_gives_its_permit_back: "dead prober",
     a_late_success_closes_nothing: "late success",
     promises_are_kept_when_the_gateway_keeps_the_key: "promises, key kept by the gateway",

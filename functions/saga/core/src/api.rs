@@ -101,6 +101,15 @@ impl From<SagaError> for Problem {
     fn from(error: SagaError) -> Self {
         match error {
             SagaError::UnknownSaga(id) => unknown_trip(&id.to_string()),
+            SagaError::Conflict(id) => {
+                tracing::warn!(%id, "others kept writing");
+                Self::unavailable("others keep writing this trip; send the same request again", 2)
+            }
+            // What repeating it does not mend.
+            SagaError::Row(_) | SagaError::Table(CallError::Refused(_)) => {
+                tracing::error!(%error, "saga not read or written");
+                Self::internal("a row of the table cannot be read or written; the log has the reason")
+            }
             error => {
                 tracing::error!(%error, "saga not written");
                 Self::unavailable("the table did not answer in time; send the same request again", 2)

@@ -23,10 +23,10 @@ use crate::step::Steps;
 
 /// How many sagas are looked after at a time.
 const WIDTH: usize = 8;
-/// How many a run looks after at most; the next one goes on.
-const MOST: usize = 400;
-/// What a page's worth of sagas may still need of the invocation's time.
-const RESERVE: Duration = Duration::from_secs(10);
+/// How many of a state and shard a run looks after at most; the next one goes on.
+const MOST: usize = 100;
+/// What looking after a saga may need of the invocation's time where the table is slow.
+const RESERVE: Duration = Duration::from_secs(20);
 
 /// What a coordinator reaches.
 #[derive(Debug)]
@@ -84,34 +84,23 @@ pub struct Summary {
     pub rounds: usize,
     /// Sagas ended, since there were enough rounds.
     pub given_up: usize,
-    /// Sagas that wait for a person.
-    pub stuck: u64,
 }
 
-/// Why a run failed.
+/// What a run could not look after, though it looked after the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// The index could not be read.
-    #[error("the table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// All others were looked after.
-    #[error("{failed} sagas could not be looked after, the first because {first}")]
-    Some {
-        /// How many.
-        failed: usize,
-        /// Why the first could not.
-        first: SagaError,
-    },
+#[error("{failed} sagas or shards could not be looked after, the first because {first}")]
+pub struct RunError {
+    /// How many.
+    pub failed: usize,
+    /// Why the first could not.
+    pub first: SagaError,
 }
 
 impl RunError {
     /// The name: the Lambda `errorType`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Table(_) => crate::error::SERVICE_UNAVAILABLE,
-            Self::Some { first, .. } => first.name(),
-        }
+        self.first.name()
     }
 }
 
@@ -140,25 +129,36 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     /// Looks after all sagas whose time is up, before `deadline`, when this process is stopped.
     ///
     /// # Errors
-    /// The table did not answer, or some sagas could not be looked after. The next run tries again.
+    /// Some sagas could not be looked after. The next run tries again.
     pub async fn run(&self, deadline: Timestamp) -> Result<Summary, RunError> {
         let mut tally = Tally::default();
-        // One after the other: nobody waits for it, and the table is there for the trips.
+        // Whatever fails, the rest is looked after. One after the other: nobody waits for it, and the table is
+        // there for the trips.
+        let stuck = self.stuck().await;
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
-                self.sweep(state, shard, deadline, &mut tally).await?;
+                if let Err(error) = self.sweep(state, shard, deadline, &mut tally).await {
+                    tally.fails(error.into());
+                }
             }
         }
+        match stuck {
+            Ok(stuck) => self.steps.host.record(&[], &[metrics::stuck(stuck)]),
+            Err(error) => tally.fails(error.into()),
+        }
+        let Tally { summary, failed, first, latest } = tally;
+        tracing::info!(?summary, failed, "run ended");
+        self.steps.host.record(&[], &metrics::run(&summary, latest, failed));
+        first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
+    }
+
+    /// How many sagas wait for a person.
+    async fn stuck(&self) -> Result<u64, CallError> {
+        let mut sum = 0;
         for shard in 0..self.steps.definition.shards() {
-            tally.summary.stuck += self.count(State::Stuck, shard).await?;
+            sum += self.count(State::Stuck, shard).await?;
         }
-        let summary = tally.summary;
-        tracing::info!(?summary, failed = tally.failed, "run ended");
-        self.steps.host.record(&[], &metrics::run(&summary, tally.latest));
-        match tally.first {
-            Some(first) => Err(RunError::Some { failed: tally.failed, first }),
-            None => Ok(summary),
-        }
+        Ok(sum)
     }
 
     /// The states in which a saga can be late.
@@ -178,16 +178,19 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         shard: u8,
         deadline: Timestamp,
         tally: &mut Tally,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), CallError> {
         let Some(partition) = state.open(shard) else { return Ok(()) };
         let range = Range::AtMost(self.steps.host.now().as_second());
         let mut query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
-        while tally.summary.overdue < MOST && self.steps.host.now() + RESERVE < deadline {
+        let in_time = || self.steps.host.now() + RESERVE < deadline;
+        let mut seen = 0;
+        while seen < MOST && in_time() {
             let page = self.steps.table.query(query.clone()).await?;
+            seen += page.items.len();
             let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
             let late = page.items.iter().filter_map(|i| i.number("wake").ok()).min();
             tally.late(late, self.steps.host.now());
-            let looks = ids.map(|id| self.steps.look_after(id));
+            let looks = ids.take_while(|_| in_time()).map(|id| self.steps.look_after(id));
             let done: Vec<_> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
             done.into_iter().for_each(|result| tally.count(result));
             match page.next {
@@ -198,7 +201,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         Ok(())
     }
 
-    async fn count(&self, state: State, shard: u8) -> Result<u64, RunError> {
+    async fn count(&self, state: State, shard: u8) -> Result<u64, CallError> {
         let Some(partition) = state.open(shard) else { return Ok(0) };
         let mut query = Query { index: Some(OPEN_INDEX), ..Query::partition(partition) };
         let mut sum = 0;
@@ -225,12 +228,14 @@ impl Tally {
             Ok(Some((Turn::GaveUp, _))) => self.summary.given_up += 1,
             Ok(Some(_)) => self.summary.rounds += 1,
             Ok(None) => {}
-            Err(error) => {
-                tracing::error!(%error, "saga not looked after");
-                self.failed += 1;
-                self.first.get_or_insert(error);
-            }
+            Err(error) => self.fails(error),
         }
+    }
+
+    fn fails(&mut self, error: SagaError) {
+        tracing::error!(%error, "sagas not looked after");
+        self.failed += 1;
+        self.first.get_or_insert(error);
     }
 }
 

@@ -31,14 +31,23 @@ pub const OVERDUE_AGE: &str = "OverdueAge";
 /// Rounds that the coordinator began.
 pub const ROUNDS: &str = "Rounds";
 
+/// Sagas, or shards of them, that a run of the coordinator could not look after.
+pub const UNATTENDED: &str = "Unattended";
+
+/// How many sagas wait for a person.
+#[must_use]
+pub fn stuck(n: u64) -> Metric {
+    Metric::plain(STUCK, n as f64)
+}
+
 /// What a run of the coordinator has seen.
 #[must_use]
-pub fn run(summary: &Summary, latest: Duration) -> [Metric; 4] {
+pub fn run(summary: &Summary, latest: Duration, failed: usize) -> [Metric; 4] {
     [
-        Metric::plain(STUCK, summary.stuck as f64),
         Metric::count(OVERDUE, summary.overdue as f64),
         Metric::seconds(OVERDUE_AGE, latest.as_secs_f64()),
         Metric::count(ROUNDS, summary.rounds as f64),
+        Metric::count(UNATTENDED, failed as f64),
     ]
 }
 

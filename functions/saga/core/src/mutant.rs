@@ -25,6 +25,8 @@ tenfold_ports::mutants! {
     StuckCalledCompensated = "compensated though stuck",
     /// Rounds go on for ever.
     EndlessRounds = "rounds without end",
+    /// An undo of a round that is over ends the saga, since its state is still the one that was read.
+    EndOfAnyRound = "ended by a round that is over",
     /// Nobody looks for sagas that do not go on.
     NoDeadline = "nobody looks for sagas that do not go on",
     /// A cancel of a saga that does not exist writes a row.

@@ -2,23 +2,26 @@
 //!
 //! The log is the outbox: what is in it was written together with what it tells of, so there is no gap between
 //! the two, and here it only goes on. Choreographed sagas go on by their events on a topic. Orchestrated ones by
-//! an execution for each round, started under a name that is made of both, so that a second start is none. What
+//! an execution for each round, started under a name that is made of both, so that a second start is none (of an
+//! Express workflow: another one, which changes nothing). What
 //! is stuck becomes a letter in the dead-letter queue, in either style.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use futures_util::StreamExt;
+use futures_util::future::join3;
 use futures_util::stream;
 use serde::Serialize;
 use smol_str::SmolStr;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::{self, Outgoing};
 use tenfold_ports::stream::{Kind, Record};
+use tenfold_ports::table::BadItem;
 use tenfold_ports::topic::{self, Notice};
 use tenfold_ports::{CallError, Flow, Host, Queue, Topic};
 
-use crate::error::{SAGA_STUCK, UNDO_REFUSED};
+use crate::error::{BAD_ITEM, SAGA_STUCK, UNDO_REFUSED};
 use crate::event::{Event, Turn, What};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
@@ -53,6 +56,20 @@ struct Letter {
     error: LetterError,
 }
 
+/// A letter about a log entry that is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Unreadable {
+    entry: String,
+    error: LetterError,
+}
+
+impl Unreadable {
+    fn of(record: &Record, error: &BadItem) -> Self {
+        let error = LetterError { error: BAD_ITEM, cause: error.to_string() };
+        Self { entry: record.key.to_string(), error }
+    }
+}
+
 /// As Step Functions names its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -68,24 +85,26 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     /// Publishes what is new in the log. Answers the first record that has to come again, and with it all after
     /// it; what of these was published already is published twice, which changes nothing.
     pub async fn publish(&self, records: &[Record]) -> Option<SmolStr> {
-        let mut failed: Vec<usize> = Vec::new();
         let mut entries: Placed<Entry<P>> = Vec::new();
+        let mut letters: Placed<Outgoing> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             let Some(item) = record.new.as_ref().filter(|_| is_entry(record)) else { continue };
             match Entry::read(item) {
                 Ok(entry) => entries.push((at, entry)),
                 Err(error) => {
-                    // Nobody can act on it; the stream gives it up in the end, and says so.
+                    // Nobody can act on it but a person; those behind it go on.
                     tracing::error!(%error, "log entry not readable");
-                    failed.push(at);
+                    letters.push((at, Outgoing::new(json(&Unreadable::of(record, &error)))));
                 }
             }
         }
         self.count(&entries);
-        failed.extend(self.notify(&entries).await);
-        failed.extend(self.start(&entries).await);
-        failed.extend(self.write_letters(&entries).await);
-        let first = failed.into_iter().min()?;
+        let about =
+            entries.iter().filter_map(|(at, entry)| Some((*at, Outgoing::new(json(&letter(entry)?)))));
+        letters.extend(about);
+        let (notified, started, told) =
+            join3(self.notify(&entries), self.start(&entries), self.send(letters)).await;
+        let first = [notified, started, told].into_iter().flatten().min()?;
         Some(records[first].sequence.clone())
     }
 
@@ -125,12 +144,8 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
         failed.flat_map(|(at, error)| all_of(&[at], "execution not started", &error)).collect()
     }
 
-    /// Sends letters about what is stuck; answers the entries whose letter was not sent.
-    async fn write_letters(&self, entries: &[(usize, Entry<P>)]) -> Vec<usize> {
-        let mut letters: Placed<Outgoing> = entries
-            .iter()
-            .filter_map(|(at, entry)| Some((*at, Outgoing::new(json(&letter(entry)?)))))
-            .collect();
+    /// Sends letters about what a person has to look at; answers the entries whose letter was not sent.
+    async fn send(&self, mut letters: Placed<Outgoing>) -> Vec<usize> {
         let mut failed = Vec::new();
         while !letters.is_empty() {
             let rest = letters.split_off(letters.len().min(queue::BATCH));

@@ -1,8 +1,8 @@
 //! Doing a step, undoing it, and ending a saga: the transactions on its rows.
 //!
 //! This module owns what the three have in common. `act` does, `undo` undoes, `end` says what became of the
-//! saga when nothing is left to undo, [`turn`] turns it around or begins another round. Whoever calls them, a state machine or a message, may call them twice, too
-//! late, or before their time.
+//! saga when nothing is left to undo, [`turn`] turns it around or begins another
+//! round. Whoever calls them, a state machine or a message, may call them twice, too late, or before their time.
 
 mod act;
 mod end;
@@ -20,8 +20,9 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{Entry, Job, LOG, Partition, Payload};
 
-/// How often a transaction is made whose answer was lost or that somebody overtook.
-const TRIES: usize = 4;
+/// How often a transaction is made whose answer was lost or that somebody overtook. Four that DynamoDB leaves
+/// without an answer end within 24 s, before the function's time does.
+pub(crate) const TRIES: usize = 4;
 
 /// What works on the rows of sagas.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub enum Outcome {
     Undone,
     /// It had none before.
     AlreadyUndone,
+    /// It has its effect: the saga is stuck or was resolved, and only a person changes that.
+    LeftAsItIs,
 }
 
 /// A transaction: the saga's own rows first, then the writes of the service.

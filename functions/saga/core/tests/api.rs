@@ -9,12 +9,13 @@ use saga_core::api::Api;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Kind, Releases, Stock, StockId};
 use saga_core::names::SagaId;
-use saga_core::rows::{Job, Partition};
+use saga_core::rows::{Job, Partition, State, saga_key};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
 use tenfold_ports::Table;
 use tenfold_ports::api::Request;
+use tenfold_ports::table::{Item, Write};
 use tenfold_world::Env;
 
 const FLIGHT: usize = 0;
@@ -167,6 +168,12 @@ fn the_key_and_the_body_are_faulted_together() {
             ["header:Idempotency-Key", "/style", "/traveller", "/flight", "/hotel", "/car", "/from", "/to"];
         assert_eq!((status, at), (400, expected.to_vec()));
         assert_eq!(desk.post("ä", &body()).await.0, 400);
+        let past = json!({"from": "2020-01-01", "to": "2020-01-02"});
+        let mut past_body = body();
+        past.as_object().unwrap().iter().for_each(|(name, day)| past_body[name] = day.clone());
+        let (_, problem) = desk.call("POST", "/trips", None, &past_body).await;
+        let at: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|e| e["at"].clone()).collect();
+        assert_eq!(at, ["header:Idempotency-Key", "/from"], "all of it");
         let long = json!({"traveller": "a".repeat(20_000)});
         assert_eq!(desk.post("a", &long).await.0, 413);
     });
@@ -303,6 +310,22 @@ fn open_trips_are_listed_page_by_page() {
         for bad in ["/trips", "/trips?state=committed", "/trips?state=stuck&after=x"] {
             assert_eq!(desk.get(bad).await.0, 400, "{bad}");
         }
+    });
+}
+
+#[test]
+fn a_row_that_cannot_be_read_hides_no_other_trip() {
+    run(|env| async move {
+        let desk = desk(&env);
+        assert_eq!(desk.post("a", &body()).await.0, 202);
+        let (id, shards) = (SagaId::of_key("odd"), desk.api.steps.definition.shards());
+        let open = State::Running.open(id.shard(shards)).unwrap();
+        let odd = Item::new(saga_key(id)).with("state", "running").with("open", open).with("wake", 0);
+        desk.env.write(Write::create(odd)).await.unwrap();
+        let (status, page) = desk.get("/trips?state=running").await;
+        assert_eq!((status, page["trips"].as_array().unwrap().len()), (200, 1));
+        let (status, problem) = desk.get(&format!("/trips/{id}")).await;
+        assert_eq!((status, problem["type"].as_str()), (500, Some("urn:tenfold:problem:internal-error")));
     });
 }
 

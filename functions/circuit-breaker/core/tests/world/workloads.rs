@@ -21,6 +21,8 @@ const FEW: &[Order] = &[Order::Interrupted(1)];
 pub const ALL: &[Workload] = &[
     Workload::new("half-open", 2, MORE, half_open_one),
     Workload::new("half-open, two permits", 1, WHOLE, half_open_two),
+    Workload::new("half-open, still sick", 1, WHOLE, still_sick),
+    Workload::new("half-open, clocks that differ", 1, WHOLE, clocks_that_differ),
     Workload::new("dead prober", 2, MORE, dead_prober),
     Workload::new("late success", 2, MORE, late_success),
     Workload::new("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
@@ -90,6 +92,41 @@ fn dead_prober(world: &World) -> Outcome {
     })?;
     if !answers(world).iter().any(|Answered(key, status)| key == "b" && *status == 200) {
         return Err("after the lease has ended somebody else may probe".into());
+    }
+    stack.finish(world, |_| Ok(()))
+}
+
+/// The target is sick, so that no probe closes the breaker: never more probes at once than permits.
+fn still_sick(world: &World) -> Outcome {
+    let stack = after_a_break(world, 1);
+    world.service(|s| s.health = Health::Answers(500));
+    stack.spawn_request(world, "a");
+    stack.spawn_request(world, "b");
+    world.run()?;
+    one_at_once(world, stack)
+}
+
+/// The second prober comes while the first one's call runs, and its clock is almost 2 s ahead.
+fn clocks_that_differ(world: &World) -> Outcome {
+    let stack = after_a_break(world, 1);
+    world.service(|s| {
+        s.health = Health::Answers(500);
+        s.latency = SignedDuration::from_millis(1900);
+    });
+    stack.spawn_request(world, "a");
+    let ahead = SignedDuration::from_millis(1900);
+    stack.spawn_requests(world, world.now() + seconds(1), ahead, vec![Post::new("b")]);
+    world.run()?;
+    one_at_once(world, stack)
+}
+
+fn one_at_once(world: &World, stack: Stack) -> Outcome {
+    let most = world.service(|s| {
+        s.health = Health::Well;
+        s.most_in_flight
+    });
+    if most > 1 {
+        return Err(format!("{most} probes at once with 1 permit").into());
     }
     stack.finish(world, |_| Ok(()))
 }

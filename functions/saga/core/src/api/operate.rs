@@ -35,8 +35,8 @@ fn answered(status: u16, id: SagaId, answer: turn::Answer) -> Answer {
             Err(Problem::new(409, "past-pivot", "The trip is past its pivot", detail))
         }
         turn::Answer::TooManyRounds => {
-            let detail = format!("trip {id} was retried {ROUND_MOST} times; resolve it instead");
-            Err(Problem::new(409, "too-many-rounds", "The trip was retried too often", detail))
+            let detail = format!("trip {id} has gone through {ROUND_MOST} rounds; resolve it instead");
+            Err(Problem::new(409, "too-many-rounds", "The trip has had too many rounds", detail))
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `POST /trips`, `GET /trips` and `GET /trips/{sagaId}`.
 
+use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::table::{Cancelled, Cursor, Item, Query, Read, TransactError};
+use tenfold_ports::table::{Cancelled, Cursor, Item, Key, Page, Query, Read, TransactError};
 use tenfold_ports::{CallError, Host, Table};
 
 use super::body::{self, Asked};
@@ -13,15 +14,14 @@ use super::{Answer, Api, no_table, small, unknown_trip};
 use crate::event::Turn;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Entry, Job, OPEN_INDEX, Partition, ReadError, SagaData, SagaRow, State, saga_key};
+use crate::rows::{Entry, Job, OPEN_INDEX, Partition, ReadError, SagaData, SagaRow, State, WAKE, saga_key};
+use crate::step::TRIES;
 use crate::trip::Trip;
 
 /// The most trips of a page.
 const PAGE: usize = 50;
 /// The states whose trips are listed: those of the index.
 const LISTED: [State; 3] = [State::Running, State::Compensating, State::Stuck];
-/// How often a transaction is made whose answer was lost or that somebody overtook.
-const TRIES: usize = 4;
 
 impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn post_trip(&self, request: &Request) -> Answer {
@@ -31,8 +31,12 @@ impl<T: Table, H: Host> Api<T, H> {
         let key = idempotency_key(request).map_err(|fault| faults.push(fault)).ok();
         let asked = body::trip(&request.body, TimeZone::UTC.to_datetime(now).date());
         let asked = asked.map_err(|more| faults.extend(more)).ok();
-        let (Some(key), Some(Asked { style, trip, past })) = (key, asked) else {
-            return Err(Problem::invalid(faults));
+        let (key, Asked { style, trip, past }) = match (key, asked) {
+            (Some(key), Some(asked)) => (key, asked),
+            (_, asked) => {
+                faults.extend(asked.and_then(|asked| asked.past));
+                return Err(Problem::invalid(faults));
+            }
         };
         let chance = if is_in(Mutant::KeyIgnored) { self.steps.host.next_u64() } else { 0 };
         let id = if chance > 0 { SagaId::of_key(&chance.to_string()) } else { SagaId::of_key(&key) };
@@ -80,30 +84,32 @@ impl<T: Table, H: Host> Api<T, H> {
 
     pub(super) async fn list_trips(&self, request: &Request) -> Answer {
         let shards = self.steps.definition.shards();
-        let (state, mut place) = list_of(request, shards)?;
-        let mut found: Vec<Item> = Vec::new();
-        while found.len() < PAGE && place.shard < shards {
-            let Some(partition) = state.open(place.shard) else { break };
-            let limit = (PAGE - found.len()) as u32;
+        let (state, place) = list_of(request, shards)?;
+        // Most shards hold little or nothing, so all are asked at once; what does not fit waits for the next page.
+        let places = std::iter::once(place).chain((place.shard + 1..shards).map(Place::start));
+        let pages = places.filter_map(|place| Some((place, state.open(place.shard)?)));
+        let pages = pages.map(async |(place, partition)| {
             let after = place.cursor(&partition);
-            let query = Query { index: Some(OPEN_INDEX), limit, after, ..Query::partition(partition) };
-            let page = self.steps.table.query(query).await.map_err(no_table)?;
-            found.extend(page.items);
-            place = page.next.and_then(|next| place.at(&next)).unwrap_or(Place::start(place.shard + 1));
-        }
-        let next = (place.shard < shards).then(|| place.text());
-        let keys: Vec<_> = found.into_iter().map(|item| item.key).collect();
+            let query =
+                Query { index: Some(OPEN_INDEX), limit: PAGE as u32, after, ..Query::partition(partition) };
+            self.steps.table.query(query).await.map(|page| (place, page))
+        });
+        let pages = try_join_all(pages).await.map_err(no_table)?;
+        let (keys, next) = first_page(pages, shards);
         let mut trips = Vec::new();
         if !keys.is_empty() {
             // The index lags behind, and knows only keys.
             let items = self.steps.table.get_many(&keys, Read::Consistent).await.map_err(no_table)?;
             for item in items.iter().flatten() {
-                let saga: SagaRow<Trip> = SagaRow::read(item).map_err(ReadError::from)?;
-                if saga.state == state {
-                    trips.push(Listed::new(&saga));
+                match SagaRow::<Trip>::read(item) {
+                    Ok(saga) if saga.state == state => trips.push(Listed::new(&saga)),
+                    Ok(_) => {}
+                    // It must not hide the others.
+                    Err(error) => tracing::error!(%error, "trip not listed"),
                 }
             }
         }
+        let next = next.map(Place::text);
         Ok(Response::json(200, &json!({ "trips": trips, "next": next })))
     }
 }
@@ -129,6 +135,29 @@ fn idempotency_key(request: &Request) -> Result<SmolStr, Fault> {
     let key = key.ok_or_else(|| fault("is required: it is what makes a repetition safe"))?;
     let good = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     if good { Ok(key.clone()) } else { Err(fault("1 to 255 visible ASCII characters were expected")) }
+}
+
+/// The keys of a page's trips, in the order of the shards, and where the next page begins; none after the last.
+fn first_page(shards_pages: Vec<(Place, Page)>, shards: u8) -> (Vec<Key>, Option<Place>) {
+    let mut keys = Vec::new();
+    for (place, page) in shards_pages {
+        let mut last = place;
+        for item in page.items {
+            if keys.len() == PAGE {
+                return (keys, Some(last));
+            }
+            let id = item.key.pk.strip_prefix("saga#").and_then(SagaId::parse);
+            last.after = item.number(WAKE).ok().zip(id).or(last.after);
+            keys.push(item.key);
+        }
+        if let Some(next) = page.next.and_then(|next| place.at(&next)) {
+            return (keys, Some(next));
+        }
+        if keys.len() == PAGE {
+            return (keys, (place.shard + 1 < shards).then(|| Place::start(place.shard + 1)));
+        }
+    }
+    (keys, None)
 }
 
 /// What a list is of, and where it begins.

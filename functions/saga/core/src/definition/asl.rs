@@ -111,7 +111,11 @@ impl<P> Generator<'_, P> {
                 catch(&[ALL], itself),
             ]
         };
-        let certain = [STEP_REFUSED, SAGA_NOT_RUNNING, UNKNOWN_SAGA, WRONG_STEP, BAD_EVENT];
+        let mut certain = vec![STEP_REFUSED, SAGA_NOT_RUNNING, UNKNOWN_SAGA, WRONG_STEP, BAD_EVENT];
+        if matches!(step.role, Role::Retryable(_)) {
+            // After the pivot even a refusal is tried again: there is nowhere else to go.
+            certain.remove(0);
+        }
         State::Task(Task {
             resource: self.function(step),
             parameters: step_parameters("do", step),

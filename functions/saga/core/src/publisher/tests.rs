@@ -92,3 +92,20 @@ fn batches_are_as_many_and_as_large_as_one_call_takes() {
     let large = (0..3).map(|at| (at, Notice::new("x".repeat(100 << 10)))).collect();
     assert_eq!(sizes(large), [2, 1]);
 }
+
+#[test]
+fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
+    let id = SagaId::of_key("a");
+    let key = log_key(id, 0, &"started".parse().unwrap());
+    let bad = BadItem { key: key.to_string(), attribute: "data".to_owned(), why: "is missing".to_owned() };
+    let record = Record {
+        sequence: "1".into(),
+        key,
+        old: None,
+        new: None,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        expired: false,
+    };
+    let letter = json(&Unreadable::of(&record, &bad));
+    assert!(letter.contains(&id.to_string()) && letter.contains(r#""Error":"BadItem""#), "{letter}");
+}

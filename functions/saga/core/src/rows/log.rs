@@ -14,7 +14,7 @@ use crate::names::{Name, SagaId};
 /// How the sort keys of all log entries begin. The stream's filter goes by it.
 pub const LOG: &str = "log#";
 
-/// The last round of a saga: a person who has retried so often has to resolve it.
+/// The last round of a saga, whoever began them: after it a person has to resolve it.
 pub const ROUND_MOST: u32 = 99;
 
 /// What happened, when, and all that whoever acts on it needs to know.

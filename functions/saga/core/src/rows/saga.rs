@@ -22,7 +22,8 @@ const PIVOTED: &str = "pivoted";
 const SINCE: &str = "since";
 const RESOLUTION: &str = "resolution";
 const OPEN: &str = OPEN_INDEX;
-const WAKE: &str = "wake";
+/// When somebody has to look at a saga: the sort key of the index of open ones, in seconds since 1970.
+pub const WAKE: &str = "wake";
 
 /// A saga as it was read.
 #[derive(Debug, Clone, PartialEq)]

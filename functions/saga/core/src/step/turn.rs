@@ -24,7 +24,7 @@ pub enum Answer {
     No(State),
     /// The pivot was done: there is no way back.
     PastPivot,
-    /// It was retried too often.
+    /// There were too many rounds, whoever began them.
     TooManyRounds,
 }
 

@@ -22,7 +22,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
             let part = self.read(job.saga).await?;
-            if let Some(outcome) = settled(step, &part, job)? {
+            if let Some(outcome) = settled(at, step, &part, job)? {
                 return Ok(outcome);
             }
             if part.logged(job.round, &Event::of(&step.name, What::Undone)) {
@@ -101,7 +101,15 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let from = part.saga.state;
         let to = end.or((from == State::Running).then_some(State::Compensating));
         writes.push(match to {
-            Some(to) => Change::to(&self.definition, job.saga, to, now).from(from),
+            // Not only in the state that was read: another round may have come into it meanwhile.
+            Some(to) => {
+                let change = Change::to(&self.definition, job.saga, to, now);
+                if is_in(Mutant::EndOfAnyRound) {
+                    change.from(from)
+                } else {
+                    change.when(part.saga.unchanged())
+                }
+            }
             None => part.saga.check(),
         });
         let entry = self.entry(job, Event::of(&step.name, what));
@@ -116,6 +124,7 @@ fn refused<P>(step: &Step<P>, job: &Job<P>, why: String) -> SagaError {
 
 /// What is to be answered without a write; none where there is something to undo.
 fn settled<P: Payload>(
+    at: usize,
     step: &Step<P>,
     part: &Partition<P>,
     job: &Job<P>,
@@ -129,6 +138,9 @@ fn settled<P: Payload>(
         _ if part.saga.pivoted => Err(SagaError::SagaCommitted(job.saga)),
         State::Running | State::Compensating => Ok(None),
         // It is over; what comes late changes nothing.
-        _ => Ok(Some(Outcome::AlreadyUndone)),
+        _ => {
+            let gone = part.state(at).is_none_or(StepState::is_final);
+            Ok(Some(if gone { Outcome::AlreadyUndone } else { Outcome::LeftAsItIs }))
+        }
     }
 }

@@ -69,6 +69,9 @@ fn after_the_pivot_there_is_no_way_back() {
     assert_eq!(machine["States"]["Do ship"]["Resource"], "${OrderShipArn}");
     assert_eq!(machine["States"]["Do reserve"]["TimeoutSeconds"], 10);
     assert_eq!(machine["States"]["Do ship"]["Retry"][1]["MaxAttempts"], 50);
+    let never = |state: &str| machine["States"][state]["Retry"][0]["ErrorEquals"].to_string();
+    assert!(never("Do reserve").contains("StepRefused"));
+    assert!(!never("Do ship").contains("StepRefused"), "after the pivot even a refusal is tried again");
 }
 
 #[test]

@@ -129,8 +129,12 @@ fn log_holds_every_transition(world: &World) -> Outcome {
         let log = partition.iter().filter(|item| item.key.sk.starts_with(LOG));
         let log: Vec<Entry<Trip>> = log.map(|item| Entry::read(item).unwrap()).collect();
         let told = |event: Event| log.iter().any(|entry| entry.event == event);
-        if !log.iter().any(|entry| entry.state == Some(saga.state)) {
-            return Err(format!("saga {} is {}, of which its log knows nothing", saga.id, saga.state).into());
+        // In its latest round: only that one ends a saga.
+        if !log.iter().any(|entry| entry.round == saga.round && entry.state == Some(saga.state)) {
+            let (id, state, round) = (saga.id, saga.state, saga.round);
+            return Err(
+                format!("saga {id} is {state} in round {round}, and its log knows nothing of it").into()
+            );
         }
         for item in &partition {
             let Some(step) = item.key.sk.strip_prefix("step#") else { continue };

@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
 use saga_core::coordinator::{Call, Coordinator};
 use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
@@ -248,7 +248,12 @@ impl Stack {
 
     /// The schedule's minute.
     pub fn tick(world: &World) {
-        world.spawn("coordinator", (), |env, ()| async move {
+        Self::tick_at(world, world.now());
+    }
+
+    /// A minute of the schedule that comes at this time, whatever is still going on.
+    pub fn tick_at(world: &World, start: Timestamp) {
+        world.spawn_at(start, SignedDuration::ZERO, "coordinator", (), |env, ()| async move {
             let until = env.now() + RUN;
             let _ = Coordinator { steps: steps(&env) }.run(until).await;
         });

@@ -1,5 +1,6 @@
 //! The saga's workloads: who does what at once, and what must hold afterwards.
 
+use jiff::SignedDuration;
 use saga_core::inventory::{Kind, Releases};
 use saga_core::names::SagaId;
 use saga_core::rows::{State, Style};
@@ -33,6 +34,12 @@ pub const ALL: &[Workload] = &[
     Workload::new("last seat, one of each style", 1, EVERY, last_seat_of_both),
     Workload::new("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
     Workload::new("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
+    Workload::new("stuck while another round begins, orchestrated", 0, FEW, |world| {
+        stuck_and_overdue(world, ORCHESTRATED)
+    }),
+    Workload::new("stuck while another round begins, choreographed", 0, FEW, |world| {
+        stuck_and_overdue(world, CHOREOGRAPHED)
+    }),
     Workload::new("stuck and resolved, orchestrated", 1, EVERY, |world| {
         stuck(world, ORCHESTRATED, "resolve")
     }),
@@ -64,9 +71,9 @@ fn booked(world: &World, style: Style) -> Outcome {
     Stack::book(world, "a", style);
     world.run()?;
     let well = world.faults() == 0;
-    stack.finish(world, |world| match state(world, "a") {
+    // Whatever it is called: that a key is one trip is for another workload.
+    stack.finish(world, |world| match sagas(world).first().map(|saga| saga.state) {
         Some(State::Committed) => Ok(()),
-        None if well => Err("nothing went wrong, and there is no saga of the request's key".into()),
         other if well => Err(format!("nothing went wrong, and the trip is {other:?}").into()),
         Some(State::Compensated) => Ok(()),
         None if world.reports::<Answered>().iter().all(|answer| answer.1 != 202) => Ok(()),
@@ -144,6 +151,19 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     })
 }
 
+/// The hotel does not take a room back, and while that is found out the schedule begins another round.
+fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 0]);
+    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    Stack::booked(world, "a", style);
+    Stack::tick_at(world, world.now() + super::definition().recovery() + SignedDuration::from_secs(1));
+    world.run()?;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Stuck | State::Compensated) => Ok(()),
+        other => Err(format!("what cannot be undone ended {other:?}").into()),
+    })
+}
+
 /// A trip and its cancellation at once: one of the two decides.
 fn cancelled(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 1]);
@@ -183,7 +203,7 @@ fn cancelled_early(world: &World) -> Outcome {
 fn overdue(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::booked(world, "a", style);
-    world.pass(super::definition().deadline() + jiff::SignedDuration::from_secs(1));
+    world.pass(super::definition().deadline() + SignedDuration::from_secs(1));
     Stack::tick(world);
     world.run()?;
     stack.finish(world, |_| Ok(()))
