@@ -34,6 +34,8 @@ pub const ALL: &[Workload] = &[
     Workload::new("last seat, one of each style", 1, EVERY, last_seat_of_both),
     Workload::new("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
     Workload::new("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
+    Workload::new("stuck again, orchestrated", 1, EVERY, |world| stuck_again(world, ORCHESTRATED)),
+    Workload::new("stuck again, choreographed", 1, EVERY, |world| stuck_again(world, CHOREOGRAPHED)),
     Workload::new("stuck while another round begins, orchestrated", 0, FEW, |world| {
         stuck_and_overdue(world, ORCHESTRATED)
     }),
@@ -148,6 +150,20 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     stack.finish(world, |world| match (state(world, "a"), what) {
         (None | Some(State::Compensated), _) | (Some(State::Resolved), "resolve") => Ok(()),
         (other, _) => Err(format!("{what} led to {other:?}").into()),
+    })
+}
+
+/// A person retries what still cannot be undone.
+fn stuck_again(world: &World, style: Style) -> Outcome {
+    let stack = Stack::new(world, [1, 1, 0]);
+    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    Stack::booked(world, "a", style);
+    world.calm_while(World::run)?;
+    Stack::operate(world, "a", "retry");
+    world.run()?;
+    stack.finish(world, |world| match state(world, "a") {
+        Some(State::Stuck) => Ok(()),
+        other => Err(format!("what cannot be undone ended {other:?}").into()),
     })
 }
 
