@@ -120,12 +120,15 @@ def test_a_log_that_is_published_again_starts_nothing_again(agency, stack, style
     assert agency.stocks() == dict.fromkeys(KINDS, (5 - booked, booked))
 
 
-def test_a_record_that_cannot_be_read_is_where_the_batch_begins_again(agency, stack):
+def test_a_record_that_cannot_be_read_is_told_of_and_holds_up_no_other(agency, stack):
     saga_id = agency.lost("orchestrated")
     good = {"pk": f"saga#{saga_id}", "sk": "saga", "n": 1}
     bad = {"pk": f"saga#{saga_id}", "sk": "log#00#started", "data": {"saga": saga_id}}
     answer = stack.invoke("PublisherFunction", stream_event([good, bad, good]))
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "1001"}]}
+    assert answer == {"batchItemFailures": []}
+    (letter,) = stack.messages("DeadLetterQueueUrl", saga_id)
+    assert letter["error"]["Error"] == "BadItem"
+    assert "log#00#started" in letter["entry"]
 
 
 @pytest.mark.parametrize("step", KINDS)
