@@ -15,21 +15,29 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct Request {
     /// The method, in upper case.
     pub method: SmolStr,
-    /// The path below the stage, beginning with `/`.
+    /// What stands before `path` where the caller sees it: a stage (`/prod`), a base path of a custom domain, or
+    /// nothing.
+    pub base: SmolStr,
+    /// The path below `base`, beginning with `/`, as it was sent: still percent-encoded.
     pub path: SmolStr,
-    /// Query parameters, decoded; the last of a name.
+    /// Query parameters, decoded, in the order of their names; all values of a name, in their order.
     pub query: Vec<(SmolStr, SmolStr)>,
-    /// Header names in lower case, and their values; the last of a name.
+    /// Header names in lower case, and their values; all values of a name, in their order.
     pub headers: Vec<(SmolStr, SmolStr)>,
     /// The body, decoded.
     pub body: Bytes,
 }
 
 impl Request {
-    /// The header `name` (lower case).
+    /// The header `name` (lower case); its last value where it came several times.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&SmolStr> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+        self.header_values(name).last()
+    }
+
+    /// All values of the header `name` (lower case), in their order.
+    pub fn header_values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a SmolStr> {
+        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, v)| v)
     }
 
     /// Sets the header `name` (lower case) in place of what came.
@@ -38,13 +46,18 @@ impl Request {
         self.headers.push((SmolStr::new_static(name), value.into()));
     }
 
-    /// The query parameter `name`.
+    /// The query parameter `name`; its last value where it came several times.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&SmolStr> {
-        self.query.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+        self.parameter_values(name).last()
     }
 
-    /// The parts of the path between its slashes.
+    /// All values of the query parameter `name`, in their order.
+    pub fn parameter_values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a SmolStr> {
+        self.query.iter().filter(move |(n, _)| n == name).map(|(_, v)| v)
+    }
+
+    /// The parts of the path between its slashes, still percent-encoded.
     #[must_use]
     pub fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|s| !s.is_empty()).collect()
@@ -109,6 +122,9 @@ pub struct Problem {
     /// After how many seconds to try again; becomes the `Retry-After` header.
     #[serde(skip)]
     pub retry_after: Option<u64>,
+    /// The methods that the resource has, separated by commas; becomes the `Allow` header.
+    #[serde(skip)]
+    pub allow: Option<String>,
 }
 
 /// One fault in a request.
@@ -137,6 +153,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            allow: None,
         }
     }
 
@@ -153,15 +170,18 @@ impl Problem {
         Self::new(404, "no-route", "There is no such resource", format!("nothing is at {path}"))
     }
 
-    /// 405: the route exists, but not with this method.
+    /// 405: the route exists, but not with this method. The answer has an `Allow` header (RFC 9110 §15.5.6).
+    #[must_use]
+    pub fn method_not_allowed(method: &str, allowed: &[&str]) -> Self {
+        let detail = format!("{method}; use {}", allowed.join(" or "));
+        let problem = Self::new(405, "method-not-allowed", "The method is not allowed here", detail);
+        Self { allow: Some(allowed.join(", ")), ..problem }
+    }
+
+    /// 405, of an allowed list in words.
     #[must_use]
     pub fn method(method: &str, allowed: &str) -> Self {
-        Self::new(
-            405,
-            "method-not-allowed",
-            "The method is not allowed here",
-            format!("{method}; use {allowed}"),
-        )
+        Self::method_not_allowed(method, &[allowed])
     }
 
     /// 413: the body is larger than the route takes.
@@ -194,8 +214,12 @@ impl Problem {
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         let response = Self::typed(problem.status, PROBLEM_JSON, &problem);
-        match problem.retry_after {
+        let response = match problem.retry_after {
             Some(seconds) => response.with("retry-after", smol_str::format_smolstr!("{seconds}")),
+            None => response,
+        };
+        match problem.allow {
+            Some(methods) => response.with("allow", methods),
             None => response,
         }
     }

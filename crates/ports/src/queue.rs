@@ -14,6 +14,10 @@ use crate::CallError;
 /// The most messages that one call sends, receives or deletes.
 pub const BATCH: usize = 10;
 
+/// The most bytes of all bodies of a batch together. AWS has taken four times as much since August 2025; what is cut
+/// by this is taken everywhere.
+pub const MAX_BYTES: usize = 256 << 10;
+
 /// The longest delay of a message on a standard queue.
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 

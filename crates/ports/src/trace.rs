@@ -2,10 +2,7 @@
 
 use std::num::{NonZeroU64, NonZeroU128};
 
-use tenfold_ports::Rng;
-
-/// The header (and message attribute) that carries a [`TraceContext`].
-pub const TRACEPARENT: &str = "traceparent";
+use crate::Rng;
 
 /// A place in a trace. Neither of its ids is zero, which the standard forbids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +13,9 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
+    /// The trace that a run in the deterministic world belongs to where nobody names another.
+    pub const UNKNOWN: Self = Self { trace: NonZeroU128::MIN, span: NonZeroU64::MIN, sampled: false };
+
     /// A new trace, sampled.
     pub fn new(rng: &impl Rng) -> Self {
         let wide = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
@@ -29,7 +29,8 @@ impl TraceContext {
     }
 
     /// This place, in the trace of a caller that came to be known only later.
-    pub(crate) fn within(&self, caller: &Self) -> Self {
+    #[must_use]
+    pub const fn within(&self, caller: &Self) -> Self {
         Self { span: self.span, ..*caller }
     }
 
@@ -100,7 +101,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ids::Ids;
+
+    /// Numbers that differ.
+    #[derive(Default)]
+    struct Ids(std::cell::Cell<u64>);
+
+    impl crate::Rng for Ids {
+        fn next_u64(&self) -> u64 {
+            self.0.set(self.0.get() + 1);
+            self.0.get()
+        }
+    }
 
     const HEADER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
