@@ -11,10 +11,10 @@ use smol_str::SmolStr;
 use tenfold_ports::Downstream;
 use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
 
-use crate::Action;
+use crate::MethodActions;
 
 /// No method needs a permission of IAM.
-pub const ACTIONS: &[Action] = &[("call", &[])];
+pub const ACTIONS: &[MethodActions] = &[("call", &[])];
 
 /// How long to wait for a connection at most, where the call itself does not wait shorter.
 const CONNECT: Duration = Duration::from_secs(2);

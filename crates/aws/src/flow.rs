@@ -8,12 +8,12 @@ use smol_str::SmolStr;
 use tenfold_ports::flow::Started;
 use tenfold_ports::{CallError, Flow};
 
-use crate::Action;
+use crate::MethodActions;
 use crate::error::{Effect, call_error};
 use crate::retry::OnlyWhenCertain;
 
 /// The IAM action behind the method, on the state machine.
-pub const ACTIONS: &[Action] = &[("start", &["states:StartExecution"])];
+pub const ACTIONS: &[MethodActions] = &[("start", &["states:StartExecution"])];
 
 /// A state machine of Step Functions, Standard or Express. Cheap to clone.
 ///

@@ -30,11 +30,12 @@ pub mod downstream;
 pub mod error;
 #[cfg(feature = "sfn")]
 pub mod flow;
-mod process;
+pub mod number;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "sdk")]
 pub mod retry;
+mod runtime;
 pub mod system;
 #[cfg(feature = "dynamodb")]
 pub mod table;
@@ -44,8 +45,8 @@ pub mod topic;
 pub use calls::CallCounter;
 #[cfg(feature = "sdk")]
 pub use client::Aws;
-pub use process::Process;
+pub use runtime::SystemRuntime;
 pub use system::{SystemClock, SystemRng};
 
 /// A port method and the IAM actions that its adapter needs on the resource it is bound to.
-pub type Action = (&'static str, &'static [&'static str]);
+pub type MethodActions = (&'static str, &'static [&'static str]);

@@ -16,14 +16,14 @@ use smol_str::SmolStr;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Rejected};
 use tenfold_ports::{CallError, Queue};
 
-use crate::Action;
+use crate::MethodActions;
 use crate::batch::{entries, rejected};
 use crate::client::timeouts;
 use crate::error::{Effect, call_error};
 use crate::retry::OnlyWhenCertain;
 
 /// The IAM actions behind each method, on the queue. SQS has none of its own for batches.
-pub const ACTIONS: &[Action] = &[
+pub const ACTIONS: &[MethodActions] = &[
     ("send", &["sqs:SendMessage"]),
     ("receive", &["sqs:ReceiveMessage"]),
     ("delete", &["sqs:DeleteMessage"]),

@@ -15,12 +15,12 @@ use smol_str::SmolStr;
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
 use tenfold_ports::{CallError, Table};
 
-use crate::Action;
+use crate::MethodActions;
 use crate::system::SystemRng;
 
 /// The IAM actions behind each method, on the table; `query` and `count` of an index need theirs on
 /// `<table>/index/<index>`.
-pub const ACTIONS: &[Action] = &[
+pub const ACTIONS: &[MethodActions] = &[
     ("get", &["dynamodb:GetItem"]),
     ("get_many", &["dynamodb:BatchGetItem"]),
     ("write", WRITES),

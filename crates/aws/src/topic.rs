@@ -9,13 +9,13 @@ use tenfold_ports::queue::Rejected;
 use tenfold_ports::topic::{Attribute, Notice};
 use tenfold_ports::{CallError, Topic};
 
-use crate::Action;
+use crate::MethodActions;
 use crate::batch::{entries, rejected};
 use crate::error::{Effect, call_error};
 use crate::retry::OnlyWhenCertain;
 
 /// The IAM action behind the method, on the topic. SNS has none of its own for batches.
-pub const ACTIONS: &[Action] = &[("publish", &["sns:Publish"])];
+pub const ACTIONS: &[MethodActions] = &[("publish", &["sns:Publish"])];
 
 /// A topic of SNS. Cheap to clone.
 #[derive(Debug, Clone)]

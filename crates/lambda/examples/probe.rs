@@ -2,12 +2,12 @@
 //!
 //! `PROBE_KIND` is `api` or `event`, or `panic` for one that panics while it starts.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tenfold_lambda::{Env, ErrorType, Invocation, run};
+use tenfold_lambda::{Boot, ErrorType, run};
+use tenfold_ports::Context;
 use tenfold_ports::api::{Request, Response};
 
 /// What an event asks for.
@@ -38,12 +38,12 @@ fn boom() -> ! {
 }
 
 fn main() -> ExitCode {
-    run("probe", async |start| {
-        let env = Env::from_process();
+    run("test", "probe", async |Boot { env, aws, start, .. }| {
         let _ = env.number::<u8>("PROBE_LIMIT").or(1);
         let kind = env.text("PROBE_KIND").get();
         let kind = env.finish(kind)?;
-        let start = start.counting(|| BTreeMap::from([("dynamodb:GetItem".to_owned(), 2)]));
+        let calls = aws.calls().clone();
+        calls.add("DynamoDB", "GetItem");
         match kind.as_str() {
             "api" => start.serve_api(api).await,
             "event" => start.serve_event(event).await,
@@ -52,17 +52,17 @@ fn main() -> ExitCode {
     })
 }
 
-async fn api(request: Request, invocation: Invocation) -> Response {
+async fn api(request: &Request, context: &Context) -> Response {
     if request.path == "/panic" {
         boom()
     }
     tracing::info!(path = request.path.as_str(), "working");
-    Response::json(200, &json!({ "path": request.path.as_str(), "id": invocation.correlation_id.as_str() }))
+    Response::json(200, &json!({ "path": request.path.as_str(), "id": context.correlation.as_str() }))
 }
 
-async fn event(ask: Ask, _: Invocation) -> Result<Value, AskedFor> {
+async fn event(ask: &Ask, _: &Context) -> Result<Value, AskedFor> {
     match ask {
-        Ask::Answer(value) => Ok(value),
+        Ask::Answer(value) => Ok(value.clone()),
         Ask::Fail => Err(AskedFor),
         Ask::Panic => boom(),
     }

@@ -12,7 +12,7 @@ use tenfold_ports::api::{Request, Response};
 /// An event that is no proxy event of API Gateway.
 #[derive(Debug, thiserror::Error)]
 #[error("not an API Gateway proxy event: {0}")]
-pub struct BadEvent(String);
+pub struct NoProxyEvent(String);
 
 type Single = HashMap<String, Option<String>>;
 type Multi = HashMap<String, Option<Vec<String>>>;
@@ -20,9 +20,13 @@ type Multi = HashMap<String, Option<Vec<String>>>;
 /// What is used of the event. Every map can be `null`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct ProxyEvent {
     http_method: SmolStr,
     path: SmolStr,
+    #[serde(default)]
+    resource: Option<String>,
+    #[serde(default)]
+    request_context: Option<RequestContext>,
     headers: Option<Single>,
     multi_value_headers: Option<Multi>,
     query_string_parameters: Option<Single>,
@@ -32,44 +36,70 @@ struct Event {
     is_base64_encoded: bool,
 }
 
-/// The request in an event. API Gateway has decoded query parameters, and `path` has no stage.
+#[derive(Deserialize)]
+struct RequestContext {
+    /// The path as the caller has it: with the stage, or the base path of a custom domain.
+    path: Option<String>,
+}
+
+/// The request in an event. API Gateway has decoded query parameters and not the path. The event's `path` has no stage,
+/// but the base path of a custom domain where there is one: what the resource says of it is the path.
 ///
 /// # Errors
 /// The event is of another shape, or says that its body is base64 where it is not.
-pub fn request(event: &str) -> Result<Request, BadEvent> {
-    let event: Event = serde_json::from_str(event).map_err(|e| BadEvent(e.to_string()))?;
+pub fn request(event: &str) -> Result<Request, NoProxyEvent> {
+    let event: ProxyEvent = serde_json::from_str(event).map_err(|e| NoProxyEvent(e.to_string()))?;
     if !event.path.starts_with('/') {
-        return Err(BadEvent(format!("path `{}` does not begin with /", event.path)));
+        return Err(NoProxyEvent(format!("path `{}` does not begin with /", event.path)));
     }
     let body = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
-        let decoded = STANDARD.decode(&body).map_err(|e| BadEvent(format!("body: {e}")))?;
+        let decoded = STANDARD.decode(&body).map_err(|e| NoProxyEvent(format!("body: {e}")))?;
         Bytes::from(decoded)
     } else {
         Bytes::from(body)
     };
-    let mut headers: Vec<(SmolStr, SmolStr)> = last(event.headers, event.multi_value_headers);
+    let mut headers = values(event.headers, event.multi_value_headers);
     for (name, _) in &mut headers {
         *name = name.to_ascii_lowercase().into();
     }
+    let path = below_base(&event.path, event.resource.as_deref());
+    let seen = event.request_context.and_then(|context| context.path);
+    let base = seen.as_deref().and_then(|seen| seen.strip_suffix(path.as_str())).map(SmolStr::from);
+    let base = base.or_else(|| event.path.strip_suffix(path.as_str()).map(SmolStr::from)).unwrap_or_default();
     Ok(Request {
         method: event.http_method.to_ascii_uppercase().into(),
-        path: event.path,
-        query: last(event.query_string_parameters, event.multi_value_query_string_parameters),
+        base,
+        path,
+        query: values(event.query_string_parameters, event.multi_value_query_string_parameters),
         headers,
         body,
     })
 }
 
-/// The last value of each name, by name. Several values are in `multi`; some senders of events leave it out.
-fn last(single: Option<Single>, multi: Option<Multi>) -> Vec<(SmolStr, SmolStr)> {
-    let mut all: HashMap<String, String> =
-        single.into_iter().flatten().filter_map(|(name, value)| Some((name, value?))).collect();
-    let multi = multi.into_iter().flatten();
-    all.extend(multi.filter_map(|(name, values)| Some((name, values?.pop()?))));
-    let mut all: Vec<_> = all.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+/// The path without the base path of a custom domain: as many parts from its end as the resource has. A greedy
+/// resource (`/{proxy+}`) does not say how many.
+fn below_base(path: &SmolStr, resource: Option<&str>) -> SmolStr {
+    let Some(resource) = resource.filter(|resource| resource.len() > 1 && !resource.ends_with("+}")) else {
+        return path.clone();
+    };
+    let parts = resource.matches('/').count();
+    let from = path.trim_end_matches('/').rmatch_indices('/').nth(parts - 1);
+    from.map_or_else(|| path.clone(), |(at, _)| path[at..].into())
+}
+
+/// All values of each name, by name. Several values are in `multi`; some senders of events leave it out.
+fn values(single: Option<Single>, multi: Option<Multi>) -> Vec<(SmolStr, SmolStr)> {
+    let mut all: HashMap<String, Vec<String>> =
+        single.into_iter().flatten().filter_map(|(name, value)| Some((name, vec![value?]))).collect();
+    all.extend(multi.into_iter().flatten().filter_map(|(name, values)| Some((name, values?))));
+    let mut all: Vec<_> = all.into_iter().collect();
     all.sort_unstable();
-    all
+    let pairs = all.into_iter().flat_map(|(name, values)| {
+        let name = SmolStr::from(name);
+        values.into_iter().map(move |value| (name.clone(), SmolStr::from(value)))
+    });
+    pairs.collect()
 }
 
 /// The response that API Gateway expects of a proxy function.

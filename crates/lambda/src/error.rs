@@ -60,7 +60,7 @@ impl<E: std::error::Error> From<E> for InitError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BadVariable, ConfigError};
+    use crate::environment::{BadVariable, ConfigError};
 
     #[derive(Debug, thiserror::Error)]
     #[error("the row is at {0}")]

@@ -16,16 +16,17 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
+use tenfold_aws::{Aws, SystemRng, SystemRuntime};
+use tenfold_ports::Context;
 use tenfold_ports::api::{Problem, Request, Response};
 use tracing::Instrument as _;
 
-pub(crate) use invocation::clean_correlation_id;
-pub use invocation::{CORRELATION_ID, Invocation};
+use invocation::Invocation;
 
 use crate::api::{self, ProxyResponse};
-use crate::config::Env;
+use crate::environment::Environment;
 use crate::error::{BAD_EVENT, ErrorType, InitError, PANIC, diagnostic, failure};
-use crate::ids::Ids;
+use crate::metrics::Emf;
 use crate::telemetry;
 
 /// What Lambda sets for every function and the runtime's client cannot do without.
@@ -36,22 +37,36 @@ const NEEDED: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
 
-/// Runs a function: logs, then `init` on a runtime of one thread, which ends by serving.
+/// What a function is built of, once a process.
+#[derive(Debug)]
+pub struct Boot {
+    /// The environment's variables, to be read into a configuration.
+    pub env: Environment,
+    /// The clients of AWS. Their calls are counted, and each invocation's last log line has the counts.
+    pub aws: Aws,
+    /// Time, chance, and metrics in the pattern's namespace.
+    pub runtime: SystemRuntime<Emf>,
+    /// What serves, once all is built.
+    pub start: Start,
+}
+
+/// Runs the function `<slug>-<role>`: logs, then `init` on a runtime of one thread, which ends by serving.
 ///
 /// `init` builds what lives as long as the process and hands its handler to one of the `serve_` methods. When
 /// it fails or panics, one log line says why, Lambda is told so, and the process ends as a failure.
 ///
 /// Futures need not be `Send`: a function has one invocation at a time, on one thread.
-pub fn run<I>(function: &'static str, init: I) -> ExitCode
+pub fn run<I>(slug: &str, role: &str, init: I) -> ExitCode
 where
-    I: AsyncFnOnce(Start) -> Result<(), InitError>,
+    I: AsyncFnOnce(Boot) -> Result<(), InitError>,
 {
     let began = Instant::now();
+    // Once a process, for as long as it lives.
+    let function: &'static str = format!("{slug}-{role}").leak();
     telemetry::init(function);
-    let outcome = check_environment().and_then(|()| {
+    let outcome = boot(slug, function, began).and_then(|boot| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let start = Start { began, calls: Box::new(BTreeMap::new) };
-        let whole = AssertUnwindSafe(async { init(start).await }).catch_unwind();
+        let whole = AssertUnwindSafe(async { init(boot).await }).catch_unwind();
         runtime.block_on(whole).unwrap_or_else(|panic| Err(InitError::of_panic(&*panic)))
     });
     match outcome {
@@ -68,12 +83,20 @@ where
     }
 }
 
-fn check_environment() -> Result<(), InitError> {
-    let env = Env::from_process();
+fn boot(slug: &str, function: &'static str, began: Instant) -> Result<Boot, InitError> {
+    let env = Environment::from_process();
     for name in NEEDED {
         let _ = env.text(name).get();
     }
-    Ok(env.finish(())?)
+    env.finish(())?;
+    let aws = Aws::from_env()?;
+    let calls = aws.calls().clone();
+    Ok(Boot {
+        env: Environment::from_process(),
+        runtime: SystemRuntime::new(Emf::new(slug, function)),
+        start: Start { began, calls: Box::new(move || calls.take()) },
+        aws,
+    })
 }
 
 /// A function that is starting.
@@ -89,14 +112,6 @@ impl fmt::Debug for Start {
 }
 
 impl Start {
-    /// Where to ask, at the end of each invocation, how many AWS calls it made, by IAM action. They go into its
-    /// last log line as `aws_calls`.
-    #[must_use]
-    pub fn counting(mut self, calls: impl Fn() -> BTreeMap<String, u64> + 'static) -> Self {
-        self.calls = Box::new(calls);
-        self
-    }
-
     /// Answers requests that come through API Gateway, for as long as the process lives.
     ///
     /// A panic of the handler is answered with a problem document of status 500; an event that is no proxy
@@ -106,12 +121,12 @@ impl Start {
     /// Lambda's Runtime API cannot be reached any more.
     pub async fn serve_api<H>(self, handle: H) -> Result<(), InitError>
     where
-        H: AsyncFn(Request, Invocation) -> Response + 'static,
+        H: AsyncFn(&Request, &Context) -> Response + 'static,
     {
-        let answer = async move |invocation: Invocation, request: Result<Request, api::BadEvent>| {
+        let answer = async move |invocation: Invocation, request: Result<Request, api::NoProxyEvent>| {
             let request = request.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
             let id = invocation.request_id.clone();
-            let work = Box::pin(async { handle(request, invocation).await });
+            let work = Box::pin(async { handle(&request, &invocation.context).await });
             let attempt = AssertUnwindSafe(work).catch_unwind().await;
             let response = attempt.unwrap_or_else(|_| {
                 let detail = format!("the function failed while it worked on request {id}");
@@ -141,11 +156,11 @@ impl Start {
         E: DeserializeOwned + 'static,
         R: Serialize + 'static,
         F: ErrorType + fmt::Display + 'static,
-        H: AsyncFn(E, Invocation) -> Result<R, F> + 'static,
+        H: AsyncFn(&E, &Context) -> Result<R, F> + 'static,
     {
         let answer = async move |invocation: Invocation, event: Result<E, serde_json::Error>| {
             let event = event.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
-            let work = Box::pin(async { handle(event, invocation).await });
+            let work = Box::pin(async { handle(&event, &invocation.context).await });
             let attempt = AssertUnwindSafe(work).catch_unwind().await;
             match attempt {
                 Ok(Ok(answer)) => Ok((None, raw(&answer)?)),
@@ -163,11 +178,11 @@ impl Start {
     async fn serve<T, D, A>(self, decode: D, answer: A) -> Result<(), InitError>
     where
         D: Fn(&RawValue, &mut Invocation) -> T + Copy + 'static,
-        A: AsyncFn(Invocation, T) -> Answer + 'static,
+        A: AsyncFn(Invocation, T) -> InvocationResult + 'static,
         T: 'static,
     {
         let Self { began, calls } = self;
-        let (answer, calls, ids) = (Rc::new(answer), Rc::new(calls), Rc::new(Ids::default()));
+        let (answer, calls, ids) = (Rc::new(answer), Rc::new(calls), Rc::new(SystemRng::default()));
         let cold = Rc::new(Cell::new(Some(began.elapsed())));
         let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let (answer, calls, ids, cold) =
@@ -198,10 +213,10 @@ impl Start {
 }
 
 /// What an invocation came to: the HTTP status, where it has one, and the answer's JSON.
-type Answer = Result<(Option<u16>, Box<RawValue>), Diagnostic>;
+type InvocationResult = Result<(Option<u16>, Box<RawValue>), Diagnostic>;
 
 /// The last line of an invocation. `init_ms` is there on a cold start only: the time that `init` took.
-fn log_end(outcome: &Answer, duration_ms: f64, init_ms: Option<f64>, calls: &BTreeMap<String, u64>) {
+fn log_end(outcome: &InvocationResult, duration_ms: f64, init_ms: Option<f64>, calls: &BTreeMap<String, u64>) {
     let cold_start = init_ms.is_some();
     let calls = serde_json::json!(calls);
     match outcome {

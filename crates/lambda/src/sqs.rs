@@ -10,30 +10,30 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use tenfold_ports::context::{CORRELATION_ID, TRACEPARENT};
+use tenfold_ports::{Carrier, Context};
 use tracing::Instrument as _;
 
 use crate::error::{ErrorType, PANIC};
-use crate::run::{CORRELATION_ID, clean_correlation_id};
-use crate::trace::{TRACEPARENT, TraceContext};
 
 /// A batch of messages.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SqsEvent {
     /// The messages; at least one.
     #[serde(rename = "Records")]
-    pub records: Vec<Record>,
+    pub records: Vec<SqsRecord>,
 }
 
 /// A message.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct SqsRecord {
     /// The queue's own id of the message.
     pub message_id: SmolStr,
     /// The body.
     pub body: String,
     /// What SQS says about it.
-    pub attributes: Attributes,
+    pub attributes: SqsAttributes,
     /// What its sender said about it.
     #[serde(default)]
     pub message_attributes: HashMap<String, MessageAttribute>,
@@ -42,7 +42,7 @@ pub struct Record {
 /// What SQS says about a message.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Attributes {
+pub struct SqsAttributes {
     /// How often the message was received, this time included; a number as text.
     pub approximate_receive_count: SmolStr,
     /// When it was sent; milliseconds since 1970 as text.
@@ -59,23 +59,18 @@ pub struct MessageAttribute {
     pub string_value: Option<String>,
 }
 
-impl Record {
+impl SqsRecord {
     /// A text attribute of the sender's.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.message_attributes.get(name)?.string_value.as_deref()
     }
 
-    /// The correlation id that came with the message, where a valid one did.
+    /// The trace and the correlation id that came with the message, as far as its attributes say them.
     #[must_use]
-    pub fn correlation_id(&self) -> Option<&str> {
-        clean_correlation_id(self.attribute(CORRELATION_ID))
-    }
-
-    /// The trace that the message belongs to, where it says so.
-    #[must_use]
-    pub fn trace(&self) -> Option<TraceContext> {
-        TraceContext::parse(self.attribute(TRACEPARENT)?)
+    pub fn carrier(&self) -> Carrier {
+        let attribute = |name| self.attribute(name).map(SmolStr::from);
+        Carrier { traceparent: attribute(TRACEPARENT), correlation: attribute(CORRELATION_ID) }
     }
 
     /// How often the message was received, this time included.
@@ -106,17 +101,18 @@ pub struct BatchItemFailure {
 /// A message whose handler fails or panics comes again, alone. On a FIFO queue the later messages of its
 /// group come again too, unhandled: to go on would break their order.
 ///
-/// Each handler runs in a span with the message's id, correlation id and trace id; a failure is logged.
-pub async fn each<H, E>(event: SqsEvent, handle: H) -> SqsBatchResponse
+/// Each handler gets the invocation's context in the message's own trace and under its correlation id, and runs in a
+/// span that names them; a failure is logged.
+pub async fn each<H, E>(event: SqsEvent, context: &Context, handle: H) -> SqsBatchResponse
 where
-    H: AsyncFn(&Record) -> Result<(), E>,
+    H: AsyncFn(&SqsRecord, &Context) -> Result<(), E>,
     E: ErrorType + fmt::Display,
 {
     let mut failures = Vec::new();
     let mut held: HashSet<SmolStr> = HashSet::new();
     for record in event.records {
         let group = record.attributes.message_group_id.clone();
-        if group.as_ref().is_some_and(|group| held.contains(group)) || !handled(&record, &handle).await {
+        if group.as_ref().is_some_and(|group| held.contains(group)) || !handled(&record, &context.of(&record.carrier()), &handle).await {
             held.extend(group);
             failures.push(BatchItemFailure { item_identifier: record.message_id });
         }
@@ -124,19 +120,19 @@ where
     SqsBatchResponse { batch_item_failures: failures }
 }
 
-async fn handled<H, E>(record: &Record, handle: &H) -> bool
+async fn handled<H, E>(record: &SqsRecord, context: &Context, handle: &H) -> bool
 where
-    H: AsyncFn(&Record) -> Result<(), E>,
+    H: AsyncFn(&SqsRecord, &Context) -> Result<(), E>,
     E: ErrorType + fmt::Display,
 {
     let span = tracing::error_span!(
         "record",
         message_id = record.message_id.as_str(),
-        correlation_id = record.correlation_id(),
-        trace_id = record.trace().map(|trace| trace.trace_id()),
+        correlation_id = context.correlation.as_str(),
+        trace_id = context.trace.trace_id(),
     );
     let attempt = async {
-        match AssertUnwindSafe(async { handle(record).await }).catch_unwind().await {
+        match AssertUnwindSafe(async { handle(record, context).await }).catch_unwind().await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::error!(error_type = error.error_type(), %error, "message not handled");
@@ -176,9 +172,10 @@ mod tests {
     }
 
     /// The ids of the messages that `each` reports, and the bodies that the handler saw.
-    fn run(event: SqsEvent, fails: impl Fn(&Record) -> Result<(), No>) -> (Vec<SmolStr>, Vec<String>) {
+    fn run(event: SqsEvent, fails: impl Fn(&SqsRecord) -> Result<(), No>) -> (Vec<SmolStr>, Vec<String>) {
         let seen = RefCell::new(Vec::new());
-        let response = futures_util::future::FutureExt::now_or_never(each(event, async |record| {
+        let context = Context::until(jiff::Timestamp::UNIX_EPOCH);
+        let response = futures_util::future::FutureExt::now_or_never(each(event, &context, async |record, _| {
             seen.borrow_mut().push(record.body.clone());
             fails(record)
         }));
@@ -190,9 +187,10 @@ mod tests {
     fn a_record_carries_its_correlation_and_trace() {
         let event = standard();
         let [first, second] = &event.records[..] else { panic!("two records") };
-        assert_eq!(first.correlation_id(), Some("order-1"));
-        assert_eq!(first.trace().unwrap().trace_id(), "0af7651916cd43dd8448eb211c80319c");
-        assert_eq!((second.correlation_id(), second.trace(), second.receive_count()), (None, None, 4));
+        let context = Context::until(jiff::Timestamp::UNIX_EPOCH).of(&first.carrier());
+        assert_eq!(context.correlation, "order-1");
+        assert_eq!(context.trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!((second.carrier(), second.receive_count()), (Carrier::default(), 4));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Batches of a DynamoDB stream, in the records of the port, and the answer that says where to begin again.
 //!
 //! The event source needs `FunctionResponseTypes: [ReportBatchItemFailures]`, or its answer means nothing, and a
-//! stream of old and new images. Attributes come out as `tenfold-aws` reads them from the table itself.
+//! stream of old and new images. Image come out as `tenfold-aws` reads them from the table itself.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value as Json};
+use serde_json::Value as Json;
 use smol_str::SmolStr;
+use tenfold_aws::number;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Doc, Item, Key, Value};
 
@@ -41,25 +42,25 @@ impl From<Option<SmolStr>> for StreamResponse {
     }
 }
 
-type Attributes = BTreeMap<SmolStr, Attribute>;
+type Image = BTreeMap<SmolStr, AttributeJson>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawRecord {
-    dynamodb: Change,
+    dynamodb: RawChange,
     #[serde(default)]
     user_identity: Option<Identity>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Change {
+struct RawChange {
     sequence_number: SmolStr,
     /// Seconds since 1970.
     approximate_creation_date_time: f64,
-    keys: Attributes,
-    old_image: Option<Attributes>,
-    new_image: Option<Attributes>,
+    keys: Image,
+    old_image: Option<Image>,
+    new_image: Option<Image>,
 }
 
 /// Who made a change, where nobody who called did.
@@ -71,7 +72,7 @@ struct Identity {
 
 /// An attribute as DynamoDB writes it in JSON; bytes are in base64.
 #[derive(Deserialize)]
-enum Attribute {
+enum AttributeJson {
     S(SmolStr),
     N(String),
     #[serde(rename = "BOOL")]
@@ -79,8 +80,8 @@ enum Attribute {
     #[serde(rename = "NULL")]
     Null(IgnoredAny),
     B(String),
-    L(Vec<Attribute>),
-    M(Attributes),
+    L(Vec<AttributeJson>),
+    M(Image),
     #[serde(rename = "SS")]
     Texts(Vec<String>),
     #[serde(rename = "NS")]
@@ -96,7 +97,7 @@ fn records<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Reco
 
 impl RawRecord {
     fn read(self) -> Result<Record, String> {
-        let Change { sequence_number, approximate_creation_date_time, keys, old_image, new_image } =
+        let RawChange { sequence_number, approximate_creation_date_time, keys, old_image, new_image } =
             self.dynamodb;
         let key = key(&keys).ok_or_else(|| {
             format!("record {sequence_number}: the keys `pk` and `sk`, both of text, were expected")
@@ -104,7 +105,7 @@ impl RawRecord {
         let milliseconds = (approximate_creation_date_time * 1000.0) as i64;
         let at = Timestamp::from_millisecond(milliseconds);
         let at = at.map_err(|e| format!("record {sequence_number}: {e}"))?;
-        let image = |attributes: Option<Attributes>| attributes.map(|all| item(key.clone(), all)).transpose();
+        let image = |attributes: Option<Image>| attributes.map(|all| item(key.clone(), all)).transpose();
         let (old, new) = (image(old_image)?, image(new_image)?);
         let by = self.user_identity.and_then(|identity| identity.principal_id);
         let expired = by.as_deref() == Some("dynamodb.amazonaws.com");
@@ -112,15 +113,15 @@ impl RawRecord {
     }
 }
 
-fn key(keys: &Attributes) -> Option<Key> {
+fn key(keys: &Image) -> Option<Key> {
     let part = |name: &str| match keys.get(name) {
-        Some(Attribute::S(text)) => Some(text.clone()),
+        Some(AttributeJson::S(text)) => Some(text.clone()),
         _ => None,
     };
     Some(Key { pk: part("pk")?, sk: part("sk")? })
 }
 
-fn item(key: Key, attributes: Attributes) -> Result<Item, String> {
+fn item(key: Key, attributes: Image) -> Result<Item, String> {
     let mut item = Item::new(key);
     for (name, value) in attributes {
         if name != "pk" && name != "sk" {
@@ -130,13 +131,13 @@ fn item(key: Key, attributes: Attributes) -> Result<Item, String> {
     Ok(item)
 }
 
-impl Attribute {
+impl AttributeJson {
     fn value(self) -> Result<Value, String> {
         Ok(match self {
             Self::Bool(b) => Value::Bool(b),
             Self::S(text) => Value::S(text),
             Self::B(text) => Value::B(bytes(&text)?.into()),
-            Self::N(n) => n.parse().map_or_else(|_| Value::Doc(Doc::Json(number(&n))), Value::N),
+            Self::N(n) => number::value(&n),
             other => Value::Doc(Doc::Json(other.json()?)),
         })
     }
@@ -145,7 +146,7 @@ impl Attribute {
         Ok(match self {
             Self::Bool(b) => Json::Bool(b),
             Self::S(text) => Json::String(text.into()),
-            Self::N(n) => number(&n),
+            Self::N(n) => number::json(&n),
             Self::Null(_) => Json::Null,
             Self::B(text) => bytes(&text)?.into(),
             Self::L(all) => Json::Array(all.into_iter().map(Self::json).collect::<Result<_, _>>()?),
@@ -154,7 +155,7 @@ impl Attribute {
                 Json::Object(all.collect::<Result<_, String>>()?)
             }
             Self::Texts(all) => all.into(),
-            Self::Numbers(all) => all.iter().map(|n| number(n)).collect(),
+            Self::Numbers(all) => all.iter().map(|n| number::json(n)).collect(),
             Self::Blobs(all) => {
                 let all = all.iter().map(|text| bytes(text).map(Json::from));
                 Json::Array(all.collect::<Result<_, _>>()?)
@@ -165,13 +166,6 @@ impl Attribute {
 
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
     STANDARD.decode(text).map_err(|e| format!("bytes that are no base64: {e}"))
-}
-
-/// DynamoDB keeps 38 digits; what JSON's numbers cannot hold loses its last ones.
-fn number(n: &str) -> Json {
-    let whole = n.parse::<i64>().map(Number::from).or_else(|_| n.parse::<u64>().map(Number::from));
-    let number = whole.ok().or_else(|| Number::from_f64(n.parse().ok()?));
-    number.map_or(Json::Null, Json::Number)
 }
 
 #[cfg(test)]

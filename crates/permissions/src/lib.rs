@@ -15,7 +15,7 @@ mod template;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use template::{Template, TemplateError};
-use tenfold_aws::Action;
+use tenfold_aws::MethodActions;
 use tenfold_world::sim::Workload;
 use tenfold_world::{Bounds, Memory, Site, sample};
 
@@ -56,7 +56,7 @@ pub struct NoAdapter(Site);
 
 fn actions(site: &Site) -> Result<&'static [&'static str], NoAdapter> {
     let (port, method) = site.call.split_once('.').unwrap_or_default();
-    let table: &[Action] = match port {
+    let table: &[MethodActions] = match port {
         "table" => tenfold_aws::table::ACTIONS,
         "queue" => tenfold_aws::queue::ACTIONS,
         "topic" => tenfold_aws::topic::ACTIONS,

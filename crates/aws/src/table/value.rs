@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{Doc, Item, Key, Value};
@@ -73,10 +73,7 @@ fn from_attribute(value: AttributeValue) -> Value {
         AttributeValue::Bool(b) => Value::Bool(b),
         AttributeValue::S(s) => Value::S(s.into()),
         AttributeValue::B(b) => Value::B(b.into_inner().into()),
-        AttributeValue::N(n) => match n.parse() {
-            Ok(n) => Value::N(n),
-            Err(_) => Value::Doc(Doc::Json(json_number(&n))),
-        },
+        AttributeValue::N(n) => crate::number::value(&n),
         other => Value::Doc(Doc::Json(attribute_to_json(other))),
     }
 }
@@ -100,14 +97,14 @@ fn attribute_to_json(value: AttributeValue) -> Json {
     match value {
         AttributeValue::Bool(b) => Json::Bool(b),
         AttributeValue::S(s) => Json::String(s),
-        AttributeValue::N(n) => json_number(&n),
+        AttributeValue::N(n) => crate::number::json(&n),
         AttributeValue::B(b) => bytes(b),
         AttributeValue::L(all) => all.into_iter().map(attribute_to_json).collect(),
         AttributeValue::M(map) => {
             Json::Object(map.into_iter().map(|(k, v)| (k, attribute_to_json(v))).collect::<Map<_, _>>())
         }
         AttributeValue::Ss(all) => all.into_iter().map(Json::String).collect(),
-        AttributeValue::Ns(all) => all.iter().map(|n| json_number(n)).collect(),
+        AttributeValue::Ns(all) => all.iter().map(|n| crate::number::json(n)).collect(),
         AttributeValue::Bs(all) => all.into_iter().map(bytes).collect(),
         _ => Json::Null,
     }
@@ -115,13 +112,6 @@ fn attribute_to_json(value: AttributeValue) -> Json {
 
 fn bytes(blob: Blob) -> Json {
     blob.into_inner().into_iter().map(Json::from).collect()
-}
-
-/// DynamoDB keeps 38 digits; what JSON's numbers cannot hold loses its last ones.
-fn json_number(n: &str) -> Json {
-    let whole = n.parse::<i64>().map(Number::from).or_else(|_| n.parse::<u64>().map(Number::from));
-    let number = whole.ok().or_else(|| Number::from_f64(n.parse().ok()?));
-    number.map_or(Json::Null, Json::Number)
 }
 
 #[cfg(test)]

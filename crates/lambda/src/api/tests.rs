@@ -10,14 +10,34 @@ fn proxied(response: Response) -> Value {
 }
 
 #[test]
-fn a_request_has_its_path_below_the_stage_and_the_last_of_repeated_values() {
+fn a_request_has_its_path_below_the_stage_and_all_values_of_a_name() {
     let request = request(GET).unwrap();
     assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/breakers/payments/why"));
+    assert_eq!(request.base, "/prod");
+    assert_eq!(request.header_values("accept").collect::<Vec<_>>(), ["text/plain", "*/*"]);
+    assert_eq!(request.parameter_values("limit").collect::<Vec<_>>(), ["10", "20"]);
     assert_eq!(request.header("accept").map(SmolStr::as_str), Some("*/*"));
     assert_eq!(request.header("x-correlation-id").map(SmolStr::as_str), Some("order-17"));
     assert_eq!(request.parameter("limit").map(SmolStr::as_str), Some("20"));
     assert_eq!(request.parameter("since").map(SmolStr::as_str), Some("2026-01-01T00:00:00+01:00"));
     assert!(request.body.is_empty());
+}
+
+#[test]
+fn a_custom_domains_base_path_is_no_part_of_the_path() {
+    let at = |path: &str, resource: &str, seen: &str| {
+        let event = json!({
+            "httpMethod": "GET", "path": path, "resource": resource, "requestContext": {"path": seen},
+        });
+        let request = request(&event.to_string()).unwrap();
+        (request.base.to_string(), request.path.to_string())
+    };
+    let pair = |base: &str, path: &str| (base.to_owned(), path.to_owned());
+    assert_eq!(at("/v1/trips/7", "/trips/{id}", "/v1/trips/7"), pair("/v1", "/trips/7"));
+    assert_eq!(at("/trips/7", "/trips/{id}", "/prod/trips/7"), pair("/prod", "/trips/7"));
+    assert_eq!(at("/trips/7", "/{proxy+}", "/prod/trips/7"), pair("/prod", "/trips/7"));
+    assert_eq!(at("/trips/a%2Fb", "/trips/{id}", "/trips/a%2Fb"), pair("", "/trips/a%2Fb"));
+    assert_eq!(at("/", "/", "/prod/"), pair("/prod", "/"));
 }
 
 #[test]

@@ -1,50 +1,42 @@
-//! What a handler knows of the invocation that it answers.
+//! One invocation as Lambda and its event tell of it: its id, and the handler's context.
 
 use jiff::Timestamp;
-use lambda_runtime::Context;
 use serde::Deserialize;
 use smol_str::SmolStr;
-use tenfold_ports::Rng;
 use tenfold_ports::api::Request;
+use tenfold_ports::context::{CORRELATION_ID, TRACEPARENT};
+use tenfold_ports::{Carrier, Context, Rng, TraceContext};
 use tracing::Span;
 
 use crate::sqs::MessageAttribute;
-use crate::trace::{TRACEPARENT, TraceContext};
-
-/// The header and message attribute that carries a correlation id.
-pub const CORRELATION_ID: &str = "x-correlation-id";
 
 /// One invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invocation {
+pub(super) struct Invocation {
     /// Lambda's id of it. A repeated asynchronous invocation has the same.
     pub request_id: SmolStr,
-    /// When Lambda ends it, answered or not.
-    pub deadline: Timestamp,
-    /// What the caller calls the whole piece of work; the request id where the caller names none.
-    pub correlation_id: SmolStr,
-    /// This function's place in the trace: pass [`TraceContext::to_header`] on to whom it calls.
-    pub trace: TraceContext,
+    /// What the handler is told. The correlation id is the request id where the caller names none.
+    pub context: Context,
 }
 
 impl Invocation {
-    pub(super) fn new(context: &Context, rng: &impl Rng) -> Self {
+    pub(super) fn new(context: &lambda_runtime::Context, rng: &impl Rng) -> Self {
         let request_id = SmolStr::from(&context.request_id);
         let deadline =
             i64::try_from(context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let xray = context.xray_trace_id.as_deref().and_then(TraceContext::from_xray);
-        Self {
-            correlation_id: request_id.clone(),
-            request_id,
+        let context = Context {
             deadline: deadline.unwrap_or(Timestamp::MAX),
             trace: xray.map_or_else(|| TraceContext::new(rng), |trace| trace.child(rng)),
-        }
+            correlation: request_id.clone(),
+        };
+        Self { request_id, context }
     }
 
     /// Takes over what a request's headers say.
     pub(super) fn take_headers(&mut self, request: &Request) {
-        let header = |name| request.header(name).map(SmolStr::as_str);
-        self.take(header(CORRELATION_ID), header(TRACEPARENT));
+        let header = |name| request.header(name).cloned();
+        self.take(&Carrier { traceparent: header(TRACEPARENT), correlation: header(CORRELATION_ID) });
     }
 
     /// Takes over what the attributes of an event's only message say. A batch of several messages belongs to
@@ -53,19 +45,15 @@ impl Invocation {
         let Ok(Hints { records: [record] }) = serde_json::from_str(event) else { return };
         let attribute = |name: &str| {
             let sqs = record.message_attributes.get(name).and_then(|a| a.string_value.as_deref());
-            sqs.or_else(|| record.sns.message_attributes.get(name)?.value.as_deref())
+            let sns = || record.sns.message_attributes.get(name)?.value.as_deref();
+            sqs.or_else(sns).map(SmolStr::from)
         };
-        self.take(attribute(CORRELATION_ID), attribute(TRACEPARENT));
+        self.take(&Carrier { traceparent: attribute(TRACEPARENT), correlation: attribute(CORRELATION_ID) });
     }
 
-    fn take(&mut self, correlation_id: Option<&str>, traceparent: Option<&str>) {
-        if let Some(id) = clean_correlation_id(correlation_id) {
-            self.correlation_id = id.into();
-        }
-        if let Some(trace) = traceparent.and_then(TraceContext::parse) {
-            // Our own place in the caller's trace, whose id was made when the invocation began.
-            self.trace = self.trace.within(&trace);
-        }
+    /// Our own place in the caller's trace, whose span was made when the invocation began.
+    fn take(&mut self, carrier: &Carrier) {
+        self.context = self.context.of(carrier);
     }
 
     /// The span whose fields each log line has. An error span, since an error must name its invocation
@@ -74,16 +62,10 @@ impl Invocation {
         tracing::error_span!(
             "invocation",
             request_id = self.request_id.as_str(),
-            correlation_id = self.correlation_id.as_str(),
-            trace_id = self.trace.trace_id(),
+            correlation_id = self.context.correlation.as_str(),
+            trace_id = self.context.trace.trace_id(),
         )
     }
-}
-
-/// A correlation id comes from outside and goes into logs and headers: 1 to 128 visible ASCII characters, or
-/// it is none.
-pub(crate) fn clean_correlation_id(id: Option<&str>) -> Option<&str> {
-    id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
 }
 
 /// What may be in any event of messages.
@@ -117,37 +99,38 @@ struct SnsAttribute {
 
 #[cfg(test)]
 mod tests {
+    use tenfold_aws::SystemRng;
+
     use super::*;
-    use crate::ids::Ids;
 
     const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     fn invocation() -> Invocation {
-        let mut context = Context::default();
+        let mut context = lambda_runtime::Context::default();
         context.request_id = "r-1".to_owned();
         context.deadline = 1_700_000_000_123;
         context.xray_trace_id =
             Some("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1".to_owned());
-        Invocation::new(&context, &Ids::default())
+        Invocation::new(&context, &SystemRng::default())
     }
 
     #[test]
     fn without_hints_the_request_id_correlates_and_x_ray_names_the_trace() {
         let invocation = invocation();
-        assert_eq!((invocation.request_id.as_str(), invocation.correlation_id.as_str()), ("r-1", "r-1"));
-        assert_eq!(invocation.deadline.as_millisecond(), 1_700_000_000_123);
-        assert_eq!(invocation.trace.trace_id(), "5759e988bd862e3fe1be46a994272793");
+        assert_eq!((invocation.request_id.as_str(), invocation.context.correlation.as_str()), ("r-1", "r-1"));
+        assert_eq!(invocation.context.deadline.as_millisecond(), 1_700_000_000_123);
+        assert_eq!(invocation.context.trace.trace_id(), "5759e988bd862e3fe1be46a994272793");
     }
 
     #[test]
     fn headers_name_the_work_and_the_trace() {
         let mut invocation = invocation();
-        let own = invocation.trace.span_id();
+        let own = invocation.context.trace.span_id();
         let headers = vec![(CORRELATION_ID.into(), "order-17".into()), (TRACEPARENT.into(), TRACE.into())];
         invocation.take_headers(&Request { headers, ..Request::default() });
-        assert_eq!(invocation.correlation_id, "order-17");
-        assert_eq!(invocation.trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
-        assert_eq!(invocation.trace.span_id(), own);
+        assert_eq!(invocation.context.correlation, "order-17");
+        assert_eq!(invocation.context.trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(invocation.context.trace.span_id(), own);
     }
 
     #[test]
@@ -156,24 +139,16 @@ mod tests {
         one.take_hints(
             r#"{"Records": [{"messageAttributes": {"x-correlation-id": {"stringValue": "order-1"}}}]}"#,
         );
-        assert_eq!(one.correlation_id, "order-1");
+        assert_eq!(one.context.correlation, "order-1");
         let mut sns = invocation();
         sns.take_hints(
             r#"{"Records": [{"Sns": {"MessageAttributes": {"x-correlation-id": {"Type": "String", "Value": "order-2"}}}}]}"#,
         );
-        assert_eq!(sns.correlation_id, "order-2");
+        assert_eq!(sns.context.correlation, "order-2");
         for none in [include_str!("../../tests/events/sqs.json"), "7", "{}", r#"{"Records": [1]}"#] {
             let mut invocation = invocation();
             invocation.take_hints(none);
-            assert_eq!(invocation.correlation_id, "r-1");
+            assert_eq!(invocation.context.correlation, "r-1");
         }
-    }
-
-    #[test]
-    fn a_correlation_id_that_could_harm_a_log_is_none() {
-        for bad in ["", "a b", "a\nb", "ü", &"x".repeat(129)] {
-            assert_eq!(clean_correlation_id(Some(bad)), None, "{bad:?}");
-        }
-        assert_eq!(clean_correlation_id(Some("Order/17:a-b_c")), Some("Order/17:a-b_c"));
     }
 }

@@ -1,4 +1,4 @@
-//! What the process offers: the port `Host`.
+//! What the process itself offers, without any AWS call: the port `Runtime`.
 
 use jiff::Timestamp;
 use tenfold_ports::metrics::{Dimension, Metric};
@@ -8,32 +8,32 @@ use crate::system::{SystemClock, SystemRng};
 
 /// The system's clock and random numbers, with a place for metrics.
 #[derive(Debug, Default)]
-pub struct Process<M> {
+pub struct SystemRuntime<M> {
     clock: SystemClock,
     rng: SystemRng,
     metrics: M,
 }
 
-impl<M: Metrics> Process<M> {
-    /// A process that records its metrics there.
+impl<M: Metrics> SystemRuntime<M> {
+    /// The system, recording metrics there.
     pub fn new(metrics: M) -> Self {
         Self { clock: SystemClock, rng: SystemRng::default(), metrics }
     }
 }
 
-impl<M> Clock for Process<M> {
+impl<M> Clock for SystemRuntime<M> {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }
 
-impl<M> Rng for Process<M> {
+impl<M> Rng for SystemRuntime<M> {
     fn next_u64(&self) -> u64 {
         self.rng.next_u64()
     }
 }
 
-impl<M: Metrics> Metrics for Process<M> {
+impl<M: Metrics> Metrics for SystemRuntime<M> {
     fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
         self.metrics.record(dimensions, metrics);
     }

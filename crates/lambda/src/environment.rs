@@ -3,11 +3,11 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tenfold_lambda::Env;
+//! use tenfold_lambda::Environment;
 //!
 //! struct Config { table: String, attempts: u32, timeout: Duration }
 //!
-//! let env = Env::of([("TABLE_NAME", "orders"), ("TIMEOUT_MS", "250")]);
+//! let env = Environment::of([("TABLE_NAME", "orders"), ("TIMEOUT_MS", "250")]);
 //! let config = Config {
 //!     table: env.text("TABLE_NAME").get(),
 //!     attempts: env.number("ATTEMPTS").within(1..=10).or(3),
@@ -27,7 +27,7 @@ use std::time::Duration;
 
 /// The environment, and what was found wrong with it so far.
 #[derive(Debug)]
-pub struct Env {
+pub struct Environment {
     variables: HashMap<String, String>,
     bad: RefCell<Vec<BadVariable>>,
 }
@@ -58,7 +58,7 @@ impl fmt::Display for BadVariable {
     }
 }
 
-impl Env {
+impl Environment {
     /// The process's environment.
     #[must_use]
     pub fn from_process() -> Self {
@@ -132,12 +132,12 @@ impl Env {
 
 /// A variable that was looked up, before it is said what its absence means.
 ///
-/// A bad one gives a placeholder, so that one error can name all that is wrong; [`Env::finish`] then gives
+/// A bad one gives a placeholder, so that one error can name all that is wrong; [`Environment::finish`] then gives
 /// nothing out.
 #[derive(Debug)]
 #[must_use]
 pub struct Setting<'e, T> {
-    env: &'e Env,
+    env: &'e Environment,
     name: &'static str,
     expected: String,
     text: Option<&'e str>,
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_named_at_once() {
-        let env = Env::of([("PORT", "seventy"), ("SIZE", "11"), ("TARGET", "/relative"), ("EMPTY", "")]);
+        let env = Environment::of([("PORT", "seventy"), ("SIZE", "11"), ("TARGET", "/relative"), ("EMPTY", "")]);
         let config = (
             env.text("TABLE_NAME").get(),
             env.number::<u16>("PORT").or(80),
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_is_absent_takes_its_default_or_stays_away() {
-        let env = Env::of([("URL", "http://localhost:4566/x"), ("SECONDS", "5"), ("ON", "true")]);
+        let env = Environment::of([("URL", "http://localhost:4566/x"), ("SECONDS", "5"), ("ON", "true")]);
         assert_eq!(env.number::<i64>("N").or(-7), -7);
         assert_eq!(env.text("T").optional(), None);
         assert_eq!(env.url("URL").optional().as_deref(), Some("http://localhost:4566/x"));
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_optional_variable_is_still_checked() {
-        let env = Env::of([("N", "x".repeat(200))]);
+        let env = Environment::of([("N", "x".repeat(200))]);
         let _ = env.number::<u8>("N").optional();
         let ConfigError(bad) = env.finish(()).unwrap_err();
         assert_eq!(bad[0].found.as_ref().map(String::len), Some(80));
