@@ -270,19 +270,15 @@ def items(code: list[Token]) -> Iterator[Item]:
             visibility, of_module = "", of_module and token.text != ";"
 
 
-def documented(code: list[Token]) -> Iterator[tuple[str, str, int, str]]:
-    """(visibility, what follows, line, text) of each block of `///` lines in tokens with documentation."""
+def doc_blocks(code: list[Token]) -> Iterator[tuple[int, str]]:
+    """(line, text) of each block of `///` lines, attributes between them or not."""
     i = 0
     while i < len(code):
-        if code[i].kind != "doc":
-            i += 1
-            continue
-        line, end = code[i].line, after_attributes(code, i)
-        block = "\n".join(token.text for token in code[i:end] if token.kind == "doc")
-        visibility, start = after_visibility(code, end)
-        following = " ".join(texts_of(code[start : start + 2]))
-        yield visibility, following, line, block
-        i = end
+        end = after_attributes(code, i)
+        block = [token for token in code[i:end] if token.kind == "doc"]
+        if block:
+            yield block[0].line, "\n".join(token.text for token in block)
+        i = max(end, i + 1)
 
 
 # Modules.
