@@ -11,7 +11,11 @@ SPACE = re.compile(r"\s+")
 TOKEN = re.compile(
     r"""
       (?P<comment>//[^\n]*)
-    | (?P<text>[bc]?r(?P<hashes>\#*)".*?"(?P=hashes) | [bc]?"(?:\\.|[^"\\])*" | b?'(?:\\(?:u\{[^}]*\}|.)[^']{0,2}|[^'\\])')
+    | (?P<text>
+          [bc]?r(?P<hashes>\#*)".*?"(?P=hashes)
+        | [bc]?"(?:\\.|[^"\\])*"
+        | b?'(?:\\(?:u\{[^}]*\}|.)[^']{0,2}|[^'\\])'
+      )
     | (?P<lifetime>'\w+)
     | (?P<name>(?:r\#)?[^\W\d]\w*)
     | (?P<number>\d\w*(?:\.\d\w*)?)

@@ -1,4 +1,4 @@
-"""One word, one thing: no two types share a name, words that were replaced stay away, and documentation is in sentences."""
+"""One word, one thing: no two types share a name, replaced words stay away, and documentation is in sentences."""
 
 import functools
 import re
@@ -147,10 +147,15 @@ def test_sentences_pass(text):
     assert no_sentences({"a.rs": f"{text}\npub struct A;"}) == []
 
 
-@pytest.mark.parametrize("text", ["/// a sentence.", "/// No end", "/// No end\n///\n/// here.", "/// (A bracket).", "///"])
+@pytest.mark.parametrize(
+    "text",
+    ["/// a sentence.", "/// No end", "/// No end\n///\n/// here.", "/// (A bracket).", "///"],
+)
 def test_what_is_no_sentence_is_found(text):
-    assert len(no_sentences({"a.rs": f"{text}\n#[must_use]\npub const fn a() {{}} //// no\n//! no\n// no"})) == 1
-    assert len(no_sentences({"a.rs": f"pub enum A {{\n{text}\nB }}\n#[cfg(test)]\nmod tests {{ {text}\n fn f() {{}} }}"})) == 1
+    function = f"{text}\n#[must_use]\npub const fn a() {{}} //// no\n//! no\n// no"
+    assert len(no_sentences({"a.rs": function})) == 1
+    variant = f"pub enum A {{\n{text}\nB }}\n#[cfg(test)]\nmod tests {{\n{text}\nfn f() {{}} }}"
+    assert len(no_sentences({"a.rs": variant})) == 1
 
 
 def test_tests_are_no_sources():
