@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,12 @@ class Token:
     line: int
 
 
-def tokens(source: str, *, documentation: bool = False) -> list[Token]:
+# Tokens are never changed, so one reading of a source is enough for all tests.
+Code = Sequence[Token]
+
+
+@functools.cache
+def tokens(source: str, *, documentation: bool = False) -> Code:
     """The tokens without comments, and texts as one token each; with `///` lines if they are asked for."""
     found, at, line = [], 0, 1
     while at < len(source):
@@ -57,7 +63,7 @@ def tokens(source: str, *, documentation: bool = False) -> list[Token]:
             found.append(token)
         line += source.count("\n", at, end)
         at = end
-    return found
+    return tuple(found)
 
 
 def _end_of_comment(source: str, start: int) -> int:
@@ -70,11 +76,11 @@ def _end_of_comment(source: str, start: int) -> int:
     return len(source)
 
 
-def texts_of(code: list[Token]) -> list[str]:
+def texts_of(code: Code) -> list[str]:
     return [token.text for token in code]
 
 
-def closing(code: list[Token], start: int) -> int:
+def closing(code: Code, start: int) -> int:
     """The index of the bracket that closes the one at `start`."""
     depth = 0
     for i in range(start, len(code)):
@@ -85,19 +91,19 @@ def closing(code: list[Token], start: int) -> int:
     raise ValueError(f"line {code[start].line}: nothing closes this {code[start].text}")
 
 
-def is_sign(code: list[Token], i: int, text: str) -> bool:
+def is_sign(code: Code, i: int, text: str) -> bool:
     return 0 <= i < len(code) and code[i].kind == "sign" and code[i].text == text
 
 
-def is_name(code: list[Token], i: int, *texts: str) -> bool:
+def is_name(code: Code, i: int, *texts: str) -> bool:
     return 0 <= i < len(code) and code[i].kind == "name" and (not texts or code[i].text in texts)
 
 
-def is_attribute(code: list[Token], i: int) -> bool:
+def is_attribute(code: Code, i: int) -> bool:
     return is_sign(code, i, "#") and is_sign(code, i + 1, "[")
 
 
-def after_attributes(code: list[Token], i: int) -> int:
+def after_attributes(code: Code, i: int) -> int:
     """Where what the attributes (and lines of documentation) at `i` belong to begins."""
     while i < len(code):
         if is_attribute(code, i):
@@ -109,7 +115,7 @@ def after_attributes(code: list[Token], i: int) -> int:
     return i
 
 
-def after_visibility(code: list[Token], i: int) -> tuple[str, int]:
+def after_visibility(code: Code, i: int) -> tuple[str, int]:
     """(`pub`, `pub(crate)`, … or nothing, where the rest begins)."""
     if not is_name(code, i, "pub"):
         return "", i
@@ -119,7 +125,7 @@ def after_visibility(code: list[Token], i: int) -> tuple[str, int]:
     return "pub", i + 1
 
 
-def without_tests(code: list[Token]) -> list[Token]:
+def without_tests(code: Code) -> Code:
     """The tokens less all that is there only under `cfg(test)`."""
     kept, i = [], 0
     while i < len(code):
@@ -138,7 +144,7 @@ def is_for_tests(attribute: list[str]) -> bool:
     return re.match(r"#\[cfg\((all\()?([^()]*,)?test\b", "".join(attribute)) is not None
 
 
-def end_of_item(code: list[Token], start: int) -> int:
+def end_of_item(code: Code, start: int) -> int:
     """The index behind an item, a statement, a field or an arm of a match."""
     _, first = after_visibility(code, start)
     by_semicolon = is_name(code, first, *WITH_SEMICOLON) and not is_name(code, first + 1, "fn", *QUALIFIERS)
@@ -175,7 +181,7 @@ class Use:
         return self.name == "*"
 
 
-def uses(code: list[Token]) -> tuple[list[Use], list[Token]]:
+def uses(code: Code) -> tuple[list[Use], Code]:
     """All imports in these tokens, in functions too, and the tokens without them."""
     found, rest, i = [], [], 0
     while i < len(code):
@@ -194,7 +200,7 @@ def uses(code: list[Token]) -> tuple[list[Use], list[Token]]:
     return found, rest
 
 
-def leaves(tree: list[Token], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+def leaves(tree: Code, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path, name here) of each leaf of `a::{b, c::d as e, f::*, self}`; a leading `::` is the first part of a path."""
     path, i = list(prefix), 0
     if is_sign(tree, 0, "::") and not prefix:
@@ -221,7 +227,7 @@ def _without_self(path: list[str]) -> tuple[str, ...]:
     return tuple(path[:-1] if len(path) > 1 and path[-1] == "self" else path)
 
 
-def _split(code: list[Token]) -> Iterator[list[Token]]:
+def _split(code: Code) -> Iterator[Code]:
     """The parts between the commas that are in no bracket."""
     part, depth = [], 0
     for token in code:
@@ -249,7 +255,7 @@ class Item:
     in_module: bool
 
 
-def items(code: list[Token]) -> Iterator[Item]:
+def items(code: Code) -> Iterator[Item]:
     """What these tokens define, in whatever it stands. Names that a macro makes are not seen."""
     blocks, of_module = [True], False
     visibility = ""
@@ -274,7 +280,7 @@ def items(code: list[Token]) -> Iterator[Item]:
             visibility, of_module = "", of_module and token.text != ";"
 
 
-def doc_blocks(code: list[Token]) -> Iterator[tuple[int, str]]:
+def doc_blocks(code: Code) -> Iterator[tuple[int, str]]:
     """(line, text) of each block of `///` lines, attributes between them or not."""
     i = 0
     while i < len(code):
@@ -302,7 +308,7 @@ class Module:
     names: dict[str, str] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
     # All but the imports and what is in modules of its own.
-    code: list[Token] = field(default_factory=list)
+    code: Code = ()
 
     @property
     def root(self) -> Module:
@@ -339,7 +345,7 @@ def _read(module: Module, folder: Path, tests: bool) -> None:
     _fill(module, code if tests else without_tests(code), folder, tests)
 
 
-def _fill(module: Module, code: list[Token], folder: Path, tests: bool) -> None:
+def _fill(module: Module, code: Code, folder: Path, tests: bool) -> None:
     own, i = [], 0
     while i < len(code):
         visibility, start = after_visibility(code, i)
@@ -443,7 +449,7 @@ def _find(module: Module, path: tuple[str, ...], seen: frozenset) -> Module | De
     return Definition(module.file, name)
 
 
-def inline_paths(code: list[Token]) -> Iterator[tuple[str, ...]]:
+def inline_paths(code: Code) -> Iterator[tuple[str, ...]]:
     """The paths of two names and more in tokens that have no imports; `::a::b`, of another crate, is none."""
     i = 0
     while i < len(code):

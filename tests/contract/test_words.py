@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from repository import ROOT, files, relative
-from rust_source import TYPES, Token, doc_blocks, items, tokens, without_tests
+from rust_source import TYPES, Code, doc_blocks, items, tokens, without_tests
 
 # Types that may share a name, each with the reason.
 MAY_SHARE: dict[str, str] = {}
@@ -36,7 +36,7 @@ def is_source(path: str) -> bool:
 
 
 @functools.cache
-def code(source: str, *, documentation: bool = False) -> list[Token]:
+def code(source: str, *, documentation: bool = False) -> Code:
     return without_tests(tokens(source, documentation=documentation))
 
 
