@@ -168,8 +168,9 @@ impl Aws {
         aws_sdk_sfn::Client::from_conf(config.build())
     }
 
-    #[cfg(any(feature = "dynamodb", feature = "sqs", feature = "sns", feature = "sfn"))]
-    fn endpoint(&self, service: &str) -> Option<&str> {
+    /// The endpoint that the environment sets for a service alone, by the service's name in the variable.
+    #[must_use]
+    pub fn endpoint(&self, service: &str) -> Option<&str> {
         self.endpoints.iter().find(|(s, _)| *s == service).map(|(_, url)| url.as_str())
     }
 }

@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_named_at_once() {
-        let env = Environment::of([("PORT", "seventy"), ("SIZE", "11"), ("TARGET", "/relative"), ("EMPTY", "")]);
+        let env =
+            Environment::of([("PORT", "seventy"), ("SIZE", "11"), ("TARGET", "/relative"), ("EMPTY", "")]);
         let config = (
             env.text("TABLE_NAME").get(),
             env.number::<u16>("PORT").or(80),

@@ -216,7 +216,12 @@ impl Start {
 type InvocationResult = Result<(Option<u16>, Box<RawValue>), Diagnostic>;
 
 /// The last line of an invocation. `init_ms` is there on a cold start only: the time that `init` took.
-fn log_end(outcome: &InvocationResult, duration_ms: f64, init_ms: Option<f64>, calls: &BTreeMap<String, u64>) {
+fn log_end(
+    outcome: &InvocationResult,
+    duration_ms: f64,
+    init_ms: Option<f64>,
+    calls: &BTreeMap<String, u64>,
+) {
     let cold_start = init_ms.is_some();
     let calls = serde_json::json!(calls);
     match outcome {

@@ -112,7 +112,9 @@ where
     let mut held: HashSet<SmolStr> = HashSet::new();
     for record in event.records {
         let group = record.attributes.message_group_id.clone();
-        if group.as_ref().is_some_and(|group| held.contains(group)) || !handled(&record, &context.of(&record.carrier()), &handle).await {
+        if group.as_ref().is_some_and(|group| held.contains(group))
+            || !handled(&record, &context.of(&record.carrier()), &handle).await
+        {
             held.extend(group);
             failures.push(BatchItemFailure { item_identifier: record.message_id });
         }
@@ -175,10 +177,11 @@ mod tests {
     fn run(event: SqsEvent, fails: impl Fn(&SqsRecord) -> Result<(), No>) -> (Vec<SmolStr>, Vec<String>) {
         let seen = RefCell::new(Vec::new());
         let context = Context::until(jiff::Timestamp::UNIX_EPOCH);
-        let response = futures_util::future::FutureExt::now_or_never(each(event, &context, async |record, _| {
-            seen.borrow_mut().push(record.body.clone());
-            fails(record)
-        }));
+        let response =
+            futures_util::future::FutureExt::now_or_never(each(event, &context, async |record, _| {
+                seen.borrow_mut().push(record.body.clone());
+                fails(record)
+            }));
         let failures = response.unwrap().batch_item_failures;
         (failures.into_iter().map(|f| f.item_identifier).collect(), seen.into_inner())
     }

@@ -41,9 +41,10 @@ impl From<ReadError> for Problem {
         match error {
             ReadError::Row(_) => Self::internal("a row of the table cannot be read; the log has the reason"),
             ReadError::Refused(_) => Self::internal("the table refused the call; the log has the reason"),
-            ReadError::Silent(_) => {
-                Self::unavailable("the table did not answer in time; send the same request again", RETRY_AFTER)
-            }
+            ReadError::Silent(_) => Self::unavailable(
+                "the table did not answer in time; send the same request again",
+                RETRY_AFTER,
+            ),
         }
     }
 }

@@ -121,10 +121,10 @@ pub struct Problem {
     pub errors: Vec<Fault>,
     /// After how many seconds to try again; becomes the `Retry-After` header.
     #[serde(skip)]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
     /// The methods that the resource has, separated by commas; becomes the `Allow` header.
     #[serde(skip)]
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
 }
 
 /// One fault in a request.
@@ -175,7 +175,7 @@ impl Problem {
     pub fn method_not_allowed(method: &str, allowed: &[&str]) -> Self {
         let detail = format!("{method}; use {}", allowed.join(" or "));
         let problem = Self::new(405, "method-not-allowed", "The method is not allowed here", detail);
-        Self { allow: Some(allowed.join(", ")), ..problem }
+        Self { allow: Some(allowed.join(", ").into()), ..problem }
     }
 
     /// 405, of an allowed list in words.
@@ -205,8 +205,8 @@ impl Problem {
 
     /// The problem with a time, in seconds, after which trying again makes sense.
     #[must_use]
-    pub const fn after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 }

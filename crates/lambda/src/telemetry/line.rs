@@ -9,9 +9,9 @@ use tracing::field::{Field, Visit};
 
 /// The fields of a span or an event, in the order in which they were recorded.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(&'static str, Value)>);
+pub(super) struct LogFields(Vec<(&'static str, Value)>);
 
-impl Fields {
+impl LogFields {
     fn set(&mut self, name: &'static str, value: Value) {
         match self.0.iter_mut().find(|(n, _)| *n == name) {
             Some((_, old)) => *old = value,
@@ -27,7 +27,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for LogFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.set(field.name(), value.into());
     }
@@ -54,21 +54,27 @@ impl Visit for Fields {
 }
 
 /// A line in the making. What every line has comes first, so that people can read it too.
-pub(super) struct Line {
+pub(super) struct LogLine {
     timestamp: Timestamp,
     level: Level,
     function: &'static str,
     message: Value,
-    fields: Fields,
+    fields: LogFields,
 }
 
-impl Line {
+impl LogLine {
     pub(super) fn new(level: Level, function: &'static str) -> Self {
-        Self { timestamp: Timestamp::now(), level, function, message: "".into(), fields: Fields::default() }
+        Self {
+            timestamp: Timestamp::now(),
+            level,
+            function,
+            message: "".into(),
+            fields: LogFields::default(),
+        }
     }
 
     /// Takes over fields; one of a name that is there already wins over it.
-    pub(super) fn extend(&mut self, fields: &Fields) {
+    pub(super) fn extend(&mut self, fields: &LogFields) {
         for (name, value) in &fields.0 {
             match *name {
                 "message" => self.message = value.clone(),

@@ -139,17 +139,17 @@ impl Fields {
     /// Text of so many characters that must be there. It is not blank and has no control characters.
     pub fn text(&mut self, name: &str, characters: RangeInclusive<usize>) -> Option<SmolStr> {
         let value = self.required(name)?;
-        self.read_text(name, value, characters)
+        self.read_text(name, &value, characters)
     }
 
     /// Text of so many characters, where it is there.
     pub fn optional_text(&mut self, name: &str, characters: RangeInclusive<usize>) -> Option<SmolStr> {
         let value = self.optional(name)?;
-        self.read_text(name, value, characters)
+        self.read_text(name, &value, characters)
     }
 
-    fn read_text(&mut self, name: &str, value: Node, characters: RangeInclusive<usize>) -> Option<SmolStr> {
-        if let Node::Text(text) = &value
+    fn read_text(&mut self, name: &str, value: &Node, characters: RangeInclusive<usize>) -> Option<SmolStr> {
+        if let Node::Text(text) = value
             && characters.contains(&text.chars().count())
             && !text.trim().is_empty()
             && !text.chars().any(char::is_control)
@@ -186,7 +186,9 @@ impl Fields {
         value: &Node,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let Node::Text(text) = value else { return self.fault(name, format!("is {value}; text was expected")) };
+        let Node::Text(text) = value else {
+            return self.fault(name, format!("is {value}; text was expected"));
+        };
         parse(text).map_or_else(|error| self.fault(name, error.to_string()), Some)
     }
 
@@ -306,9 +308,10 @@ impl Fields {
     /// What was wrong, unknown fields included.
     #[must_use]
     pub fn into_faults(mut self) -> Vec<Fault> {
-        let unknown = self.left.iter().map(|(name, _)| {
-            Fault::new(pointer(&self.at, name), "is no field of this object")
-        });
+        let unknown = self
+            .left
+            .iter()
+            .map(|(name, _)| Fault::new(pointer(&self.at, name), "is no field of this object"));
         self.faults.extend(unknown);
         self.faults
     }
