@@ -35,6 +35,6 @@ impl<T: Rng + ?Sized> Rng for &T {
 }
 
 /// What the process itself offers, without any AWS call: time, chance and metrics.
-pub trait Host: Clock + Rng + crate::Metrics {}
+pub trait Runtime: Clock + Rng + crate::Metrics {}
 
-impl<T: Clock + Rng + crate::Metrics> Host for T {}
+impl<T: Clock + Rng + crate::Metrics> Runtime for T {}
