@@ -9,8 +9,8 @@ use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
 use tenfold_ports::{Bytes, Clock, Downstream};
 
 use crate::config::TargetConfig;
+use crate::decide::window::Outcome;
 use crate::rows::{AnswerHead, Attempt, RequestData};
-use crate::window::Outcome;
 
 /// The largest body of a request and of an answer, in bytes: a row with either stays under DynamoDB's 400 KB.
 pub const BODY_MOST: usize = 256 * 1024;

@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use tenfold_ports::api::Fault;
 use url::Url;
 
-use crate::window::{WindowConfig, WindowType};
+use crate::decide::window::{WindowConfig, WindowType};
 
 /// How a target is called and guarded. Every field holds a value within its range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

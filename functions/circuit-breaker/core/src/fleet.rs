@@ -3,7 +3,7 @@
 use tenfold_ports::Table;
 use tenfold_ports::table::{Query, Read};
 
-use crate::breaker::Breaker;
+use crate::decide::breaker::Breaker;
 use crate::names::{BreakerName, TargetName};
 use crate::park::StoreError;
 use crate::rows::{self, BreakerRow, Target, breaker_key};

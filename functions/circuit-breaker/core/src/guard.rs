@@ -29,13 +29,13 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{BadItem, Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
-use crate::breaker::{Breaker, Lease, Moment, Say, State, permit_margin};
 use crate::call::time_left;
 use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, Lease, Moment, Say, State, permit_margin};
+use crate::decide::window::Outcome;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, breaker_key, target_key};
-use crate::window::Outcome;
 use memory::Known;
 
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn, and

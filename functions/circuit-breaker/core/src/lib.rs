@@ -1,11 +1,11 @@
 //! Circuit breaker with retry queue.
 //!
-//! In reading order: [`config`] and [`window`] are what a team configures, [`breaker`] the state machine,
-//! [`guard`] how an environment takes part in it; [`rows`] what is stored, [`call`] what a target's answer means,
+//! In reading order: [`config`] and [`decide::window`] are what a team configures, [`decide::breaker`] the state
+//! machine, [`guard`] how an environment takes part in it; [`rows`] what is stored, [`call`] what a target's answer means,
 //! [`park`] how a request is put by; then the three functions, [`gateway`], [`retry`] and [`monitor`].
-pub mod breaker;
 pub mod call;
 pub mod config;
+pub mod decide;
 pub mod fleet;
 pub mod gateway;
 pub mod guard;
@@ -16,4 +16,3 @@ pub mod names;
 pub mod park;
 pub mod retry;
 pub mod rows;
-pub mod window;

@@ -3,10 +3,10 @@
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Metrics, SmolStr};
 
-use crate::breaker::State;
 use crate::call::Called;
+use crate::decide::breaker::State;
+use crate::decide::window::Outcome;
 use crate::names::TargetName;
-use crate::window::Outcome;
 
 /// Calls made to a target.
 pub const REQUESTS: &str = "Requests";

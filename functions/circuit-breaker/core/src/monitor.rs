@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
-use crate::breaker::{Breaker, Moment, Say, State};
 use crate::call::{self, Called};
+use crate::decide::breaker::{Breaker, Moment, Say, State};
 use crate::fleet::{self, Member};
 use crate::guard::{Admission, Guards, Pass};
 use crate::metrics;

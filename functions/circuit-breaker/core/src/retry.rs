@@ -22,8 +22,8 @@ use tenfold_ports::queue::{BATCH, Delivery, Outgoing};
 use tenfold_ports::table::Read;
 use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
-use crate::breaker::{Breaker, State};
 use crate::call::time_left;
+use crate::decide::breaker::{Breaker, State};
 use crate::guard::Guards;
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::{self, Message, StoreError};

@@ -2,7 +2,7 @@
 
 mod world;
 
-use circuit_breaker_core::breaker::State;
+use circuit_breaker_core::decide::breaker::State;
 use jiff::SignedDuration;
 use world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts};
 use world::{Post, config, put_breaker};

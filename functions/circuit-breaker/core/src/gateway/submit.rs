@@ -17,9 +17,9 @@ use tenfold_ports::{Bytes, Downstream, Host, Queue, Table};
 use uuid::Uuid;
 
 use super::{Answer, Gateway, breaker, unknown_target};
-use crate::breaker::CLOCK_MARGIN;
 use crate::call::{self, BODY_MOST, Called, Verdict, keep, seconds_until};
 use crate::config::{Idempotency, TargetConfig};
+use crate::decide::breaker::CLOCK_MARGIN;
 use crate::guard::{Admission, Pass};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};

@@ -12,8 +12,8 @@ use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
 use super::view::{BreakerView, RequestView, TargetView};
 use super::{Answer, Gateway, no_table, unknown_target};
-use crate::breaker::{Breaker, Moment, State};
 use crate::config::{TargetConfig, object};
+use crate::decide::breaker::{Breaker, Moment, State};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{self, BreakerRow, QUEUE_INDEX, RequestRow, Target, breaker_key, target_item, target_key};
 

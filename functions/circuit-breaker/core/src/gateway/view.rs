@@ -5,8 +5,8 @@ use serde::Serialize;
 use tenfold_ports::SmolStr;
 use tenfold_ports::queue::Depth;
 
-use crate::breaker::{Breaker, State};
 use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, State};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{Attempt, RequestRow, Status};
 

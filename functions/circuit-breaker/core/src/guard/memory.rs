@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
 use super::{Guards, Pass};
-use crate::breaker::{Breaker, Moment, State};
 use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, Moment, State};
+use crate::decide::window::{Outcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, Target};
-use crate::window::{Outcome, Window};
 
 /// How many breakers are remembered. For one more, those that have no failure to report are forgotten, and with
 /// them their good calls; the fleet's window can miss those of a TTL anyway.

@@ -15,9 +15,9 @@ use tenfold_ports::table::WriteError;
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{Fate, RESERVE, RetryProcessor};
-use crate::breaker::CLOCK_MARGIN;
 use crate::call::{self, Called, Verdict, keep};
 use crate::config::TargetConfig;
+use crate::decide::breaker::CLOCK_MARGIN;
 use crate::guard::{Admission, Pass};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};

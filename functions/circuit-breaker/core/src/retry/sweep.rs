@@ -12,7 +12,7 @@ use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
-use crate::breaker::{Breaker, Moment, Say, State};
+use crate::decide::breaker::{Breaker, Moment, Say, State};
 use crate::fleet;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;

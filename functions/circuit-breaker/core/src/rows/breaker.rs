@@ -5,7 +5,7 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
 use super::{ONLY, VERSION, unchanged};
-use crate::breaker::Breaker;
+use crate::decide::breaker::Breaker;
 use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use circuit_breaker_core::breaker::State;
 use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::decide::breaker::State;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
 use tenfold_world::{Bounds, World, replay};

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use circuit_breaker_core::breaker::{Breaker, State};
 use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::decide::breaker::{Breaker, State};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::guard::Guards;
 use circuit_breaker_core::monitor::HealthMonitor;

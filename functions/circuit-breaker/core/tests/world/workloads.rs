@@ -1,6 +1,6 @@
 //! The breaker's workloads: who does what at once, and what must hold afterwards.
 
-use circuit_breaker_core::breaker::State;
+use circuit_breaker_core::decide::breaker::State;
 use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TargetConfig;
+use crate::decide::window::{Outcome, Tally, Window};
 use crate::mutant::{Mutant, is_in};
-use crate::window::{Outcome, Tally, Window};
 
 /// How far two machines' clocks may differ before a lease could be live twice.
 pub const CLOCK_MARGIN: Duration = Duration::from_secs(2);

@@ -1,0 +1,6 @@
+//! The pattern's decisions: pure functions from what was read to what shall be.
+//!
+//! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
+
+pub mod breaker;
+pub mod window;
