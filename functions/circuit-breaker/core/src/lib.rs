@@ -2,17 +2,17 @@
 //!
 //! In reading order: [`config`] and [`decide::window`] are what a team configures, [`decide::breaker`] the state
 //! machine, [`guard`] how an environment takes part in it; [`rows`] what is stored, [`call`] what a target's answer means,
-//! [`park`] how a request is put by; then the three functions, [`gateway`], [`retry`] and [`monitor`].
+//! [`park`] how a request is put by; then the three functions, [`gateway`], [`retry_processor`] and [`health_monitor`].
 pub mod call;
 pub mod config;
 pub mod decide;
 pub mod fleet;
 pub mod gateway;
 pub mod guard;
+pub mod health_monitor;
 pub mod metrics;
-pub mod monitor;
 pub mod mutant;
 pub mod names;
 pub mod park;
-pub mod retry;
+pub mod retry_processor;
 pub mod rows;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use circuit_breaker::{Config, Failed, Queues, host};
-use circuit_breaker_core::monitor::{Event, HealthMonitor};
+use circuit_breaker_core::health_monitor::{Event, HealthMonitor};
 use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
 use tenfold_lambda::{Env, Invocation, run};

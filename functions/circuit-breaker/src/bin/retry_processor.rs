@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use circuit_breaker::{Config, Failed, Queues, host};
-use circuit_breaker_core::retry::RetryProcessor;
+use circuit_breaker_core::retry_processor::RetryProcessor;
 use serde_json::Value;
 use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;

@@ -15,9 +15,9 @@ use circuit_breaker_core::config::TargetConfig;
 use circuit_breaker_core::decide::breaker::{Breaker, State};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::guard::Guards;
-use circuit_breaker_core::monitor::HealthMonitor;
+use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
-use circuit_breaker_core::retry::RetryProcessor;
+use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
@@ -159,7 +159,11 @@ impl Stack {
         });
     }
 
-    pub fn spawn_monitor(world: &World, start: Timestamp, event: circuit_breaker_core::monitor::Event) {
+    pub fn spawn_monitor(
+        world: &World,
+        start: Timestamp,
+        event: circuit_breaker_core::health_monitor::Event,
+    ) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
             let guards = Guards::new(TTL);
             let (table, downstream, host) = (env.clone(), env.clone(), env.clone());

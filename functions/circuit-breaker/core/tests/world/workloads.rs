@@ -1,7 +1,7 @@
 //! The breaker's workloads: who does what at once, and what must hold afterwards.
 
 use circuit_breaker_core::decide::breaker::State;
-use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
+use circuit_breaker_core::health_monitor::{Alarm, AlarmState, Event};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
