@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use circuit_breaker_core::guard::Guards;
 use circuit_breaker_core::park::StoreError;
+use circuit_breaker_core::registry::Registry;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
 use tenfold_aws::{Aws, Process};
@@ -79,8 +79,8 @@ impl Config {
 
     /// Breakers of which nothing is known yet.
     #[must_use]
-    pub fn guards(&self) -> Guards {
-        Guards::new(self.state_ttl)
+    pub fn registry(&self) -> Registry {
+        Registry::new(self.state_ttl)
     }
 }
 

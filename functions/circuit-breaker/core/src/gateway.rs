@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
-use crate::guard::{GuardError, Guards};
 use crate::names::{BreakerName, TargetName, header};
 use crate::park::StoreError;
+use crate::registry::{Registry, RegistryError};
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Gateway<T, Q, D, H> {
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub guards: Guards,
+    pub registry: Registry,
     /// How long answers and dead requests are kept.
     pub retention: Duration,
 }
@@ -106,8 +106,8 @@ fn unknown_target(name: &TargetName) -> Problem {
     Problem::new(404, "unknown-target", "There is no such target", detail)
 }
 
-impl From<GuardError> for Problem {
-    fn from(error: GuardError) -> Self {
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
         tracing::error!(%error, "breaker not known");
         Self::unavailable("the breaker table did not answer; nothing was sent to the target", 2)
     }

@@ -16,10 +16,10 @@ use tenfold_ports::{Downstream, Host, SmolStr, Table};
 use crate::call::{self, Called};
 use crate::decide::breaker::{Breaker, Moment, Say, State};
 use crate::fleet::{self, Member};
-use crate::guard::{Admission, Guards, Pass};
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::park::StoreError;
+use crate::registry::{Admission, Pass, Registry};
 
 /// How many targets are asked at a time.
 const WIDTH: usize = 8;
@@ -36,7 +36,7 @@ pub struct HealthMonitor<T, D, H> {
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub guards: Guards,
+    pub registry: Registry,
 }
 
 /// Why the monitor is called, as EventBridge and CloudWatch say it.
@@ -127,28 +127,29 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         let name = BreakerName::of(member.name.clone());
         // As many probes as an epoch takes, one after the other, until it is decided.
         for _ in 0..member.target.config.half_open_probes {
-            let admission = self.guards.admit(&self.table, &self.host, &member.name, None).await;
+            let admission = self.registry.admit(&self.table, &self.host, &member.name, None).await;
             let Ok(Admission::Call(pass)) = admission else { break };
             let is_probe = pass.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
             }
             let Some(called) = self.check(url, &pass, deadline).await else {
-                self.guards.settle(&self.table, &self.host, pass, None, None).await;
+                self.registry.settle(&self.table, &self.host, pass, None, None).await;
                 break;
             };
             let failed = called.outcome.is_some_and(|o| o.failed);
             summary.checks += 1;
             summary.failed += usize::from(failed);
             let config = std::sync::Arc::clone(&pass.config);
-            self.guards.settle(&self.table, &self.host, pass, called.outcome, called.retry_after()).await;
+            self.registry.settle(&self.table, &self.host, pass, called.outcome, called.retry_after()).await;
             if is_probe {
                 continue;
             }
             if let Some(alarm) = suspected.filter(|_| failed) {
                 let reason = format!("alarm {alarm}, and the health check failed");
                 let trip = |b: &Breaker, m: Moment<'_>| b.trip(m, &reason);
-                if let Err(error) = self.guards.commit(&self.table, &self.host, &name, &config, trip).await {
+                if let Err(error) = self.registry.commit(&self.table, &self.host, &name, &config, trip).await
+                {
                     tracing::warn!(%error, target = %member.name, "breaker not opened");
                 }
             }

@@ -24,9 +24,9 @@ use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
 use crate::call::time_left;
 use crate::decide::breaker::{Breaker, State};
-use crate::guard::Guards;
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::{self, Message, StoreError};
+use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
 use deliver::Next;
 
@@ -53,7 +53,7 @@ pub struct RetryProcessor<T, Q, D, H> {
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub guards: Guards,
+    pub registry: Registry,
     /// How long answers and dead requests are kept.
     pub retention: Duration,
     /// How long after its time a message counts as lost.
@@ -182,9 +182,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         deadline: Timestamp,
     ) -> Vec<(SmolStr, Result<Next, StoreError>)> {
         let name = BreakerName::of(target.clone());
-        let loaded = self.guards.load(&self.table, &self.host, &target, &[&name]).await;
+        let loaded = self.registry.load(&self.table, &self.host, &target, &[&name]).await;
         let width = match loaded {
-            Ok(()) => ramp(&self.guards.row(&name).breaker, self.host.now()),
+            Ok(()) => ramp(&self.registry.row(&name).breaker, self.host.now()),
             Err(_) => 1,
         };
         stream::iter(work)

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             dead_letters: config.dead_letters(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            guards: config.guards(),
+            registry: config.registry(),
             retention: config.retention,
         };
         let start = start.counting(move || aws.calls().take());

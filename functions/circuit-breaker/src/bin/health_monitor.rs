@@ -18,7 +18,7 @@ fn main() -> ExitCode {
             table: config.table(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            guards: config.guards(),
+            registry: config.registry(),
         };
         let start = start.counting(move || aws.calls().take());
         start

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             dead_letters: config.dead_letters(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            guards: config.guards(),
+            registry: config.registry(),
             retention: config.retention,
             orphan_after: config.orphan_after,
         };

@@ -1,6 +1,6 @@
 //! The breaker itself: a state machine without effects.
 //!
-//! Each function takes the state as it was read and gives the state as it shall be; `guard` commits it on the
+//! Each function takes the state as it was read and gives the state as it shall be; `registry` commits it on the
 //! condition that nobody has written since. What must hold, whoever runs where:
 //!
 //! * The epoch grows with every change of state and never shrinks.

@@ -20,11 +20,11 @@ use super::{Answer, Gateway, breaker, unknown_target};
 use crate::call::{self, BODY_MOST, Called, Verdict, keep, seconds_until};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::breaker::CLOCK_MARGIN;
-use crate::guard::{Admission, Pass};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName, digest, header};
 use crate::park::{self, Message, Stored, arrival, backoff};
+use crate::registry::{Admission, Pass};
 use crate::rows::{RequestData, RequestRow, Status};
 
 /// What is left of an invocation's time for writing down what came of a call.
@@ -41,19 +41,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let tenant = breaker.tenant.as_ref().map(|_| &breaker);
 
         if self.waits_behind(&row).await? {
-            self.guards.load(&self.table, &self.host, target, &[]).await?;
-            self.guards.target(target).ok_or_else(|| unknown_target(target))?;
+            self.registry.load(&self.table, &self.host, target, &[]).await?;
+            self.registry.target(target).ok_or_else(|| unknown_target(target))?;
             let now = self.host.now();
             return self.park(row, now).await;
         }
-        let pass = match self.guards.admit(&self.table, &self.host, target, tenant).await? {
+        let pass = match self.registry.admit(&self.table, &self.host, target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
             Admission::Wait { .. } if is_in(Mutant::OpenDropsRequest) => return Ok(queued(row.id, "queued")),
             Admission::Wait { until, .. } => return self.park(row, until).await,
             Admission::Call(pass) => pass,
         };
         if pass.time_for(self.host.now(), deadline, RESERVE) < LEAST {
-            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            self.registry.settle(&self.table, &self.host, pass, None, None).await;
             let now = self.host.now();
             return self.park(row, now).await;
         }
@@ -63,11 +63,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             match self.claim(row, deadline).await {
                 Ok(Claim::Mine(claimed)) => row = *claimed,
                 Ok(Claim::Answered(response)) => {
-                    self.guards.settle(&self.table, &self.host, pass, None, None).await;
+                    self.registry.settle(&self.table, &self.host, pass, None, None).await;
                     return Ok(response);
                 }
                 Err(problem) => {
-                    self.guards.settle(&self.table, &self.host, pass, None, None).await;
+                    self.registry.settle(&self.table, &self.host, pass, None, None).await;
                     return Err(problem);
                 }
             }
@@ -84,7 +84,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         row.data.attempted(called.attempt());
         row.data.writer = self.host.next_u64();
         let retry_after = called.retry_after();
-        let settle = self.guards.settle(&self.table, &self.host, pass, called.outcome, retry_after);
+        let settle = self.registry.settle(&self.table, &self.host, pass, called.outcome, retry_after);
         match called.verdict {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {

@@ -179,8 +179,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             let fault = Fault::new("/reason", "has more than 200 characters");
             return Err(Problem::invalid(vec![fault]));
         }
-        self.guards.load(&self.table, &self.host, &name.target, &[name]).await?;
-        let target = self.guards.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
+        self.registry.load(&self.table, &self.host, &name.target, &[name]).await?;
+        let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, m: Moment<'_>| match command.force {
             Forced::Open if b.state != State::ForcedOpen => {
                 Some(b.force(m, Some(State::ForcedOpen), &reason))
@@ -193,8 +193,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             }
             _ => None,
         };
-        let changed = self.guards.commit(&self.table, &self.host, name, &target.config, decide).await;
-        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.guards.row(name).breaker);
+        let changed = self.registry.commit(&self.table, &self.host, name, &target.config, decide).await;
+        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.registry.row(name).breaker);
         Ok(Response::json(200, &BreakerView::new(name, &breaker)))
     }
 

@@ -18,11 +18,11 @@ use super::{Fate, RESERVE, RetryProcessor};
 use crate::call::{self, Called, Verdict, keep};
 use crate::config::TargetConfig;
 use crate::decide::breaker::CLOCK_MARGIN;
-use crate::guard::{Admission, Pass};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
 use crate::park::{self, Message, StoreError, Stored, arrival, backoff, delay};
+use crate::registry::{Admission, Pass};
 use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
 
 /// What is to be done about a message once it is settled: it is deleted, and these are sent.
@@ -73,7 +73,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     async fn deliver(&self, row: RequestRow, line: Place, deadline: Timestamp) -> Result<Next, StoreError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
-        let admitted = self.guards.admit(&self.table, &self.host, &name.target, tenant).await;
+        let admitted = self.registry.admit(&self.table, &self.host, &name.target, tenant).await;
         let now = self.host.now();
         let pass = match admitted {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
@@ -93,16 +93,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             Ok(Admission::Call(pass)) => pass,
         };
         if let Some(why) = given_up(&row, &pass.config, now) {
-            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            self.registry.settle(&self.table, &self.host, pass, None, None).await;
             return self.die(row, line, &why).await;
         }
         if pass.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
-            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            self.registry.settle(&self.table, &self.host, pass, None, None).await;
             return Ok(defer(now, &row, now));
         }
         let Some(line) = self.hold(line, &pass, now).await? else {
-            self.guards.settle(&self.table, &self.host, pass, None, None).await;
+            self.registry.settle(&self.table, &self.host, pass, None, None).await;
             return Ok(Next::only(Fate::Dropped));
         };
         let timeout = pass.time_for(self.host.now(), deadline, CLOCK_MARGIN);
@@ -111,7 +111,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let called = call::make(&self.downstream, &self.host, &config, call).await;
         metrics::call(&self.host, &name.target, &called);
         let retry_after = called.retry_after();
-        let settle = self.guards.settle(&self.table, &self.host, pass, called.outcome, retry_after);
+        let settle = self.registry.settle(&self.table, &self.host, pass, called.outcome, retry_after);
         join(settle, self.write_down(row, line, &config, called)).await.1
     }
 

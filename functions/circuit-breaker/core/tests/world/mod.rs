@@ -14,9 +14,9 @@ use std::time::Duration;
 use circuit_breaker_core::config::TargetConfig;
 use circuit_breaker_core::decide::breaker::{Breaker, State};
 use circuit_breaker_core::gateway::Gateway;
-use circuit_breaker_core::guard::Guards;
 use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
+use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
 use jiff::{SignedDuration, Timestamp};
@@ -102,7 +102,7 @@ impl Stack {
             dead_letters: env.queue(self.dead_letters),
             downstream: env.clone(),
             host: env.clone(),
-            guards: Guards::new(TTL),
+            registry: Registry::new(TTL),
             retention: RETENTION,
         }
     }
@@ -114,7 +114,7 @@ impl Stack {
             dead_letters: env.queue(self.dead_letters),
             downstream: env.clone(),
             host: env.clone(),
-            guards: Guards::new(TTL),
+            registry: Registry::new(TTL),
             retention: RETENTION,
             orphan_after: ORPHAN_AFTER,
         }
@@ -165,9 +165,9 @@ impl Stack {
         event: circuit_breaker_core::health_monitor::Event,
     ) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
-            let guards = Guards::new(TTL);
+            let registry = Registry::new(TTL);
             let (table, downstream, host) = (env.clone(), env.clone(), env.clone());
-            let monitor = HealthMonitor { table, downstream, host, guards };
+            let monitor = HealthMonitor { table, downstream, host, registry };
             let now = tenfold_ports::Clock::now(&env);
             let _ = monitor.run(&event, now + SignedDuration::from_mins(1)).await;
         });

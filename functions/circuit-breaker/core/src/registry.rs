@@ -46,7 +46,7 @@ const LOST: usize = 3;
 
 /// Why a breaker cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GuardError {
+pub enum RegistryError {
     /// The table did not answer, and nothing is known from before.
     #[error("the breaker table did not answer: {0}")]
     Table(#[from] CallError),
@@ -57,12 +57,12 @@ pub enum GuardError {
 
 /// The breakers as this environment knows them.
 #[derive(Debug, Default)]
-pub struct Guards {
+pub struct Registry {
     ttl: Duration,
     known: Mutex<HashMap<TargetName, Known>>,
 }
 
-/// Leave to call a target, to be handed back with the outcome by [`Guards::settle`].
+/// Leave to call a target, to be handed back with the outcome by [`Registry::settle`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
     /// The configuration to call by.
@@ -121,7 +121,7 @@ struct Committed {
     breaker: Breaker,
 }
 
-impl Guards {
+impl Registry {
     /// Breakers that are read again after `ttl`.
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
@@ -142,12 +142,12 @@ impl Guards {
         host: &H,
         target: &TargetName,
         tenant: Option<&BreakerName>,
-    ) -> Result<Admission, GuardError> {
+    ) -> Result<Admission, RegistryError> {
         let whole = BreakerName::of(target.clone());
         let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
         self.load(table, host, target, &names).await?;
         let now = host.now();
-        let (config, guard, say, why) = {
+        let (config, deciding, say, why) = {
             let known = self.lock();
             let Some(known) = known.get(target) else { return Ok(Admission::Unknown) };
             let config = Arc::clone(&known.target.config);
@@ -164,18 +164,18 @@ impl Guards {
             (config, last.0.clone(), last.1, last.2)
         };
         let right = match say {
-            Say::Pass => Right::Counted { epoch: self.epoch(&guard) },
+            Say::Pass => Right::Counted { epoch: self.epoch(&deciding) },
             Say::PassUncounted => Right::Uncounted,
             Say::Wait(until) => return Ok(Admission::Wait { until, config, why }),
             Say::Probe => {
-                let Some(lease) = self.acquire(table, host, &guard, &config).await else {
+                let Some(lease) = self.acquire(table, host, &deciding, &config).await else {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
                     return Ok(Admission::Wait { until, config, why });
                 };
                 Right::Probe(lease)
             }
         };
-        Ok(Admission::Call(Pass { config, breaker: guard, right }))
+        Ok(Admission::Call(Pass { config, breaker: deciding, right }))
     }
 
     /// Reads what of a target and its breakers is not known or too old, in one call.
@@ -188,7 +188,7 @@ impl Guards {
         host: &H,
         target: &TargetName,
         names: &[&BreakerName],
-    ) -> Result<(), GuardError> {
+    ) -> Result<(), RegistryError> {
         let now = host.now();
         if self.fresh(target, names, now) {
             return Ok(());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
-use super::{Guards, Pass};
+use super::{Pass, Registry};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, Moment, State};
 use crate::decide::window::{Outcome, Window};
@@ -36,9 +36,9 @@ struct Kept {
 }
 
 /// What is remembered, without any call.
-impl Guards {
+impl Registry {
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
-        // Nothing panics while it is held, and what it guards is a cache.
+        // Nothing panics while it is held, and what it registry is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
