@@ -15,11 +15,11 @@ use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
 use crate::call::{self, Called};
 use crate::decide::breaker::{Breaker, Moment, Say, State};
-use crate::fleet::{self, Member};
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::park::StoreError;
 use crate::registry::{Admission, Pass, Registry};
+use crate::targets::{self, TargetState};
 
 /// How many targets are asked at a time.
 const WIDTH: usize = 8;
@@ -94,9 +94,9 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             _ => None,
         };
         let mut summary = Summary::default();
-        fleet::each_page(&self.table, async |members| {
-            let living = members.into_iter().filter(|m| m.target.deleted.is_none());
-            let looks = living.map(|m| self.look_after(m, alarm, deadline));
+        targets::each_page(&self.table, async |targets| {
+            let living = targets.into_iter().filter(|target| target.row.deleted.is_none());
+            let looks = living.map(|target| self.look_after(target, alarm, deadline));
             let done: Vec<Summary> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
             for one in done {
                 summary.targets += one.targets;
@@ -115,19 +115,19 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         Ok(summary)
     }
 
-    async fn look_after(&self, member: Member, alarm: Option<&SmolStr>, deadline: Timestamp) -> Summary {
+    async fn look_after(&self, target: TargetState, alarm: Option<&SmolStr>, deadline: Timestamp) -> Summary {
         let mut summary = Summary { targets: 1, ..Summary::default() };
-        self.host.record(&metrics::of(&member.name), &[metrics::state(&member.breaker.state)]);
-        let Some(url) = &member.target.config.health_url else { return summary };
-        let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
-        let suspected = alarm.filter(|_| member.breaker.state == State::Closed);
-        if suspected.is_none() && member.breaker.say(m) != Say::Probe {
+        self.host.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
+        let Some(url) = &target.row.config.health_url else { return summary };
+        let m = Moment { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
+        let suspected = alarm.filter(|_| target.breaker.state == State::Closed);
+        if suspected.is_none() && target.breaker.say(m) != Say::Probe {
             return summary;
         }
-        let name = BreakerName::of(member.name.clone());
+        let name = BreakerName::of(target.name.clone());
         // As many probes as an epoch takes, one after the other, until it is decided.
-        for _ in 0..member.target.config.half_open_probes {
-            let admission = self.registry.admit(&self.table, &self.host, &member.name, None).await;
+        for _ in 0..target.row.config.half_open_probes {
+            let admission = self.registry.admit(&self.table, &self.host, &target.name, None).await;
             let Ok(Admission::Call(pass)) = admission else { break };
             let is_probe = pass.is_probe();
             if !is_probe && suspected.is_none() {
@@ -150,7 +150,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
                 let trip = |b: &Breaker, m: Moment<'_>| b.trip(m, &reason);
                 if let Err(error) = self.registry.commit(&self.table, &self.host, &name, &config, trip).await
                 {
-                    tracing::warn!(%error, target = %member.name, "breaker not opened");
+                    tracing::warn!(%error, target = %target.name, "breaker not opened");
                 }
             }
             break;

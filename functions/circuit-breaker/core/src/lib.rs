@@ -6,7 +6,6 @@
 pub mod call;
 pub mod config;
 pub mod decide;
-pub mod fleet;
 pub mod gateway;
 pub mod health_monitor;
 pub mod metrics;
@@ -16,3 +15,4 @@ pub mod park;
 pub mod registry;
 pub mod retry_processor;
 pub mod rows;
+pub mod targets;

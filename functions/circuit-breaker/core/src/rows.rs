@@ -40,7 +40,7 @@ pub const EXPIRES: &str = "expires";
 /// A configured target.
 #[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Target {
+pub struct TargetRow {
     /// The configuration.
     pub config: Arc<TargetConfig>,
     /// When it was first put.
@@ -61,7 +61,7 @@ pub fn target_key(name: &TargetName) -> Key {
 
 /// A target's configuration as an item.
 #[must_use]
-pub fn target_item(name: &TargetName, target: Target) -> Item {
+pub fn target_item(name: &TargetName, target: TargetRow) -> Item {
     let item = Item::new(target_key(name));
     match target.deleted {
         Some(deleted) => item.with(EXPIRES, (deleted + BURIED).as_second()).with_doc(target),

@@ -15,7 +15,9 @@ use super::{Answer, Gateway, no_table, unknown_target};
 use crate::config::{TargetConfig, object};
 use crate::decide::breaker::{Breaker, Moment, State};
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::rows::{self, BreakerRow, QUEUE_INDEX, RequestRow, Target, breaker_key, target_item, target_key};
+use crate::rows::{
+    self, BreakerRow, QUEUE_INDEX, RequestRow, TargetRow, breaker_key, target_item, target_key,
+};
 
 /// The largest body of a configuration or a command, in bytes.
 const SMALL: usize = 16 * 1024;
@@ -60,8 +62,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let (target, row) = self.read(&breaker).await?;
         let created = target.is_none();
         let target = match target {
-            Some(old) => Target { config: Arc::new(config), ..old },
-            None => Target { config: Arc::new(config), created: self.host.now(), deleted: None },
+            Some(old) => TargetRow { config: Arc::new(config), ..old },
+            None => TargetRow { config: Arc::new(config), created: self.host.now(), deleted: None },
         };
         // A target of this name was deleted before: its breaker goes on in a new epoch.
         if let (true, Some(row)) = (created, row) {
@@ -99,10 +101,10 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 
     /// A target and its breaker as they are now.
-    async fn read(&self, name: &BreakerName) -> Result<(Option<Target>, Option<BreakerRow>), Problem> {
+    async fn read(&self, name: &BreakerName) -> Result<(Option<TargetRow>, Option<BreakerRow>), Problem> {
         let keys = [target_key(&name.target), breaker_key(name)];
         let items = self.table.get_many(&keys, Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let target = items[0].as_ref().map(Item::doc::<Target>).transpose();
+        let target = items[0].as_ref().map(Item::doc::<TargetRow>).transpose();
         let target = target.map(|target| target.filter(|target| target.deleted.is_none()));
         let breaker = items[1].as_ref().map(BreakerRow::read).transpose();
         match (target, breaker) {
@@ -131,9 +133,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let query = Query { limit: PAGE, after: cursor, ..Query::partition(rows::TARGETS) };
         let page = self.table.query(query).await.map_err(|e| no_table(&e))?;
         let mut names = Vec::new();
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets: Vec<TargetRow> = Vec::new();
         for item in &page.items {
-            let target: Target = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
+            let target: TargetRow = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
             if target.deleted.is_none() {
                 names.push(BreakerName::of(super::target(&item.key.sk)?));
                 targets.push(target);
@@ -165,7 +167,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let target = target.ok_or_else(|| unknown_target(name))?;
         // An environment that has read the target a moment ago may still park a request for it: the row stays,
         // marked, and the retry processor finds the request and gives it up.
-        let target = Target { deleted: Some(self.host.now()), ..target };
+        let target = TargetRow { deleted: Some(self.host.now()), ..target };
         let write = Write::Put { item: target_item(name, target), condition: Condition::Present };
         self.table.write(write).await.map_err(|e| write_failed(&e))?;
         Ok(Response::empty(204))

@@ -13,7 +13,7 @@ use crate::decide::breaker::{Breaker, Moment, State};
 use crate::decide::window::{Outcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
-use crate::rows::{BreakerRow, Target};
+use crate::rows::{BreakerRow, TargetRow};
 
 /// How many breakers are remembered. For one more, those that have no failure to report are forgotten, and with
 /// them their good calls; the fleet's window can miss those of a TTL anyway.
@@ -21,7 +21,7 @@ const REMEMBERED: usize = 2_000;
 
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) target: Target,
+    pub(super) target: TargetRow,
     read_at: Timestamp,
     breakers: HashMap<BreakerName, Kept>,
 }
@@ -38,7 +38,7 @@ struct Kept {
 /// What is remembered, without any call.
 impl Registry {
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
-        // Nothing panics while it is held, and what it registry is a cache.
+        // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,7 +78,7 @@ impl Registry {
             known.remove(target);
             return Ok(());
         };
-        let target_row: Target = item.doc()?;
+        let target_row: TargetRow = item.doc()?;
         if target_row.deleted.is_some() {
             known.remove(target);
             return Ok(());
@@ -134,7 +134,7 @@ impl Registry {
 
     /// A target's configuration as it was read last.
     #[must_use]
-    pub fn target(&self, name: &TargetName) -> Option<Target> {
+    pub fn target(&self, name: &TargetName) -> Option<TargetRow> {
         self.lock().get(name).map(|k| k.target.clone())
     }
 

@@ -13,11 +13,11 @@ use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
 use crate::decide::breaker::{Breaker, Moment, Say, State};
-use crate::fleet;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
 use crate::park::{self, Message, StoreError, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
+use crate::targets;
 
 /// How many requests of a target a run looks at; the next run goes on.
 const MOST: u32 = 100;
@@ -29,16 +29,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     pub(super) async fn sweep(&self, summary: &mut Summary) -> Result<bool, StoreError> {
         let mut soon = false;
         let mut failed = None;
-        fleet::each_page(&self.table, async |members| {
-            for member in members {
-                let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
+        targets::each_page(&self.table, async |targets| {
+            for target in targets {
+                let m = Moment { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
-                let gone = member.target.deleted.is_some();
-                if matches!(member.breaker.say(m), Say::Wait(_)) && !gone {
+                let gone = target.row.deleted.is_some();
+                if matches!(target.breaker.say(m), Say::Wait(_)) && !gone {
                     continue;
                 }
-                let patient = m.now < self.patience(&member.breaker) && !gone;
-                match self.wake_overdue(&member.name, patient, summary).await {
+                let patient = m.now < self.patience(&target.breaker) && !gone;
+                match self.wake_overdue(&target.name, patient, summary).await {
                     Ok(due) => soon |= due,
                     Err(error) => failed = Some(error),
                 }
@@ -61,9 +61,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     pub(super) async fn due_by(&self, end: Timestamp) -> Result<bool, StoreError> {
         let mut due = false;
         let mut failed = None;
-        fleet::each_page(&self.table, async |members| {
-            for member in members {
-                let query = index(rows::active(&member.name), end, 1);
+        targets::each_page(&self.table, async |targets| {
+            for target in targets {
+                let query = index(rows::active(&target.name), end, 1);
                 match self.table.query(query).await {
                     Ok(page) => due |= !page.items.is_empty(),
                     Err(error) => failed = Some(error.into()),

@@ -18,7 +18,7 @@ use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
-use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker_key, target_item};
+use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, TargetRow, breaker_key, target_item};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
@@ -85,7 +85,10 @@ impl Stack {
         let queue = world.add_queue("retries", retries);
         let created = world.now();
         world.edit(|table| {
-            table.put(target_item(&target(), Target { config: Arc::clone(config), created, deleted: None }));
+            table.put(target_item(
+                &target(),
+                TargetRow { config: Arc::clone(config), created, deleted: None },
+            ));
             table.watch(every_change);
         });
         Self { queue, dead_letters }

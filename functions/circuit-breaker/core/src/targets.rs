@@ -6,15 +6,15 @@ use tenfold_ports::table::{Query, Read};
 use crate::decide::breaker::Breaker;
 use crate::names::{BreakerName, TargetName};
 use crate::park::StoreError;
-use crate::rows::{self, BreakerRow, Target, breaker_key};
+use crate::rows::{self, BreakerRow, TargetRow, breaker_key};
 
 /// A target with its own breaker, as read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Member {
+pub struct TargetState {
     /// Its name.
     pub name: TargetName,
     /// Its configuration.
-    pub target: Target,
+    pub row: TargetRow,
     /// Its breaker.
     pub breaker: Breaker,
 }
@@ -23,29 +23,30 @@ pub struct Member {
 ///
 /// # Errors
 /// The table did not answer, or a row is of another shape.
-pub async fn each_page<T: Table, F: AsyncFnMut(Vec<Member>)>(
+pub async fn each_page<T: Table, F: AsyncFnMut(Vec<TargetState>)>(
     table: &T,
     mut visit: F,
 ) -> Result<(), StoreError> {
     let mut query = Query::partition(rows::TARGETS);
     loop {
         let page = table.query(query.clone()).await?;
-        let mut members = Vec::with_capacity(page.items.len());
+        let mut targets = Vec::with_capacity(page.items.len());
         for item in &page.items {
             let Ok(name) = TargetName::parse(&item.key.sk) else { continue };
-            let target: Target = item.doc()?;
-            let breaker = Breaker::new(&target.config, target.created);
-            members.push(Member { name, target, breaker });
+            let row: TargetRow = item.doc()?;
+            let breaker = Breaker::new(&row.config, row.created);
+            targets.push(TargetState { name, row, breaker });
         }
-        let keys: Vec<_> = members.iter().map(|m| breaker_key(&BreakerName::of(m.name.clone()))).collect();
+        let keys: Vec<_> =
+            targets.iter().map(|target| breaker_key(&BreakerName::of(target.name.clone()))).collect();
         if !keys.is_empty() {
-            for (member, item) in members.iter_mut().zip(table.get_many(&keys, Read::Eventual).await?) {
+            for (target, item) in targets.iter_mut().zip(table.get_many(&keys, Read::Eventual).await?) {
                 if let Some(item) = item {
-                    member.breaker = BreakerRow::read(&item)?.breaker;
+                    target.breaker = BreakerRow::read(&item)?.breaker;
                 }
             }
         }
-        visit(members).await;
+        visit(targets).await;
         match page.next {
             Some(next) => query.after = Some(next),
             None => return Ok(()),
