@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use circuit_breaker_core::park::StoreError;
+use circuit_breaker_core::error::StoreError;
 use circuit_breaker_core::registry::Registry;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;

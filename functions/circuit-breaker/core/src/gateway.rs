@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
+use crate::error::{RegistryError, StoreError};
 use crate::names::{BreakerName, TargetName, header};
-use crate::park::StoreError;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]

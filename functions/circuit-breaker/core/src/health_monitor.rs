@@ -15,9 +15,9 @@ use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
 use crate::call::{self, Called};
 use crate::decide::breaker::{Breaker, Moment, Say, State};
+use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
-use crate::park::StoreError;
 use crate::registry::{Admission, Pass, Registry};
 use crate::targets::{self, TargetState};
 

@@ -6,6 +6,7 @@
 pub mod call;
 pub mod config;
 pub mod decide;
+pub mod error;
 pub mod gateway;
 pub mod health_monitor;
 pub mod metrics;

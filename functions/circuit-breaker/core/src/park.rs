@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::queue::{MAX_DELAY, Outgoing};
-use tenfold_ports::table::{BadItem, Cancelled, Read, TransactError, Write, WriteError};
+use tenfold_ports::table::{Cancelled, Read, TransactError, Write, WriteError};
 use tenfold_ports::{CallError, Host, Queue, Rng, Table};
 
 use crate::config::RetryConfig;
+use crate::error::StoreError;
 use crate::names::{RequestId, TargetName};
 use crate::rows::{LINE_MOST, Line, LineRow, RequestRow, line_key};
 
@@ -94,17 +95,6 @@ pub enum Stored {
     Gone,
     /// Its line is full.
     LineFull,
-}
-
-/// Why a row could not be written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The table did not answer, or kept refusing for others' writes.
-    #[error("the table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is not what this version writes.
-    #[error(transparent)]
-    Row(#[from] BadItem),
 }
 
 /// How often a write is made whose answer was lost or that somebody overtook.

@@ -26,13 +26,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{BadItem, Read, WriteError};
+use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::call::time_left;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, Lease, Moment, Say, State, permit_margin};
 use crate::decide::window::Outcome;
+use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, breaker_key, target_key};
@@ -43,17 +44,6 @@ use memory::Known;
 const TRIES: usize = 24;
 /// How often a write is made again whose answer was lost.
 const LOST: usize = 3;
-
-/// Why a breaker cannot be asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// The table did not answer, and nothing is known from before.
-    #[error("the breaker table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is not what this version writes.
-    #[error(transparent)]
-    Row(#[from] BadItem),
-}
 
 /// The breakers as this environment knows them.
 #[derive(Debug, Default)]

@@ -24,8 +24,9 @@ use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
 use crate::call::time_left;
 use crate::decide::breaker::{Breaker, State};
+use crate::error::StoreError;
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::park::{self, Message, StoreError};
+use crate::park::{self, Message};
 use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
 use deliver::Next;

@@ -4,8 +4,8 @@ use tenfold_ports::Table;
 use tenfold_ports::table::{Query, Read};
 
 use crate::decide::breaker::Breaker;
+use crate::error::StoreError;
 use crate::names::{BreakerName, TargetName};
-use crate::park::StoreError;
 use crate::rows::{self, BreakerRow, TargetRow, breaker_key};
 
 /// A target with its own breaker, as read.

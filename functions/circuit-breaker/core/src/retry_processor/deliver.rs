@@ -18,10 +18,11 @@ use super::{Fate, RESERVE, RetryProcessor};
 use crate::call::{self, Called, Verdict, keep};
 use crate::config::TargetConfig;
 use crate::decide::breaker::CLOCK_MARGIN;
+use crate::error::StoreError;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
-use crate::park::{self, Message, StoreError, Stored, arrival, backoff, delay};
+use crate::park::{self, Message, Stored, arrival, backoff, delay};
 use crate::registry::{Admission, Pass};
 use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
 

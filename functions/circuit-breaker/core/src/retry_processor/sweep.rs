@@ -13,9 +13,10 @@ use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
 use crate::decide::breaker::{Breaker, Moment, Say, State};
+use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
-use crate::park::{self, Message, StoreError, Stored};
+use crate::park::{self, Message, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
 use crate::targets;
 
