@@ -3,4 +3,7 @@
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
 
 pub mod breaker;
+pub mod judge;
+pub mod retry;
+pub mod timing;
 pub mod window;

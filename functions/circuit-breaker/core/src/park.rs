@@ -9,14 +9,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_ports::queue::{MAX_DELAY, Outgoing};
+use tenfold_ports::queue::Outgoing;
 use tenfold_ports::table::{Cancelled, Read, TransactError, Write, WriteError};
-use tenfold_ports::{CallError, Host, Queue, Rng, Table};
+use tenfold_ports::{CallError, Host, Queue, Table};
 
-use crate::config::RetryConfig;
 use crate::error::StoreError;
 use crate::names::{RequestId, TargetName};
 use crate::rows::{LINE_MOST, Line, LineRow, RequestRow, line_key};
@@ -59,29 +57,6 @@ impl Message {
         // A struct of text and numbers can always be written as JSON.
         Outgoing::new(serde_json::to_string(self).unwrap_or_default()).after(delay)
     }
-}
-
-/// When a message that is sent now, for a request due then, will arrive.
-#[must_use]
-pub fn arrival(now: Timestamp, due: Timestamp) -> Timestamp {
-    due.max(now).min(now + MAX_DELAY)
-}
-
-/// How long to wait until `due`.
-#[must_use]
-pub fn delay(now: Timestamp, due: Timestamp) -> Duration {
-    Duration::try_from(due.duration_since(now)).unwrap_or_default()
-}
-
-/// The wait before the next attempt after `tries` attempts: exponential, with "equal jitter" (AWS Architecture
-/// Blog, "Exponential Backoff And Jitter"), and at least what the target asked for.
-#[must_use]
-pub fn backoff<R: Rng>(retry: &RetryConfig, tries: u32, retry_after: Option<Duration>, rng: &R) -> Duration {
-    let most = f64::from(retry.max_delay_ms);
-    let full =
-        (f64::from(retry.base_delay_ms) * 2_f64.powi(tries.saturating_sub(1).min(40) as i32)).min(most);
-    let jittered = Duration::from_millis((full / 2.0 + full / 2.0 * rng.unit()) as u64);
-    jittered.max(retry_after.unwrap_or_default().min(Duration::from_millis(retry.max_delay_ms.into())))
 }
 
 /// What became of the write of a row.
@@ -218,38 +193,5 @@ pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
             }
             Err(e) => tracing::warn!(error = %e, "messages not sent; the sweep sends them again"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::{prop_assert, proptest};
-    use std::cell::Cell;
-
-    struct Fixed(Cell<u64>);
-    impl tenfold_ports::Rng for Fixed {
-        fn next_u64(&self) -> u64 {
-            self.0.get()
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_backoff_grows_to_its_maximum_and_never_beyond(tries in 1_u32..200, seed: u64) {
-            let retry = RetryConfig { max_attempts: 1, max_age_seconds: 1, base_delay_ms: 100, max_delay_ms: 60_000 };
-            let wait = backoff(&retry, tries, None, &Fixed(Cell::new(seed))).as_millis();
-            let full = (100_u128 << (tries - 1).min(20)).min(60_000);
-            prop_assert!(wait >= full / 2 && wait <= full, "{} of {}", wait, full);
-        }
-    }
-
-    #[test]
-    fn a_target_that_asks_for_time_gets_it() {
-        let retry =
-            RetryConfig { max_attempts: 1, max_age_seconds: 1, base_delay_ms: 100, max_delay_ms: 60_000 };
-        let wait = |seconds| backoff(&retry, 1, Some(Duration::from_secs(seconds)), &Fixed(Cell::new(0)));
-        assert_eq!(wait(30), Duration::from_secs(30));
-        assert_eq!(wait(3600), Duration::from_mins(1), "but not without bound");
     }
 }

@@ -29,9 +29,9 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
-use crate::call::time_left;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, Lease, Moment, Say, State, permit_margin};
+use crate::decide::timing::time_left;
 use crate::decide::window::Outcome;
 use crate::error::RegistryError;
 use crate::metrics;

@@ -22,8 +22,8 @@ use tenfold_ports::queue::{BATCH, Delivery, Outgoing};
 use tenfold_ports::table::Read;
 use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
-use crate::call::time_left;
-use crate::decide::breaker::{Breaker, State};
+use crate::decide::retry::ramp;
+use crate::decide::timing::time_left;
 use crate::error::StoreError;
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::{self, Message};
@@ -37,9 +37,6 @@ const RUN: Duration = Duration::from_secs(55);
 const RESERVE: Duration = Duration::from_secs(30);
 /// The longest wait for a message when some are due soon.
 const LINGER: Duration = Duration::from_secs(5);
-/// How long the drain of a target takes to double after its breaker closed.
-const RAMP: Duration = Duration::from_secs(2);
-
 /// What a retry processor reaches and remembers.
 #[derive(Debug)]
 pub struct RetryProcessor<T, Q, D, H> {
@@ -252,31 +249,4 @@ fn parse(batch: Vec<Delivery>) -> (Vec<(Message, SmolStr)>, Vec<Delivery>) {
         }
     }
     (messages, garbage)
-}
-
-/// How many requests of a target are delivered at a time: 1 after its breaker closed, doubling to a batch.
-fn ramp(breaker: &Breaker, now: Timestamp) -> usize {
-    if breaker.epoch == 0 || breaker.state != State::Closed {
-        return BATCH;
-    }
-    let closed_for = Duration::try_from(now.duration_since(breaker.since)).unwrap_or_default();
-    let doublings = (closed_for.as_millis() / RAMP.as_millis()).min(8) as u32;
-    (1_usize << doublings).min(BATCH)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::TargetConfig;
-
-    #[test]
-    fn the_drain_ramps_up_after_closing() {
-        let config = TargetConfig::parse(br#"{"url":"http://a"}"#).unwrap();
-        let at = |s| Timestamp::from_second(s).unwrap();
-        let mut breaker = Breaker::new(&config, at(0));
-        assert_eq!(ramp(&breaker, at(0)), BATCH, "it has never been open");
-        breaker.epoch = 3;
-        let widths: Vec<_> = (0..10).step_by(2).map(|s| ramp(&breaker, at(s))).collect();
-        assert_eq!(widths, [1, 2, 4, 8, 10]);
-    }
 }

@@ -14,7 +14,7 @@ use tenfold_ports::table::{Item, Query, Read};
 use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
 use super::{Answer, Gateway, no_table, unknown_target};
-use crate::call::time_left;
+use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::TargetName;
 use crate::park::{self, Message, Stored};

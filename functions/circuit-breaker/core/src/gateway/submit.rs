@@ -17,13 +17,16 @@ use tenfold_ports::{Bytes, Downstream, Host, Queue, Table};
 use uuid::Uuid;
 
 use super::{Answer, Gateway, breaker, unknown_target};
-use crate::call::{self, BODY_MOST, Called, Verdict, keep, seconds_until};
+use crate::call::{self, BODY_MOST, Called, keep};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::breaker::CLOCK_MARGIN;
+use crate::decide::judge::Verdict;
+use crate::decide::retry::backoff;
+use crate::decide::timing::{arrival, delay, seconds_until};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName, digest, header};
-use crate::park::{self, Message, Stored, arrival, backoff};
+use crate::park::{self, Message, Stored};
 use crate::registry::{Admission, Pass};
 use crate::rows::{RequestData, RequestRow, Status};
 
@@ -104,7 +107,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 passed_on(&answer)
             }
             Verdict::Again { .. } => {
-                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, &self.host);
+                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
                 join(settle, self.park(row, due)).await.1
             }
         }
@@ -124,7 +127,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let name = &row.data.target;
         self.host.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
-        park::send(&self.queue, vec![Message::of(&row).outgoing(park::delay(now, due))]).await;
+        park::send(&self.queue, vec![Message::of(&row).outgoing(delay(now, due))]).await;
         Ok(queued(row.id, "queued"))
     }
 

@@ -15,14 +15,17 @@ use tenfold_ports::table::WriteError;
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{Fate, RESERVE, RetryProcessor};
-use crate::call::{self, Called, Verdict, keep};
+use crate::call::{self, Called, keep};
 use crate::config::TargetConfig;
 use crate::decide::breaker::CLOCK_MARGIN;
+use crate::decide::judge::Verdict;
+use crate::decide::retry::{backoff, given_up};
+use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
-use crate::park::{self, Message, Stored, arrival, backoff, delay};
+use crate::park::{self, Message, Stored};
 use crate::registry::{Admission, Pass};
 use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
 
@@ -149,7 +152,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                         )
                         .await;
                 }
-                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, &self.host);
+                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
                 row.data.due = due;
                 row.wake = arrival(called.at, due);
                 let stored = self.store(&mut row, line, Line::released).await?;
@@ -288,17 +291,4 @@ impl Line {
 
 fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Next {
     Next::with(Fate::Deferred, Message::of(row).outgoing(delay(now, until)))
-}
-
-/// Why a request is not to be tried again.
-fn given_up(row: &RequestRow, config: &TargetConfig, now: Timestamp) -> Option<String> {
-    let age = now.duration_since(row.data.begun).as_secs();
-    if age >= i64::from(config.retry.max_age_seconds) {
-        return Some("it grew older than retry.maxAgeSeconds".to_owned());
-    }
-    (row.data.tries >= config.retry.max_attempts).then(|| tried(row))
-}
-
-fn tried(row: &RequestRow) -> String {
-    format!("{} attempts failed", row.data.tries)
 }

@@ -13,6 +13,7 @@ use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
 use crate::decide::breaker::{Breaker, Moment, Say, State};
+use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
@@ -102,10 +103,10 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             if !matches!(row.status, Status::Queued | Status::Dying) || row.wake.as_millisecond() >= overdue {
                 continue;
             }
-            row.wake = park::arrival(now, row.data.due);
+            row.wake = arrival(now, row.data.due);
             row.data.writer = self.host.next_u64();
             if park::store(&self.table, &row).await? == Stored::Yes {
-                messages.push(Message::of(&row).outgoing(park::delay(now, row.data.due)));
+                messages.push(Message::of(&row).outgoing(delay(now, row.data.due)));
             }
         }
         if !messages.is_empty() {
