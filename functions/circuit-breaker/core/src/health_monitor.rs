@@ -18,7 +18,7 @@ use crate::decide::breaker::{Breaker, Moment, Say, State};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
-use crate::registry::{Admission, Pass, Registry};
+use crate::registry::{Admission, Permit, Registry};
 use crate::targets::{self, TargetState};
 
 /// How many targets are asked at a time.
@@ -128,20 +128,20 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         // As many probes as an epoch takes, one after the other, until it is decided.
         for _ in 0..target.row.config.half_open_probes {
             let admission = self.registry.admit(&self.table, &self.host, &target.name, None).await;
-            let Ok(Admission::Call(pass)) = admission else { break };
-            let is_probe = pass.is_probe();
+            let Ok(Admission::Call(permit)) = admission else { break };
+            let is_probe = permit.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
             }
-            let Some(called) = self.check(url, &pass, deadline).await else {
-                self.registry.settle(&self.table, &self.host, pass, None, None).await;
+            let Some(called) = self.check(url, &permit, deadline).await else {
+                self.registry.settle(&self.table, &self.host, permit, None, None).await;
                 break;
             };
             let failed = called.outcome.is_some_and(|o| o.failed);
             summary.checks += 1;
             summary.failed += usize::from(failed);
-            let config = std::sync::Arc::clone(&pass.config);
-            self.registry.settle(&self.table, &self.host, pass, called.outcome, called.retry_after()).await;
+            let config = std::sync::Arc::clone(&permit.config);
+            self.registry.settle(&self.table, &self.host, permit, called.outcome, called.retry_after()).await;
             if is_probe {
                 continue;
             }
@@ -158,12 +158,12 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         summary
     }
 
-    async fn check(&self, url: &SmolStr, pass: &Pass, deadline: Timestamp) -> Option<Called> {
-        let timeout = pass.time_for(self.host.now(), deadline, RESERVE);
+    async fn check(&self, url: &SmolStr, permit: &Permit, deadline: Timestamp) -> Option<Called> {
+        let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
         if timeout.is_zero() {
             return None;
         }
-        Some(call::make(&self.downstream, &self.host, &pass.config, call::health(url, timeout)).await)
+        Some(call::make(&self.downstream, &self.host, &permit.config, call::health(url, timeout)).await)
     }
 }
 

@@ -54,25 +54,25 @@ pub struct Registry {
 
 /// Leave to call a target, to be handed back with the outcome by [`Registry::settle`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pass {
+pub struct Permit {
     /// The configuration to call by.
     pub config: Arc<TargetConfig>,
     breaker: BreakerName,
-    right: Right,
+    kind: PermitKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Right {
+enum PermitKind {
     Counted { epoch: u64 },
     Uncounted,
     Probe(Lease),
 }
 
-impl Pass {
+impl Permit {
     /// Whether the call is a probe.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
-        matches!(self.right, Right::Probe(_))
+        matches!(self.kind, PermitKind::Probe(_))
     }
 
     /// How long the call may take: as configured, within the invocation's time less `reserve`, and a probe never
@@ -80,8 +80,8 @@ impl Pass {
     #[must_use]
     pub fn time_for(&self, now: Timestamp, deadline: Timestamp, reserve: Duration) -> Duration {
         let left = time_left(now, deadline, reserve, self.config.timeout());
-        match &self.right {
-            Right::Probe(lease) => time_left(now, lease.until, permit_margin(), left),
+        match &self.kind {
+            PermitKind::Probe(lease) => time_left(now, lease.until, permit_margin(), left),
             _ => left,
         }
     }
@@ -91,7 +91,7 @@ impl Pass {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
     /// Call it.
-    Call(Pass),
+    Call(Permit),
     /// Not before this time.
     Wait {
         /// The time, for what it is worth: nobody knows it.
@@ -153,19 +153,19 @@ impl Registry {
             }
             (config, last.0.clone(), last.1, last.2)
         };
-        let right = match say {
-            Say::Pass => Right::Counted { epoch: self.epoch(&deciding) },
-            Say::PassUncounted => Right::Uncounted,
+        let kind = match say {
+            Say::Pass => PermitKind::Counted { epoch: self.epoch(&deciding) },
+            Say::PassUncounted => PermitKind::Uncounted,
             Say::Wait(until) => return Ok(Admission::Wait { until, config, why }),
             Say::Probe => {
                 let Some(lease) = self.acquire(table, host, &deciding, &config).await else {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
                     return Ok(Admission::Wait { until, config, why });
                 };
-                Right::Probe(lease)
+                PermitKind::Probe(lease)
             }
         };
-        Ok(Admission::Call(Pass { config, breaker: deciding, right }))
+        Ok(Admission::Call(Permit { config, breaker: deciding, kind }))
     }
 
     /// Reads what of a target and its breakers is not known or too old, in one call.
@@ -204,33 +204,33 @@ impl Registry {
         Ok(())
     }
 
-    /// Hands a pass back with what came of the call.
+    /// Hands a permit back with what came of the call.
     pub async fn settle<T: Table, H: Host>(
         &self,
         table: &T,
         host: &H,
-        pass: Pass,
+        permit: Permit,
         outcome: Option<Outcome>,
         retry_after: Option<Duration>,
     ) {
-        match (pass.right, outcome) {
-            (Right::Uncounted, _) | (Right::Counted { .. }, None) => {}
-            (Right::Counted { epoch }, Some(outcome)) => {
-                self.count(host.now(), &pass, epoch, outcome);
+        match (permit.kind, outcome) {
+            (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
+            (PermitKind::Counted { epoch }, Some(outcome)) => {
+                self.count(host.now(), &permit, epoch, outcome);
                 if outcome.is_bad() {
-                    self.report(table, host, &pass.breaker, retry_after).await;
+                    self.report(table, host, &permit.breaker, retry_after).await;
                 }
             }
-            (Right::Probe(lease), outcome) => {
+            (PermitKind::Probe(lease), outcome) => {
                 let failed = outcome.is_some_and(|o| o.failed);
                 let probes = [
                     Metric::count(metrics::PROBES, 1.0),
                     Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
                 ];
-                host.record(&metrics::of(&pass.breaker.target), &probes);
+                host.record(&metrics::of(&permit.breaker.target), &probes);
                 let done = |b: &Breaker, m: Moment<'_>| b.settle(m, &lease, outcome, retry_after);
                 // A result that cannot be stored is lost: the permit comes back by the clock.
-                let _ = self.commit(table, host, &pass.breaker, &pass.config, done).await;
+                let _ = self.commit(table, host, &permit.breaker, &permit.config, done).await;
             }
         }
     }

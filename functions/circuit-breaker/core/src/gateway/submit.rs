@@ -27,7 +27,7 @@ use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName, digest, header};
 use crate::park::{self, Message, Stored};
-use crate::registry::{Admission, Pass};
+use crate::registry::{Admission, Permit};
 use crate::rows::{RequestData, RequestRow, Status};
 
 /// What is left of an invocation's time for writing down what came of a call.
@@ -49,45 +49,51 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             let now = self.host.now();
             return self.park(row, now).await;
         }
-        let pass = match self.registry.admit(&self.table, &self.host, target, tenant).await? {
+        let permit = match self.registry.admit(&self.table, &self.host, target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
             Admission::Wait { .. } if is_in(Mutant::OpenDropsRequest) => return Ok(queued(row.id, "queued")),
             Admission::Wait { until, .. } => return self.park(row, until).await,
-            Admission::Call(pass) => pass,
+            Admission::Call(permit) => permit,
         };
-        if pass.time_for(self.host.now(), deadline, RESERVE) < LEAST {
-            self.registry.settle(&self.table, &self.host, pass, None, None).await;
+        if permit.time_for(self.host.now(), deadline, RESERVE) < LEAST {
+            self.registry.settle(&self.table, &self.host, permit, None, None).await;
             let now = self.host.now();
             return self.park(row, now).await;
         }
-        let config = Arc::clone(&pass.config);
+        let config = Arc::clone(&permit.config);
 
         if config.idempotency == Idempotency::Gateway {
             match self.claim(row, deadline).await {
                 Ok(Claim::Mine(claimed)) => row = *claimed,
                 Ok(Claim::Answered(response)) => {
-                    self.registry.settle(&self.table, &self.host, pass, None, None).await;
+                    self.registry.settle(&self.table, &self.host, permit, None, None).await;
                     return Ok(response);
                 }
                 Err(problem) => {
-                    self.registry.settle(&self.table, &self.host, pass, None, None).await;
+                    self.registry.settle(&self.table, &self.host, permit, None, None).await;
                     return Err(problem);
                 }
             }
         }
-        let timeout = pass.time_for(self.host.now(), deadline, RESERVE);
+        let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
         let called = call::make(&self.downstream, &self.host, &config, call).await;
         metrics::call(&self.host, target, &called);
-        self.finish(row, pass, &config, called).await
+        self.finish(row, permit, &config, called).await
     }
 
     /// Writes down what came of a call and tells the breaker, at once.
-    async fn finish(&self, mut row: RequestRow, pass: Pass, config: &TargetConfig, called: Called) -> Answer {
+    async fn finish(
+        &self,
+        mut row: RequestRow,
+        permit: Permit,
+        config: &TargetConfig,
+        called: Called,
+    ) -> Answer {
         row.data.attempted(called.attempt());
         row.data.writer = self.host.next_u64();
         let retry_after = called.retry_after();
-        let settle = self.registry.settle(&self.table, &self.host, pass, called.outcome, retry_after);
+        let settle = self.registry.settle(&self.table, &self.host, permit, called.outcome, retry_after);
         match called.verdict {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {
@@ -276,7 +282,7 @@ enum Claim {
     Answered(Response),
 }
 
-/// The location is relative to `/requests/{target}`, so that it is right below any stage.
+/// The location is relative to `/requests/{target}`, so that it is kind below any stage.
 fn queued(id: RequestId, status: &str) -> Response {
     Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
-use super::{Pass, Registry};
+use super::{Permit, Registry};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, Moment, State};
 use crate::decide::window::{Outcome, Window};
@@ -142,13 +142,13 @@ impl Registry {
         self.row(name).breaker.epoch
     }
 
-    pub(super) fn count(&self, now: Timestamp, pass: &Pass, epoch: u64, outcome: Outcome) {
+    pub(super) fn count(&self, now: Timestamp, permit: &Permit, epoch: u64, outcome: Outcome) {
         let mut known = self.lock();
-        let kept = known.get_mut(&pass.breaker.target).and_then(|k| k.breakers.get_mut(&pass.breaker));
+        let kept = known.get_mut(&permit.breaker.target).and_then(|k| k.breakers.get_mut(&permit.breaker));
         if let Some(kept) = kept
             && kept.row.breaker.epoch == epoch
         {
-            kept.unreported.push(pass.config.window, now, outcome);
+            kept.unreported.push(permit.config.window, now, outcome);
         }
     }
 

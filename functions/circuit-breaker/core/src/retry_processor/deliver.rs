@@ -26,7 +26,7 @@ use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
 use crate::park::{self, Message, Stored};
-use crate::registry::{Admission, Pass};
+use crate::registry::{Admission, Permit};
 use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
 
 /// What is to be done about a message once it is settled: it is deleted, and these are sent.
@@ -79,7 +79,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let tenant = name.tenant.as_ref().map(|_| &name);
         let admitted = self.registry.admit(&self.table, &self.host, &name.target, tenant).await;
         let now = self.host.now();
-        let pass = match admitted {
+        let permit = match admitted {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
             Err(error) => {
                 tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
@@ -94,28 +94,28 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 let spread = Duration::from_secs_f64(self.host.unit());
                 return Ok(defer(now, &row, until + spread));
             }
-            Ok(Admission::Call(pass)) => pass,
+            Ok(Admission::Call(permit)) => permit,
         };
-        if let Some(why) = given_up(&row, &pass.config, now) {
-            self.registry.settle(&self.table, &self.host, pass, None, None).await;
+        if let Some(why) = given_up(&row, &permit.config, now) {
+            self.registry.settle(&self.table, &self.host, permit, None, None).await;
             return self.die(row, line, &why).await;
         }
-        if pass.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
+        if permit.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
-            self.registry.settle(&self.table, &self.host, pass, None, None).await;
+            self.registry.settle(&self.table, &self.host, permit, None, None).await;
             return Ok(defer(now, &row, now));
         }
-        let Some(line) = self.hold(line, &pass, now).await? else {
-            self.registry.settle(&self.table, &self.host, pass, None, None).await;
+        let Some(line) = self.hold(line, &permit, now).await? else {
+            self.registry.settle(&self.table, &self.host, permit, None, None).await;
             return Ok(Next::only(Fate::Dropped));
         };
-        let timeout = pass.time_for(self.host.now(), deadline, CLOCK_MARGIN);
-        let config = std::sync::Arc::clone(&pass.config);
+        let timeout = permit.time_for(self.host.now(), deadline, CLOCK_MARGIN);
+        let config = std::sync::Arc::clone(&permit.config);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
         let called = call::make(&self.downstream, &self.host, &config, call).await;
         metrics::call(&self.host, &name.target, &called);
         let retry_after = called.retry_after();
-        let settle = self.registry.settle(&self.table, &self.host, pass, called.outcome, retry_after);
+        let settle = self.registry.settle(&self.table, &self.host, permit, called.outcome, retry_after);
         join(settle, self.write_down(row, line, &config, called)).await.1
     }
 
@@ -208,9 +208,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 
     /// Takes the line's lease for one call; none where somebody else was faster.
-    async fn hold(&self, place: Place, pass: &Pass, now: Timestamp) -> Result<Option<Place>, StoreError> {
+    async fn hold(&self, place: Place, permit: &Permit, now: Timestamp) -> Result<Option<Place>, StoreError> {
         let Place::Head(line) = place else { return Ok(Some(place)) };
-        let until = now + pass.config.timeout() + RESERVE + CLOCK_MARGIN;
+        let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
         let mut next = line.line.clone();
         next.holder = Some(Hold { holder: self.host.next_u64(), until });
         let stamp = (self.host.next_u64() >> 1) as i64;
