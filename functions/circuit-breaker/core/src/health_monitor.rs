@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
 use crate::call::{self, Called};
-use crate::decide::breaker::{Breaker, Moment, Say, State};
+use crate::decide::breaker::{Breaker, Decision, Moment, State};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
@@ -121,7 +121,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         let Some(url) = &target.row.config.health_url else { return summary };
         let m = Moment { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
         let suspected = alarm.filter(|_| target.breaker.state == State::Closed);
-        if suspected.is_none() && target.breaker.say(m) != Say::Probe {
+        if suspected.is_none() && target.breaker.decide(m) != Decision::Probe {
             return summary;
         }
         let name = BreakerName::of(target.name.clone());

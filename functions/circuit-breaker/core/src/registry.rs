@@ -30,7 +30,7 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, Lease, Moment, Say, State, permit_margin};
+use crate::decide::breaker::{Breaker, Decision, Lease, Moment, State, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::Outcome;
 use crate::error::RegistryError;
@@ -87,7 +87,7 @@ impl Permit {
     }
 }
 
-/// What a target's breakers say to a call.
+/// What a target's breakers decision to a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
     /// Call it.
@@ -137,27 +137,27 @@ impl Registry {
         let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
         self.load(table, host, target, &names).await?;
         let now = host.now();
-        let (config, deciding, say, why) = {
+        let (config, deciding, decision, why) = {
             let known = self.lock();
             let Some(known) = known.get(target) else { return Ok(Admission::Unknown) };
             let config = Arc::clone(&known.target.config);
             let m = Moment { now, config: &config, jitter: host.unit() };
-            let mut last = (&whole, Say::Pass, String::new());
+            let mut last = (&whole, Decision::Allow, String::new());
             for name in &names {
                 let breaker = known.breaker(name);
                 let closed = breaker.state == State::Closed;
-                last = (*name, breaker.say(m), format!("{}: {}", breaker.state.name(), breaker.reason));
+                last = (*name, breaker.decide(m), format!("{}: {}", breaker.state.name(), breaker.reason));
                 if !closed {
                     break;
                 }
             }
             (config, last.0.clone(), last.1, last.2)
         };
-        let kind = match say {
-            Say::Pass => PermitKind::Counted { epoch: self.epoch(&deciding) },
-            Say::PassUncounted => PermitKind::Uncounted,
-            Say::Wait(until) => return Ok(Admission::Wait { until, config, why }),
-            Say::Probe => {
+        let kind = match decision {
+            Decision::Allow => PermitKind::Counted { epoch: self.epoch(&deciding) },
+            Decision::AllowUncounted => PermitKind::Uncounted,
+            Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),
+            Decision::Probe => {
                 let Some(lease) = self.acquire(table, host, &deciding, &config).await else {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
                     return Ok(Admission::Wait { until, config, why });

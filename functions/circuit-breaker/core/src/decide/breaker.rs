@@ -105,11 +105,11 @@ pub struct Lease {
 
 /// What a breaker says to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Say {
+pub enum Decision {
     /// Go, and count it in this epoch.
-    Pass,
+    Allow,
     /// Go, and do not count it.
-    PassUncounted,
+    AllowUncounted,
     /// Only with a permit, which [`Breaker::acquire`] may give.
     Probe,
     /// Not before this time.
@@ -143,17 +143,17 @@ impl Breaker {
 
     /// Whether a call may be made.
     #[must_use]
-    pub fn say(&self, m: Moment<'_>) -> Say {
+    pub fn decide(&self, m: Moment<'_>) -> Decision {
         match &self.state {
-            State::Closed => Say::Pass,
-            State::ForcedClosed => Say::PassUncounted,
+            State::Closed => Decision::Allow,
+            State::ForcedClosed => Decision::AllowUncounted,
             // Nobody knows when; ask again after a break.
-            State::ForcedOpen => Say::Wait(m.now + break_of(m, 0)),
-            State::Open { until } if m.now < *until => Say::Wait(*until),
-            State::Open { .. } => Say::Probe,
+            State::ForcedOpen => Decision::Wait(m.now + break_of(m, 0)),
+            State::Open { until } if m.now < *until => Decision::Wait(*until),
+            State::Open { .. } => Decision::Probe,
             State::HalfOpen { slots } => match free_slot(slots, m) {
-                Some(_) => Say::Probe,
-                None => Say::Wait(m.now + break_of(m, 0).min(m.config.timeout())),
+                Some(_) => Decision::Probe,
+                None => Decision::Wait(m.now + break_of(m, 0).min(m.config.timeout())),
             },
         }
     }

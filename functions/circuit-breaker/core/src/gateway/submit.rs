@@ -282,7 +282,7 @@ enum Claim {
     Answered(Response),
 }
 
-/// The location is relative to `/requests/{target}`, so that it is kind below any stage.
+/// The location is relative to `/requests/{target}`, so that it is right below any stage.
 fn queued(id: RequestId, status: &str) -> Response {
     Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
 }

@@ -12,7 +12,7 @@ use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
-use crate::decide::breaker::{Breaker, Moment, Say, State};
+use crate::decide::breaker::{Breaker, Decision, Moment, State};
 use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
@@ -36,7 +36,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 let m = Moment { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
                 let gone = target.row.deleted.is_some();
-                if matches!(target.breaker.say(m), Say::Wait(_)) && !gone {
+                if matches!(target.breaker.decide(m), Decision::Wait(_)) && !gone {
                     continue;
                 }
                 let patient = m.now < self.patience(&target.breaker) && !gone;
