@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
 use crate::call::{self, Called};
-use crate::decide::breaker::{Breaker, Decision, Moment, State};
+use crate::decide::breaker::{Breaker, Decision, DecisionContext, State};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
@@ -119,9 +119,9 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         let mut summary = Summary { targets: 1, ..Summary::default() };
         self.host.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
         let Some(url) = &target.row.config.health_url else { return summary };
-        let m = Moment { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
+        let context = DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
         let suspected = alarm.filter(|_| target.breaker.state == State::Closed);
-        if suspected.is_none() && target.breaker.decide(m) != Decision::Probe {
+        if suspected.is_none() && target.breaker.decide(context) != Decision::Probe {
             return summary;
         }
         let name = BreakerName::of(target.name.clone());
@@ -147,7 +147,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             }
             if let Some(alarm) = suspected.filter(|_| failed) {
                 let reason = format!("alarm {alarm}, and the health check failed");
-                let trip = |b: &Breaker, m: Moment<'_>| b.trip(m, &reason);
+                let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
                 if let Err(error) = self.registry.commit(&self.table, &self.host, &name, &config, trip).await
                 {
                     tracing::warn!(%error, target = %target.name, "breaker not opened");

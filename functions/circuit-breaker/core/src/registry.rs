@@ -30,7 +30,7 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, Decision, Lease, Moment, State, permit_margin};
+use crate::decide::breaker::{Breaker, Decision, DecisionContext, Lease, State, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::Outcome;
 use crate::error::RegistryError;
@@ -87,7 +87,7 @@ impl Permit {
     }
 }
 
-/// What a target's breakers decision to a call.
+/// What a target's breakers say to a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
     /// Call it.
@@ -141,12 +141,13 @@ impl Registry {
             let known = self.lock();
             let Some(known) = known.get(target) else { return Ok(Admission::Unknown) };
             let config = Arc::clone(&known.target.config);
-            let m = Moment { now, config: &config, jitter: host.unit() };
+            let context = DecisionContext { now, config: &config, jitter: host.unit() };
             let mut last = (&whole, Decision::Allow, String::new());
             for name in &names {
                 let breaker = known.breaker(name);
                 let closed = breaker.state == State::Closed;
-                last = (*name, breaker.decide(m), format!("{}: {}", breaker.state.name(), breaker.reason));
+                last =
+                    (*name, breaker.decide(context), format!("{}: {}", breaker.state.name(), breaker.reason));
                 if !closed {
                     break;
                 }
@@ -228,7 +229,9 @@ impl Registry {
                     Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
                 ];
                 host.record(&metrics::of(&permit.breaker.target), &probes);
-                let done = |b: &Breaker, m: Moment<'_>| b.settle(m, &lease, outcome, retry_after);
+                let done = |b: &Breaker, context: DecisionContext<'_>| {
+                    b.settle(context, &lease, outcome, retry_after)
+                };
                 // A result that cannot be stored is lost: the permit comes back by the clock.
                 let _ = self.commit(table, host, &permit.breaker, &permit.config, done).await;
             }
@@ -246,15 +249,15 @@ impl Registry {
         host: &H,
         name: &BreakerName,
         config: &TargetConfig,
-        decide: impl Fn(&Breaker, Moment<'_>) -> Option<Breaker>,
+        decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
     ) -> Result<Option<Breaker>, CallError> {
         let writer = host.next_u64();
         let jitter = host.unit();
         let mut row = self.row(name);
         let (mut failure, mut lost) = (None, 0);
         for _ in 0..TRIES {
-            let m = Moment { now: host.now(), config, jitter };
-            let Some(next) = decide(&row.breaker, m) else { return Ok(None) };
+            let context = DecisionContext { now: host.now(), config, jitter };
+            let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
             match table.write(row.replace(name, next.clone(), writer)).await {
                 Ok(()) => {
                     let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
@@ -291,7 +294,7 @@ impl Registry {
         config: &TargetConfig,
     ) -> Option<Lease> {
         let holder = host.next_u64();
-        let decide = |b: &Breaker, m: Moment<'_>| b.acquire(m, holder);
+        let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
         self.commit(table, host, name, config, decide).await.ok()??.lease_of(holder)
     }
 
@@ -306,11 +309,12 @@ impl Registry {
         let now = host.now();
         let Some((config, epoch, calls)) = self.take_unreported(name, now) else { return };
         let jitter = host.unit();
-        let absorb = |b: &Breaker, m: Moment<'_>| b.absorb(m, epoch, &calls, retry_after);
+        let absorb =
+            |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
         if let Err(e) = self.commit(table, host, name, &config, absorb).await {
             tracing::warn!(breaker = %name, error = %e, "calls not reported: counting on alone");
-            let m = Moment { now, config: &config, jitter };
-            self.count_alone(name, m, epoch, calls, retry_after);
+            let context = DecisionContext { now, config: &config, jitter };
+            self.count_alone(name, context, epoch, calls, retry_after);
         }
     }
 

@@ -118,7 +118,7 @@ pub enum Decision {
 
 /// What a decision depends on besides the breaker.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment<'a> {
+pub struct DecisionContext<'a> {
     /// The time.
     pub now: Timestamp,
     /// The target's configuration.
@@ -143,17 +143,17 @@ impl Breaker {
 
     /// Whether a call may be made.
     #[must_use]
-    pub fn decide(&self, m: Moment<'_>) -> Decision {
+    pub fn decide(&self, context: DecisionContext<'_>) -> Decision {
         match &self.state {
             State::Closed => Decision::Allow,
             State::ForcedClosed => Decision::AllowUncounted,
             // Nobody knows when; ask again after a break.
-            State::ForcedOpen => Decision::Wait(m.now + break_of(m, 0)),
-            State::Open { until } if m.now < *until => Decision::Wait(*until),
+            State::ForcedOpen => Decision::Wait(context.now + break_of(context, 0)),
+            State::Open { until } if context.now < *until => Decision::Wait(*until),
             State::Open { .. } => Decision::Probe,
-            State::HalfOpen { slots } => match free_slot(slots, m) {
+            State::HalfOpen { slots } => match free_slot(slots, context) {
                 Some(_) => Decision::Probe,
-                None => Decision::Wait(m.now + break_of(m, 0).min(m.config.timeout())),
+                None => Decision::Wait(context.now + break_of(context, 0).min(context.config.timeout())),
             },
         }
     }
@@ -161,17 +161,17 @@ impl Breaker {
     /// Takes a permit to probe, beginning a half-open epoch where the break is over. None where there is no
     /// permit to take.
     #[must_use]
-    pub fn acquire(&self, m: Moment<'_>, holder: u64) -> Option<Self> {
-        let until = m.now + m.config.timeout() + permit_margin();
+    pub fn acquire(&self, context: DecisionContext<'_>, holder: u64) -> Option<Self> {
+        let until = context.now + context.config.timeout() + permit_margin();
         let slot = Slot { holder, until, result: None };
         let mut next = self.clone();
         match &mut next.state {
-            State::Open { until } if m.now >= *until => {
-                next.enter(State::HalfOpen { slots: vec![slot] }, m.now, "the break is over: probing");
+            State::Open { until } if context.now >= *until => {
+                next.enter(State::HalfOpen { slots: vec![slot] }, context.now, "the break is over: probing");
             }
             State::HalfOpen { slots } => {
-                let free = free_slot(slots, m)?;
-                slots.truncate(m.config.half_open_probes as usize);
+                let free = free_slot(slots, context)?;
+                slots.truncate(context.config.half_open_probes as usize);
                 if free < slots.len() { slots[free] = slot } else { slots.push(slot) }
             }
             _ => return None,
@@ -193,14 +193,14 @@ impl Breaker {
     #[must_use]
     pub fn settle(
         &self,
-        m: Moment<'_>,
+        context: DecisionContext<'_>,
         lease: &Lease,
         result: Option<Outcome>,
         retry_after: Option<Duration>,
     ) -> Option<Self> {
         if is_in(Mutant::ResultOfAnyEpoch) && self.slot(lease).is_none() && result.is_some_and(|r| !r.failed)
         {
-            return Some(self.force(m, None, "a success, whenever it was"));
+            return Some(self.force(context, None, "a success, whenever it was"));
         }
         let mine = self.slot(lease)?;
         let mut next = self.clone();
@@ -221,14 +221,17 @@ impl Breaker {
             tally.failed += u32::from(o.failed);
             tally.slow += u32::from(o.slow);
         });
-        let probes = m.config.half_open_probes.max(tally.calls);
+        let probes = context.config.half_open_probes.max(tally.calls);
         let missing = probes - tally.calls;
         let at_least = Tally { calls: probes, ..tally };
         let at_most = Tally { calls: probes, failed: tally.failed + missing, slow: tally.slow + missing };
-        if let Some(why) = trips(at_least, m.config) {
-            next.open(m, &format!("probes failed: {why}"), retry_after);
-        } else if trips(at_most, m.config).is_none() {
-            next.close(m, &format!("{} of {} probes went well", tally.calls - tally.failed, tally.calls));
+        if let Some(why) = trips(at_least, context.config) {
+            next.open(context, &format!("probes failed: {why}"), retry_after);
+        } else if trips(at_most, context.config).is_none() {
+            next.close(
+                context,
+                &format!("{} of {} probes went well", tally.calls - tally.failed, tally.calls),
+            );
         }
         Some(next)
     }
@@ -238,7 +241,7 @@ impl Breaker {
     #[must_use]
     pub fn absorb(
         &self,
-        m: Moment<'_>,
+        context: DecisionContext<'_>,
         epoch: u64,
         calls: &Window,
         retry_after: Option<Duration>,
@@ -247,34 +250,34 @@ impl Breaker {
             return None;
         }
         let mut next = self.clone();
-        next.window.merge(m.config.window, m.now, calls);
-        let tally = next.window.tally(m.config.window, m.now);
-        if tally.calls >= m.config.minimum_calls
-            && let Some(why) = trips(tally, m.config)
+        next.window.merge(context.config.window, context.now, calls);
+        let tally = next.window.tally(context.config.window, context.now);
+        if tally.calls >= context.config.minimum_calls
+            && let Some(why) = trips(tally, context.config)
         {
-            next.open(m, &why, retry_after);
+            next.open(context, &why, retry_after);
         }
         Some(next)
     }
 
     /// Opens a closed breaker on evidence from outside its window.
     #[must_use]
-    pub fn trip(&self, m: Moment<'_>, reason: &str) -> Option<Self> {
+    pub fn trip(&self, context: DecisionContext<'_>, reason: &str) -> Option<Self> {
         if self.state != State::Closed {
             return None;
         }
         let mut next = self.clone();
-        next.open(m, reason, None);
+        next.open(context, reason, None);
         Some(next)
     }
 
     /// Sets the state by hand; `None` gives the breaker back to itself, closed.
     #[must_use]
-    pub fn force(&self, m: Moment<'_>, state: Option<State>, reason: &str) -> Self {
+    pub fn force(&self, context: DecisionContext<'_>, state: Option<State>, reason: &str) -> Self {
         let mut next = self.clone();
         match state {
-            Some(state) => next.enter(state, m.now, reason),
-            None => next.close(m, reason),
+            Some(state) => next.enter(state, context.now, reason),
+            None => next.close(context, reason),
         }
         next
     }
@@ -288,17 +291,17 @@ impl Breaker {
         }
     }
 
-    fn open(&mut self, m: Moment<'_>, reason: &str, retry_after: Option<Duration>) {
-        let longest = Duration::from_millis(m.config.max_open_duration_ms.into());
-        let pause = break_of(m, self.openings).max(retry_after.unwrap_or_default()).min(longest);
+    fn open(&mut self, context: DecisionContext<'_>, reason: &str, retry_after: Option<Duration>) {
+        let longest = Duration::from_millis(context.config.max_open_duration_ms.into());
+        let pause = break_of(context, self.openings).max(retry_after.unwrap_or_default()).min(longest);
         self.openings = self.openings.saturating_add(1);
-        self.enter(State::Open { until: m.now + pause }, m.now, reason);
+        self.enter(State::Open { until: context.now + pause }, context.now, reason);
     }
 
-    fn close(&mut self, m: Moment<'_>, reason: &str) {
+    fn close(&mut self, context: DecisionContext<'_>, reason: &str) {
         self.openings = 0;
-        self.window = m.config.window.empty();
-        self.enter(State::Closed, m.now, reason);
+        self.window = context.config.window.empty();
+        self.enter(State::Closed, context.now, reason);
     }
 
     fn enter(&mut self, state: State, now: Timestamp, reason: &str) {
@@ -311,22 +314,22 @@ impl Breaker {
 
 /// The break after `openings` openings before this one: it doubles each time, and up to a fifth of jitter is
 /// added so that breakers that opened together do not probe together.
-fn break_of(m: Moment<'_>, openings: u32) -> Duration {
-    let longest = f64::from(m.config.max_open_duration_ms);
-    let pause = f64::from(m.config.open_duration_ms) * 2_f64.powi(openings.min(30) as i32);
-    Duration::from_millis((pause * (1.0 + m.jitter / 5.0)).min(longest) as u64)
+fn break_of(context: DecisionContext<'_>, openings: u32) -> Duration {
+    let longest = f64::from(context.config.max_open_duration_ms);
+    let pause = f64::from(context.config.open_duration_ms) * 2_f64.powi(openings.min(30) as i32);
+    Duration::from_millis((pause * (1.0 + context.jitter / 5.0)).min(longest) as u64)
 }
 
 /// The first permit that can be taken: one whose lease has ended without a result, or a new one.
-fn free_slot(slots: &[Slot], m: Moment<'_>) -> Option<usize> {
+fn free_slot(slots: &[Slot], context: DecisionContext<'_>) -> Option<usize> {
     if is_in(Mutant::PermitsWithoutEnd) {
         return Some(slots.len());
     }
-    let most = m.config.half_open_probes as usize;
+    let most = context.config.half_open_probes as usize;
     slots
         .iter()
         .take(most)
-        .position(|s| s.result.is_none() && s.until <= m.now && !is_in(Mutant::LeaseWithoutEnd))
+        .position(|s| s.result.is_none() && s.until <= context.now && !is_in(Mutant::LeaseWithoutEnd))
         .or_else(|| (slots.len() < most).then_some(slots.len()))
 }
 

@@ -13,7 +13,7 @@ use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 use super::view::{BreakerView, RequestView, TargetView};
 use super::{Answer, Gateway, no_table, unknown_target};
 use crate::config::{TargetConfig, object};
-use crate::decide::breaker::{Breaker, Moment, State};
+use crate::decide::breaker::{Breaker, DecisionContext, State};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{
     self, BreakerRow, QUEUE_INDEX, RequestRow, TargetRow, breaker_key, target_item, target_key,
@@ -67,8 +67,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         };
         // A target of this name was deleted before: its breaker goes on in a new epoch.
         if let (true, Some(row)) = (created, row) {
-            let m = Moment { now: self.host.now(), config: &target.config, jitter: 0.0 };
-            let next = row.breaker.force(m, None, "configured anew");
+            let context = DecisionContext { now: self.host.now(), config: &target.config, jitter: 0.0 };
+            let next = row.breaker.force(context, None, "configured anew");
             match self.table.write(row.replace(&breaker, next, self.host.next_u64())).await {
                 Ok(()) | Err(WriteError::Conflict { .. }) => {}
                 Err(WriteError::Call(e)) => return Err(no_table(&e)),
@@ -183,15 +183,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         self.registry.load(&self.table, &self.host, &name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
-        let decide = |b: &Breaker, m: Moment<'_>| match command.force {
+        let decide = |b: &Breaker, context: DecisionContext<'_>| match command.force {
             Forced::Open if b.state != State::ForcedOpen => {
-                Some(b.force(m, Some(State::ForcedOpen), &reason))
+                Some(b.force(context, Some(State::ForcedOpen), &reason))
             }
             Forced::Closed if b.state != State::ForcedClosed => {
-                Some(b.force(m, Some(State::ForcedClosed), &reason))
+                Some(b.force(context, Some(State::ForcedClosed), &reason))
             }
             Forced::Auto if matches!(b.state, State::ForcedOpen | State::ForcedClosed) => {
-                Some(b.force(m, None, &reason))
+                Some(b.force(context, None, &reason))
             }
             _ => None,
         };

@@ -9,7 +9,7 @@ use tenfold_ports::table::{BadItem, Item};
 
 use super::{Permit, Registry};
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, Moment, State};
+use crate::decide::breaker::{Breaker, DecisionContext, State};
 use crate::decide::window::{Outcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
@@ -181,7 +181,7 @@ impl Registry {
     pub(super) fn count_alone(
         &self,
         name: &BreakerName,
-        m: Moment<'_>,
+        context: DecisionContext<'_>,
         epoch: u64,
         calls: Window,
         retry_after: Option<Duration>,
@@ -192,8 +192,8 @@ impl Registry {
             return;
         }
         let mut all = calls;
-        all.merge(m.config.window, m.now, &kept.unreported);
-        if let Some(alone) = kept.row.breaker.absorb(m, epoch, &all, retry_after)
+        all.merge(context.config.window, context.now, &kept.unreported);
+        if let Some(alone) = kept.row.breaker.absorb(context, epoch, &all, retry_after)
             && alone.epoch != epoch
         {
             // Not written anywhere: the next read that succeeds puts the fleet's view back.

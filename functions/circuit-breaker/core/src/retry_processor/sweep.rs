@@ -12,7 +12,7 @@ use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
-use crate::decide::breaker::{Breaker, Decision, Moment, State};
+use crate::decide::breaker::{Breaker, Decision, DecisionContext, State};
 use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
@@ -33,13 +33,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let mut failed = None;
         targets::each_page(&self.table, async |targets| {
             for target in targets {
-                let m = Moment { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
+                let context =
+                    DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
                 let gone = target.row.deleted.is_some();
-                if matches!(target.breaker.decide(m), Decision::Wait(_)) && !gone {
+                if matches!(target.breaker.decide(context), Decision::Wait(_)) && !gone {
                     continue;
                 }
-                let patient = m.now < self.patience(&target.breaker) && !gone;
+                let patient = context.now < self.patience(&target.breaker) && !gone;
                 match self.wake_overdue(&target.name, patient, summary).await {
                     Ok(due) => soon |= due,
                     Err(error) => failed = Some(error),
