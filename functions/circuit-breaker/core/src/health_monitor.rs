@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
 use crate::call::{self, Called};
-use crate::decide::breaker::{Breaker, Decision, DecisionContext, State};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
@@ -120,7 +120,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         self.host.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
         let Some(url) = &target.row.config.health_url else { return summary };
         let context = DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
-        let suspected = alarm.filter(|_| target.breaker.state == State::Closed);
+        let suspected = alarm.filter(|_| target.breaker.state == BreakerState::Closed);
         if suspected.is_none() && target.breaker.decide(context) != Decision::Probe {
             return summary;
         }

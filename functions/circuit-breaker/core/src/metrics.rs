@@ -4,7 +4,7 @@ use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Metrics, SmolStr};
 
 use crate::call::Called;
-use crate::decide::breaker::State;
+use crate::decide::breaker::BreakerState;
 use crate::decide::window::Outcome;
 use crate::names::TargetName;
 
@@ -43,11 +43,11 @@ pub fn of(target: &TargetName) -> [Dimension; 1] {
 
 /// The state as a metric.
 #[must_use]
-pub const fn state(state: &State) -> Metric {
+pub const fn state(state: &BreakerState) -> Metric {
     let value = match state {
-        State::Closed | State::ForcedClosed => 0.0,
-        State::HalfOpen { .. } => 1.0,
-        State::Open { .. } | State::ForcedOpen => 2.0,
+        BreakerState::Closed | BreakerState::ForcedClosed => 0.0,
+        BreakerState::HalfOpen { .. } => 1.0,
+        BreakerState::Open { .. } | BreakerState::ForcedOpen => 2.0,
     };
     Metric::plain(STATE, value)
 }

@@ -30,7 +30,7 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, Decision, DecisionContext, Lease, State, permit_margin};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, Lease, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::Outcome;
 use crate::error::RegistryError;
@@ -145,7 +145,7 @@ impl Registry {
             let mut last = (&whole, Decision::Allow, String::new());
             for name in &names {
                 let breaker = known.breaker(name);
-                let closed = breaker.state == State::Closed;
+                let closed = breaker.state == BreakerState::Closed;
                 last =
                     (*name, breaker.decide(context), format!("{}: {}", breaker.state.name(), breaker.reason));
                 if !closed {
@@ -336,7 +336,7 @@ impl Committed {
             "breaker changed"
         );
         if name.tenant.is_none() {
-            let opened = f64::from(matches!(breaker.state, State::Open { .. }));
+            let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
             let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
             host.record(&metrics::of(&name.target), &changed);
         }

@@ -38,7 +38,7 @@ pub struct Breaker {
     /// Why, in words.
     pub reason: String,
     /// The state.
-    pub state: State,
+    pub state: BreakerState,
     /// The calls of this epoch, as far as they were reported. Only used while closed.
     pub window: Window,
     /// How often it opened since it last closed.
@@ -48,7 +48,7 @@ pub struct Breaker {
 /// The state of a breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum State {
+pub enum BreakerState {
     /// Calls pass and are counted.
     Closed,
     /// No call passes before `until`.
@@ -67,7 +67,7 @@ pub enum State {
     ForcedClosed,
 }
 
-impl State {
+impl BreakerState {
     /// The state's name in the API.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -135,7 +135,7 @@ impl Breaker {
             epoch: 0,
             since,
             reason: "new".to_owned(),
-            state: State::Closed,
+            state: BreakerState::Closed,
             window: config.window.empty(),
             openings: 0,
         }
@@ -145,13 +145,13 @@ impl Breaker {
     #[must_use]
     pub fn decide(&self, context: DecisionContext<'_>) -> Decision {
         match &self.state {
-            State::Closed => Decision::Allow,
-            State::ForcedClosed => Decision::AllowUncounted,
+            BreakerState::Closed => Decision::Allow,
+            BreakerState::ForcedClosed => Decision::AllowUncounted,
             // Nobody knows when; ask again after a break.
-            State::ForcedOpen => Decision::Wait(context.now + break_of(context, 0)),
-            State::Open { until } if context.now < *until => Decision::Wait(*until),
-            State::Open { .. } => Decision::Probe,
-            State::HalfOpen { slots } => match free_slot(slots, context) {
+            BreakerState::ForcedOpen => Decision::Wait(context.now + break_of(context, 0)),
+            BreakerState::Open { until } if context.now < *until => Decision::Wait(*until),
+            BreakerState::Open { .. } => Decision::Probe,
+            BreakerState::HalfOpen { slots } => match free_slot(slots, context) {
                 Some(_) => Decision::Probe,
                 None => Decision::Wait(context.now + break_of(context, 0).min(context.config.timeout())),
             },
@@ -166,10 +166,14 @@ impl Breaker {
         let slot = Slot { holder, until, result: None };
         let mut next = self.clone();
         match &mut next.state {
-            State::Open { until } if context.now >= *until => {
-                next.enter(State::HalfOpen { slots: vec![slot] }, context.now, "the break is over: probing");
+            BreakerState::Open { until } if context.now >= *until => {
+                next.enter(
+                    BreakerState::HalfOpen { slots: vec![slot] },
+                    context.now,
+                    "the break is over: probing",
+                );
             }
-            State::HalfOpen { slots } => {
+            BreakerState::HalfOpen { slots } => {
                 let free = free_slot(slots, context)?;
                 slots.truncate(context.config.half_open_probes as usize);
                 if free < slots.len() { slots[free] = slot } else { slots.push(slot) }
@@ -183,7 +187,7 @@ impl Breaker {
     /// an answer was lost on the way.
     #[must_use]
     pub fn lease_of(&self, holder: u64) -> Option<Lease> {
-        let State::HalfOpen { slots } = &self.state else { return None };
+        let BreakerState::HalfOpen { slots } = &self.state else { return None };
         let slot = slots.iter().find(|s| s.holder == holder)?;
         Some(Lease { epoch: self.epoch, holder, until: slot.until })
     }
@@ -204,7 +208,7 @@ impl Breaker {
         }
         let mine = self.slot(lease)?;
         let mut next = self.clone();
-        let State::HalfOpen { slots } = &mut next.state else { return None };
+        let BreakerState::HalfOpen { slots } = &mut next.state else { return None };
         if slots[mine].result.is_some() {
             return None;
         }
@@ -246,7 +250,7 @@ impl Breaker {
         calls: &Window,
         retry_after: Option<Duration>,
     ) -> Option<Self> {
-        if self.epoch != epoch || self.state != State::Closed {
+        if self.epoch != epoch || self.state != BreakerState::Closed {
             return None;
         }
         let mut next = self.clone();
@@ -263,7 +267,7 @@ impl Breaker {
     /// Opens a closed breaker on evidence from outside its window.
     #[must_use]
     pub fn trip(&self, context: DecisionContext<'_>, reason: &str) -> Option<Self> {
-        if self.state != State::Closed {
+        if self.state != BreakerState::Closed {
             return None;
         }
         let mut next = self.clone();
@@ -273,7 +277,7 @@ impl Breaker {
 
     /// Sets the state by hand; `None` gives the breaker back to itself, closed.
     #[must_use]
-    pub fn force(&self, context: DecisionContext<'_>, state: Option<State>, reason: &str) -> Self {
+    pub fn force(&self, context: DecisionContext<'_>, state: Option<BreakerState>, reason: &str) -> Self {
         let mut next = self.clone();
         match state {
             Some(state) => next.enter(state, context.now, reason),
@@ -284,7 +288,7 @@ impl Breaker {
 
     fn slot(&self, lease: &Lease) -> Option<usize> {
         match &self.state {
-            State::HalfOpen { slots } if self.epoch == lease.epoch => {
+            BreakerState::HalfOpen { slots } if self.epoch == lease.epoch => {
                 slots.iter().position(|s| s.holder == lease.holder)
             }
             _ => None,
@@ -295,16 +299,16 @@ impl Breaker {
         let longest = Duration::from_millis(context.config.max_open_duration_ms.into());
         let pause = break_of(context, self.openings).max(retry_after.unwrap_or_default()).min(longest);
         self.openings = self.openings.saturating_add(1);
-        self.enter(State::Open { until: context.now + pause }, context.now, reason);
+        self.enter(BreakerState::Open { until: context.now + pause }, context.now, reason);
     }
 
     fn close(&mut self, context: DecisionContext<'_>, reason: &str) {
         self.openings = 0;
         self.window = context.config.window.empty();
-        self.enter(State::Closed, context.now, reason);
+        self.enter(BreakerState::Closed, context.now, reason);
     }
 
-    fn enter(&mut self, state: State, now: Timestamp, reason: &str) {
+    fn enter(&mut self, state: BreakerState, now: Timestamp, reason: &str) {
         self.epoch += u64::from(!is_in(Mutant::EpochKept));
         self.since = now;
         reason.clone_into(&mut self.reason);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tenfold_ports::queue::BATCH;
 
 use crate::config::{RetryConfig, TargetConfig};
-use crate::decide::breaker::{Breaker, State};
+use crate::decide::breaker::{Breaker, BreakerState};
 use crate::rows::RequestRow;
 
 /// How long the drain of a target takes to double after its breaker closed.
@@ -41,7 +41,7 @@ fn tried(row: &RequestRow) -> String {
 /// How many requests of a target are delivered at a time: 1 after its breaker closed, doubling to a batch.
 #[must_use]
 pub fn ramp(breaker: &Breaker, now: Timestamp) -> usize {
-    if breaker.epoch == 0 || breaker.state != State::Closed {
+    if breaker.epoch == 0 || breaker.state != BreakerState::Closed {
         return BATCH;
     }
     let closed_for = Duration::try_from(now.duration_since(breaker.since)).unwrap_or_default();

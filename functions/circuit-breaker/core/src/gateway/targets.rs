@@ -13,7 +13,7 @@ use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 use super::view::{BreakerView, RequestView, TargetView};
 use super::{Answer, Gateway, no_table, unknown_target};
 use crate::config::{TargetConfig, object};
-use crate::decide::breaker::{Breaker, DecisionContext, State};
+use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{
     self, BreakerRow, QUEUE_INDEX, RequestRow, TargetRow, breaker_key, target_item, target_key,
@@ -184,13 +184,13 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         self.registry.load(&self.table, &self.host, &name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, context: DecisionContext<'_>| match command.force {
-            Forced::Open if b.state != State::ForcedOpen => {
-                Some(b.force(context, Some(State::ForcedOpen), &reason))
+            Forced::Open if b.state != BreakerState::ForcedOpen => {
+                Some(b.force(context, Some(BreakerState::ForcedOpen), &reason))
             }
-            Forced::Closed if b.state != State::ForcedClosed => {
-                Some(b.force(context, Some(State::ForcedClosed), &reason))
+            Forced::Closed if b.state != BreakerState::ForcedClosed => {
+                Some(b.force(context, Some(BreakerState::ForcedClosed), &reason))
             }
-            Forced::Auto if matches!(b.state, State::ForcedOpen | State::ForcedClosed) => {
+            Forced::Auto if matches!(b.state, BreakerState::ForcedOpen | BreakerState::ForcedClosed) => {
                 Some(b.force(context, None, &reason))
             }
             _ => None,

@@ -6,7 +6,7 @@ use tenfold_ports::SmolStr;
 use tenfold_ports::queue::Depth;
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, State};
+use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{Attempt, RequestRow, Status};
 
@@ -28,7 +28,7 @@ pub(super) struct BreakerView {
 
 impl BreakerView {
     pub(super) fn new(name: &BreakerName, breaker: &Breaker) -> Self {
-        let open_until = if let State::Open { until } = breaker.state { Some(until) } else { None };
+        let open_until = if let BreakerState::Open { until } = breaker.state { Some(until) } else { None };
         Self {
             target: name.target.clone(),
             tenant: name.tenant.clone(),
@@ -89,7 +89,7 @@ impl<'a> TargetView<'a> {
     ) -> Self {
         let tally = breaker.window.tally(config.window, now);
         let probes = match &breaker.state {
-            State::HalfOpen { slots } => slots
+            BreakerState::HalfOpen { slots } => slots
                 .iter()
                 .map(|s| ProbeView { until: s.until, failed: s.result.map(|r| r.failed) })
                 .collect(),

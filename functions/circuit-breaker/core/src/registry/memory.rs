@@ -9,7 +9,7 @@ use tenfold_ports::table::{BadItem, Item};
 
 use super::{Permit, Registry};
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, DecisionContext, State};
+use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::decide::window::{Outcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
@@ -123,7 +123,7 @@ impl Registry {
                     epoch: 0,
                     since: Timestamp::UNIX_EPOCH,
                     reason: String::new(),
-                    state: State::Closed,
+                    state: BreakerState::Closed,
                     window: Window::Calls(String::new()),
                     openings: 0,
                 },

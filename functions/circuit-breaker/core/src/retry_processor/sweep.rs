@@ -12,7 +12,7 @@ use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RetryProcessor, Summary};
-use crate::decide::breaker::{Breaker, Decision, DecisionContext, State};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
@@ -54,7 +54,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     /// Until when messages that were put off while the target could not be called may still be on their way.
     fn patience(&self, breaker: &Breaker) -> Timestamp {
         match breaker.state {
-            State::Open { until } => until + self.orphan_after,
+            BreakerState::Open { until } => until + self.orphan_after,
             _ if breaker.epoch == 0 => Timestamp::UNIX_EPOCH,
             _ => breaker.since + self.orphan_after,
         }

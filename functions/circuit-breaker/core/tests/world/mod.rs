@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circuit_breaker_core::config::TargetConfig;
-use circuit_breaker_core::decide::breaker::{Breaker, State};
+use circuit_breaker_core::decide::breaker::{Breaker, BreakerState};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
@@ -261,7 +261,7 @@ pub fn breaker_of(item: &Item) -> Option<Breaker> {
 }
 
 /// Puts the breaker into a state, as if it had come there.
-pub fn put_breaker(world: &World, config: &Arc<TargetConfig>, state: State) {
+pub fn put_breaker(world: &World, config: &Arc<TargetConfig>, state: BreakerState) {
     let breaker = Breaker { epoch: 5, state, openings: 1, ..Breaker::new(config, world.now()) };
     let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
     let Write::Put { item, .. } = row.replace(&BreakerName::of(target()), breaker, 1) else { return };
