@@ -6,9 +6,9 @@ tenfold_ports::mutants! {
     /// A probe's result counts in whatever epoch it arrives.
     ResultOfAnyEpoch = "a late result counts in a newer epoch",
     /// Half-open lets everybody through.
-    PermitsWithoutEnd = "half-open without a limit",
+    PermitsWithoutLimit = "half-open without a limit",
     /// Half-open is owned by whoever began it, and never comes back from one that died.
-    LeaseWithoutEnd = "half-open owned by one that can die",
+    PermitWithoutEnd = "half-open owned by one that can die",
     /// A permit ends with its call, as if all clocks were alike.
     ClocksAgree = "permits without a margin for clocks",
     /// Closing and opening keep the epoch.

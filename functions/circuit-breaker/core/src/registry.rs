@@ -30,7 +30,7 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, Lease, permit_margin};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::Outcome;
 use crate::error::RegistryError;
@@ -65,7 +65,7 @@ pub struct Permit {
 enum PermitKind {
     Counted { epoch: u64 },
     Uncounted,
-    Probe(Lease),
+    Probe(ProbeGrant),
 }
 
 impl Permit {
@@ -81,7 +81,7 @@ impl Permit {
     pub fn time_for(&self, now: Timestamp, deadline: Timestamp, reserve: Duration) -> Duration {
         let left = time_left(now, deadline, reserve, self.config.timeout());
         match &self.kind {
-            PermitKind::Probe(lease) => time_left(now, lease.until, permit_margin(), left),
+            PermitKind::Probe(grant) => time_left(now, grant.until, permit_margin(), left),
             _ => left,
         }
     }
@@ -159,11 +159,11 @@ impl Registry {
             Decision::AllowUncounted => PermitKind::Uncounted,
             Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),
             Decision::Probe => {
-                let Some(lease) = self.acquire(table, host, &deciding, &config).await else {
+                let Some(grant) = self.acquire(table, host, &deciding, &config).await else {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
                     return Ok(Admission::Wait { until, config, why });
                 };
-                PermitKind::Probe(lease)
+                PermitKind::Probe(grant)
             }
         };
         Ok(Admission::Call(Permit { config, breaker: deciding, kind }))
@@ -222,7 +222,7 @@ impl Registry {
                     self.report(table, host, &permit.breaker, retry_after).await;
                 }
             }
-            (PermitKind::Probe(lease), outcome) => {
+            (PermitKind::Probe(grant), outcome) => {
                 let failed = outcome.is_some_and(|o| o.failed);
                 let probes = [
                     Metric::count(metrics::PROBES, 1.0),
@@ -230,7 +230,7 @@ impl Registry {
                 ];
                 host.record(&metrics::of(&permit.breaker.target), &probes);
                 let done = |b: &Breaker, context: DecisionContext<'_>| {
-                    b.settle(context, &lease, outcome, retry_after)
+                    b.settle(context, &grant, outcome, retry_after)
                 };
                 // A result that cannot be stored is lost: the permit comes back by the clock.
                 let _ = self.commit(table, host, &permit.breaker, &permit.config, done).await;
@@ -292,10 +292,10 @@ impl Registry {
         host: &H,
         name: &BreakerName,
         config: &TargetConfig,
-    ) -> Option<Lease> {
+    ) -> Option<ProbeGrant> {
         let holder = host.next_u64();
         let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
-        self.commit(table, host, name, config, decide).await.ok()??.lease_of(holder)
+        self.commit(table, host, name, config, decide).await.ok()??.grant_of(holder)
     }
 
     /// Reports the unreported calls of a breaker if it matters now.

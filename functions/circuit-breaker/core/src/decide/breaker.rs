@@ -4,9 +4,9 @@
 //! condition that nobody has written since. What must hold, whoever runs where:
 //!
 //! * The epoch grows with every change of state and never shrinks.
-//! * In a half-open epoch at most `halfOpenProbes` leases are live at once, and at most as many results count.
-//! * A result counts only for the lease that it was made under. A success of an older epoch closes nothing.
-//! * A lease ends by the clock. Nobody has to give it back, and nothing waits for a dead prober.
+//! * In a half-open epoch at most `halfOpenProbes` permits are live at once, and at most as many results count.
+//! * A result counts only for the permit that it was made under. A success of an older epoch closes nothing.
+//! * A permit ends by the clock. Nobody has to give it back, and nothing waits for a dead prober.
 //!
 //! The half-open decision and the thresholds follow resilience4j's `CircuitBreaker`; the growing break with
 //! jitter follows the AWS Builders' Library, "Timeouts, retries and backoff with jitter".
@@ -20,7 +20,7 @@ use crate::config::TargetConfig;
 use crate::decide::window::{Outcome, Tally, Window};
 use crate::mutant::{Mutant, is_in};
 
-/// How far two machines' clocks may differ before a lease could be live twice.
+/// How far two machines' clocks may differ before a permit could be live twice.
 pub const CLOCK_MARGIN: Duration = Duration::from_secs(2);
 
 /// By how much a permit outlives the call that it is for.
@@ -59,7 +59,8 @@ pub enum BreakerState {
     /// Calls pass that hold one of the permits.
     HalfOpen {
         /// The permits taken so far.
-        slots: Vec<Slot>,
+        #[serde(rename = "slots")]
+        permits: Vec<ProbePermit>,
     },
     /// No call passes until a person says otherwise.
     ForcedOpen,
@@ -83,7 +84,7 @@ impl BreakerState {
 
 /// A permit of a half-open epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Slot {
+pub struct ProbePermit {
     /// A random name of who took it.
     pub holder: u64,
     /// When it is free again unless there is a result.
@@ -94,7 +95,7 @@ pub struct Slot {
 
 /// The right to make one probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Lease {
+pub struct ProbeGrant {
     /// In which epoch.
     pub epoch: u64,
     /// By whom.
@@ -151,7 +152,7 @@ impl Breaker {
             BreakerState::ForcedOpen => Decision::Wait(context.now + break_of(context, 0)),
             BreakerState::Open { until } if context.now < *until => Decision::Wait(*until),
             BreakerState::Open { .. } => Decision::Probe,
-            BreakerState::HalfOpen { slots } => match free_slot(slots, context) {
+            BreakerState::HalfOpen { permits } => match free_permit(permits, context) {
                 Some(_) => Decision::Probe,
                 None => Decision::Wait(context.now + break_of(context, 0).min(context.config.timeout())),
             },
@@ -163,20 +164,20 @@ impl Breaker {
     #[must_use]
     pub fn acquire(&self, context: DecisionContext<'_>, holder: u64) -> Option<Self> {
         let until = context.now + context.config.timeout() + permit_margin();
-        let slot = Slot { holder, until, result: None };
+        let permit = ProbePermit { holder, until, result: None };
         let mut next = self.clone();
         match &mut next.state {
             BreakerState::Open { until } if context.now >= *until => {
                 next.enter(
-                    BreakerState::HalfOpen { slots: vec![slot] },
+                    BreakerState::HalfOpen { permits: vec![permit] },
                     context.now,
                     "the break is over: probing",
                 );
             }
-            BreakerState::HalfOpen { slots } => {
-                let free = free_slot(slots, context)?;
-                slots.truncate(context.config.half_open_probes as usize);
-                if free < slots.len() { slots[free] = slot } else { slots.push(slot) }
+            BreakerState::HalfOpen { permits } => {
+                let free = free_permit(permits, context)?;
+                permits.truncate(context.config.half_open_probes as usize);
+                if free < permits.len() { permits[free] = permit } else { permits.push(permit) }
             }
             _ => return None,
         }
@@ -186,40 +187,42 @@ impl Breaker {
     /// The permit that `holder` has, as it is written: what was decided last need not be what was written, when
     /// an answer was lost on the way.
     #[must_use]
-    pub fn lease_of(&self, holder: u64) -> Option<Lease> {
-        let BreakerState::HalfOpen { slots } = &self.state else { return None };
-        let slot = slots.iter().find(|s| s.holder == holder)?;
-        Some(Lease { epoch: self.epoch, holder, until: slot.until })
+    pub fn grant_of(&self, holder: u64) -> Option<ProbeGrant> {
+        let BreakerState::HalfOpen { permits } = &self.state else { return None };
+        let permit = permits.iter().find(|p| p.holder == holder)?;
+        Some(ProbeGrant { epoch: self.epoch, holder, until: permit.until })
     }
 
     /// Counts the result of a probe (none: it says nothing, and the permit is free again), and decides the
-    /// epoch once the outcome is certain. None where the lease no longer counts or the result is in already.
+    /// epoch once the outcome is certain. None where the permit no longer counts or the result is in already.
     #[must_use]
     pub fn settle(
         &self,
         context: DecisionContext<'_>,
-        lease: &Lease,
+        grant: &ProbeGrant,
         result: Option<Outcome>,
         retry_after: Option<Duration>,
     ) -> Option<Self> {
-        if is_in(Mutant::ResultOfAnyEpoch) && self.slot(lease).is_none() && result.is_some_and(|r| !r.failed)
+        if is_in(Mutant::ResultOfAnyEpoch)
+            && self.permit_of(grant).is_none()
+            && result.is_some_and(|r| !r.failed)
         {
             return Some(self.force(context, None, "a success, whenever it was"));
         }
-        let mine = self.slot(lease)?;
+        let mine = self.permit_of(grant)?;
         let mut next = self.clone();
-        let BreakerState::HalfOpen { slots } = &mut next.state else { return None };
-        if slots[mine].result.is_some() {
+        let BreakerState::HalfOpen { permits } = &mut next.state else { return None };
+        if permits[mine].result.is_some() {
             return None;
         }
         if result.is_none() {
-            slots.remove(mine);
+            permits.remove(mine);
             return Some(next);
         }
-        slots[mine].result = result;
+        permits[mine].result = result;
 
         let mut tally = Tally::default();
-        let done = slots.iter().filter_map(|s| s.result);
+        let done = permits.iter().filter_map(|p| p.result);
         done.for_each(|o| {
             tally.calls += 1;
             tally.failed += u32::from(o.failed);
@@ -286,10 +289,10 @@ impl Breaker {
         next
     }
 
-    fn slot(&self, lease: &Lease) -> Option<usize> {
+    fn permit_of(&self, grant: &ProbeGrant) -> Option<usize> {
         match &self.state {
-            BreakerState::HalfOpen { slots } if self.epoch == lease.epoch => {
-                slots.iter().position(|s| s.holder == lease.holder)
+            BreakerState::HalfOpen { permits } if self.epoch == grant.epoch => {
+                permits.iter().position(|p| p.holder == grant.holder)
             }
             _ => None,
         }
@@ -324,17 +327,17 @@ fn break_of(context: DecisionContext<'_>, openings: u32) -> Duration {
     Duration::from_millis((pause * (1.0 + context.jitter / 5.0)).min(longest) as u64)
 }
 
-/// The first permit that can be taken: one whose lease has ended without a result, or a new one.
-fn free_slot(slots: &[Slot], context: DecisionContext<'_>) -> Option<usize> {
-    if is_in(Mutant::PermitsWithoutEnd) {
-        return Some(slots.len());
+/// The first permit that can be taken: one that has ended without a result, or a new one.
+fn free_permit(permits: &[ProbePermit], context: DecisionContext<'_>) -> Option<usize> {
+    if is_in(Mutant::PermitsWithoutLimit) {
+        return Some(permits.len());
     }
     let most = context.config.half_open_probes as usize;
-    slots
+    permits
         .iter()
         .take(most)
-        .position(|s| s.result.is_none() && s.until <= context.now && !is_in(Mutant::LeaseWithoutEnd))
-        .or_else(|| (slots.len() < most).then_some(slots.len()))
+        .position(|p| p.result.is_none() && p.until <= context.now && !is_in(Mutant::PermitWithoutEnd))
+        .or_else(|| (permits.len() < most).then_some(permits.len()))
 }
 
 fn trips(tally: Tally, config: &TargetConfig) -> Option<String> {

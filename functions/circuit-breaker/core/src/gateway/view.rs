@@ -89,9 +89,9 @@ impl<'a> TargetView<'a> {
     ) -> Self {
         let tally = breaker.window.tally(config.window, now);
         let probes = match &breaker.state {
-            BreakerState::HalfOpen { slots } => slots
+            BreakerState::HalfOpen { permits } => permits
                 .iter()
-                .map(|s| ProbeView { until: s.until, failed: s.result.map(|r| r.failed) })
+                .map(|p| ProbeView { until: p.until, failed: p.result.map(|r| r.failed) })
                 .collect(),
             _ => Vec::new(),
         };

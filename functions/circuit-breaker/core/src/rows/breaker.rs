@@ -53,3 +53,29 @@ impl BreakerRow {
         Write::Put { item, condition: if blind { Condition::Always } else { unchanged(self.version) } }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::breaker::BreakerState;
+    use serde_json::json;
+
+    #[test]
+    fn a_half_open_row_of_an_older_version_reads_and_is_written_as_it_was() {
+        let time = "2026-01-02T03:04:05Z";
+        let stored = json!({
+            "writer": 7,
+            "breaker": {
+                "epoch": 3, "since": time, "reason": "probing", "window": { "calls": "..f" }, "openings": 1,
+                "state": { "halfOpen": { "slots": [
+                    { "holder": 1, "until": time, "result": { "failed": true, "slow": false } },
+                    { "holder": 2, "until": time, "result": null },
+                ] } },
+            },
+        });
+        let read: StoredBreaker = serde_json::from_value(stored.clone()).unwrap();
+        let BreakerState::HalfOpen { permits } = &read.breaker.state else { panic!("not half-open") };
+        assert_eq!(permits.iter().map(|p| p.holder).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(serde_json::to_value(&read).unwrap(), stored);
+    }
+}
