@@ -27,8 +27,8 @@ tenfold_ports::mutants! {
     RowWithoutCondition = "a delivered request is written over",
     /// A key that is being worked on is taken over at once.
     ClaimStolen = "a running key is taken over",
-    /// A request is delivered wherever it stands in its line.
-    LineIgnored = "a line in any order",
+    /// A request is delivered wherever it stands in its order group.
+    OrderIgnored = "an order group in any order",
     /// A request with an ordering key does not look for others before it.
-    LineJumped = "a line that newcomers jump",
+    OrderJumped = "an order group that newcomers jump",
 }

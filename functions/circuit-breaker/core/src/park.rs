@@ -17,7 +17,7 @@ use tenfold_ports::{CallError, Host, Queue, Table};
 
 use crate::error::StoreError;
 use crate::names::{RequestId, TargetName};
-use crate::rows::{LINE_MOST, Line, LineRow, RequestRow, line_key};
+use crate::rows::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, RequestRow, order_group_key};
 
 /// What a message of the retry queue and of the dead-letter queue says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +68,8 @@ pub enum Stored {
     Other(Box<RequestRow>),
     /// There was a row, and it has been deleted since.
     Gone,
-    /// Its line is full.
-    LineFull,
+    /// Its order group is full.
+    GroupFull,
 }
 
 /// How often a write is made whose answer was lost or that somebody overtook.
@@ -102,26 +102,26 @@ fn whose(mine: &RequestRow, current: RequestRow) -> Stored {
     Stored::Other(Box::new(current))
 }
 
-/// Writes `row` together with a change of its line; `change` answers none where the line does not allow it.
-/// `line` is read here when it is not given, and anew whenever somebody overtook.
+/// Writes `row` together with a change of its order group; `change` answers none where the group does not allow it.
+/// `group` is read here when it is not given, and anew whenever somebody overtook.
 ///
 /// # Errors
 /// The table did not answer; the write may have been applied.
-pub async fn store_in_line<T: Table, H: Host>(
+pub async fn store_in_group<T: Table, H: Host>(
     table: &T,
     host: &H,
     row: &RequestRow,
-    mut line: Option<LineRow>,
-    change: impl Fn(&Line) -> Option<Line>,
+    mut group: Option<OrderGroupRow>,
+    change: impl Fn(&OrderGroup) -> Option<OrderGroup>,
 ) -> Result<Stored, StoreError> {
     let ordering = row.data.ordering.clone().unwrap_or_default();
     let mut failure = CallError::Throttled;
     for _ in 0..TRIES {
-        let read = match line.take() {
-            Some(line) => line,
-            None => read_line(table, &row.data.target, &ordering).await?,
+        let read = match group.take() {
+            Some(group) => group,
+            None => read_group(table, &row.data.target, &ordering).await?,
         };
-        let Some(next) = change(&read.line) else { return Ok(Stored::LineFull) };
+        let Some(next) = change(&read.group) else { return Ok(Stored::GroupFull) };
         let stamp = (host.next_u64() >> 1) as i64;
         let writes: Vec<Write> = vec![row.replace(), read.replace(next, stamp)];
         match table.transact(writes).await {
@@ -132,7 +132,7 @@ pub async fn store_in_line<T: Table, H: Host>(
                         return Ok(whose(row, RequestRow::read(current)?));
                     }
                     Some(Cancelled::Condition(None)) => return Ok(Stored::Gone),
-                    // The line moved on: read it anew.
+                    // The group moved on: read it anew.
                     _ => {}
                 }
             }
@@ -143,20 +143,20 @@ pub async fn store_in_line<T: Table, H: Host>(
     Err(failure.into())
 }
 
-/// Reads a line.
+/// Reads an order group.
 ///
 /// # Errors
 /// The table did not answer.
-pub async fn read_line<T: Table>(
+pub async fn read_group<T: Table>(
     table: &T,
     target: &TargetName,
     ordering: &SmolStr,
-) -> Result<LineRow, StoreError> {
-    let item = table.get(&line_key(target, ordering), Read::Consistent).await?;
-    Ok(LineRow::read(target, ordering, item.as_ref())?)
+) -> Result<OrderGroupRow, StoreError> {
+    let item = table.get(&order_group_key(target, ordering), Read::Consistent).await?;
+    Ok(OrderGroupRow::read(target, ordering, item.as_ref())?)
 }
 
-/// Queues a row: at the end of its line where it has an ordering key.
+/// Queues a row: at the end of its order group where it has an ordering key.
 ///
 /// # Errors
 /// The row could not be written.
@@ -169,10 +169,10 @@ pub async fn queue_row<T: Table, H: Host>(
         return store(table, row).await;
     }
     let id = row.id;
-    store_in_line(table, host, row, None, |line| {
-        let mut next = line.clone();
+    store_in_group(table, host, row, None, |group| {
+        let mut next = group.clone();
         if !next.waiting.contains(&id) {
-            if next.waiting.len() >= LINE_MOST {
+            if next.waiting.len() >= ORDER_GROUP_MOST {
                 return None;
             }
             next.waiting.push_back(id);

@@ -71,7 +71,7 @@ pub struct Summary {
     pub deferred: usize,
     /// Requests given up.
     pub dead: usize,
-    /// Messages of no use: of another time, another line, another program.
+    /// Messages of no use: of another generation, of another place in their order group, of another program.
     pub dropped: usize,
     /// Requests whose message was lost.
     pub woken: usize,

@@ -5,13 +5,13 @@
 //! | `targets` | name | a target's configuration |
 //! | `breaker#<target>` | `-` or `:<tenant>` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
-//! | `line#<target>#<ordering key>` | `-` | which requests of an ordering key wait, in their order |
+//! | `line#<target>#<ordering key>` | `-` | an order group: which requests of an ordering key wait, in their order |
 //!
 //! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or are
 //! dead (`<target>#dead`), by when their message is expected. It is what makes a lost message harmless.
 
 mod breaker;
-mod line;
+mod order_group;
 mod request;
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use smol_str::SmolStr;
 use tenfold_ports::table::{Condition, Item, Key};
 
 pub use breaker::{BreakerRow, breaker_key};
-pub use line::{Hold, LINE_MOST, Line, LineRow, line_key};
+pub use order_group::{Lease, ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
 pub use request::{AnswerHead, Attempt, RequestData, RequestRow, Status, active, dead, request_key};
 
 use crate::config::TargetConfig;

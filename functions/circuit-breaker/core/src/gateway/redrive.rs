@@ -68,7 +68,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             row.data.tries = 0;
             row.data.died = None;
             row.data.writer = self.host.next_u64();
-            // Another redrive may have been faster; or its line is full, and it stays dead.
+            // Another redrive may have been faster; or its order group is full, and it stays dead.
             if park::queue_row(&self.table, &self.host, &row).await? == Stored::Yes {
                 messages.push(Message::of(&row).outgoing(Duration::ZERO));
             }

@@ -158,7 +158,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             };
             match stored {
                 Stored::Yes => return Ok(None),
-                Stored::LineFull => return Err(line_full()),
+                Stored::GroupFull => return Err(group_full()),
                 Stored::Gone => row.version = 0,
                 Stored::Other(current) => match self.repeated(row, &current)? {
                     Some(response) => return Ok(Some(response)),
@@ -206,11 +206,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     /// Whether others with the same ordering key wait already.
     async fn waits_behind(&self, row: &RequestRow) -> Result<bool, Problem> {
         let Some(ordering) = &row.data.ordering else { return Ok(false) };
-        if is_in(Mutant::LineJumped) {
+        if is_in(Mutant::OrderJumped) {
             return Ok(false);
         }
-        let line = park::read_line(&self.table, &row.data.target, ordering).await?.line;
-        Ok(!line.waiting.is_empty())
+        let group = park::read_group(&self.table, &row.data.target, ordering).await?.group;
+        Ok(!group.waiting.is_empty())
     }
 
     /// Parses a request at the edge: after this only the target's existence can be wrong.
@@ -287,8 +287,8 @@ fn queued(id: RequestId, status: &str) -> Response {
     Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
 }
 
-fn line_full() -> Problem {
-    let detail = format!("{} requests with this Ordering-Key wait already", crate::rows::LINE_MOST);
+fn group_full() -> Problem {
+    let detail = format!("{} requests with this Ordering-Key wait already", crate::rows::ORDER_GROUP_MOST);
     Problem::new(429, "line-full", "Too many requests wait in line", detail).after(30)
 }
 

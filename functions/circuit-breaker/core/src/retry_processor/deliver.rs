@@ -1,8 +1,8 @@
 //! Trying one request.
 //!
-//! A request with an ordering key is tried only at the head of its line and under the line's lease. Whoever
-//! takes the head off sends the next one's message: the baton. A message that finds its request elsewhere in
-//! the line, or the line in other hands, is dropped.
+//! A request with an ordering key is tried only as the first of its order group and under the group's lease. Whoever
+//! takes the first off sends the next one's message: the baton. A message that finds its request elsewhere in
+//! the group, or the group in other hands, is dropped.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
 use crate::park::{self, Message, Stored};
 use crate::registry::{Admission, Permit};
-use crate::rows::{Hold, Line, LineRow, RequestRow, Status};
+use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow, Status};
 
 /// What is to be done about a message once it is settled: it is deleted, and these are sent.
 #[derive(Debug)]
@@ -67,14 +67,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         }
         let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
         self.host.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
-        let Some(line) = self.head(&row).await? else { return Ok(Next::only(Fate::Dropped)) };
+        let Some(position) = self.position(&row).await? else { return Ok(Next::only(Fate::Dropped)) };
         if now < row.data.due {
             return Ok(defer(now, &row, row.data.due));
         }
-        self.deliver(row, line, deadline).await
+        self.deliver(row, position, deadline).await
     }
 
-    async fn deliver(&self, row: RequestRow, line: Place, deadline: Timestamp) -> Result<Next, StoreError> {
+    async fn deliver(
+        &self,
+        row: RequestRow,
+        position: OrderPosition,
+        deadline: Timestamp,
+    ) -> Result<Next, StoreError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
         let admitted = self.registry.admit(&self.table, &self.host, &name.target, tenant).await;
@@ -85,10 +90,10 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
                 return Ok(defer(now, &row, now + Duration::from_secs(30)));
             }
-            Ok(Admission::Unknown) => return self.die(row, line, "its target was deleted").await,
+            Ok(Admission::Unknown) => return self.die(row, position, "its target was deleted").await,
             Ok(Admission::Wait { until, config, .. }) => {
                 if let Some(why) = given_up(&row, &config, now) {
-                    return self.die(row, line, &why).await;
+                    return self.die(row, position, &why).await;
                 }
                 // Those that waited for the same breaker do not all come at once.
                 let spread = Duration::from_secs_f64(self.host.unit());
@@ -98,14 +103,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         };
         if let Some(why) = given_up(&row, &permit.config, now) {
             self.registry.settle(&self.table, &self.host, permit, None, None).await;
-            return self.die(row, line, &why).await;
+            return self.die(row, position, &why).await;
         }
         if permit.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
             self.registry.settle(&self.table, &self.host, permit, None, None).await;
             return Ok(defer(now, &row, now));
         }
-        let Some(line) = self.hold(line, &permit, now).await? else {
+        let Some(position) = self.lease(position, &permit, now).await? else {
             self.registry.settle(&self.table, &self.host, permit, None, None).await;
             return Ok(Next::only(Fate::Dropped));
         };
@@ -116,14 +121,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         metrics::call(&self.host, &name.target, &called);
         let retry_after = called.retry_after();
         let settle = self.registry.settle(&self.table, &self.host, permit, called.outcome, retry_after);
-        join(settle, self.write_down(row, line, &config, called)).await.1
+        join(settle, self.write_down(row, position, &config, called)).await.1
     }
 
     /// Writes down what came of an attempt.
     async fn write_down(
         &self,
         mut row: RequestRow,
-        line: Place,
+        position: OrderPosition,
         config: &TargetConfig,
         called: Called,
     ) -> Result<Next, StoreError> {
@@ -135,7 +140,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 row.data.answer = Some(head);
                 row.answer_body = body;
                 row.expires = called.at + self.retention;
-                let Some(send) = self.store_off_line(&mut row, line).await? else {
+                let Some(send) = self.store_off_group(&mut row, position).await? else {
                     return Ok(Next::only(Fate::Dropped));
                 };
                 let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
@@ -147,7 +152,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                     return self
                         .die(
                             row,
-                            line,
+                            position,
                             &format!("{} attempts failed, the last: {why}", config.retry.max_attempts),
                         )
                         .await;
@@ -155,7 +160,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 let due = called.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
                 row.data.due = due;
                 row.wake = arrival(called.at, due);
-                let stored = self.store(&mut row, line, Line::released).await?;
+                let stored = self.store(&mut row, position, OrderGroup::released).await?;
                 if stored != Stored::Yes {
                     return Ok(Next::only(Fate::Dropped));
                 }
@@ -165,12 +170,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 
     /// Gives a request up: first the row, then the dead letter, then the row again that it was sent.
-    async fn die(&self, mut row: RequestRow, line: Place, why: &str) -> Result<Next, StoreError> {
+    async fn die(&self, mut row: RequestRow, position: OrderPosition, why: &str) -> Result<Next, StoreError> {
         row.status = Status::Dying;
         row.wake = self.host.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
-        let Some(send) = self.store_off_line(&mut row, line).await? else {
+        let Some(send) = self.store_off_group(&mut row, position).await? else {
             return Ok(Next::only(Fate::Dropped));
         };
         self.tell_dead(row.written(), send).await
@@ -196,49 +201,56 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         Ok(Next { fate: Fate::Dead, send })
     }
 
-    /// Where a request stands in its line; none where it is not its turn.
-    async fn head(&self, row: &RequestRow) -> Result<Option<Place>, StoreError> {
-        let Some(ordering) = &row.data.ordering else { return Ok(Some(Place::NoLine)) };
-        let line = park::read_line(&self.table, &row.data.target, ordering).await?;
+    /// Where a request stands in its order group; none where it is not its turn.
+    async fn position(&self, row: &RequestRow) -> Result<Option<OrderPosition>, StoreError> {
+        let Some(ordering) = &row.data.ordering else { return Ok(Some(OrderPosition::Unordered)) };
+        let group = park::read_group(&self.table, &row.data.target, ordering).await?;
         let now = self.host.now();
-        let held = line.line.holder.is_some_and(|h| now < h.until);
-        let first = line.line.waiting.front() == Some(&row.id);
-        let turn = first && !held || is_in(Mutant::LineIgnored);
-        Ok(turn.then_some(Place::Head(line)))
+        let held = group.group.lease.is_some_and(|lease| now < lease.until);
+        let first = group.group.waiting.front() == Some(&row.id);
+        let turn = first && !held || is_in(Mutant::OrderIgnored);
+        Ok(turn.then_some(OrderPosition::First(group)))
     }
 
-    /// Takes the line's lease for one call; none where somebody else was faster.
-    async fn hold(&self, place: Place, permit: &Permit, now: Timestamp) -> Result<Option<Place>, StoreError> {
-        let Place::Head(line) = place else { return Ok(Some(place)) };
+    /// Takes the group's lease for one call; none where somebody else was faster.
+    async fn lease(
+        &self,
+        position: OrderPosition,
+        permit: &Permit,
+        now: Timestamp,
+    ) -> Result<Option<OrderPosition>, StoreError> {
+        let OrderPosition::First(group) = position else { return Ok(Some(position)) };
         let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
-        let mut next = line.line.clone();
-        next.holder = Some(Hold { holder: self.host.next_u64(), until });
+        let mut next = group.group.clone();
+        next.lease = Some(Lease { holder: self.host.next_u64(), until });
         let stamp = (self.host.next_u64() >> 1) as i64;
-        match self.table.write(line.replace(next.clone(), stamp)).await {
-            Ok(()) => Ok(Some(Place::Head(LineRow { stamp: Some(stamp), line: next, ..line }))),
+        match self.table.write(group.replace(next.clone(), stamp)).await {
+            Ok(()) => {
+                Ok(Some(OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group })))
+            }
             Err(WriteError::Conflict { current }) => {
-                let current = LineRow::read(&line.target, &line.ordering, current.as_ref())?;
-                Ok((current.stamp == Some(stamp)).then_some(Place::Head(current)))
+                let current = OrderGroupRow::read(&group.target, &group.ordering, current.as_ref())?;
+                Ok((current.stamp == Some(stamp)).then_some(OrderPosition::First(current)))
             }
             Err(WriteError::Call(e)) => Err(e.into()),
         }
     }
 
-    /// Writes a row and takes it off its line. Gives the next one's message, or none where the row was not ours.
-    async fn store_off_line(
+    /// Writes a row and takes it off its order group. Gives the next one's message, or none where the row was not ours.
+    async fn store_off_group(
         &self,
         row: &mut RequestRow,
-        line: Place,
+        position: OrderPosition,
     ) -> Result<Option<Vec<Outgoing>>, StoreError> {
         let id = row.id;
-        // Of the line as it is written: somebody may have joined it during the call.
+        // Of the group as it is written: somebody may have joined it during the call.
         let first = Cell::new(None);
-        let shorten = |line: &Line| {
-            let next = line.without(id);
+        let shorten = |group: &OrderGroup| {
+            let next = group.without(id);
             first.set(next.waiting.front().copied());
             next
         };
-        let stored = self.store(row, line, shorten).await?;
+        let stored = self.store(row, position, shorten).await?;
         if stored != Stored::Yes {
             return Ok(None);
         }
@@ -256,14 +268,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     async fn store(
         &self,
         row: &mut RequestRow,
-        line: Place,
-        change: impl Fn(&Line) -> Line,
+        position: OrderPosition,
+        change: impl Fn(&OrderGroup) -> OrderGroup,
     ) -> Result<Stored, StoreError> {
         row.data.writer = self.host.next_u64();
-        match line {
-            Place::NoLine => park::store(&self.table, row).await,
-            Place::Head(line) => {
-                park::store_in_line(&self.table, &self.host, row, Some(line), |line| Some(change(line))).await
+        match position {
+            OrderPosition::Unordered => park::store(&self.table, row).await,
+            OrderPosition::First(group) => {
+                park::store_in_group(&self.table, &self.host, row, Some(group), |group| Some(change(group)))
+                    .await
             }
         }
     }
@@ -271,21 +284,21 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
 
 /// Where a request stands.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum OrderPosition {
     /// It has no ordering key.
-    NoLine,
-    /// First in its line.
-    Head(LineRow),
+    Unordered,
+    /// The first of its order group.
+    First(OrderGroupRow),
 }
 
-impl Line {
+impl OrderGroup {
     fn released(&self) -> Self {
-        Self { holder: None, ..self.clone() }
+        Self { lease: None, ..self.clone() }
     }
 
     fn without(&self, id: RequestId) -> Self {
         let waiting = self.waiting.iter().copied().filter(|w| *w != id).collect();
-        Self { waiting, holder: None }
+        Self { waiting, lease: None }
     }
 }
 

@@ -79,7 +79,7 @@ pub struct RequestData {
     pub tenant: Option<SmolStr>,
     /// The idempotency key, which the target gets too.
     pub key: SmolStr,
-    /// The line that it waits in.
+    /// The ordering key, which names the order group that it waits in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ordering: Option<SmolStr>,
     /// The media type of the body.
