@@ -4,60 +4,21 @@
 //! is sent again by the retry processor's sweep, and one that comes twice finds its row changed. So a request
 //! is promised (`202`) from the moment its row is written, whatever becomes of the send.
 //!
-//! A message carries the `wake` time of the row as its *ticket*. The sweep gives the row a new one, which makes
-//! the old message, should it still come, a stranger. That keeps the messages of a request from multiplying.
+//! A message carries the `wake` time of the row as its *generation*. The sweep gives the row a new one, which
+//! makes the old message, should it still come, a stranger. That keeps the messages of a request from multiplying.
 
-use std::time::Duration;
+mod message;
 
-use serde::{Deserialize, Serialize};
+pub use message::RetryMessage;
+
 use smol_str::SmolStr;
 use tenfold_ports::queue::Outgoing;
 use tenfold_ports::table::{Cancelled, Read, TransactError, Write, WriteError};
 use tenfold_ports::{CallError, Host, Queue, Table};
 
 use crate::error::StoreError;
-use crate::names::{RequestId, TargetName};
+use crate::names::TargetName;
 use crate::rows::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, RequestRow, order_group_key};
-
-/// What a message of the retry queue and of the dead-letter queue says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Message {
-    /// The request to look at.
-    pub request: RequestId,
-    /// Its target.
-    pub target: TargetName,
-    /// The row's `wake` time in milliseconds; none fits always.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<i64>,
-    /// The W3C trace context of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<SmolStr>,
-    /// In the dead-letter queue: why it was given up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died: Option<String>,
-}
-
-impl Message {
-    /// The message that brings a row back, with the row's ticket.
-    #[must_use]
-    pub fn of(row: &RequestRow) -> Self {
-        Self {
-            request: row.id,
-            target: row.data.target.clone(),
-            ticket: Some(row.wake.as_millisecond()),
-            traceparent: row.data.traceparent.clone(),
-            died: row.data.died.clone(),
-        }
-    }
-
-    /// As a message to send, hidden for `delay`.
-    #[must_use]
-    pub fn outgoing(&self, delay: Duration) -> Outgoing {
-        // A struct of text and numbers can always be written as JSON.
-        Outgoing::new(serde_json::to_string(self).unwrap_or_default()).after(delay)
-    }
-}
 
 /// What became of the write of a row.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,7 +26,7 @@ use crate::decide::retry::ramp;
 use crate::decide::timing::time_left;
 use crate::error::StoreError;
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::park::{self, Message};
+use crate::park::{self, RetryMessage};
 use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
 use deliver::Next;
@@ -143,7 +143,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         summary.received += batch.len();
         let (messages, garbage) = parse(batch);
         let rows = self.rows(&messages).await?;
-        let mut by_target: HashMap<TargetName, Vec<(Message, SmolStr, Option<RequestRow>)>> = HashMap::new();
+        let mut by_target: HashMap<TargetName, Vec<(RetryMessage, SmolStr, Option<RequestRow>)>> =
+            HashMap::new();
         for (message, receipt) in messages {
             let row = rows.get(&message.request).cloned();
             by_target.entry(message.target.clone()).or_default().push((message, receipt, row));
@@ -176,7 +177,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     async fn work_for(
         &self,
         target: TargetName,
-        work: Vec<(Message, SmolStr, Option<RequestRow>)>,
+        work: Vec<(RetryMessage, SmolStr, Option<RequestRow>)>,
         deadline: Timestamp,
     ) -> Vec<(SmolStr, Result<Next, StoreError>)> {
         let name = BreakerName::of(target.clone());
@@ -196,7 +197,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
 
     async fn rows(
         &self,
-        messages: &[(Message, SmolStr)],
+        messages: &[(RetryMessage, SmolStr)],
     ) -> Result<HashMap<RequestId, RequestRow>, StoreError> {
         let mut ids: Vec<_> = messages.iter().map(|(m, _)| m.request).collect();
         ids.sort();
@@ -239,11 +240,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 }
 
-fn parse(batch: Vec<Delivery>) -> (Vec<(Message, SmolStr)>, Vec<Delivery>) {
+fn parse(batch: Vec<Delivery>) -> (Vec<(RetryMessage, SmolStr)>, Vec<Delivery>) {
     let mut messages = Vec::new();
     let mut garbage = Vec::new();
     for delivery in batch {
-        match serde_json::from_slice::<Message>(&delivery.body) {
+        match serde_json::from_slice::<RetryMessage>(&delivery.body) {
             Ok(message) => messages.push((message, delivery.receipt)),
             Err(_) => garbage.push(delivery),
         }

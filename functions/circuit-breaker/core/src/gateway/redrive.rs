@@ -17,7 +17,7 @@ use super::{Answer, Gateway, no_table, unknown_target};
 use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::TargetName;
-use crate::park::{self, Message, Stored};
+use crate::park::{self, RetryMessage, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
 
 /// What one call redrives at most; the answer says whether there is more.
@@ -70,7 +70,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             row.data.writer = self.host.next_u64();
             // Another redrive may have been faster; or its order group is full, and it stays dead.
             if park::queue_row(&self.table, &self.host, &row).await? == Stored::Yes {
-                messages.push(Message::of(&row).outgoing(Duration::ZERO));
+                messages.push(RetryMessage::of(&row).outgoing(Duration::ZERO));
             }
         }
         let revived = messages.len();
@@ -89,7 +89,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             }
             let mut mine = Vec::new();
             for letter in letters {
-                match serde_json::from_slice::<Message>(&letter.body) {
+                match serde_json::from_slice::<RetryMessage>(&letter.body) {
                     Ok(message) if message.target == *name => mine.push((message, letter.receipt)),
                     _ => others.push(letter.receipt),
                 }

@@ -26,7 +26,7 @@ use crate::decide::timing::{arrival, delay, seconds_until};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName, digest, header};
-use crate::park::{self, Message, Stored};
+use crate::park::{self, RetryMessage, Stored};
 use crate::registry::{Admission, Permit};
 use crate::rows::{RequestData, RequestRow, Status};
 
@@ -133,7 +133,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let name = &row.data.target;
         self.host.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
-        park::send(&self.queue, vec![Message::of(&row).outgoing(delay(now, due))]).await;
+        park::send(&self.queue, vec![RetryMessage::of(&row).outgoing(delay(now, due))]).await;
         Ok(queued(row.id, "queued"))
     }
 

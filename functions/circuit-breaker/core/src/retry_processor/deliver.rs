@@ -1,7 +1,7 @@
 //! Trying one request.
 //!
 //! A request with an ordering key is tried only as the first of its order group and under the group's lease. Whoever
-//! takes the first off sends the next one's message: the baton. A message that finds its request elsewhere in
+//! takes the first off sends the next one's message. A message that finds its request elsewhere in
 //! the group, or the group in other hands, is dropped.
 
 use std::cell::Cell;
@@ -25,7 +25,7 @@ use crate::error::StoreError;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
-use crate::park::{self, Message, Stored};
+use crate::park::{self, RetryMessage, Stored};
 use crate::registry::{Admission, Permit};
 use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow, Status};
 
@@ -50,14 +50,13 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     /// Does what there is to do about a message.
     pub(super) async fn attend(
         &self,
-        message: Message,
+        message: RetryMessage,
         row: Option<RequestRow>,
         deadline: Timestamp,
     ) -> Result<Next, StoreError> {
         let now = self.host.now();
         let Some(row) = row else { return Ok(Next::only(Fate::Dropped)) };
-        let ticket = row.wake.as_millisecond();
-        if message.ticket.is_some_and(|t| t != ticket) {
+        if !message.fits(&row) {
             return Ok(Next::only(Fate::Dropped));
         }
         match row.status {
@@ -164,7 +163,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 if stored != Stored::Yes {
                     return Ok(Next::only(Fate::Dropped));
                 }
-                Ok(Next::with(Fate::Failed, Message::of(&row).outgoing(delay(called.at, due))))
+                Ok(Next::with(Fate::Failed, RetryMessage::of(&row).outgoing(delay(called.at, due))))
             }
         }
     }
@@ -182,7 +181,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 
     async fn tell_dead(&self, mut row: RequestRow, mut send: Vec<Outgoing>) -> Result<Next, StoreError> {
-        let letter = Message { ticket: None, ..Message::of(&row) };
+        let letter = RetryMessage::dead_letter(&row);
         let told = if is_in(Mutant::DeadWithoutLetter) {
             Ok(Vec::new())
         } else {
@@ -190,7 +189,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         };
         if !told.is_ok_and(|rejected| rejected.is_empty()) {
             // The row stays as it is, and its message comes again.
-            send.push(Message::of(&row).outgoing(Duration::from_mins(1)));
+            send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
             return Ok(Next { fate: Fate::Deferred, send });
         }
         self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
@@ -255,14 +254,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             return Ok(None);
         }
         let Some(next) = first.into_inner() else { return Ok(Some(Vec::new())) };
-        let baton = Message {
-            request: next,
-            target: row.data.target.clone(),
-            ticket: None,
-            traceparent: None,
-            died: None,
-        };
-        Ok(Some(vec![baton.outgoing(Duration::ZERO)]))
+        let message = RetryMessage::next_in_group(next, row.data.target.clone());
+        Ok(Some(vec![message.outgoing(Duration::ZERO)]))
     }
 
     async fn store(
@@ -303,5 +296,5 @@ impl OrderGroup {
 }
 
 fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Next {
-    Next::with(Fate::Deferred, Message::of(row).outgoing(delay(now, until)))
+    Next::with(Fate::Deferred, RetryMessage::of(row).outgoing(delay(now, until)))
 }

@@ -1,6 +1,6 @@
 //! Finding requests whose message was lost.
 //!
-//! A row that is still in the queue's index long after its message should have come gets a new ticket, and a
+//! A row that is still in the queue's index long after its message should have come gets a new generation, and a
 //! new message with it. That repairs every gap between the write of a row and the send of its message, also a
 //! message that SQS has dropped or that a process took with it when it died.
 
@@ -17,7 +17,7 @@ use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
-use crate::park::{self, Message, Stored};
+use crate::park::{self, RetryMessage, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
 use crate::targets;
 
@@ -107,7 +107,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             row.wake = arrival(now, row.data.due);
             row.data.writer = self.host.next_u64();
             if park::store(&self.table, &row).await? == Stored::Yes {
-                messages.push(Message::of(&row).outgoing(delay(now, row.data.due)));
+                messages.push(RetryMessage::of(&row).outgoing(delay(now, row.data.due)));
             }
         }
         if !messages.is_empty() {
