@@ -29,7 +29,7 @@ use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::{self, RetryMessage};
 use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
-use deliver::Next;
+use deliver::Processed;
 
 /// How long a run goes on taking messages.
 const RUN: Duration = Duration::from_secs(55);
@@ -60,7 +60,7 @@ pub struct RetryProcessor<T, Q, D, H> {
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct RunSummary {
     /// Messages received.
     pub received: usize,
     /// Requests that the target answered.
@@ -79,7 +79,7 @@ pub struct Summary {
 
 /// What became of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Disposition {
     Delivered,
     Failed,
     Deferred,
@@ -87,14 +87,14 @@ enum Fate {
     Dropped,
 }
 
-impl Summary {
-    fn count(&mut self, fate: Fate) {
-        match fate {
-            Fate::Delivered => self.delivered += 1,
-            Fate::Failed => self.failed += 1,
-            Fate::Deferred => self.deferred += 1,
-            Fate::Dead => self.dead += 1,
-            Fate::Dropped => self.dropped += 1,
+impl RunSummary {
+    fn count(&mut self, disposition: Disposition) {
+        match disposition {
+            Disposition::Delivered => self.delivered += 1,
+            Disposition::Failed => self.failed += 1,
+            Disposition::Deferred => self.deferred += 1,
+            Disposition::Dead => self.dead += 1,
+            Disposition::Dropped => self.dropped += 1,
         }
     }
 }
@@ -104,12 +104,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     ///
     /// # Errors
     /// The table or the queue did not answer. What was begun is safe; the next run goes on.
-    pub async fn run(&self, deadline: Timestamp) -> Result<Summary, StoreError> {
-        let mut summary = Summary::default();
+    pub async fn run(&self, deadline: Timestamp) -> Result<RunSummary, StoreError> {
+        let mut summary = RunSummary::default();
         let end = (self.host.now() + RUN).min(deadline);
         let mut soon = self.sweep(&mut summary).await?;
         // Whether anything has happened since the queue's index was last looked at.
-        let mut stirred = false;
+        let mut progressed = false;
         while let left = time_left(self.host.now(), end, Duration::ZERO, RUN)
             && left >= Duration::from_secs(1)
             && !time_left(self.host.now(), deadline, RESERVE, RUN).is_zero()
@@ -118,12 +118,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             let batch = self.queue.receive(BATCH, wait).await?;
             if !batch.is_empty() {
                 soon = self.work(batch, end, deadline, &mut summary).await?;
-                stirred = true;
+                progressed = true;
                 continue;
             }
             // Waiting on makes sense as long as something comes back within this run.
-            soon = (soon || stirred) && self.due_by(end).await?;
-            stirred = false;
+            soon = (soon || progressed) && self.due_by(end).await?;
+            progressed = false;
             if !soon {
                 break;
             }
@@ -138,7 +138,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         batch: Vec<Delivery>,
         end: Timestamp,
         deadline: Timestamp,
-        summary: &mut Summary,
+        summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
         summary.received += batch.len();
         let (messages, garbage) = parse(batch);
@@ -159,8 +159,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             match next {
                 // Left in the queue: it comes back when its visibility ends.
                 Err(error) => tracing::warn!(%error, "message not settled"),
-                Ok(Next { fate, send }) => {
-                    summary.count(fate);
+                Ok(Processed { disposition, send }) => {
+                    summary.count(disposition);
                     after.extend(send);
                     receipts.push(receipt);
                 }
@@ -179,7 +179,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         target: TargetName,
         work: Vec<(RetryMessage, SmolStr, Option<RequestRow>)>,
         deadline: Timestamp,
-    ) -> Vec<(SmolStr, Result<Next, StoreError>)> {
+    ) -> Vec<(SmolStr, Result<Processed, StoreError>)> {
         let name = BreakerName::of(target.clone());
         let loaded = self.registry.load(&self.table, &self.host, &target, &[&name]).await;
         let width = match loaded {
@@ -188,7 +188,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         };
         stream::iter(work)
             .map(
-                |(message, receipt, row)| async move { (receipt, self.attend(message, row, deadline).await) },
+                |(message, receipt, row)| async move { (receipt, self.process(message, row, deadline).await) },
             )
             .buffered(width)
             .collect()
@@ -216,7 +216,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 
     /// Moves what is no message of ours to the dead-letter queue. Answers what may be deleted.
-    async fn bury(&self, garbage: Vec<Delivery>, summary: &mut Summary) -> Result<Vec<SmolStr>, CallError> {
+    async fn bury(
+        &self,
+        garbage: Vec<Delivery>,
+        summary: &mut RunSummary,
+    ) -> Result<Vec<SmolStr>, CallError> {
         if garbage.is_empty() {
             return Ok(Vec::new());
         }

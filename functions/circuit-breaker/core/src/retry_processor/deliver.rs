@@ -14,7 +14,7 @@ use tenfold_ports::queue::Outgoing;
 use tenfold_ports::table::WriteError;
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
-use super::{Fate, RESERVE, RetryProcessor};
+use super::{Disposition, RESERVE, RetryProcessor};
 use crate::call::{self, Called, keep};
 use crate::config::TargetConfig;
 use crate::decide::breaker::CLOCK_MARGIN;
@@ -31,42 +31,46 @@ use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow, Status};
 
 /// What is to be done about a message once it is settled: it is deleted, and these are sent.
 #[derive(Debug)]
-pub(super) struct Next {
-    pub(super) fate: Fate,
+pub(super) struct Processed {
+    pub(super) disposition: Disposition,
     pub(super) send: Vec<Outgoing>,
 }
 
-impl Next {
-    const fn only(fate: Fate) -> Self {
-        Self { fate, send: Vec::new() }
+impl Processed {
+    const fn only(disposition: Disposition) -> Self {
+        Self { disposition, send: Vec::new() }
     }
 
-    fn with(fate: Fate, message: Outgoing) -> Self {
-        Self { fate, send: vec![message] }
+    fn with(disposition: Disposition, message: Outgoing) -> Self {
+        Self { disposition, send: vec![message] }
     }
 }
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     /// Does what there is to do about a message.
-    pub(super) async fn attend(
+    pub(super) async fn process(
         &self,
         message: RetryMessage,
         row: Option<RequestRow>,
         deadline: Timestamp,
-    ) -> Result<Next, StoreError> {
+    ) -> Result<Processed, StoreError> {
         let now = self.host.now();
-        let Some(row) = row else { return Ok(Next::only(Fate::Dropped)) };
+        let Some(row) = row else { return Ok(Processed::only(Disposition::Dropped)) };
         if !message.fits(&row) {
-            return Ok(Next::only(Fate::Dropped));
+            return Ok(Processed::only(Disposition::Dropped));
         }
         match row.status {
             Status::Queued => {}
             Status::Dying => return self.tell_dead(row, Vec::new()).await,
-            Status::Running | Status::Delivered | Status::Dead => return Ok(Next::only(Fate::Dropped)),
+            Status::Running | Status::Delivered | Status::Dead => {
+                return Ok(Processed::only(Disposition::Dropped));
+            }
         }
         let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
         self.host.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
-        let Some(position) = self.position(&row).await? else { return Ok(Next::only(Fate::Dropped)) };
+        let Some(position) = self.position(&row).await? else {
+            return Ok(Processed::only(Disposition::Dropped));
+        };
         if now < row.data.due {
             return Ok(defer(now, &row, row.data.due));
         }
@@ -78,7 +82,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         row: RequestRow,
         position: OrderPosition,
         deadline: Timestamp,
-    ) -> Result<Next, StoreError> {
+    ) -> Result<Processed, StoreError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
         let admitted = self.registry.admit(&self.table, &self.host, &name.target, tenant).await;
@@ -111,7 +115,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         }
         let Some(position) = self.lease(position, &permit, now).await? else {
             self.registry.settle(&self.table, &self.host, permit, None, None).await;
-            return Ok(Next::only(Fate::Dropped));
+            return Ok(Processed::only(Disposition::Dropped));
         };
         let timeout = permit.time_for(self.host.now(), deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&permit.config);
@@ -130,7 +134,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         position: OrderPosition,
         config: &TargetConfig,
         called: Called,
-    ) -> Result<Next, StoreError> {
+    ) -> Result<Processed, StoreError> {
         row.data.attempted(called.attempt());
         match called.verdict {
             Verdict::Final(answer) => {
@@ -140,11 +144,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 row.answer_body = body;
                 row.expires = called.at + self.retention;
                 let Some(send) = self.store_off_group(&mut row, position).await? else {
-                    return Ok(Next::only(Fate::Dropped));
+                    return Ok(Processed::only(Disposition::Dropped));
                 };
                 let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
                 self.host.record(&metrics::of(&row.data.target), &delivered);
-                Ok(Next { fate: Fate::Delivered, send })
+                Ok(Processed { disposition: Disposition::Delivered, send })
             }
             Verdict::Again { retry_after, why, .. } => {
                 if row.data.tries >= config.retry.max_attempts {
@@ -161,26 +165,34 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 row.wake = arrival(called.at, due);
                 let stored = self.store(&mut row, position, OrderGroup::released).await?;
                 if stored != Stored::Yes {
-                    return Ok(Next::only(Fate::Dropped));
+                    return Ok(Processed::only(Disposition::Dropped));
                 }
-                Ok(Next::with(Fate::Failed, RetryMessage::of(&row).outgoing(delay(called.at, due))))
+                Ok(Processed::with(
+                    Disposition::Failed,
+                    RetryMessage::of(&row).outgoing(delay(called.at, due)),
+                ))
             }
         }
     }
 
     /// Gives a request up: first the row, then the dead letter, then the row again that it was sent.
-    async fn die(&self, mut row: RequestRow, position: OrderPosition, why: &str) -> Result<Next, StoreError> {
+    async fn die(
+        &self,
+        mut row: RequestRow,
+        position: OrderPosition,
+        why: &str,
+    ) -> Result<Processed, StoreError> {
         row.status = Status::Dying;
         row.wake = self.host.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
         let Some(send) = self.store_off_group(&mut row, position).await? else {
-            return Ok(Next::only(Fate::Dropped));
+            return Ok(Processed::only(Disposition::Dropped));
         };
         self.tell_dead(row.written(), send).await
     }
 
-    async fn tell_dead(&self, mut row: RequestRow, mut send: Vec<Outgoing>) -> Result<Next, StoreError> {
+    async fn tell_dead(&self, mut row: RequestRow, mut send: Vec<Outgoing>) -> Result<Processed, StoreError> {
         let letter = RetryMessage::dead_letter(&row);
         let told = if is_in(Mutant::DeadWithoutLetter) {
             Ok(Vec::new())
@@ -190,14 +202,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         if !told.is_ok_and(|rejected| rejected.is_empty()) {
             // The row stays as it is, and its message comes again.
             send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
-            return Ok(Next { fate: Fate::Deferred, send });
+            return Ok(Processed { disposition: Disposition::Deferred, send });
         }
         self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
         row.status = Status::Dead;
         row.expires = self.host.now() + self.retention;
         row.data.writer = self.host.next_u64();
         park::store(&self.table, &row).await?;
-        Ok(Next { fate: Fate::Dead, send })
+        Ok(Processed { disposition: Disposition::Dead, send })
     }
 
     /// Where a request stands in its order group; none where it is not its turn.
@@ -295,6 +307,6 @@ impl OrderGroup {
     }
 }
 
-fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Next {
-    Next::with(Fate::Deferred, RetryMessage::of(row).outgoing(delay(now, until)))
+fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Processed {
+    Processed::with(Disposition::Deferred, RetryMessage::of(row).outgoing(delay(now, until)))
 }

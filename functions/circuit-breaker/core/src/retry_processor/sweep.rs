@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
-use super::{RetryProcessor, Summary};
+use super::{RetryProcessor, RunSummary};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
@@ -28,7 +28,7 @@ const AHEAD: Duration = Duration::from_mins(1);
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     /// Sends the messages of overdue requests again. Answers whether any request is due soon.
-    pub(super) async fn sweep(&self, summary: &mut Summary) -> Result<bool, StoreError> {
+    pub(super) async fn sweep(&self, summary: &mut RunSummary) -> Result<bool, StoreError> {
         let mut soon = false;
         let mut failed = None;
         targets::each_page(&self.table, async |targets| {
@@ -81,7 +81,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         target: &TargetName,
         patient: bool,
-        summary: &mut Summary,
+        summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
         let now = self.host.now();
         let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
