@@ -1,6 +1,6 @@
 //! The health monitor: `circuit-breaker-health-monitor`, called by a schedule and by alarms.
 //!
-//! It only looks after targets that have a `healthUrl`. On the schedule it probes those whose break is over,
+//! It only checks targets that have a `healthUrl`. On the schedule it probes those whose break is over,
 //! with the permits that everybody else takes. When an alarm says that something fails, it also asks the
 //! targets whose breakers are still closed, and opens those that do not answer well: the alarm says that
 //! something is wrong, the health check says where.
@@ -42,7 +42,7 @@ pub struct HealthMonitor<T, D, H> {
 /// Why the monitor is called, as EventBridge and CloudWatch say it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(tag = "source")]
-pub enum Event {
+pub enum MonitorEvent {
     /// The schedule.
     #[serde(rename = "aws.events")]
     Schedule {},
@@ -51,31 +51,31 @@ pub enum Event {
     Alarm {
         /// Which, and how.
         #[serde(rename = "alarmData")]
-        alarm: Alarm,
+        alarm: AlarmEvent,
     },
 }
 
 /// An alarm's change of state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct Alarm {
+pub struct AlarmEvent {
     /// The alarm's name.
     #[serde(rename = "alarmName")]
     pub name: SmolStr,
     /// Its new state.
-    pub state: AlarmState,
+    pub state: AlarmEventState,
 }
 
 /// An alarm's state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct AlarmState {
+pub struct AlarmEventState {
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub value: SmolStr,
 }
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Targets looked at.
+pub struct CheckSummary {
+    /// Targets checked, with a `healthUrl` or without.
     pub targets: usize,
     /// Health checks made.
     pub checks: usize,
@@ -84,20 +84,20 @@ pub struct Summary {
 }
 
 impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
-    /// Looks after all targets before `deadline`, when this process is stopped.
+    /// Checks all targets before `deadline`, when this process is stopped.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn run(&self, event: &Event, deadline: Timestamp) -> Result<Summary, StoreError> {
+    pub async fn run(&self, event: &MonitorEvent, deadline: Timestamp) -> Result<CheckSummary, StoreError> {
         let alarm = match event {
-            Event::Alarm { alarm } if alarm.state.value == "ALARM" => Some(&alarm.name),
+            MonitorEvent::Alarm { alarm } if alarm.state.value == "ALARM" => Some(&alarm.name),
             _ => None,
         };
-        let mut summary = Summary::default();
+        let mut summary = CheckSummary::default();
         targets::each_page(&self.table, async |targets| {
             let living = targets.into_iter().filter(|target| target.row.deleted.is_none());
-            let looks = living.map(|target| self.look_after(target, alarm, deadline));
-            let done: Vec<Summary> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
+            let checks = living.map(|target| self.check(target, alarm, deadline));
+            let done: Vec<CheckSummary> = stream::iter(checks).buffer_unordered(WIDTH).collect().await;
             for one in done {
                 summary.targets += one.targets;
                 summary.checks += one.checks;
@@ -110,13 +110,13 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             targets = summary.targets,
             checks = summary.checks,
             failed = summary.failed,
-            "looked after"
+            "targets checked"
         );
         Ok(summary)
     }
 
-    async fn look_after(&self, target: TargetState, alarm: Option<&SmolStr>, deadline: Timestamp) -> Summary {
-        let mut summary = Summary { targets: 1, ..Summary::default() };
+    async fn check(&self, target: TargetState, alarm: Option<&SmolStr>, deadline: Timestamp) -> CheckSummary {
+        let mut summary = CheckSummary { targets: 1, ..CheckSummary::default() };
         self.host.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
         let Some(url) = &target.row.config.health_url else { return summary };
         let context = DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
@@ -133,7 +133,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             if !is_probe && suspected.is_none() {
                 break;
             }
-            let Some(called) = self.check(url, &permit, deadline).await else {
+            let Some(called) = self.ask_health(url, &permit, deadline).await else {
                 self.registry.settle(&self.table, &self.host, permit, None, None).await;
                 break;
             };
@@ -158,7 +158,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         summary
     }
 
-    async fn check(&self, url: &SmolStr, permit: &Permit, deadline: Timestamp) -> Option<Called> {
+    async fn ask_health(&self, url: &SmolStr, permit: &Permit, deadline: Timestamp) -> Option<Called> {
         let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
         if timeout.is_zero() {
             return None;
@@ -174,10 +174,10 @@ mod tests {
     #[test]
     fn both_callers_are_understood() {
         let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        assert_eq!(serde_json::from_str::<Event>(schedule).unwrap(), Event::Schedule {});
+        assert_eq!(serde_json::from_str::<MonitorEvent>(schedule).unwrap(), MonitorEvent::Schedule {});
         let alarm = r#"{"source":"aws.cloudwatch","alarmArn":"arn","alarmData":{"alarmName":"failing","state":{"value":"ALARM","reason":"x"}}}"#;
-        let Event::Alarm { alarm } = serde_json::from_str(alarm).unwrap() else { panic!("no alarm") };
+        let MonitorEvent::Alarm { alarm } = serde_json::from_str(alarm).unwrap() else { panic!("no alarm") };
         assert_eq!((alarm.name.as_str(), alarm.state.value.as_str()), ("failing", "ALARM"));
-        assert!(serde_json::from_str::<Event>(r#"{"source":"aws.s3"}"#).is_err());
+        assert!(serde_json::from_str::<MonitorEvent>(r#"{"source":"aws.s3"}"#).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use circuit_breaker::{Config, Failed, Queues, host};
-use circuit_breaker_core::health_monitor::{Event, HealthMonitor};
+use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
 use tenfold_lambda::{Env, Invocation, run};
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         };
         let start = start.counting(move || aws.calls().take());
         start
-            .serve_event(async move |event: Event, invocation: Invocation| {
+            .serve_event(async move |event: MonitorEvent, invocation: Invocation| {
                 monitor.run(&event, invocation.deadline).await.map_err(Failed)
             })
             .await

@@ -165,7 +165,7 @@ impl Stack {
     pub fn spawn_monitor(
         world: &World,
         start: Timestamp,
-        event: circuit_breaker_core::health_monitor::Event,
+        event: circuit_breaker_core::health_monitor::MonitorEvent,
     ) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
             let registry = Registry::new(TTL);

@@ -1,7 +1,7 @@
 //! The breaker's workloads: who does what at once, and what must hold afterwards.
 
 use circuit_breaker_core::decide::breaker::BreakerState;
-use circuit_breaker_core::health_monitor::{Alarm, AlarmState, Event};
+use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
@@ -332,7 +332,7 @@ fn health(world: &World) -> Outcome {
     );
     let stack = Stack::new(world, &config);
     put_breaker(world, &config, BreakerState::Open { until: world.now() });
-    Stack::spawn_monitor(world, world.now(), Event::Schedule {});
+    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule {});
     stack.spawn_request(world, "a");
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != BreakerState::Closed) {
@@ -340,8 +340,8 @@ fn health(world: &World) -> Outcome {
     }
     world.pass(minutes(1));
     world.service(|s| s.health = Health::Down);
-    let alarm = || Alarm { name: "failing".into(), state: AlarmState { value: "ALARM".into() } };
-    Stack::spawn_monitor(world, world.now(), Event::Alarm { alarm: alarm() });
+    let alarm = || AlarmEvent { name: "failing".into(), state: AlarmEventState { value: "ALARM".into() } };
+    Stack::spawn_monitor(world, world.now(), MonitorEvent::Alarm { alarm: alarm() });
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == BreakerState::Closed) {
         return Err("an alarm and a failed health check, and the breaker is closed".into());
