@@ -22,7 +22,7 @@ tenfold_ports::mutants! {
     /// Nobody looks for messages that were lost.
     NoSweep = "lost messages stay lost",
     /// What is given up is only marked so.
-    DeadWithoutLetter = "dead without a letter",
+    DeadWithoutDeadLetter = "dead without a dead letter",
     /// A request's row is written whatever became of it since.
     RowWithoutCondition = "a delivered request is written over",
     /// A key that is being worked on is taken over at once.

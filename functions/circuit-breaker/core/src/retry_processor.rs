@@ -141,7 +141,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
         summary.received += batch.len();
-        let (messages, garbage) = parse(batch);
+        let (messages, undecodable) = parse(batch);
         let rows = self.rows(&messages).await?;
         let mut by_target: HashMap<TargetName, Vec<(RetryMessage, SmolStr, Option<RequestRow>)>> =
             HashMap::new();
@@ -152,9 +152,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let mut targets: Vec<_> = by_target.into_iter().collect();
         targets.sort_by(|a, b| a.0.cmp(&b.0));
         let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, deadline));
-        let (done, garbage) = join(join_all(work), self.bury(garbage, summary)).await;
+        let (done, undecodable) = join(join_all(work), self.dead_letter(undecodable, summary)).await;
         let mut after = Vec::new();
-        let mut receipts = garbage?;
+        let mut receipts = undecodable?;
         for (receipt, next) in done.into_iter().flatten() {
             match next {
                 // Left in the queue: it comes back when its visibility ends.
@@ -169,7 +169,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let now = self.host.now();
         let soon = after.iter().any(|m: &Outgoing| now + m.delay <= end);
         park::send(&self.queue, after).await;
-        self.forget(receipts).await;
+        self.delete(receipts).await;
         Ok(soon)
     }
 
@@ -216,24 +216,26 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 
     /// Moves what is no message of ours to the dead-letter queue. Answers what may be deleted.
-    async fn bury(
+    async fn dead_letter(
         &self,
-        garbage: Vec<Delivery>,
+        undecodable: Vec<Delivery>,
         summary: &mut RunSummary,
     ) -> Result<Vec<SmolStr>, CallError> {
-        if garbage.is_empty() {
+        if undecodable.is_empty() {
             return Ok(Vec::new());
         }
-        let letters =
-            garbage.iter().map(|d| Outgoing::new(String::from_utf8_lossy(&d.body).into_owned())).collect();
-        let rejected = self.dead_letters.send(letters).await?;
-        tracing::error!(messages = garbage.len(), "undecodable messages moved to the dead-letter queue");
-        summary.dropped += garbage.len() - rejected.len();
+        let dead_letters = undecodable
+            .iter()
+            .map(|d| Outgoing::new(String::from_utf8_lossy(&d.body).into_owned()))
+            .collect();
+        let rejected = self.dead_letters.send(dead_letters).await?;
+        tracing::error!(messages = undecodable.len(), "undecodable messages moved to the dead-letter queue");
+        summary.dropped += undecodable.len() - rejected.len();
         let kept = |i: &usize| !rejected.contains(i);
-        Ok(garbage.into_iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, d)| d.receipt).collect())
+        Ok(undecodable.into_iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, d)| d.receipt).collect())
     }
 
-    async fn forget(&self, mut receipts: Vec<SmolStr>) {
+    async fn delete(&self, mut receipts: Vec<SmolStr>) {
         while !receipts.is_empty() {
             let batch = receipts.split_off(receipts.len().saturating_sub(BATCH));
             // A message that could not be deleted comes back and finds its row changed.
@@ -246,12 +248,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
 
 fn parse(batch: Vec<Delivery>) -> (Vec<(RetryMessage, SmolStr)>, Vec<Delivery>) {
     let mut messages = Vec::new();
-    let mut garbage = Vec::new();
+    let mut undecodable = Vec::new();
     for delivery in batch {
         match serde_json::from_slice::<RetryMessage>(&delivery.body) {
             Ok(message) => messages.push((message, delivery.receipt)),
-            Err(_) => garbage.push(delivery),
+            Err(_) => undecodable.push(delivery),
         }
     }
-    (messages, garbage)
+    (messages, undecodable)
 }

@@ -51,7 +51,7 @@ pub struct TargetRow {
 }
 
 /// How long the row of a deleted target stays; longer than anything can be on its way.
-const BURIED: SignedDuration = SignedDuration::from_hours(30 * 24);
+const DELETED_TARGET_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The key of a target's configuration.
 #[must_use]
@@ -64,7 +64,7 @@ pub fn target_key(name: &TargetName) -> Key {
 pub fn target_item(name: &TargetName, target: TargetRow) -> Item {
     let item = Item::new(target_key(name));
     match target.deleted {
-        Some(deleted) => item.with(EXPIRES, (deleted + BURIED).as_second()).with_doc(target),
+        Some(deleted) => item.with(EXPIRES, (deleted + DELETED_TARGET_KEPT).as_second()).with_doc(target),
         None => item.with_doc(target),
     }
 }

@@ -33,7 +33,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         loop {
             let page = self.table.query(query.clone()).await.map_err(|e| no_table(&e))?;
             let keys: Vec<_> = page.items.iter().map(|i| i.key.clone()).collect();
-            redriven += self.revive(&keys).await?;
+            redriven += self.queue_again(&keys).await?;
             let Some(next) = page.next else { break };
             if redriven >= MOST || !self.has_time(deadline) {
                 more = true;
@@ -51,7 +51,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 
     /// Queues the dead rows among `keys` again.
-    async fn revive(&self, keys: &[tenfold_ports::table::Key]) -> Result<usize, Problem> {
+    async fn queue_again(&self, keys: &[tenfold_ports::table::Key]) -> Result<usize, Problem> {
         if keys.is_empty() {
             return Ok(0);
         }
@@ -73,34 +73,34 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 messages.push(RetryMessage::of(&row).outgoing(Duration::ZERO));
             }
         }
-        let revived = messages.len();
+        let queued = messages.len();
         park::send(&self.queue, messages).await;
-        Ok(revived)
+        Ok(queued)
     }
 
     /// Deletes the dead letters of a target, and gives the others back.
     async fn clear_dead_letters(&self, name: &TargetName, deadline: Timestamp) -> Result<(), CallError> {
         let mut others: Vec<SmolStr> = Vec::new();
         for _ in 0..MOST / BATCH {
-            let letters = self.dead_letters.receive(BATCH, Duration::ZERO).await?;
-            if letters.is_empty() || !self.has_time(deadline) {
-                others.extend(letters.into_iter().map(|l| l.receipt));
+            let dead_letters = self.dead_letters.receive(BATCH, Duration::ZERO).await?;
+            if dead_letters.is_empty() || !self.has_time(deadline) {
+                others.extend(dead_letters.into_iter().map(|d| d.receipt));
                 break;
             }
             let mut mine = Vec::new();
-            for letter in letters {
-                match serde_json::from_slice::<RetryMessage>(&letter.body) {
-                    Ok(message) if message.target == *name => mine.push((message, letter.receipt)),
-                    _ => others.push(letter.receipt),
+            for dead_letter in dead_letters {
+                match serde_json::from_slice::<RetryMessage>(&dead_letter.body) {
+                    Ok(message) if message.target == *name => mine.push((message, dead_letter.receipt)),
+                    _ => others.push(dead_letter.receipt),
                 }
             }
             let keys: Vec<_> = mine.iter().map(|(m, _)| rows::request_key(m.request)).collect();
-            let rows = if keys.is_empty() { Vec::new() } else { self.letters_rows(&keys).await? };
-            let (still_dead, told): (Vec<_>, Vec<_>) =
+            let rows = if keys.is_empty() { Vec::new() } else { self.rows_of(&keys).await? };
+            let (still_dead, answered): (Vec<_>, Vec<_>) =
                 mine.into_iter().partition(|(m, _)| rows.iter().any(|r| r.id == m.request && is_dead(r)));
             others.extend(still_dead.into_iter().map(|(_, receipt)| receipt));
-            if !told.is_empty() {
-                self.dead_letters.delete(told.into_iter().map(|(_, receipt)| receipt).collect()).await?;
+            if !answered.is_empty() {
+                self.dead_letters.delete(answered.into_iter().map(|(_, receipt)| receipt).collect()).await?;
             }
         }
         while !others.is_empty() {
@@ -110,7 +110,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(())
     }
 
-    async fn letters_rows(&self, keys: &[tenfold_ports::table::Key]) -> Result<Vec<RequestRow>, CallError> {
+    async fn rows_of(&self, keys: &[tenfold_ports::table::Key]) -> Result<Vec<RequestRow>, CallError> {
         let mut keys = keys.to_vec();
         keys.sort();
         keys.dedup();

@@ -61,7 +61,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         }
         match row.status {
             Status::Queued => {}
-            Status::Dying => return self.tell_dead(row, Vec::new()).await,
+            Status::Dying => return self.send_dead_letter(row, Vec::new()).await,
             Status::Running | Status::Delivered | Status::Dead => {
                 return Ok(Processed::only(Disposition::Dropped));
             }
@@ -93,10 +93,10 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
                 return Ok(defer(now, &row, now + Duration::from_secs(30)));
             }
-            Ok(Admission::Unknown) => return self.die(row, position, "its target was deleted").await,
+            Ok(Admission::Unknown) => return self.give_up(row, position, "its target was deleted").await,
             Ok(Admission::Wait { until, config, .. }) => {
                 if let Some(why) = given_up(&row, &config, now) {
-                    return self.die(row, position, &why).await;
+                    return self.give_up(row, position, &why).await;
                 }
                 // Those that waited for the same breaker do not all come at once.
                 let spread = Duration::from_secs_f64(self.host.unit());
@@ -106,7 +106,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         };
         if let Some(why) = given_up(&row, &permit.config, now) {
             self.registry.settle(&self.table, &self.host, permit, None, None).await;
-            return self.die(row, position, &why).await;
+            return self.give_up(row, position, &why).await;
         }
         if permit.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
@@ -153,7 +153,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             Verdict::Again { retry_after, why, .. } => {
                 if row.data.tries >= config.retry.max_attempts {
                     return self
-                        .die(
+                        .give_up(
                             row,
                             position,
                             &format!("{} attempts failed, the last: {why}", config.retry.max_attempts),
@@ -176,7 +176,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 
     /// Gives a request up: first the row, then the dead letter, then the row again that it was sent.
-    async fn die(
+    async fn give_up(
         &self,
         mut row: RequestRow,
         position: OrderPosition,
@@ -189,17 +189,21 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let Some(send) = self.store_off_group(&mut row, position).await? else {
             return Ok(Processed::only(Disposition::Dropped));
         };
-        self.tell_dead(row.written(), send).await
+        self.send_dead_letter(row.written(), send).await
     }
 
-    async fn tell_dead(&self, mut row: RequestRow, mut send: Vec<Outgoing>) -> Result<Processed, StoreError> {
-        let letter = RetryMessage::dead_letter(&row);
-        let told = if is_in(Mutant::DeadWithoutLetter) {
+    async fn send_dead_letter(
+        &self,
+        mut row: RequestRow,
+        mut send: Vec<Outgoing>,
+    ) -> Result<Processed, StoreError> {
+        let dead_letter = RetryMessage::dead_letter(&row);
+        let sent = if is_in(Mutant::DeadWithoutDeadLetter) {
             Ok(Vec::new())
         } else {
-            self.dead_letters.send(vec![letter.outgoing(Duration::ZERO)]).await
+            self.dead_letters.send(vec![dead_letter.outgoing(Duration::ZERO)]).await
         };
-        if !told.is_ok_and(|rejected| rejected.is_empty()) {
+        if !sent.is_ok_and(|rejected| rejected.is_empty()) {
             // The row stays as it is, and its message comes again.
             send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
             return Ok(Processed { disposition: Disposition::Deferred, send });
