@@ -9,7 +9,7 @@ use tenfold_ports::{Bytes, Clock, Downstream};
 
 use crate::config::TargetConfig;
 use crate::decide::judge::{Verdict, judge};
-use crate::decide::window::Outcome;
+use crate::decide::window::CallOutcome;
 use crate::rows::{AnswerHead, Attempt, RequestData};
 
 /// The largest body of a request and of an answer, in bytes: a row with either stays under DynamoDB's 400 KB.
@@ -23,7 +23,7 @@ pub struct Called {
     /// How long it took.
     pub took: Duration,
     /// How it counts; none: neither way.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<CallOutcome>,
     /// The target's own answer, or why there is none that ends the request.
     pub verdict: Verdict,
 }

@@ -5,7 +5,7 @@ use tenfold_ports::{Metrics, SmolStr};
 
 use crate::call::Called;
 use crate::decide::breaker::BreakerState;
-use crate::decide::window::Outcome;
+use crate::decide::window::CallOutcome;
 use crate::names::TargetName;
 
 /// Calls made to a target.
@@ -54,7 +54,7 @@ pub const fn state(state: &BreakerState) -> Metric {
 
 /// Records a call of a target.
 pub fn call<M: Metrics>(metrics: &M, target: &TargetName, called: &Called) {
-    let outcome = called.outcome.unwrap_or(Outcome { failed: false, slow: false });
+    let outcome = called.outcome.unwrap_or(CallOutcome { failed: false, slow: false });
     let values = [
         Metric::count(REQUESTS, 1.0),
         Metric::count(FAILURES, f64::from(outcome.failed)),

@@ -32,7 +32,7 @@ use tenfold_ports::{CallError, Host, Table};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
-use crate::decide::window::Outcome;
+use crate::decide::window::CallOutcome;
 use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
@@ -211,7 +211,7 @@ impl Registry {
         table: &T,
         host: &H,
         permit: Permit,
-        outcome: Option<Outcome>,
+        outcome: Option<CallOutcome>,
         retry_after: Option<Duration>,
     ) {
         match (permit.kind, outcome) {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TargetConfig;
-use crate::decide::window::{Outcome, Tally, Window};
+use crate::decide::window::{CallOutcome, CallTally, Window};
 use crate::mutant::{Mutant, is_in};
 
 /// How far two machines' clocks may differ before a permit could be live twice.
@@ -90,7 +90,7 @@ pub struct ProbePermit {
     /// When it is free again unless there is a result.
     pub until: Timestamp,
     /// How the probe went.
-    pub result: Option<Outcome>,
+    pub result: Option<CallOutcome>,
 }
 
 /// The right to make one probe.
@@ -200,7 +200,7 @@ impl Breaker {
         &self,
         context: DecisionContext<'_>,
         grant: &ProbeGrant,
-        result: Option<Outcome>,
+        result: Option<CallOutcome>,
         retry_after: Option<Duration>,
     ) -> Option<Self> {
         if is_in(Mutant::ResultOfAnyEpoch)
@@ -221,7 +221,7 @@ impl Breaker {
         }
         permits[mine].result = result;
 
-        let mut tally = Tally::default();
+        let mut tally = CallTally::default();
         let done = permits.iter().filter_map(|p| p.result);
         done.for_each(|o| {
             tally.calls += 1;
@@ -230,8 +230,8 @@ impl Breaker {
         });
         let probes = context.config.half_open_probes.max(tally.calls);
         let missing = probes - tally.calls;
-        let at_least = Tally { calls: probes, ..tally };
-        let at_most = Tally { calls: probes, failed: tally.failed + missing, slow: tally.slow + missing };
+        let at_least = CallTally { calls: probes, ..tally };
+        let at_most = CallTally { calls: probes, failed: tally.failed + missing, slow: tally.slow + missing };
         if let Some(why) = trips(at_least, context.config) {
             next.open(context, &format!("probes failed: {why}"), retry_after);
         } else if trips(at_most, context.config).is_none() {
@@ -340,7 +340,7 @@ fn free_permit(permits: &[ProbePermit], context: DecisionContext<'_>) -> Option<
         .or_else(|| (permits.len() < most).then_some(permits.len()))
 }
 
-fn trips(tally: Tally, config: &TargetConfig) -> Option<String> {
+fn trips(tally: CallTally, config: &TargetConfig) -> Option<String> {
     let (failed, slow) = (tally.failure_rate(), tally.slow_call_rate());
     if failed >= config.failure_rate_threshold {
         Some(format!("{} of {} calls failed ({failed:.0} %)", tally.failed, tally.calls))

@@ -7,7 +7,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use tenfold_ports::downstream::{Answer, NoAnswer};
 
 use crate::config::TargetConfig;
-use crate::decide::window::Outcome;
+use crate::decide::window::CallOutcome;
 
 /// Whether a call ends its request.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ pub fn judge(
     now: Timestamp,
     took: Duration,
     result: Result<Answer, NoAnswer>,
-) -> (Option<Outcome>, Verdict) {
+) -> (Option<CallOutcome>, Verdict) {
     let slow = took.as_millis() >= u128::from(config.slow_call_duration_ms);
     match result {
         Ok(answer) if config.ignored_statuses.contains(&answer.status) => (None, Verdict::Final(answer)),
@@ -40,13 +40,13 @@ pub fn judge(
             let retry_after = answer.retry_after.as_deref().and_then(|text| parse_retry_after(text, now));
             let why = format!("the target answered {}", answer.status);
             let again = Verdict::Again { why, status: Some(answer.status), retry_after };
-            (Some(Outcome { failed: true, slow }), again)
+            (Some(CallOutcome { failed: true, slow }), again)
         }
-        Ok(answer) => (Some(Outcome { failed: false, slow }), Verdict::Final(answer)),
+        Ok(answer) => (Some(CallOutcome { failed: false, slow }), Verdict::Final(answer)),
         Err(e) => {
             let why: String = e.to_string().chars().take(200).collect();
             let again = Verdict::Again { why, status: None, retry_after: None };
-            (Some(Outcome { failed: true, slow }), again)
+            (Some(CallOutcome { failed: true, slow }), again)
         }
     }
 }

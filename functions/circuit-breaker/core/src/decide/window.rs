@@ -28,14 +28,14 @@ pub struct WindowConfig {
 
 /// How a call counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct CallOutcome {
     /// No answer, or one that is a failure.
     pub failed: bool,
     /// It took at least `slowCallDurationMs`.
     pub slow: bool,
 }
 
-impl Outcome {
+impl CallOutcome {
     /// Whether the call is a reason to trip.
     #[must_use]
     pub const fn is_bad(self) -> bool {
@@ -55,7 +55,7 @@ impl Outcome {
 
 /// How many calls of each kind a window holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Tally {
+pub struct CallTally {
     /// All calls.
     pub calls: u32,
     /// Those that failed.
@@ -64,7 +64,7 @@ pub struct Tally {
     pub slow: u32,
 }
 
-impl Tally {
+impl CallTally {
     fn add(&mut self, failed: bool, slow: bool) {
         self.calls += 1;
         self.failed += u32::from(failed);
@@ -100,7 +100,7 @@ pub struct Bucket {
     /// The time since 1970 in bucket widths.
     pub index: i64,
     /// What happened in it.
-    pub tally: Tally,
+    pub tally: CallTally,
 }
 
 /// A sliding window.
@@ -151,12 +151,12 @@ impl Window {
     }
 
     /// Adds a call that ended at `now`.
-    pub fn push(&mut self, config: WindowConfig, now: Timestamp, outcome: Outcome) {
+    pub fn push(&mut self, config: WindowConfig, now: Timestamp, outcome: CallOutcome) {
         let mut one = config.empty();
         match &mut one {
             Self::Calls(calls) => calls.push(outcome.letter()),
             Self::Buckets(buckets) => {
-                let mut tally = Tally::default();
+                let mut tally = CallTally::default();
                 tally.add(outcome.failed, outcome.slow);
                 buckets.push(Bucket { index: config.index(now), tally });
             }
@@ -192,8 +192,8 @@ impl Window {
 
     /// What the window holds at `now`.
     #[must_use]
-    pub fn tally(&self, config: WindowConfig, now: Timestamp) -> Tally {
-        let mut tally = Tally::default();
+    pub fn tally(&self, config: WindowConfig, now: Timestamp) -> CallTally {
+        let mut tally = CallTally::default();
         match (self, config.r#type) {
             (Self::Calls(calls), WindowType::Count) => {
                 for letter in calls.bytes().rev().take(config.size as usize) {
@@ -221,12 +221,12 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
-    fn outcome() -> impl Strategy<Value = Outcome> {
-        (any::<bool>(), any::<bool>()).prop_map(|(failed, slow)| Outcome { failed, slow })
+    fn outcome() -> impl Strategy<Value = CallOutcome> {
+        (any::<bool>(), any::<bool>()).prop_map(|(failed, slow)| CallOutcome { failed, slow })
     }
 
-    fn count(outcomes: &[Outcome]) -> Tally {
-        let mut tally = Tally::default();
+    fn count(outcomes: &[CallOutcome]) -> CallTally {
+        let mut tally = CallTally::default();
         outcomes.iter().for_each(|o| tally.add(o.failed, o.slow));
         tally
     }
@@ -272,9 +272,9 @@ mod tests {
     #[test]
     fn a_window_of_the_other_type_counts_as_empty() {
         let mut window = COUNT.empty();
-        window.push(COUNT, at(0), Outcome { failed: true, slow: false });
-        assert_eq!(window.tally(TIME, at(0)), Tally::default());
-        window.push(TIME, at(0), Outcome { failed: false, slow: true });
-        assert_eq!(window.tally(TIME, at(0)), Tally { calls: 1, failed: 0, slow: 1 });
+        window.push(COUNT, at(0), CallOutcome { failed: true, slow: false });
+        assert_eq!(window.tally(TIME, at(0)), CallTally::default());
+        window.push(TIME, at(0), CallOutcome { failed: false, slow: true });
+        assert_eq!(window.tally(TIME, at(0)), CallTally { calls: 1, failed: 0, slow: 1 });
     }
 }

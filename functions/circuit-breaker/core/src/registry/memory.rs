@@ -10,7 +10,7 @@ use tenfold_ports::table::{BadItem, Item};
 use super::{Permit, Registry};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
-use crate::decide::window::{Outcome, Window};
+use crate::decide::window::{CallOutcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, TargetRow};
@@ -142,7 +142,7 @@ impl Registry {
         self.row(name).breaker.epoch
     }
 
-    pub(super) fn count(&self, now: Timestamp, permit: &Permit, epoch: u64, outcome: Outcome) {
+    pub(super) fn count(&self, now: Timestamp, permit: &Permit, epoch: u64, outcome: CallOutcome) {
         let mut known = self.lock();
         let kept = known.get_mut(&permit.breaker.target).and_then(|k| k.breakers.get_mut(&permit.breaker));
         if let Some(kept) = kept
