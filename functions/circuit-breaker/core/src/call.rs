@@ -17,7 +17,7 @@ pub const BODY_MOST: usize = 256 * 1024;
 
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Called {
+pub struct CallResult {
     /// When it ended.
     pub at: Timestamp,
     /// How long it took.
@@ -28,7 +28,7 @@ pub struct Called {
     pub verdict: Verdict,
 }
 
-impl Called {
+impl CallResult {
     /// The attempt as it is kept.
     #[must_use]
     pub fn attempt(&self) -> Attempt {
@@ -98,11 +98,11 @@ pub async fn make<D: Downstream, C: Clock>(
     clock: &C,
     config: &TargetConfig,
     call: Call,
-) -> Called {
+) -> CallResult {
     let begun = clock.now();
     let result = target.call(call).await;
     let at = clock.now();
     let took = Duration::try_from(at.duration_since(begun)).unwrap_or_default();
     let (outcome, verdict) = judge(config, at, took, result);
-    Called { at, took, outcome, verdict }
+    CallResult { at, took, outcome, verdict }
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenfold_ports::{Downstream, Host, SmolStr, Table};
 
-use crate::call::{self, Called};
+use crate::call::{self, CallResult};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::StoreError;
 use crate::metrics;
@@ -39,7 +39,7 @@ pub struct HealthMonitor<T, D, H> {
     pub registry: Registry,
 }
 
-/// Why the monitor is called, as EventBridge and CloudWatch say it.
+/// Why the monitor is result, as EventBridge and CloudWatch say it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(tag = "source")]
 pub enum MonitorEvent {
@@ -133,15 +133,15 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             if !is_probe && suspected.is_none() {
                 break;
             }
-            let Some(called) = self.ask_health(url, &permit, deadline).await else {
+            let Some(result) = self.ask_health(url, &permit, deadline).await else {
                 self.registry.settle(&self.table, &self.host, permit, None, None).await;
                 break;
             };
-            let failed = called.outcome.is_some_and(|o| o.failed);
+            let failed = result.outcome.is_some_and(|o| o.failed);
             summary.checks += 1;
             summary.failed += usize::from(failed);
             let config = std::sync::Arc::clone(&permit.config);
-            self.registry.settle(&self.table, &self.host, permit, called.outcome, called.retry_after()).await;
+            self.registry.settle(&self.table, &self.host, permit, result.outcome, result.retry_after()).await;
             if is_probe {
                 continue;
             }
@@ -158,7 +158,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         summary
     }
 
-    async fn ask_health(&self, url: &SmolStr, permit: &Permit, deadline: Timestamp) -> Option<Called> {
+    async fn ask_health(&self, url: &SmolStr, permit: &Permit, deadline: Timestamp) -> Option<CallResult> {
         let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
         if timeout.is_zero() {
             return None;

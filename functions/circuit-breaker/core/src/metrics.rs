@@ -3,7 +3,7 @@
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Metrics, SmolStr};
 
-use crate::call::Called;
+use crate::call::CallResult;
 use crate::decide::breaker::BreakerState;
 use crate::decide::window::CallOutcome;
 use crate::names::TargetName;
@@ -53,13 +53,13 @@ pub const fn state(state: &BreakerState) -> Metric {
 }
 
 /// Records a call of a target.
-pub fn call<M: Metrics>(metrics: &M, target: &TargetName, called: &Called) {
-    let outcome = called.outcome.unwrap_or(CallOutcome { failed: false, slow: false });
+pub fn call<M: Metrics>(metrics: &M, target: &TargetName, result: &CallResult) {
+    let outcome = result.outcome.unwrap_or(CallOutcome { failed: false, slow: false });
     let values = [
         Metric::count(REQUESTS, 1.0),
         Metric::count(FAILURES, f64::from(outcome.failed)),
         Metric::count(SLOW_CALLS, f64::from(outcome.slow)),
-        Metric::milliseconds(CALL_TIME, called.took.as_secs_f64() * 1000.0),
+        Metric::milliseconds(CALL_TIME, result.took.as_secs_f64() * 1000.0),
     ];
     metrics.record(&of(target), &values);
 }

@@ -17,7 +17,7 @@ use tenfold_ports::{Bytes, Downstream, Host, Queue, Table};
 use uuid::Uuid;
 
 use super::{Answer, Gateway, breaker, unknown_target};
-use crate::call::{self, BODY_MOST, Called, keep};
+use crate::call::{self, BODY_MOST, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::breaker::CLOCK_MARGIN;
 use crate::decide::judge::Verdict;
@@ -77,9 +77,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
-        let called = call::make(&self.downstream, &self.host, &config, call).await;
-        metrics::call(&self.host, target, &called);
-        self.finish(row, permit, &config, called).await
+        let result = call::make(&self.downstream, &self.host, &config, call).await;
+        metrics::call(&self.host, target, &result);
+        self.finish(row, permit, &config, result).await
     }
 
     /// Writes down what came of a call and tells the breaker, at once.
@@ -88,20 +88,20 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         mut row: RequestRow,
         permit: Permit,
         config: &TargetConfig,
-        called: Called,
+        result: CallResult,
     ) -> Answer {
-        row.data.attempted(called.attempt());
+        row.data.attempted(result.attempt());
         row.data.writer = self.host.next_u64();
-        let retry_after = called.retry_after();
-        let settle = self.registry.settle(&self.table, &self.host, permit, called.outcome, retry_after);
-        match called.verdict {
+        let retry_after = result.retry_after();
+        let settle = self.registry.settle(&self.table, &self.host, permit, result.outcome, retry_after);
+        match result.verdict {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {
                     let (head, body) = keep(&answer);
                     row.status = Status::Delivered;
                     row.data.answer = Some(head);
                     row.answer_body = body;
-                    row.expires = called.at + self.retention;
+                    row.expires = result.at + self.retention;
                     // The answer is the truth whether or not it can be stored: the key stays claimed until the
                     // claim lapses, and then the target is asked again with the same key.
                     if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
@@ -113,7 +113,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 passed_on(&answer)
             }
             Verdict::Again { .. } => {
-                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
+                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
                 join(settle, self.park(row, due)).await.1
             }
         }

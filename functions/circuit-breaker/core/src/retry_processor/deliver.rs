@@ -15,7 +15,7 @@ use tenfold_ports::table::WriteError;
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{Disposition, RESERVE, RetryProcessor};
-use crate::call::{self, Called, keep};
+use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
 use crate::decide::breaker::CLOCK_MARGIN;
 use crate::decide::judge::Verdict;
@@ -120,11 +120,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let timeout = permit.time_for(self.host.now(), deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&permit.config);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
-        let called = call::make(&self.downstream, &self.host, &config, call).await;
-        metrics::call(&self.host, &name.target, &called);
-        let retry_after = called.retry_after();
-        let settle = self.registry.settle(&self.table, &self.host, permit, called.outcome, retry_after);
-        join(settle, self.write_down(row, position, &config, called)).await.1
+        let result = call::make(&self.downstream, &self.host, &config, call).await;
+        metrics::call(&self.host, &name.target, &result);
+        let retry_after = result.retry_after();
+        let settle = self.registry.settle(&self.table, &self.host, permit, result.outcome, retry_after);
+        join(settle, self.write_down(row, position, &config, result)).await.1
     }
 
     /// Writes down what came of an attempt.
@@ -133,16 +133,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         mut row: RequestRow,
         position: OrderPosition,
         config: &TargetConfig,
-        called: Called,
+        result: CallResult,
     ) -> Result<Processed, StoreError> {
-        row.data.attempted(called.attempt());
-        match called.verdict {
+        row.data.attempted(result.attempt());
+        match result.verdict {
             Verdict::Final(answer) => {
                 let (head, body) = keep(&answer);
                 row.status = Status::Delivered;
                 row.data.answer = Some(head);
                 row.answer_body = body;
-                row.expires = called.at + self.retention;
+                row.expires = result.at + self.retention;
                 let Some(send) = self.store_off_group(&mut row, position).await? else {
                     return Ok(Processed::only(Disposition::Dropped));
                 };
@@ -160,16 +160,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                         )
                         .await;
                 }
-                let due = called.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
+                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
                 row.data.due = due;
-                row.wake = arrival(called.at, due);
+                row.wake = arrival(result.at, due);
                 let stored = self.store(&mut row, position, OrderGroup::released).await?;
                 if stored != Stored::Yes {
                     return Ok(Processed::only(Disposition::Dropped));
                 }
                 Ok(Processed::with(
                     Disposition::Failed,
-                    RetryMessage::of(&row).outgoing(delay(called.at, due)),
+                    RetryMessage::of(&row).outgoing(delay(result.at, due)),
                 ))
             }
         }
