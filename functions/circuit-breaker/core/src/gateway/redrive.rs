@@ -18,7 +18,7 @@ use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::TargetName;
 use crate::park::{self, RetryMessage, Stored};
-use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
+use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 
 /// What one call redrives at most; the answer says whether there is more.
 const MOST: usize = 500;
@@ -59,9 +59,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let rows: Result<Vec<_>, _> = items.iter().flatten().map(RequestRow::read).collect();
         let rows = rows.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
         let mut messages = Vec::new();
-        for mut row in rows.into_iter().filter(|r| r.status == Status::Dead) {
+        for mut row in rows.into_iter().filter(|r| r.status == RequestStatus::Dead) {
             let now = self.host.now();
-            row.status = Status::Queued;
+            row.status = RequestStatus::Queued;
             row.wake = now;
             row.data.due = now;
             row.data.begun = now;
@@ -121,5 +121,5 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 }
 
 const fn is_dead(row: &RequestRow) -> bool {
-    matches!(row.status, Status::Dead | Status::Dying)
+    matches!(row.status, RequestStatus::Dead | RequestStatus::Dying)
 }

@@ -28,7 +28,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId, TargetName, digest, header};
 use crate::park::{self, RetryMessage, Stored};
 use crate::registry::{Admission, Permit};
-use crate::rows::{RequestData, RequestRow, Status};
+use crate::rows::{RequestData, RequestRow, RequestStatus};
 
 /// What is left of an invocation's time for writing down what came of a call.
 const RESERVE: Duration = Duration::from_secs(3);
@@ -98,7 +98,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {
                     let (head, body) = keep(&answer);
-                    row.status = Status::Delivered;
+                    row.status = RequestStatus::Delivered;
                     row.data.answer = Some(head);
                     row.answer_body = body;
                     row.expires = result.at + self.retention;
@@ -122,7 +122,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     /// Parks a request until `due`, and promises to deliver it.
     async fn park(&self, mut row: RequestRow, due: Timestamp) -> Answer {
         let now = self.host.now();
-        row.status = Status::Queued;
+        row.status = RequestStatus::Queued;
         row.data.due = due;
         row.wake = arrival(now, due);
         match self.take(&mut row).await {
@@ -139,7 +139,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 
     /// Claims a key, so that the same one again does not call the target.
     async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<Claim, Problem> {
-        row.status = Status::Running;
+        row.status = RequestStatus::Running;
         row.data.until = deadline + CLOCK_MARGIN;
         row.expires = self.host.now() + self.retention;
         Ok(match self.take(&mut row).await? {
@@ -153,7 +153,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         for _ in 0..TAKE_TRIES {
             row.data.writer = self.host.next_u64();
             let stored = match row.status {
-                Status::Queued => park::queue_row(&self.table, &self.host, row).await?,
+                RequestStatus::Queued => park::queue_row(&self.table, &self.host, row).await?,
                 _ => park::store(&self.table, row).await?,
             };
             match stored {
@@ -181,15 +181,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             return Err(Problem::new(422, "key-reused", "The key was used for another request", detail));
         }
         match current.status {
-            Status::Running if now < current.data.until && !is_in(Mutant::ClaimStolen) => {
+            RequestStatus::Running if now < current.data.until && !is_in(Mutant::ClaimStolen) => {
                 let detail = "the first request with this Idempotency-Key is still running; ask again later";
                 let seconds = seconds_until(now, current.data.until).min(2);
                 Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
             }
-            Status::Running => Ok(None),
-            Status::Queued => Ok(Some(queued(row.id, "queued"))),
-            Status::Dying | Status::Dead => Ok(Some(queued(row.id, "dead"))),
-            Status::Delivered => {
+            RequestStatus::Running => Ok(None),
+            RequestStatus::Queued => Ok(Some(queued(row.id, "queued"))),
+            RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(row.id, "dead"))),
+            RequestStatus::Delivered => {
                 let Some(head) = &current.data.answer else { return Ok(None) };
                 let answer = TargetAnswer {
                     status: head.status,
@@ -266,7 +266,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let row = RequestRow {
             id: RequestId::new(&name.target, name.tenant.as_deref(), &key),
             version: 0,
-            status: Status::Running,
+            status: RequestStatus::Running,
             wake: now,
             expires: now,
             body: request.body.clone(),

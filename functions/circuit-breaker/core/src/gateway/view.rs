@@ -8,7 +8,7 @@ use tenfold_ports::queue::Depth;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::rows::{Attempt, RequestRow, Status};
+use crate::rows::{Attempt, RequestRow, RequestStatus};
 
 /// A breaker, in lists and after a change.
 #[derive(Serialize)]
@@ -148,10 +148,10 @@ impl RequestView {
     /// None while nothing has been promised to anybody.
     pub(super) fn new(row: RequestRow) -> Option<Self> {
         let status = match row.status {
-            Status::Running => return None,
-            Status::Queued => "queued",
-            Status::Delivered => "delivered",
-            Status::Dying | Status::Dead => "dead",
+            RequestStatus::Running => return None,
+            RequestStatus::Queued => "queued",
+            RequestStatus::Delivered => "delivered",
+            RequestStatus::Dying | RequestStatus::Dead => "dead",
         };
         let bytes = row.answer_body.len();
         let answer = row.data.answer.map(|head| AnswerView {
@@ -168,7 +168,7 @@ impl RequestView {
             status,
             accepted_at: row.data.accepted,
             attempts: row.data.attempts.into(),
-            next_attempt_at: (row.status == Status::Queued).then_some(row.data.due),
+            next_attempt_at: (row.status == RequestStatus::Queued).then_some(row.data.due),
             reason: row.data.died,
             answer,
         })

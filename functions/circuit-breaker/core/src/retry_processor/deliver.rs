@@ -27,7 +27,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, RequestId};
 use crate::park::{self, RetryMessage, Stored};
 use crate::registry::{Admission, Permit};
-use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow, Status};
+use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow, RequestStatus};
 
 /// What is to be done about a message once it is settled: it is deleted, and these are sent.
 #[derive(Debug)]
@@ -60,9 +60,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             return Ok(Processed::only(Disposition::Dropped));
         }
         match row.status {
-            Status::Queued => {}
-            Status::Dying => return self.send_dead_letter(row, Vec::new()).await,
-            Status::Running | Status::Delivered | Status::Dead => {
+            RequestStatus::Queued => {}
+            RequestStatus::Dying => return self.send_dead_letter(row, Vec::new()).await,
+            RequestStatus::Running | RequestStatus::Delivered | RequestStatus::Dead => {
                 return Ok(Processed::only(Disposition::Dropped));
             }
         }
@@ -139,7 +139,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         match result.verdict {
             Verdict::Final(answer) => {
                 let (head, body) = keep(&answer);
-                row.status = Status::Delivered;
+                row.status = RequestStatus::Delivered;
                 row.data.answer = Some(head);
                 row.answer_body = body;
                 row.expires = result.at + self.retention;
@@ -182,7 +182,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         position: OrderPosition,
         why: &str,
     ) -> Result<Processed, StoreError> {
-        row.status = Status::Dying;
+        row.status = RequestStatus::Dying;
         row.wake = self.host.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
@@ -209,7 +209,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             return Ok(Processed { disposition: Disposition::Deferred, send });
         }
         self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
-        row.status = Status::Dead;
+        row.status = RequestStatus::Dead;
         row.expires = self.host.now() + self.retention;
         row.data.writer = self.host.next_u64();
         park::store(&self.table, &row).await?;

@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
 use crate::park::{self, RetryMessage, Stored};
-use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
+use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 use crate::targets;
 
 /// How many requests of a target a run looks at; the next run goes on.
@@ -101,7 +101,9 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let mut messages = Vec::new();
         for item in self.table.get_many(&keys, Read::Consistent).await?.iter().flatten() {
             let mut row = RequestRow::read(item)?;
-            if !matches!(row.status, Status::Queued | Status::Dying) || row.wake.as_millisecond() >= overdue {
+            if !matches!(row.status, RequestStatus::Queued | RequestStatus::Dying)
+                || row.wake.as_millisecond() >= overdue
+            {
                 continue;
             }
             row.wake = arrival(now, row.data.due);

@@ -20,7 +20,7 @@ const ANSWER: &str = "answer";
 
 /// What became of a request so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
+pub enum RequestStatus {
     /// The gateway is calling the target, or died doing so. Nobody was promised anything.
     Running,
     /// It waits for a retry.
@@ -33,7 +33,7 @@ pub enum Status {
     Dead,
 }
 
-impl Status {
+impl RequestStatus {
     const ALL: [(Self, &'static str); 5] = [
         (Self::Running, "running"),
         (Self::Queued, "queued"),
@@ -55,7 +55,7 @@ pub struct RequestRow {
     /// How often it was written; a write is conditioned on it. 0: never.
     pub version: i64,
     /// What became of it.
-    pub status: Status,
+    pub status: RequestStatus,
     /// When its message is expected; only while queued, dying or dead.
     pub wake: Timestamp,
     /// When it can be forgotten; not while queued or dying.
@@ -188,7 +188,7 @@ impl RequestRow {
         };
         let id = item.key.pk.strip_prefix("request#").and_then(RequestId::parse);
         let name = item.text(STATUS)?;
-        let status = Status::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
+        let status = RequestStatus::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
         let time = |name: &str| {
             if item.get(name).is_none() {
                 return Ok(Timestamp::UNIX_EPOCH);
@@ -232,17 +232,19 @@ impl RequestRow {
             .with(STATUS, self.status.name())
             .with_doc(self.data.clone());
         match self.status {
-            Status::Running | Status::Delivered => item = item.with(EXPIRES, self.expires.as_second()),
-            Status::Queued | Status::Dying | Status::Dead => {
+            RequestStatus::Running | RequestStatus::Delivered => {
+                item = item.with(EXPIRES, self.expires.as_second())
+            }
+            RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
                 let target = &self.data.target;
-                let queue = if self.status == Status::Dead { dead(target) } else { active(target) };
+                let queue = if self.status == RequestStatus::Dead { dead(target) } else { active(target) };
                 item = item.with(QUEUE_INDEX, queue).with(WAKE, self.wake.as_millisecond());
             }
         }
-        if self.status == Status::Dead {
+        if self.status == RequestStatus::Dead {
             item = item.with(EXPIRES, self.expires.as_second());
         }
-        if self.status == Status::Delivered {
+        if self.status == RequestStatus::Delivered {
             item.with(ANSWER, self.answer_body.clone())
         } else {
             item.with(BODY, self.body.clone())
@@ -259,7 +261,7 @@ impl RequestRow {
     /// Whether the row is to be treated as absent: DynamoDB deletes days after the time.
     #[must_use]
     pub fn forgotten(&self, now: Timestamp) -> bool {
-        !matches!(self.status, Status::Queued | Status::Dying) && self.expires <= now
+        !matches!(self.status, RequestStatus::Queued | RequestStatus::Dying) && self.expires <= now
     }
 }
 
@@ -269,7 +271,7 @@ mod tests {
 
     #[test]
     fn every_status_reads_back_by_its_name() {
-        for (status, name) in Status::ALL {
+        for (status, name) in RequestStatus::ALL {
             assert_eq!(status.name(), name);
         }
     }

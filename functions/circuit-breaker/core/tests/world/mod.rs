@@ -18,7 +18,9 @@ use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
-use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, TargetRow, breaker_key, target_item};
+use circuit_breaker_core::rows::{
+    BreakerRow, RequestRow, RequestStatus, TargetRow, breaker_key, target_item,
+};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
@@ -191,7 +193,7 @@ impl Stack {
     /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
     pub fn run_schedule(&self, world: &World) -> Outcome {
         for _ in 0..40 {
-            let waits = |r: &&RequestRow| matches!(r.status, Status::Queued | Status::Dying);
+            let waits = |r: &&RequestRow| matches!(r.status, RequestStatus::Queued | RequestStatus::Dying);
             let rows = rows(world);
             let Some(wake) = rows.iter().filter(waits).map(|r| r.wake).min() else { return Ok(()) };
             let minute = world.now() + SignedDuration::from_mins(1);
@@ -305,13 +307,13 @@ pub fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
         let row = row.ok_or_else(|| format!("{key} was promised ({status}) and is lost"))?;
         let effects = world.service(|s| s.effects.iter().filter(|e| *e == key).count());
         match row.status {
-            Status::Delivered
+            RequestStatus::Delivered
                 if row.data.answer.as_ref().is_some_and(|a| a.status == 200) && effects == 0 =>
             {
                 return Err(format!("{key} is called delivered, and the target never had it"));
             }
-            Status::Delivered => {}
-            Status::Dead => {
+            RequestStatus::Delivered => {}
+            RequestStatus::Dead => {
                 let id = row.id.to_string();
                 if stack.dead_letters(world, |letters| !letters.iter().any(|l| l.contains(&id))) {
                     return Err(format!("{key} is dead without a dead letter"));
