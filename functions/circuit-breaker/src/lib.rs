@@ -93,9 +93,9 @@ pub fn host(name: &'static str) -> Process<Emf> {
 /// Why a run failed, by the names that the alarms and a person see.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Failed(#[from] pub StoreError);
+pub struct RunFailure(#[from] pub StoreError);
 
-impl ErrorType for Failed {
+impl ErrorType for RunFailure {
     fn error_type(&self) -> &'static str {
         match &self.0 {
             StoreError::Table(_) => "ServiceUnavailable",

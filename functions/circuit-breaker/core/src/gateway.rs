@@ -38,7 +38,7 @@ pub struct Gateway<T, Q, D, H> {
 }
 
 /// What a route answers instead of a [`Response`].
-type Answer = Result<Response, Problem>;
+type RouteResult = Result<Response, Problem>;
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     /// Answers a request before `deadline`, when this process is stopped.
@@ -46,7 +46,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         self.route(request, deadline).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request, deadline: Timestamp) -> Answer {
+    async fn route(&self, request: &Request, deadline: Timestamp) -> RouteResult {
         let method = request.method.as_str();
         let allow = |allowed: &str| Err(Problem::method(method, allowed));
         match request.segments().as_slice() {

@@ -39,7 +39,7 @@ pub struct HealthMonitor<T, D, H> {
     pub registry: Registry,
 }
 
-/// Why the monitor is result, as EventBridge and CloudWatch say it.
+/// Why the monitor is called, as EventBridge and CloudWatch say it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(tag = "source")]
 pub enum MonitorEvent {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, Failed, Queues, host};
+use circuit_breaker::{Config, Queues, RunFailure, host};
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         let start = start.counting(move || aws.calls().take());
         start
             .serve_event(async move |event: MonitorEvent, invocation: Invocation| {
-                monitor.run(&event, invocation.deadline).await.map_err(Failed)
+                monitor.run(&event, invocation.deadline).await.map_err(RunFailure)
             })
             .await
     })

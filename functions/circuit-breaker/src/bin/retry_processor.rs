@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, Failed, Queues, host};
+use circuit_breaker::{Config, Queues, RunFailure, host};
 use circuit_breaker_core::retry_processor::RetryProcessor;
 use serde_json::Value;
 use tenfold_aws::Aws;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         // Whoever calls: what the schedule says does not matter.
         start
             .serve_event(async move |_: Value, invocation: Invocation| {
-                processor.run(invocation.deadline).await.map_err(Failed)
+                processor.run(invocation.deadline).await.map_err(RunFailure)
             })
             .await
     })

@@ -129,7 +129,7 @@ pub struct DecisionContext<'a> {
 }
 
 impl Breaker {
-    /// The breaker of a target that has never been result.
+    /// The breaker of a target that has never been called.
     #[must_use]
     pub fn new(config: &TargetConfig, since: Timestamp) -> Self {
         Self {

@@ -13,7 +13,7 @@ use tenfold_ports::queue::BATCH;
 use tenfold_ports::table::{Item, Query, Read};
 use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
-use super::{Answer, Gateway, no_table, unknown_target};
+use super::{Gateway, RouteResult, no_table, unknown_target};
 use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::TargetName;
@@ -25,7 +25,7 @@ const MOST: usize = 500;
 const RESERVE: Duration = Duration::from_secs(5);
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn redrive(&self, name: &TargetName, deadline: Timestamp) -> Answer {
+    pub(super) async fn redrive(&self, name: &TargetName, deadline: Timestamp) -> RouteResult {
         self.registry.load(&self.table, &self.host, name, &[]).await?;
         self.registry.target(name).ok_or_else(|| unknown_target(name))?;
         let mut query = Query { index: Some(QUEUE_INDEX), limit: 25, ..Query::partition(rows::dead(name)) };

@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::downstream::Answer as TargetAnswer;
+use tenfold_ports::downstream::Answer;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Bytes, Downstream, Host, Queue, Table};
 use uuid::Uuid;
 
-use super::{Answer, Gateway, breaker, unknown_target};
+use super::{Gateway, RouteResult, breaker, unknown_target};
 use crate::call::{self, BODY_MOST, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::breaker::CLOCK_MARGIN;
@@ -38,7 +38,12 @@ const LEAST: Duration = Duration::from_millis(50);
 const TAKE_TRIES: usize = 4;
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn submit(&self, target: TargetName, request: &Request, deadline: Timestamp) -> Answer {
+    pub(super) async fn submit(
+        &self,
+        target: TargetName,
+        request: &Request,
+        deadline: Timestamp,
+    ) -> RouteResult {
         let (mut row, breaker) = self.parse(target, request)?;
         let target = &breaker.target;
         let tenant = breaker.tenant.as_ref().map(|_| &breaker);
@@ -64,8 +69,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 
         if config.idempotency == Idempotency::Gateway {
             match self.claim(row, deadline).await {
-                Ok(Claim::Mine(claimed)) => row = *claimed,
-                Ok(Claim::Answered(response)) => {
+                Ok(KeyClaim::Claimed(claimed)) => row = *claimed,
+                Ok(KeyClaim::Answered(response)) => {
                     self.registry.settle(&self.table, &self.host, permit, None, None).await;
                     return Ok(response);
                 }
@@ -89,7 +94,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         permit: Permit,
         config: &TargetConfig,
         result: CallResult,
-    ) -> Answer {
+    ) -> RouteResult {
         row.data.attempted(result.attempt());
         row.data.writer = self.host.next_u64();
         let retry_after = result.retry_after();
@@ -120,7 +125,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 
     /// Parks a request until `due`, and promises to deliver it.
-    async fn park(&self, mut row: RequestRow, due: Timestamp) -> Answer {
+    async fn park(&self, mut row: RequestRow, due: Timestamp) -> RouteResult {
         let now = self.host.now();
         row.status = RequestStatus::Queued;
         row.data.due = due;
@@ -138,13 +143,13 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 
     /// Claims a key, so that the same one again does not call the target.
-    async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<Claim, Problem> {
+    async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<KeyClaim, Problem> {
         row.status = RequestStatus::Running;
         row.data.until = deadline + CLOCK_MARGIN;
         row.expires = self.host.now() + self.retention;
         Ok(match self.take(&mut row).await? {
-            None => Claim::Mine(Box::new(row.written())),
-            Some(response) => Claim::Answered(response),
+            None => KeyClaim::Claimed(Box::new(row.written())),
+            Some(response) => KeyClaim::Answered(response),
         })
     }
 
@@ -191,7 +196,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(row.id, "dead"))),
             RequestStatus::Delivered => {
                 let Some(head) = &current.data.answer else { return Ok(None) };
-                let answer = TargetAnswer {
+                let answer = Answer {
                     status: head.status,
                     content_type: head.content_type.clone(),
                     retry_after: None,
@@ -277,8 +282,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 }
 
-enum Claim {
-    Mine(Box<RequestRow>),
+enum KeyClaim {
+    Claimed(Box<RequestRow>),
     Answered(Response),
 }
 
@@ -293,7 +298,7 @@ fn group_full() -> Problem {
 }
 
 /// The target's own answer.
-fn passed_on(answer: &TargetAnswer) -> Answer {
+fn passed_on(answer: &Answer) -> RouteResult {
     if answer.truncated {
         let detail = format!(
             "the target answered {} with a body of more than {BODY_MOST} bytes, which is not passed on; \

@@ -11,7 +11,7 @@ use tenfold_ports::table::{Condition, Cursor, Item, Query, Read, Write, WriteErr
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
 use super::view::{BreakerView, RequestView, TargetView};
-use super::{Answer, Gateway, no_table, unknown_target};
+use super::{Gateway, RouteResult, no_table, unknown_target};
 use crate::config::{TargetConfig, object};
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::names::{BreakerName, RequestId, TargetName};
@@ -55,7 +55,7 @@ impl TryFrom<String> for Forced {
 }
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> Answer {
+    pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> RouteResult {
         small(body)?;
         let config = TargetConfig::parse(body).map_err(Problem::invalid)?;
         let breaker = BreakerName::of(name.clone());
@@ -80,11 +80,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(if created { Response { status: 201, ..view } } else { view })
     }
 
-    pub(super) async fn get_target(&self, name: &BreakerName) -> Answer {
+    pub(super) async fn get_target(&self, name: &BreakerName) -> RouteResult {
         self.view(name).await
     }
 
-    async fn view(&self, name: &BreakerName) -> Answer {
+    async fn view(&self, name: &BreakerName) -> RouteResult {
         let (read, waiting, dead) = join3(
             self.read(name),
             self.count(rows::active(&name.target)),
@@ -127,7 +127,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
     }
 
-    pub(super) async fn list_targets(&self, request: &Request) -> Answer {
+    pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
         let after = request.parameter("after").map(|name| super::target(name)).transpose()?;
         let cursor = after.map(|name| Cursor { key: target_key(&name), index: None });
         let query = Query { limit: PAGE, after: cursor, ..Query::partition(rows::TARGETS) };
@@ -157,7 +157,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(Response::json(200, &json!({ "targets": views, "next": next })))
     }
 
-    pub(super) async fn delete_target(&self, name: &TargetName) -> Answer {
+    pub(super) async fn delete_target(&self, name: &TargetName) -> RouteResult {
         let waiting = self.count(rows::active(name)).await?;
         if waiting > 0 {
             let detail = format!("{waiting} requests wait for {name}; let them be delivered or die first");
@@ -173,7 +173,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(Response::empty(204))
     }
 
-    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> Answer {
+    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
         small(body)?;
         let command: Force = object(body, &[]).map_err(|fault| Problem::invalid(vec![fault]))?;
         let reason = command.reason.unwrap_or_else(|| "forced by hand".to_owned());
@@ -200,7 +200,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(Response::json(200, &BreakerView::new(name, &breaker)))
     }
 
-    pub(super) async fn get_request(&self, id: &str) -> Answer {
+    pub(super) async fn get_request(&self, id: &str) -> RouteResult {
         let none = || {
             let detail = "no request was queued or answered under this id, or it is forgotten by now; while the \
                           first is still running, send it again with the same Idempotency-Key";
