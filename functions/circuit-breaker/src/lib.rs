@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use circuit_breaker_core::error::StoreError;
 use circuit_breaker_core::registry::Registry;
+use circuit_breaker_core::rows;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
 use tenfold_aws::{Aws, Process};
@@ -62,7 +63,7 @@ impl Config {
     /// The table, with its index.
     #[must_use]
     pub fn table(&self, aws: &Aws) -> DynamoTable {
-        DynamoTable::new(aws.dynamodb(), &self.table).index("queue", "queue", "wake")
+        DynamoTable::new(aws.dynamodb(), &self.table).index(rows::QUEUE_INDEX, rows::QUEUE, rows::WAKE)
     }
 
     /// The retry queue.

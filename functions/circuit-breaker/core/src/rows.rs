@@ -28,8 +28,12 @@ pub use request::{AnswerHead, Attempt, RequestData, RequestRow, RequestStatus, a
 use crate::config::TargetConfig;
 use crate::names::TargetName;
 
-/// The index of waiting and dead requests.
+/// The index of waiting and dead requests: [`QUEUE`] is its partition, [`WAKE`] its order.
 pub const QUEUE_INDEX: &str = "queue";
+/// The attribute that names a waiting or dead request's partition of the index.
+pub const QUEUE: &str = "queue";
+/// The attribute that says when a request's message is expected, in milliseconds since 1970.
+pub const WAKE: &str = "wake";
 /// The partition of all configurations.
 pub const TARGETS: SmolStr = SmolStr::new_static("targets");
 const ONLY: &str = "-";

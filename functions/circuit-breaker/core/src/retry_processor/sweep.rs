@@ -92,7 +92,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let keys: Vec<_> = page
             .items
             .iter()
-            .filter(|i| i.number("wake").is_ok_and(|wake| wake < overdue))
+            .filter(|i| i.number(rows::WAKE).is_ok_and(|wake| wake < overdue))
             .map(|i| i.key.clone())
             .collect();
         if keys.is_empty() {

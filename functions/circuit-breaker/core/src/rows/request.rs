@@ -9,12 +9,11 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 use uuid::Uuid;
 
-use super::{EXPIRES, ONLY, QUEUE_INDEX, VERSION, unchanged};
+use super::{EXPIRES, ONLY, QUEUE, VERSION, WAKE, unchanged};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
 
 const STATUS: &str = "status";
-const WAKE: &str = "wake";
 const BODY: &str = "body";
 const ANSWER: &str = "answer";
 
@@ -238,7 +237,7 @@ impl RequestRow {
             RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
                 let target = &self.data.target;
                 let queue = if self.status == RequestStatus::Dead { dead(target) } else { active(target) };
-                item = item.with(QUEUE_INDEX, queue).with(WAKE, self.wake.as_millisecond());
+                item = item.with(QUEUE, queue).with(WAKE, self.wake.as_millisecond());
             }
         }
         if self.status == RequestStatus::Dead {
