@@ -9,6 +9,7 @@ use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
 use tenfold_aws::{Aws, Process};
 use tenfold_lambda::{ConfigError, Emf, Env, ErrorType};
+use tenfold_ports::Host;
 
 /// The pattern's slug, which names its metrics' namespace.
 const SLUG: &str = "circuit-breaker";
@@ -78,10 +79,10 @@ impl Config {
         SqsQueue::new(aws.sqs(), &self.dead_letters)
     }
 
-    /// Breakers of which nothing is known yet.
+    /// A registry of breakers of which nothing is known yet.
     #[must_use]
-    pub fn registry(&self) -> Registry {
-        Registry::new(self.state_ttl)
+    pub fn registry<H: Host>(&self, table: DynamoTable, host: H) -> Registry<DynamoTable, H> {
+        Registry::new(table, host, self.state_ttl)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Gateway<T, Q, D, H> {
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub registry: Registry,
+    pub registry: Registry<T, H>,
     /// How long answers and dead requests are kept.
     pub retention: Duration,
 }

@@ -36,7 +36,7 @@ pub struct HealthMonitor<T, D, H> {
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub registry: Registry,
+    pub registry: Registry<T, H>,
 }
 
 /// Why the monitor is called, as EventBridge and CloudWatch say it.
@@ -127,29 +127,28 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         let name = BreakerName::of(target.name.clone());
         // As many probes as an epoch takes, one after the other, until it is decided.
         for _ in 0..target.row.config.half_open_probes {
-            let admission = self.registry.admit(&self.table, &self.host, &target.name, None).await;
+            let admission = self.registry.admit(&target.name, None).await;
             let Ok(Admission::Call(permit)) = admission else { break };
             let is_probe = permit.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
             }
             let Some(result) = self.ask_health(url, &permit, deadline).await else {
-                self.registry.settle(&self.table, &self.host, permit, None, None).await;
+                permit.release().await;
                 break;
             };
             let failed = result.outcome.is_some_and(|o| o.failed);
             summary.checks += 1;
             summary.failed += usize::from(failed);
             let config = std::sync::Arc::clone(&permit.config);
-            self.registry.settle(&self.table, &self.host, permit, result.outcome, result.retry_after()).await;
+            permit.settle(result.outcome, result.retry_after()).await;
             if is_probe {
                 continue;
             }
             if let Some(alarm) = suspected.filter(|_| failed) {
                 let reason = format!("alarm {alarm}, and the health check failed");
                 let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
-                if let Err(error) = self.registry.commit(&self.table, &self.host, &name, &config, trip).await
-                {
+                if let Err(error) = self.registry.commit(&name, &config, trip).await {
                     tracing::warn!(%error, target = %target.name, "breaker not opened");
                 }
             }
@@ -158,8 +157,13 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         summary
     }
 
-    async fn ask_health(&self, url: &SmolStr, permit: &Permit, deadline: Timestamp) -> Option<CallResult> {
-        let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
+    async fn ask_health(
+        &self,
+        url: &SmolStr,
+        permit: &Permit<'_, T, H>,
+        deadline: Timestamp,
+    ) -> Option<CallResult> {
+        let timeout = permit.time_for(deadline, RESERVE);
         if timeout.is_zero() {
             return None;
         }

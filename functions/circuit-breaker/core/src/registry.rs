@@ -19,6 +19,7 @@
 //! **Lost answers.** Each write carries a random `writer`. A conflict with one's own write is a success.
 
 mod memory;
+mod permit;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -30,14 +31,14 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, ProbeGrant, permit_margin};
-use crate::decide::timing::time_left;
-use crate::decide::window::CallOutcome;
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, ProbeGrant};
 use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, breaker_key, target_key};
 use memory::Known;
+use permit::PermitKind;
+pub use permit::{Admission, Permit};
 
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn, and
 /// a conflict brings the row along, so it costs no read.
@@ -45,77 +46,30 @@ const TRIES: usize = 24;
 /// How often a write is made again whose answer was lost.
 const LOST: usize = 3;
 
-/// The breakers as this environment knows them.
-#[derive(Debug, Default)]
-pub struct Registry {
+/// The breakers as one environment knows them, and its way to their table. It is kept as long as the process lives.
+#[derive(Debug)]
+pub struct Registry<T, H> {
+    table: T,
+    host: H,
     ttl: Duration,
     known: Mutex<HashMap<TargetName, Known>>,
 }
 
-/// Leave to call a target, to be handed back with the outcome by [`Registry::settle`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Permit {
-    /// The configuration to call by.
-    pub config: Arc<TargetConfig>,
+/// What the breakers that a call depends on say together.
+struct Asked {
+    config: Arc<TargetConfig>,
+    /// The breaker that decides.
     breaker: BreakerName,
-    kind: PermitKind,
+    decision: Decision,
+    /// Its state and reason, in words.
+    why: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PermitKind {
-    Counted { epoch: u64 },
-    Uncounted,
-    Probe(ProbeGrant),
-}
-
-impl Permit {
-    /// Whether the call is a probe.
+impl<T: Table, H: Host> Registry<T, H> {
+    /// Returns a registry that knows nothing yet, and reads a breaker again when what it knows is `ttl` old.
     #[must_use]
-    pub const fn is_probe(&self) -> bool {
-        matches!(self.kind, PermitKind::Probe(_))
-    }
-
-    /// How long the call may take: as configured, within the invocation's time less `reserve`, and a probe never
-    /// beyond its permit.
-    #[must_use]
-    pub fn time_for(&self, now: Timestamp, deadline: Timestamp, reserve: Duration) -> Duration {
-        let left = time_left(now, deadline, reserve, self.config.timeout());
-        match &self.kind {
-            PermitKind::Probe(grant) => time_left(now, grant.until, permit_margin(), left),
-            _ => left,
-        }
-    }
-}
-
-/// What a target's breakers say to a call.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Admission {
-    /// Call it.
-    Call(Permit),
-    /// Not before this time.
-    Wait {
-        /// The time, for what it is worth: nobody knows it.
-        until: Timestamp,
-        /// The configuration to park by.
-        config: Arc<TargetConfig>,
-        /// The state and its reason, in words.
-        why: String,
-    },
-    /// There is no such target.
-    Unknown,
-}
-
-/// What happened to a breaker, for metrics and logs.
-struct Committed {
-    name: BreakerName,
-    breaker: Breaker,
-}
-
-impl Registry {
-    /// Breakers that are read again after `ttl`.
-    #[must_use]
-    pub fn new(ttl: Duration) -> Self {
-        Self { ttl, known: Mutex::default() }
+    pub fn new(table: T, host: H, ttl: Duration) -> Self {
+        Self { table, host, ttl, known: Mutex::default() }
     }
 
     /// Asks for leave to call a target, on behalf of a tenant or not.
@@ -126,70 +80,68 @@ impl Registry {
     ///
     /// # Errors
     /// The table did not answer and the target is not known from before.
-    pub async fn admit<T: Table, H: Host>(
+    pub async fn admit(
         &self,
-        table: &T,
-        host: &H,
         target: &TargetName,
         tenant: Option<&BreakerName>,
-    ) -> Result<Admission, RegistryError> {
+    ) -> Result<Admission<'_, T, H>, RegistryError> {
         let whole = BreakerName::of(target.clone());
         let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
-        self.load(table, host, target, &names).await?;
-        let now = host.now();
-        let (config, deciding, decision, why) = {
-            let known = self.lock();
-            let Some(known) = known.get(target) else { return Ok(Admission::Unknown) };
-            let config = Arc::clone(&known.target.config);
-            let context = DecisionContext { now, config: &config, jitter: host.unit() };
-            let mut last = (&whole, Decision::Allow, String::new());
-            for name in &names {
-                let breaker = known.breaker(name);
-                let closed = breaker.state == BreakerState::Closed;
-                last =
-                    (*name, breaker.decide(context), format!("{}: {}", breaker.state.name(), breaker.reason));
-                if !closed {
-                    break;
-                }
-            }
-            (config, last.0.clone(), last.1, last.2)
-        };
+        self.load(target, &names).await?;
+        let now = self.host.now();
+        let Some(asked) = self.ask(target, &names, now) else { return Ok(Admission::Unknown) };
+        let Asked { config, breaker, decision, why } = asked;
         let kind = match decision {
-            Decision::Allow => PermitKind::Counted { epoch: self.epoch(&deciding) },
+            Decision::Allow => PermitKind::Counted { epoch: self.row(&breaker).breaker.epoch },
             Decision::AllowUncounted => PermitKind::Uncounted,
             Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),
             Decision::Probe => {
-                let Some(grant) = self.acquire(table, host, &deciding, &config).await else {
+                let Some(grant) = self.acquire(&breaker, &config).await else {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
                     return Ok(Admission::Wait { until, config, why });
                 };
                 PermitKind::Probe(grant)
             }
         };
-        Ok(Admission::Call(Permit { config, breaker: deciding, kind }))
+        Ok(Admission::Call(Permit { config, breaker, kind, registry: self }))
+    }
+
+    /// Asks the breakers in their order. Returns none where the target is not known.
+    fn ask(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> Option<Asked> {
+        let known = self.lock();
+        let known = known.get(target)?;
+        let config = Arc::clone(&known.target.config);
+        let jitter = self.host.unit();
+        let mut deciding = None;
+        for name in names {
+            let breaker = known.breaker(name);
+            let closed = breaker.state == BreakerState::Closed;
+            deciding = Some(((*name).clone(), breaker));
+            if !closed {
+                break;
+            }
+        }
+        let (name, breaker) = deciding?;
+        let decision = breaker.decide(DecisionContext { now, config: &config, jitter });
+        let why = format!("{}: {}", breaker.state.name(), breaker.reason);
+        Some(Asked { config, breaker: name, decision, why })
     }
 
     /// Reads what of a target and its breakers is not known or too old, in one call.
     ///
     /// # Errors
     /// The table did not answer and the target is not known from before.
-    pub async fn load<T: Table, H: Host>(
-        &self,
-        table: &T,
-        host: &H,
-        target: &TargetName,
-        names: &[&BreakerName],
-    ) -> Result<(), RegistryError> {
-        let now = host.now();
+    pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), RegistryError> {
+        let now = self.host.now();
         if self.fresh(target, names, now) {
             return Ok(());
         }
         let mut keys = vec![target_key(target)];
         keys.extend(names.iter().map(|n| breaker_key(n)));
-        let mut items = table.get_many(&keys, Read::Eventual).await;
+        let mut items = self.table.get_many(&keys, Read::Eventual).await;
         // A target that was put a moment ago must not be denied, and a request not given up for it.
         if items.as_ref().is_ok_and(|items| items[0].is_none()) {
-            items = table.get_many(&keys, Read::Consistent).await;
+            items = self.table.get_many(&keys, Read::Consistent).await;
         }
         match items {
             Ok(items) => self.learn(target, names, &items, now)?,
@@ -200,76 +152,41 @@ impl Registry {
             Err(e) => return Err(e.into()),
         }
         for name in names {
-            self.report(table, host, name, None).await;
+            self.report(name, None).await;
         }
         Ok(())
     }
 
-    /// Hands a permit back with what came of the call.
-    pub async fn settle<T: Table, H: Host>(
-        &self,
-        table: &T,
-        host: &H,
-        permit: Permit,
-        outcome: Option<CallOutcome>,
-        retry_after: Option<Duration>,
-    ) {
-        match (permit.kind, outcome) {
-            (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
-            (PermitKind::Counted { epoch }, Some(outcome)) => {
-                self.count(host.now(), &permit, epoch, outcome);
-                if outcome.is_bad() {
-                    self.report(table, host, &permit.breaker, retry_after).await;
-                }
-            }
-            (PermitKind::Probe(grant), outcome) => {
-                let failed = outcome.is_some_and(|o| o.failed);
-                let probes = [
-                    Metric::count(metrics::PROBES, 1.0),
-                    Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
-                ];
-                host.record(&metrics::of(&permit.breaker.target), &probes);
-                let done = |b: &Breaker, context: DecisionContext<'_>| {
-                    b.settle(context, &grant, outcome, retry_after)
-                };
-                // A result that cannot be stored is lost: the permit comes back by the clock.
-                let _ = self.commit(table, host, &permit.breaker, &permit.config, done).await;
-            }
-        }
-    }
-
-    /// Changes a breaker by a decision that is made anew whenever somebody else was faster. None where the
-    /// decision was to change nothing.
+    /// Changes a breaker by a decision that is made anew whenever somebody else was faster. Returns the breaker as
+    /// it was written, or none where the decision was to change nothing.
     ///
     /// # Errors
     /// Nothing could be written, or it is not known whether it was.
-    pub async fn commit<T: Table, H: Host>(
+    pub async fn commit(
         &self,
-        table: &T,
-        host: &H,
         name: &BreakerName,
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
     ) -> Result<Option<Breaker>, CallError> {
-        let writer = host.next_u64();
-        let jitter = host.unit();
+        let writer = self.host.next_u64();
+        let jitter = self.host.unit();
         let mut row = self.row(name);
         let (mut failure, mut lost) = (None, 0);
         for _ in 0..TRIES {
-            let context = DecisionContext { now: host.now(), config, jitter };
+            let context = DecisionContext { now: self.host.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
-            match table.write(row.replace(name, next.clone(), writer)).await {
+            match self.table.write(row.replace(name, next.clone(), writer)).await {
                 Ok(()) => {
                     let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
-                    return Ok(Some(self.committed(host, name, &row.breaker, committed)));
+                    return Ok(Some(self.committed(name, &row.breaker, committed)));
                 }
                 Err(WriteError::Conflict { current }) => {
                     let current = current.as_ref().map(BreakerRow::read);
                     let Some(Ok(current)) = current else { break };
                     if current.writer == writer {
-                        return Ok(Some(self.committed(host, name, &row.breaker, current)));
+                        return Ok(Some(self.committed(name, &row.breaker, current)));
                     }
-                    self.keep(name, current.clone(), host.now());
+                    self.keep(name, current.clone(), self.host.now());
                     row = current;
                 }
                 // Writing again tells whether it was applied: then it conflicts with itself.
@@ -286,51 +203,38 @@ impl Registry {
         Err(failure.unwrap_or(CallError::Throttled))
     }
 
-    async fn acquire<T: Table, H: Host>(
-        &self,
-        table: &T,
-        host: &H,
-        name: &BreakerName,
-        config: &TargetConfig,
-    ) -> Option<ProbeGrant> {
-        let holder = host.next_u64();
+    /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was taken.
+    async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
+        let holder = self.host.next_u64();
         let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
-        self.commit(table, host, name, config, decide).await.ok()??.grant_of(holder)
+        self.commit(name, config, decide).await.ok()??.grant_of(holder)
     }
 
     /// Reports the unreported calls of a breaker if it matters now.
-    async fn report<T: Table, H: Host>(
-        &self,
-        table: &T,
-        host: &H,
-        name: &BreakerName,
-        retry_after: Option<Duration>,
-    ) {
-        let now = host.now();
+    async fn report(&self, name: &BreakerName, retry_after: Option<Duration>) {
+        let now = self.host.now();
         let Some((config, epoch, calls)) = self.take_unreported(name, now) else { return };
-        let jitter = host.unit();
+        let jitter = self.host.unit();
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
-        if let Err(e) = self.commit(table, host, name, &config, absorb).await {
+        if let Err(e) = self.commit(name, &config, absorb).await {
             tracing::warn!(breaker = %name, error = %e, "calls not reported: counting on alone");
             let context = DecisionContext { now, config: &config, jitter };
             self.count_alone(name, context, epoch, calls, retry_after);
         }
     }
 
-    fn committed<H: Host>(&self, host: &H, name: &BreakerName, before: &Breaker, row: BreakerRow) -> Breaker {
+    /// Remembers a row that was written, and tells of a change of state.
+    fn committed(&self, name: &BreakerName, before: &Breaker, row: BreakerRow) -> Breaker {
         let breaker = row.breaker.clone();
         if before.epoch != breaker.epoch {
-            Committed { name: name.clone(), breaker: breaker.clone() }.tell(host);
+            self.record_change(name, &breaker);
         }
-        self.keep(name, row, host.now());
+        self.keep(name, row, self.host.now());
         breaker
     }
-}
 
-impl Committed {
-    fn tell<H: Host>(&self, host: &H) {
-        let Self { name, breaker } = self;
+    fn record_change(&self, name: &BreakerName, breaker: &Breaker) {
         tracing::info!(
             breaker = %name, state = breaker.state.name(), epoch = breaker.epoch, reason = breaker.reason,
             "breaker changed"
@@ -338,7 +242,7 @@ impl Committed {
         if name.tenant.is_none() {
             let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
             let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
-            host.record(&metrics::of(&name.target), &changed);
+            self.host.record(&metrics::of(&name.target), &changed);
         }
     }
 }

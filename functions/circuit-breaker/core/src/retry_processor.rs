@@ -51,7 +51,7 @@ pub struct RetryProcessor<T, Q, D, H> {
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub registry: Registry,
+    pub registry: Registry<T, H>,
     /// How long answers and dead requests are kept.
     pub retention: Duration,
     /// How long after its time a message counts as lost.
@@ -181,7 +181,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         deadline: Timestamp,
     ) -> Vec<(SmolStr, Result<Processed, StoreError>)> {
         let name = BreakerName::of(target.clone());
-        let loaded = self.registry.load(&self.table, &self.host, &target, &[&name]).await;
+        let loaded = self.registry.load(&target, &[&name]).await;
         let width = match loaded {
             Ok(()) => ramp(&self.registry.row(&name).breaker, self.host.now()),
             Err(_) => 1,

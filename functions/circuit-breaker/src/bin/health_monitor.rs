@@ -14,11 +14,12 @@ fn main() -> ExitCode {
     run(NAME, async |start| {
         let config = Config::read(Env::from_process(), Queues::NotNeeded)?;
         let aws = Aws::from_env()?;
+        let table = config.table(&aws);
         let monitor = HealthMonitor {
-            table: config.table(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            registry: config.registry(),
+            registry: config.registry(table.clone(), host(NAME)),
+            table,
         };
         let start = start.counting(move || aws.calls().take());
         start

@@ -15,13 +15,14 @@ fn main() -> ExitCode {
     run(NAME, async |start| {
         let config = Config::read(Env::from_process(), Queues::Needed)?;
         let aws = Aws::from_env()?;
+        let table = config.table(&aws);
         let processor = RetryProcessor {
-            table: config.table(&aws),
             queue: config.queue(&aws),
             dead_letters: config.dead_letters(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            registry: config.registry(),
+            registry: config.registry(table.clone(), host(NAME)),
+            table,
             retention: config.retention,
             orphan_after: config.orphan_after,
         };

@@ -26,7 +26,7 @@ const RESERVE: Duration = Duration::from_secs(5);
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     pub(super) async fn redrive(&self, name: &TargetName, deadline: Timestamp) -> RouteResult {
-        self.registry.load(&self.table, &self.host, name, &[]).await?;
+        self.registry.load(name, &[]).await?;
         self.registry.target(name).ok_or_else(|| unknown_target(name))?;
         let mut query = Query { index: Some(QUEUE_INDEX), limit: 25, ..Query::partition(rows::dead(name)) };
         let (mut redriven, mut more) = (0, false);

@@ -49,19 +49,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let tenant = breaker.tenant.as_ref().map(|_| &breaker);
 
         if self.waits_behind(&row).await? {
-            self.registry.load(&self.table, &self.host, target, &[]).await?;
+            self.registry.load(target, &[]).await?;
             self.registry.target(target).ok_or_else(|| unknown_target(target))?;
             let now = self.host.now();
             return self.park(row, now).await;
         }
-        let permit = match self.registry.admit(&self.table, &self.host, target, tenant).await? {
+        let permit = match self.registry.admit(target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
             Admission::Wait { .. } if is_in(Mutant::OpenDropsRequest) => return Ok(queued(row.id, "queued")),
             Admission::Wait { until, .. } => return self.park(row, until).await,
             Admission::Call(permit) => permit,
         };
-        if permit.time_for(self.host.now(), deadline, RESERVE) < LEAST {
-            self.registry.settle(&self.table, &self.host, permit, None, None).await;
+        if permit.time_for(deadline, RESERVE) < LEAST {
+            permit.release().await;
             let now = self.host.now();
             return self.park(row, now).await;
         }
@@ -71,16 +71,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             match self.claim(row, deadline).await {
                 Ok(KeyClaim::Claimed(claimed)) => row = *claimed,
                 Ok(KeyClaim::Answered(response)) => {
-                    self.registry.settle(&self.table, &self.host, permit, None, None).await;
+                    permit.release().await;
                     return Ok(response);
                 }
                 Err(problem) => {
-                    self.registry.settle(&self.table, &self.host, permit, None, None).await;
+                    permit.release().await;
                     return Err(problem);
                 }
             }
         }
-        let timeout = permit.time_for(self.host.now(), deadline, RESERVE);
+        let timeout = permit.time_for(deadline, RESERVE);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
         let result = call::make(&self.downstream, &self.host, &config, call).await;
         metrics::call(&self.host, target, &result);
@@ -91,14 +91,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     async fn finish(
         &self,
         mut row: RequestRow,
-        permit: Permit,
+        permit: Permit<'_, T, H>,
         config: &TargetConfig,
         result: CallResult,
     ) -> RouteResult {
         row.data.attempted(result.attempt());
         row.data.writer = self.host.next_u64();
         let retry_after = result.retry_after();
-        let settle = self.registry.settle(&self.table, &self.host, permit, result.outcome, retry_after);
+        let settle = permit.settle(result.outcome, retry_after);
         match result.verdict {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {

@@ -181,7 +181,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             let fault = Fault::new("/reason", "has more than 200 characters");
             return Err(Problem::invalid(vec![fault]));
         }
-        self.registry.load(&self.table, &self.host, &name.target, &[name]).await?;
+        self.registry.load(&name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, context: DecisionContext<'_>| match command.force {
             Forced::Open if b.state != BreakerState::ForcedOpen => {
@@ -195,7 +195,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             }
             _ => None,
         };
-        let changed = self.registry.commit(&self.table, &self.host, name, &target.config, decide).await;
+        let changed = self.registry.commit(name, &target.config, decide).await;
         let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.registry.row(name).breaker);
         Ok(Response::json(200, &BreakerView::new(name, &breaker)))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
-use super::{Permit, Registry};
+use super::Registry;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::decide::window::{CallOutcome, Window};
@@ -36,7 +36,7 @@ struct Kept {
 }
 
 /// What is remembered, without any call.
-impl Registry {
+impl<T, H> Registry<T, H> {
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
         // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -138,17 +138,20 @@ impl Registry {
         self.lock().get(name).map(|k| k.target.clone())
     }
 
-    pub(super) fn epoch(&self, name: &BreakerName) -> u64 {
-        self.row(name).breaker.epoch
-    }
-
-    pub(super) fn count(&self, now: Timestamp, permit: &Permit, epoch: u64, outcome: CallOutcome) {
+    pub(super) fn count(
+        &self,
+        now: Timestamp,
+        name: &BreakerName,
+        config: &TargetConfig,
+        epoch: u64,
+        outcome: CallOutcome,
+    ) {
         let mut known = self.lock();
-        let kept = known.get_mut(&permit.breaker.target).and_then(|k| k.breakers.get_mut(&permit.breaker));
+        let kept = known.get_mut(&name.target).and_then(|k| k.breakers.get_mut(name));
         if let Some(kept) = kept
             && kept.row.breaker.epoch == epoch
         {
-            kept.unreported.push(permit.config.window, now, outcome);
+            kept.unreported.push(config.window, now, outcome);
         }
     }
 

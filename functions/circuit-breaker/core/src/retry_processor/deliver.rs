@@ -85,7 +85,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     ) -> Result<Processed, StoreError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
-        let admitted = self.registry.admit(&self.table, &self.host, &name.target, tenant).await;
+        let admitted = self.registry.admit(&name.target, tenant).await;
         let now = self.host.now();
         let permit = match admitted {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
@@ -105,25 +105,25 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             Ok(Admission::Call(permit)) => permit,
         };
         if let Some(why) = given_up(&row, &permit.config, now) {
-            self.registry.settle(&self.table, &self.host, permit, None, None).await;
+            permit.release().await;
             return self.give_up(row, position, &why).await;
         }
-        if permit.time_for(self.host.now(), deadline, CLOCK_MARGIN).is_zero() {
+        if permit.time_for(deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
-            self.registry.settle(&self.table, &self.host, permit, None, None).await;
+            permit.release().await;
             return Ok(defer(now, &row, now));
         }
         let Some(position) = self.lease(position, &permit, now).await? else {
-            self.registry.settle(&self.table, &self.host, permit, None, None).await;
+            permit.release().await;
             return Ok(Processed::only(Disposition::Dropped));
         };
-        let timeout = permit.time_for(self.host.now(), deadline, CLOCK_MARGIN);
+        let timeout = permit.time_for(deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&permit.config);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
         let result = call::make(&self.downstream, &self.host, &config, call).await;
         metrics::call(&self.host, &name.target, &result);
         let retry_after = result.retry_after();
-        let settle = self.registry.settle(&self.table, &self.host, permit, result.outcome, retry_after);
+        let settle = permit.settle(result.outcome, retry_after);
         join(settle, self.write_down(row, position, &config, result)).await.1
     }
 
@@ -231,7 +231,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     async fn lease(
         &self,
         position: OrderPosition,
-        permit: &Permit,
+        permit: &Permit<'_, T, H>,
         now: Timestamp,
     ) -> Result<Option<OrderPosition>, StoreError> {
         let OrderPosition::First(group) = position else { return Ok(Some(position)) };

@@ -107,7 +107,7 @@ impl Stack {
             dead_letters: env.queue(self.dead_letters),
             downstream: env.clone(),
             host: env.clone(),
-            registry: Registry::new(TTL),
+            registry: Registry::new(env.clone(), env.clone(), TTL),
             retention: RETENTION,
         }
     }
@@ -119,7 +119,7 @@ impl Stack {
             dead_letters: env.queue(self.dead_letters),
             downstream: env.clone(),
             host: env.clone(),
-            registry: Registry::new(TTL),
+            registry: Registry::new(env.clone(), env.clone(), TTL),
             retention: RETENTION,
             orphan_after: ORPHAN_AFTER,
         }
@@ -170,7 +170,7 @@ impl Stack {
         event: circuit_breaker_core::health_monitor::MonitorEvent,
     ) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
-            let registry = Registry::new(TTL);
+            let registry = Registry::new(env.clone(), env.clone(), TTL);
             let (table, downstream, host) = (env.clone(), env.clone(), env.clone());
             let monitor = HealthMonitor { table, downstream, host, registry };
             let now = tenfold_ports::Clock::now(&env);
