@@ -1,21 +1,24 @@
 //! The API: `circuit-breaker-gateway`.
 //!
-//! This module owns the routes and what is common to them. [`submit`] takes requests in, [`targets`] configures
-//! and shows, [`redrive`] brings the dead back.
+//! This module owns the routes and what is common to them. What comes in is parsed in [`body`], what goes out is
+//! made in [`view`]; each resource has its module: [`targets`], [`state`], [`requests`] (and [`keys`]), [`redrive`].
 
+mod body;
+mod keys;
 mod redrive;
-mod submit;
+mod requests;
+mod state;
 mod targets;
 mod view;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
 use crate::error::{RegistryError, StoreError};
-use crate::names::{BreakerName, TargetName, header};
+use crate::names::TargetName;
 use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
@@ -55,11 +58,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 _ => allow("GET"),
             },
             ["targets", name] => {
-                let target = target(name)?;
+                let target = body::target(name)?;
                 match method {
                     "PUT" => self.put_target(&target, &request.body).await,
                     "GET" => {
-                        self.get_target(&breaker(target, request.parameter("tenant"), "query:tenant")?).await
+                        self.get_target(&body::breaker(target, request.parameter("tenant"), "query:tenant")?)
+                            .await
                     }
                     "DELETE" => self.delete_target(&target).await,
                     _ => allow("GET, PUT or DELETE"),
@@ -67,38 +71,25 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             }
             ["targets", name, "state"] => match method {
                 "POST" => {
-                    let name = breaker(target(name)?, request.parameter("tenant"), "query:tenant")?;
+                    let name =
+                        body::breaker(body::target(name)?, request.parameter("tenant"), "query:tenant")?;
                     self.force(&name, &request.body).await
                 }
                 _ => allow("POST"),
             },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.redrive(&target(name)?, deadline).await,
+                "POST" => self.redrive(&body::target(name)?, deadline).await,
                 _ => allow("POST"),
             },
             // One resource of the API: a target to post to, an id to ask for.
             ["requests", name] => match method {
-                "POST" => self.submit(target(name)?, request, deadline).await,
+                "POST" => self.submit(body::target(name)?, request, deadline).await,
                 "GET" => self.get_request(name).await,
                 _ => allow("GET or POST"),
             },
             _ => Err(Problem::no_route(&request.path)),
         }
     }
-}
-
-fn target(name: &str) -> Result<TargetName, Problem> {
-    TargetName::parse(name).map_err(|fault| Problem::invalid(vec![fault]))
-}
-
-fn breaker(
-    target: TargetName,
-    tenant: Option<&tenfold_ports::SmolStr>,
-    at: &str,
-) -> Result<BreakerName, Problem> {
-    let tenant = tenant.map(|t| header("Tenant", t, 64)).transpose();
-    let tenant = tenant.map_err(|f| Problem::invalid(vec![Fault { at: at.to_owned(), ..f }]))?;
-    Ok(BreakerName { target, tenant })
 }
 
 fn unknown_target(name: &TargetName) -> Problem {

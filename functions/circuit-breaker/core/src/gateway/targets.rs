@@ -1,62 +1,28 @@
-//! Configuring targets, showing them, forcing their breakers; and showing requests.
+//! `/targets`: configuring targets and showing them.
 
 use std::sync::Arc;
 
 use futures_util::future::join3;
-use serde::Deserialize;
 use serde_json::json;
 use smol_str::SmolStr;
-use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::table::{Condition, Cursor, Item, Query, Read, Write, WriteError};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
-use super::view::{BreakerView, RequestView, TargetView};
+use super::body;
+use super::view::{BreakerView, TargetView};
 use super::{Gateway, RouteResult, no_table, unknown_target};
-use crate::config::{TargetConfig, object};
-use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
-use crate::names::{BreakerName, RequestId, TargetName};
-use crate::rows::{
-    self, BreakerRow, QUEUE_INDEX, RequestRow, TargetRow, breaker_key, target_item, target_key,
-};
+use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, DecisionContext};
+use crate::names::{BreakerName, TargetName};
+use crate::rows::{self, BreakerRow, QUEUE_INDEX, TargetRow, breaker_key, target_item, target_key};
 
-/// The largest body of a configuration or a command, in bytes.
-const SMALL: usize = 16 * 1024;
 /// The most targets of a page.
 const PAGE: u32 = 50;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Force {
-    force: Forced,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-enum Forced {
-    Open,
-    Closed,
-    Auto,
-}
-
-// By hand, since serde would also take `{"auto": null}`.
-impl TryFrom<String> for Forced {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            "auto" => Ok(Self::Auto),
-            other => Err(format!("force is `{other}`; open, closed or auto was expected")),
-        }
-    }
-}
-
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> RouteResult {
-        small(body)?;
+        body::small(body)?;
         let config = TargetConfig::parse(body).map_err(Problem::invalid)?;
         let breaker = BreakerName::of(name.clone());
         let (target, row) = self.read(&breaker).await?;
@@ -128,7 +94,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 
     pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
-        let after = request.parameter("after").map(|name| super::target(name)).transpose()?;
+        let after = request.parameter("after").map(|name| body::target(name)).transpose()?;
         let cursor = after.map(|name| Cursor { key: target_key(&name), index: None });
         let query = Query { limit: PAGE, after: cursor, ..Query::partition(rows::TARGETS) };
         let page = self.table.query(query).await.map_err(|e| no_table(&e))?;
@@ -137,7 +103,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         for item in &page.items {
             let target: TargetRow = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
             if target.deleted.is_none() {
-                names.push(BreakerName::of(super::target(&item.key.sk)?));
+                names.push(BreakerName::of(body::target(&item.key.sk)?));
                 targets.push(target);
             }
         }
@@ -172,57 +138,10 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         self.table.write(write).await.map_err(|e| write_failed(&e))?;
         Ok(Response::empty(204))
     }
-
-    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
-        small(body)?;
-        let command: Force = object(body, &[]).map_err(|fault| Problem::invalid(vec![fault]))?;
-        let reason = command.reason.unwrap_or_else(|| "forced by hand".to_owned());
-        if reason.chars().count() > 200 {
-            let fault = Fault::new("/reason", "has more than 200 characters");
-            return Err(Problem::invalid(vec![fault]));
-        }
-        self.registry.load(&name.target, &[name]).await?;
-        let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
-        let decide = |b: &Breaker, context: DecisionContext<'_>| match command.force {
-            Forced::Open if b.state != BreakerState::ForcedOpen => {
-                Some(b.force(context, Some(BreakerState::ForcedOpen), &reason))
-            }
-            Forced::Closed if b.state != BreakerState::ForcedClosed => {
-                Some(b.force(context, Some(BreakerState::ForcedClosed), &reason))
-            }
-            Forced::Auto if matches!(b.state, BreakerState::ForcedOpen | BreakerState::ForcedClosed) => {
-                Some(b.force(context, None, &reason))
-            }
-            _ => None,
-        };
-        let changed = self.registry.commit(name, &target.config, decide).await;
-        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.registry.row(name).breaker);
-        Ok(Response::json(200, &BreakerView::new(name, &breaker)))
-    }
-
-    pub(super) async fn get_request(&self, id: &str) -> RouteResult {
-        let none = || {
-            let detail = "no request was queued or answered under this id, or it is forgotten by now; while the \
-                          first is still running, send it again with the same Idempotency-Key";
-            Problem::new(404, "unknown-request", "There is no such request", detail)
-        };
-        let id = RequestId::parse(id).ok_or_else(none)?;
-        let item =
-            self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let row = item.as_ref().map(RequestRow::read).transpose();
-        let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
-        let row = row.filter(|row| !row.forgotten(self.host.now())).ok_or_else(none)?;
-        let view = RequestView::new(row).ok_or_else(none)?;
-        Ok(Response::json(200, &view))
-    }
 }
 
 async fn join_depth<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
     futures_util::future::join(a, b).await
-}
-
-fn small(body: &[u8]) -> Result<(), Problem> {
-    if body.len() > SMALL { Err(Problem::too_large(body.len(), SMALL)) } else { Ok(()) }
 }
 
 fn write_failed(error: &WriteError) -> Problem {

@@ -1,10 +1,16 @@
-//! What the API shows, as JSON.
+//! What goes out: what the API shows, as JSON, and the target's own answers.
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
+use smol_str::ToSmolStr;
 use tenfold_ports::SmolStr;
+use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::downstream::Answer;
 use tenfold_ports::queue::Depth;
 
+use super::RouteResult;
+use crate::call::BODY_MOST;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
@@ -172,5 +178,28 @@ impl RequestView {
             reason: row.data.died,
             answer,
         })
+    }
+}
+
+/// Promises to deliver a request, or says that it is dead. The location is relative to `/requests/{target}`, so that it is right below any stage.
+pub(super) fn queued(id: RequestId, status: &str) -> Response {
+    Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
+}
+
+/// Passes on the target's own answer.
+pub(super) fn passed_on(answer: &Answer) -> RouteResult {
+    if answer.truncated {
+        let detail = format!(
+            "the target answered {} with a body of more than {BODY_MOST} bytes, which is not passed on; \
+             the request itself was delivered",
+            answer.status
+        );
+        return Err(Problem::new(502, "answer-too-large", "The target's answer is too large", detail));
+    }
+    let mut response = Response::empty(answer.status);
+    response.body = answer.body.clone();
+    match &answer.content_type {
+        Some(content_type) => Ok(response.with("content-type", content_type.clone())),
+        None => Ok(response),
     }
 }
