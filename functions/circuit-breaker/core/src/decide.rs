@@ -4,6 +4,7 @@
 
 pub mod breaker;
 pub mod judge;
+mod order;
 pub mod retry;
 pub mod timing;
 pub mod window;

@@ -18,7 +18,7 @@ use tenfold_ports::{CallError, Host, Queue, Table};
 
 use crate::error::StoreError;
 use crate::names::TargetName;
-use crate::rows::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, RequestRow, order_group_key};
+use crate::rows::{OrderGroup, OrderGroupRow, RequestRow, order_group_key};
 
 /// What became of the write of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,17 +130,7 @@ pub async fn queue_row<T: Table, H: Host>(
         return store(table, row).await;
     }
     let id = row.id;
-    store_in_group(table, host, row, None, |group| {
-        let mut next = group.clone();
-        if !next.waiting.contains(&id) {
-            if next.waiting.len() >= ORDER_GROUP_MOST {
-                return None;
-            }
-            next.waiting.push_back(id);
-        }
-        Some(next)
-    })
-    .await
+    store_in_group(table, host, row, None, |group| group.with(id)).await
 }
 
 /// Sends messages in batches. What is rejected or fails is only logged: the sweep finds the rows.
