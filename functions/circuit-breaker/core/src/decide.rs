@@ -3,6 +3,7 @@
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
 
 pub mod breaker;
+pub mod half_open;
 pub mod judge;
 mod order;
 pub mod retry;

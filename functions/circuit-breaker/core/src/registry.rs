@@ -31,7 +31,8 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, ProbeGrant};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
+use crate::decide::half_open::ProbeGrant;
 use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};

@@ -90,6 +90,14 @@ impl CallTally {
     }
 }
 
+impl FromIterator<CallOutcome> for CallTally {
+    fn from_iter<I: IntoIterator<Item = CallOutcome>>(outcomes: I) -> Self {
+        let mut tally = Self::default();
+        outcomes.into_iter().for_each(|o| tally.add(o.failed, o.slow));
+        tally
+    }
+}
+
 fn percent(part: u32, whole: u32) -> f64 {
     if whole == 0 { 0.0 } else { f64::from(part) * 100.0 / f64::from(whole) }
 }
@@ -225,19 +233,13 @@ mod tests {
         (any::<bool>(), any::<bool>()).prop_map(|(failed, slow)| CallOutcome { failed, slow })
     }
 
-    fn count(outcomes: &[CallOutcome]) -> CallTally {
-        let mut tally = CallTally::default();
-        outcomes.iter().for_each(|o| tally.add(o.failed, o.slow));
-        tally
-    }
-
     proptest! {
         #[test]
         fn a_count_window_is_the_last_calls(outcomes in prop::collection::vec(outcome(), 0..20)) {
             let mut window = COUNT.empty();
             outcomes.iter().for_each(|o| window.push(COUNT, at(0), *o));
             let last = &outcomes[outcomes.len().saturating_sub(5)..];
-            prop_assert_eq!(window.tally(COUNT, at(0)), count(last));
+            prop_assert_eq!(window.tally(COUNT, at(0)), last.iter().copied().collect());
         }
 
         #[test]

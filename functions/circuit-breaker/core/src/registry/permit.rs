@@ -9,7 +9,8 @@ use tenfold_ports::{Host, Table};
 
 use super::Registry;
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, DecisionContext, ProbeGrant, permit_margin};
+use crate::decide::breaker::{Breaker, DecisionContext};
+use crate::decide::half_open::{ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::CallOutcome;
 use crate::metrics;

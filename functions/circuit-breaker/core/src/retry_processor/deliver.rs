@@ -12,7 +12,7 @@ use super::order::OrderPosition;
 use super::{Disposition, RetryProcessor};
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
-use crate::decide::breaker::CLOCK_MARGIN;
+use crate::decide::half_open::CLOCK_MARGIN;
 use crate::decide::judge::Verdict;
 use crate::decide::retry::{backoff, given_up};
 use crate::decide::timing::{arrival, delay};
