@@ -12,24 +12,24 @@ use crate::decide::judge::{Verdict, judge};
 use crate::decide::window::CallOutcome;
 use crate::rows::{AnswerHead, Attempt, RequestData};
 
-/// The largest body of a request and of an answer, in bytes: a row with either stays under DynamoDB's 400 KB.
+/// The largest body of a request and of an answer, 256 KiB: a row with either stays under DynamoDB's 400 KB.
 pub const BODY_MOST: usize = 256 * 1024;
 
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallResult {
-    /// When it ended.
+    /// The time at which it ended.
     pub at: Timestamp,
-    /// How long it took.
+    /// The time that it took.
     pub took: Duration,
-    /// How it counts; none: neither way.
+    /// How it counts in the breaker; none: neither way.
     pub outcome: Option<CallOutcome>,
-    /// The target's own answer, or why there is none that ends the request.
+    /// The target's own answer, or the reason why there is none that ends the request.
     pub verdict: Verdict,
 }
 
 impl CallResult {
-    /// The attempt as it is kept.
+    /// Returns the attempt as it is kept in the request's row.
     #[must_use]
     pub fn attempt(&self) -> Attempt {
         match &self.verdict {
@@ -40,7 +40,7 @@ impl CallResult {
         }
     }
 
-    /// How long the target asked to be left alone.
+    /// Returns for how long the target asked to be left alone.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match &self.verdict {
@@ -50,7 +50,7 @@ impl CallResult {
     }
 }
 
-/// The head of an answer as it is kept, and the body that is kept of it.
+/// Returns the head of an answer as it is kept, and the body that is kept of it: none where it is too large.
 #[must_use]
 pub fn keep(answer: &Answer) -> (AnswerHead, Bytes) {
     let head = AnswerHead {
@@ -61,7 +61,7 @@ pub fn keep(answer: &Answer) -> (AnswerHead, Bytes) {
     (head, if answer.truncated { Bytes::new() } else { answer.body.clone() })
 }
 
-/// The call that delivers a request.
+/// Returns the call that delivers a request.
 #[must_use]
 pub fn delivery(config: &TargetConfig, data: &RequestData, body: Bytes, timeout: Duration) -> Call {
     let mut headers = vec![(SmolStr::new_static("idempotency-key"), data.key.clone())];
@@ -79,7 +79,7 @@ pub fn delivery(config: &TargetConfig, data: &RequestData, body: Bytes, timeout:
     Call { method: Method::Post, url: config.url.clone(), headers, body, timeout, max_body: BODY_MOST }
 }
 
-/// The call that asks a target for its health.
+/// Returns the call that asks a target for its health.
 #[must_use]
 pub fn health(url: &SmolStr, timeout: Duration) -> Call {
     Call {
@@ -92,7 +92,7 @@ pub fn health(url: &SmolStr, timeout: Duration) -> Call {
     }
 }
 
-/// Makes a call and judges it.
+/// Makes a call, once, and judges what came of it.
 pub async fn make<D: Downstream, C: Clock>(
     target: &D,
     clock: &C,

@@ -17,42 +17,44 @@ use crate::decide::window::WindowConfig;
 use parse::Raw;
 pub use parse::object;
 
-/// How a target is called and guarded. Every field holds a value within its range.
+/// A target's configuration: how it is called and guarded. Every field holds a value within its range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetConfig {
-    /// Where requests are posted to.
+    /// The URL that requests are posted to: `http` or `https`, to 2,048 characters, no credentials, no
+    /// fragment.
     pub url: SmolStr,
-    /// What the health monitor asks with `GET`; without it only requests probe.
+    /// The URL that the health monitor asks with `GET`; without it only requests probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_url: Option<SmolStr>,
-    /// How long a call may take: 100 to 25,000 ms.
+    /// The time that a call may take, body included: 100 to 25,000 ms.
     pub timeout_ms: u32,
-    /// Which calls count.
+    /// The window of calls that count.
     pub window: WindowConfig,
-    /// Below so many calls in the window nothing trips: 1 to 1,000.
+    /// The number of calls in the window below which nothing trips: 1 to 1,000, in a count window to its
+    /// size.
     pub minimum_calls: u32,
-    /// Percent of failed calls from which on the breaker trips: 0.01 to 100.
+    /// The percentage of failed calls from which on the breaker trips: 0.01 to 100.
     pub failure_rate_threshold: f64,
-    /// Percent of slow calls from which on the breaker trips: 0.01 to 100.
+    /// The percentage of slow calls from which on the breaker trips: 0.01 to 100.
     pub slow_call_rate_threshold: f64,
-    /// From how many milliseconds on a call is slow: 1 to `timeout_ms`.
+    /// The time from which on a call is slow: 1 to `timeout_ms` ms.
     pub slow_call_duration_ms: u32,
-    /// Statuses of the target that are its own answer and count neither way.
+    /// The statuses that are the target's own answer and count neither way: of 400 to 599.
     pub ignored_statuses: BTreeSet<u16>,
-    /// How many probes decide a half-open epoch: 1 to 20.
+    /// The number of probes that decide a half-open epoch: 1 to 20.
     pub half_open_probes: u32,
-    /// How long the breaker stays open the first time: 100 ms to 1 h.
+    /// The time for which the breaker stays open at first: 100 ms to 1 h. It doubles with every opening.
     pub open_duration_ms: u32,
-    /// To how long that can grow: `open_duration_ms` to 24 h.
+    /// The time to which that can grow: `open_duration_ms` to 24 h.
     pub max_open_duration_ms: u32,
-    /// Who makes sure that a key takes effect once.
+    /// Who makes sure that an idempotency key takes effect once.
     pub idempotency: Idempotency,
-    /// How parked requests are tried again.
+    /// The way in which parked requests are tried again.
     pub retry: RetryConfig,
 }
 
-/// Who makes sure that a key takes effect once.
+/// Who makes sure that an idempotency key takes effect once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Idempotency {
@@ -62,17 +64,17 @@ pub enum Idempotency {
     Target,
 }
 
-/// How parked requests are tried again.
+/// The way in which parked requests are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryConfig {
-    /// After so many attempts a request is dead: 1 to 100.
+    /// The number of attempts after which a request is dead: 1 to 100. The gateway's call counts.
     pub max_attempts: u32,
-    /// After so many seconds a request is dead: 1 s to 14 days.
+    /// The age at which a request is dead: 1 s to 14 days.
     pub max_age_seconds: u32,
     /// The longest wait before the first retry: 10 ms to 1 h. It doubles with every attempt.
     pub base_delay_ms: u32,
-    /// What the wait grows to: `base_delay_ms` to 24 h.
+    /// The longest wait before any retry: `base_delay_ms` to 24 h.
     pub max_delay_ms: u32,
 }
 
@@ -88,7 +90,7 @@ impl Hash for TargetConfig {
 }
 
 impl TargetConfig {
-    /// How long a call may take.
+    /// Returns the time that a call may take.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms as u64)

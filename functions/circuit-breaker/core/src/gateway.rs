@@ -1,7 +1,8 @@
 //! The API: `circuit-breaker-gateway`.
 //!
-//! This module owns the routes and what is common to them. What comes in is parsed in [`body`], what goes out is
-//! made in [`view`]; each resource has its module: [`targets`], [`state`], [`requests`] (and [`keys`]), [`redrive`].
+//! This module owns the routes and what is common to them. What comes in is parsed in [`body`], what goes out
+//! is made in [`view`]; each resource has its module: [`targets`], [`state`], [`requests`] (and [`keys`]),
+//! [`redrive`].
 
 mod body;
 mod keys;
@@ -30,17 +31,17 @@ pub struct Gateway<T, Q, D, H> {
     pub queue: Q,
     /// The dead-letter queue.
     pub dead_letters: Q,
-    /// The targets.
+    /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
     pub registry: Registry<T, H>,
-    /// How long answers and dead requests are kept.
+    /// The time for which answers and dead requests are kept.
     pub retention: Duration,
 }
 
-/// What a route answers instead of a [`Response`].
+/// What a route answers: a response, or the problem that there was.
 type RouteResult = Result<Response, Problem>;
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {

@@ -21,7 +21,7 @@ use crate::names::BreakerName;
 use crate::registry::{Admission, Permit, Registry};
 use crate::targets::{self, TargetState};
 
-/// How many targets are asked at a time.
+/// The number of targets that are asked at a time.
 const WIDTH: usize = 8;
 /// What is left of an invocation's time for writing down what came of a probe.
 const RESERVE: Duration = Duration::from_secs(3);
@@ -31,7 +31,7 @@ const RESERVE: Duration = Duration::from_secs(3);
 pub struct HealthMonitor<T, D, H> {
     /// The pattern's table.
     pub table: T,
-    /// The targets.
+    /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
     pub host: H,
@@ -39,17 +39,17 @@ pub struct HealthMonitor<T, D, H> {
     pub registry: Registry<T, H>,
 }
 
-/// Why the monitor is called, as EventBridge and CloudWatch say it.
+/// The event that the monitor is called with, as EventBridge and CloudWatch send it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(tag = "source")]
 pub enum MonitorEvent {
-    /// The schedule.
+    /// The schedule calls.
     #[serde(rename = "aws.events")]
     Schedule {},
     /// An alarm changed its state.
     #[serde(rename = "aws.cloudwatch")]
     Alarm {
-        /// Which, and how.
+        /// The alarm, and how it changed.
         #[serde(rename = "alarmData")]
         alarm: AlarmEvent,
     },
@@ -65,21 +65,21 @@ pub struct AlarmEvent {
     pub state: AlarmEventState,
 }
 
-/// An alarm's state.
+/// The new state of an alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct AlarmEventState {
-    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    /// The state's name: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub value: SmolStr,
 }
 
-/// What a run did.
+/// What a run of the monitor did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CheckSummary {
-    /// Targets checked, with a `healthUrl` or without.
+    /// The number of targets looked at, with a `healthUrl` or without.
     pub targets: usize,
-    /// Health checks made.
+    /// The number of health checks made.
     pub checks: usize,
-    /// Health checks that failed.
+    /// The number of health checks that failed.
     pub failed: usize,
 }
 

@@ -1,11 +1,12 @@
 //! Parking a request, and the message that brings it back.
 //!
-//! The row is the truth and is written first; the message only says when to look at it. A message that is lost
-//! is sent again by the retry processor's sweep, and one that comes twice finds its row changed. So a request
-//! is promised (`202`) from the moment its row is written, whatever becomes of the send.
+//! The row is the truth and is written first; the message only says when to look at it. A message that is
+//! lost is sent again by the retry processor's sweep, and one that comes twice finds its row changed. So a
+//! request is promised (`202`) from the moment its row is written, whatever becomes of the send.
 //!
 //! A message carries the `wake` time of the row as its *generation*. The sweep gives the row a new one, which
-//! makes the old message, should it still come, a stranger. That keeps the messages of a request from multiplying.
+//! makes the old message, should it still come, a stranger. That keeps the messages of a request from
+//! multiplying.
 
 mod message;
 
@@ -23,20 +24,20 @@ use crate::rows::{OrderGroup, OrderGroupRow, RequestRow, order_group_key};
 /// What became of the write of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stored {
-    /// It was written.
+    /// The row was written.
     Yes,
-    /// Somebody else has written it; this is what there is.
+    /// Somebody else has written the row; this is what there is.
     Other(Box<RequestRow>),
     /// There was a row, and it has been deleted since.
     Gone,
-    /// Its order group is full.
+    /// The row's order group is full, and nothing was written.
     GroupFull,
 }
 
-/// How often a write is made whose answer was lost or that somebody overtook.
+/// The number of times that a write is made whose answer was lost or that somebody overtook.
 const TRIES: usize = 4;
 
-/// Writes `row` in place of the version it was read at. Knows its own write by its `writer`.
+/// Writes `row` in place of the version that it was read at. It knows its own write by its `writer`.
 ///
 /// # Errors
 /// The table did not answer; the write may have been applied.
@@ -63,8 +64,8 @@ fn whose(mine: &RequestRow, current: RequestRow) -> Stored {
     Stored::Other(Box::new(current))
 }
 
-/// Writes `row` together with a change of its order group; `change` answers none where the group does not allow it.
-/// `group` is read here when it is not given, and anew whenever somebody overtook.
+/// Writes `row` together with a change of its order group; `change` answers none where the group does not
+/// allow it. `group` is read here when it is not given, and anew whenever somebody overtook.
 ///
 /// # Errors
 /// The table did not answer; the write may have been applied.
@@ -133,7 +134,7 @@ pub async fn queue_row<T: Table, H: Host>(
     store_in_group(table, host, row, None, |group| group.with(id)).await
 }
 
-/// Sends messages in batches. What is rejected or fails is only logged: the sweep finds the rows.
+/// Sends messages in batches of ten. What is rejected or fails is only logged: the sweep finds the rows.
 pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
     while !messages.is_empty() {
         let rest = messages.split_off(messages.len().min(tenfold_ports::queue::BATCH));

@@ -8,9 +8,9 @@
 //! 1. at once after a call that failed or was slow;
 //! 2. with a read, at most once a TTL, while the fleet's window holds any such call.
 //!
-//! So nothing is written while all goes well, every failure reaches the fleet at once however thin the traffic
-//! is spread, and the fleet's failure rate can only be too high: by the good calls that other environments have
-//! made since their last read, a TTL at most, or before anyone's first failure.
+//! So nothing is written while all goes well, every failure reaches the fleet at once however thin the
+//! traffic is spread, and the fleet's failure rate can only be too high: by the good calls that other
+//! environments have made since their last read, a TTL at most, or before anyone's first failure.
 //!
 //! **Without the table.** An environment goes on with what it read last, however old. Its own calls count on
 //! top, so it trips by itself; nobody probes, since a permit cannot be had. A target that it has never read
@@ -41,13 +41,14 @@ use memory::Known;
 use permit::PermitKind;
 pub use permit::{Admission, Permit};
 
-/// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn, and
-/// a conflict brings the row along, so it costs no read.
+/// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
+/// and a conflict brings the row along, so it costs no read.
 const TRIES: usize = 24;
 /// How often a write is made again whose answer was lost.
 const LOST: usize = 3;
 
-/// The breakers as one environment knows them, and its way to their table. It is kept as long as the process lives.
+/// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
+/// lives.
 #[derive(Debug)]
 pub struct Registry<T, H> {
     table: T,
@@ -75,9 +76,9 @@ impl<T: Table, H: Host> Registry<T, H> {
 
     /// Asks for leave to call a target, on behalf of a tenant or not.
     ///
-    /// The breakers of the target and of the tenant both have a say: the first that is not closed decides, and
-    /// is the one that is probed. Where both are closed the call counts for the tenant, so that one tenant's
-    /// failures trip only its own breaker.
+    /// The breakers of the target and of the tenant both have a say: the first that is not closed decides,
+    /// and is the one that is probed. Where both are closed the call counts for the tenant, so that one
+    /// tenant's failures trip only its own breaker.
     ///
     /// # Errors
     /// The table did not answer and the target is not known from before.
@@ -158,8 +159,8 @@ impl<T: Table, H: Host> Registry<T, H> {
         Ok(())
     }
 
-    /// Changes a breaker by a decision that is made anew whenever somebody else was faster. Returns the breaker as
-    /// it was written, or none where the decision was to change nothing.
+    /// Changes a breaker by a decision that is made anew whenever somebody else was faster. Returns the
+    /// breaker as it was written, or none where the decision was to change nothing.
     ///
     /// # Errors
     /// Nothing could be written, or it is not known whether it was.
@@ -204,7 +205,8 @@ impl<T: Table, H: Host> Registry<T, H> {
         Err(failure.unwrap_or(CallError::Throttled))
     }
 
-    /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was taken.
+    /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was
+    /// taken.
     async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
         let holder = self.host.next_u64();
         let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);

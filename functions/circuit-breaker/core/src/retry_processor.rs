@@ -1,12 +1,12 @@
 //! The retry processor: `circuit-breaker-retry-processor`, called by a schedule.
 //!
 //! This module owns the run: sweep, then receive and deliver until nothing is left to do or the time is up.
-//! [`sweep`] finds requests whose message was lost, [`deliver`] tries one request, [`order`] keeps the order of those
-//! with an ordering key, [`give_up`] ends what cannot be delivered.
+//! [`sweep`] finds requests whose message was lost, [`deliver`] tries one request, [`order`] keeps the order
+//! of those with an ordering key, [`give_up`] ends what cannot be delivered.
 //!
-//! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay and
-//! its old message deleted, so no deferral burns a receive count, and a message only reaches the dead-letter
-//! queue by itself when processors keep dying over it.
+//! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay
+//! and its old message deleted, so no deferral burns a receive count, and a message only reaches the
+//! dead-letter queue by itself when processors keep dying over it.
 
 mod deliver;
 mod give_up;
@@ -34,9 +34,10 @@ use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
 use deliver::Processed;
 
-/// How long a run goes on taking messages.
+/// The time for which a run goes on taking messages.
 const RUN: Duration = Duration::from_secs(55);
-/// What a delivery may still need of the invocation's time when it begins: the longest call and writing it down.
+/// What a delivery may still need of the invocation's time when it begins: the longest call and writing it
+/// down.
 const RESERVE: Duration = Duration::from_secs(30);
 /// The longest wait for a message when some are due soon.
 const LINGER: Duration = Duration::from_secs(5);
@@ -49,34 +50,35 @@ pub struct RetryProcessor<T, Q, D, H> {
     pub queue: Q,
     /// The dead-letter queue.
     pub dead_letters: Q,
-    /// The targets.
+    /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
     pub registry: Registry<T, H>,
-    /// How long answers and dead requests are kept.
+    /// The time for which answers and dead requests are kept.
     pub retention: Duration,
-    /// How long after its time a message counts as lost.
+    /// The time after which a message that was due counts as lost.
     pub orphan_after: Duration,
 }
 
-/// What a run did.
+/// What a run of the retry processor did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RunSummary {
-    /// Messages received.
+    /// The number of messages received.
     pub received: usize,
-    /// Requests that the target answered.
+    /// The number of requests that the target answered.
     pub delivered: usize,
-    /// Requests that failed once more.
+    /// The number of requests that failed once more.
     pub failed: usize,
-    /// Requests not tried because of their breaker or their time.
+    /// The number of requests not tried because of their breaker or their time.
     pub deferred: usize,
-    /// Requests given up.
+    /// The number of requests given up.
     pub dead: usize,
-    /// Messages of no use: of another generation, of another place in their order group, of another program.
+    /// The number of messages of no use: of another generation, of another place in their order group, of
+    /// another program.
     pub dropped: usize,
-    /// Requests whose message was lost.
+    /// The number of requests whose message was lost.
     pub woken: usize,
 }
 
@@ -135,7 +137,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         Ok(summary)
     }
 
-    /// Works through a batch. Answers whether a message comes back before `end`.
+    /// Works through a batch. Returns whether a message comes back before `end`.
     async fn work(
         &self,
         batch: Vec<Delivery>,
@@ -218,7 +220,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         Ok(rows)
     }
 
-    /// Moves what is no message of ours to the dead-letter queue. Answers what may be deleted.
+    /// Moves what is no message of ours to the dead-letter queue. Returns the receipts of what may be
+    /// deleted.
     async fn dead_letter(
         &self,
         undecodable: Vec<Delivery>,

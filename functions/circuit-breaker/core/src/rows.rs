@@ -5,10 +5,10 @@
 //! | `targets` | name | a target's configuration |
 //! | `breaker#<target>` | `-` or `:<tenant>` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
-//! | `line#<target>#<ordering key>` | `-` | an order group: which requests of an ordering key wait, in their order |
+//! | `line#<target>#<ordering key>` | `-` | an order group: which requests wait, in their order |
 //!
-//! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or are
-//! dead (`<target>#dead`), by when their message is expected. It is what makes a lost message harmless.
+//! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or
+//! are dead (`<target>#dead`), by when their message is expected. It is what makes a lost message harmless.
 
 mod breaker;
 mod order_group;
@@ -41,29 +41,30 @@ const VERSION: &str = "version";
 /// The attribute that DynamoDB deletes by, some time after it has passed.
 pub const EXPIRES: &str = "expires";
 
-/// A configured target.
+/// The row of a configured target.
 #[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetRow {
-    /// The configuration.
+    /// The target's configuration.
     pub config: Arc<TargetConfig>,
-    /// When it was first put.
+    /// The time at which it was first put.
     pub created: Timestamp,
-    /// When it was deleted. The row stays for a while, so that a request which slipped in is still found.
+    /// The time at which it was deleted. The row stays for 30 days, so that a request which slipped in is
+    /// still found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
 }
 
-/// How long the row of a deleted target stays; longer than anything can be on its way.
+/// The time for which the row of a deleted target stays: longer than anything can be on its way.
 const DELETED_TARGET_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The key of a target's configuration.
+/// Returns the key of a target's row.
 #[must_use]
 pub fn target_key(name: &TargetName) -> Key {
     Key::new(TARGETS, name.as_str())
 }
 
-/// A target's configuration as an item.
+/// Returns a target's row as an item.
 #[must_use]
 pub fn target_item(name: &TargetName, target: TargetRow) -> Item {
     let item = Item::new(target_key(name));

@@ -8,18 +8,18 @@ use crate::error::StoreError;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{self, BreakerRow, TargetRow, breaker_key};
 
-/// A target with its own breaker, as read.
+/// A target with its own breaker, as they were read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetState {
-    /// Its name.
+    /// The target's name.
     pub name: TargetName,
-    /// Its configuration.
+    /// The target's row, with its configuration.
     pub row: TargetRow,
-    /// Its breaker.
+    /// The breaker of the whole target.
     pub breaker: Breaker,
 }
 
-/// Reads one page of targets after another and gives each to `visit`, so that memory stays bounded.
+/// Reads one page of 100 targets after another and gives each to `visit`, so that memory stays bounded.
 ///
 /// # Errors
 /// The table did not answer, or a row is of another shape.

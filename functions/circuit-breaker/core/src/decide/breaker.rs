@@ -1,18 +1,20 @@
 //! The breaker itself: a state machine without effects.
 //!
 //! Each function takes the state as it was read and gives the state as it shall be; the
-//! [registry](crate::registry) commits it on the condition that nobody has written since. What must hold, whoever
-//! runs where:
+//! [registry](crate::registry) commits it on the condition that nobody has written since. What must hold,
+//! whoever runs where:
 //!
 //! * The epoch grows with every change of state and never shrinks.
-//! * In a half-open epoch at most `halfOpenProbes` permits are live at once, and at most as many results count.
+//! * In a half-open epoch at most `halfOpenProbes` permits are live at once, and at most as many results
+//!   count.
 //! * A result counts only for the permit that it was made under. A success of an older epoch closes nothing.
 //! * A permit ends by the clock. Nobody has to give it back, and nothing waits for a dead prober.
 //!
-//! What is particular to half-open, permits and the decision of an epoch, is in [`half_open`](super::half_open).
+//! What is particular to half-open, permits and the decision of an epoch, is in
+//! [`half_open`](super::half_open).
 //!
-//! The thresholds follow resilience4j's `CircuitBreaker`; the growing break with jitter follows the AWS Builders'
-//! Library, "Timeouts, retries and backoff with jitter".
+//! The thresholds follow resilience4j's `CircuitBreaker`; the growing break with jitter follows the AWS
+//! Builders' Library, "Timeouts, retries and backoff with jitter".
 
 use std::time::Duration;
 
@@ -166,8 +168,8 @@ impl Breaker {
         }
     }
 
-    /// Adds calls of `epoch` to the window and opens where a threshold is reached. Returns none where the breaker is
-    /// no longer closed in that epoch, so that the calls count no more.
+    /// Adds calls of `epoch` to the window and opens where a threshold is reached. Returns none where the
+    /// breaker is no longer closed in that epoch, so that the calls count no more.
     ///
     /// `retry_after` is how long the target asked to be left alone; the break is at least as long.
     #[must_use]
@@ -235,8 +237,8 @@ impl Breaker {
     }
 }
 
-/// Returns the break after `openings` openings before this one: it doubles each time, and up to a fifth of jitter is
-/// added so that breakers that opened together do not probe together.
+/// Returns the break after `openings` openings before this one: it doubles each time, and up to a fifth of
+/// jitter is added so that breakers that opened together do not probe together.
 fn break_of(context: DecisionContext<'_>, openings: u32) -> Duration {
     let longest = f64::from(context.config.max_open_duration_ms);
     let pause = f64::from(context.config.open_duration_ms) * 2_f64.powi(openings.min(30) as i32);

@@ -43,8 +43,8 @@ pub struct ProbeGrant {
 }
 
 impl Breaker {
-    /// Takes a permit to probe, and begins a half-open epoch where the break is over. Returns none where there is no
-    /// permit to take.
+    /// Takes a permit to probe, and begins a half-open epoch where the break is over. Returns none where
+    /// there is no permit to take.
     #[must_use]
     pub fn acquire(&self, context: DecisionContext<'_>, holder: u64) -> Option<Self> {
         let until = context.now + context.config.timeout() + permit_margin();
@@ -65,8 +65,8 @@ impl Breaker {
         Some(next)
     }
 
-    /// Returns the grant that `holder` has, as it is written: what was decided last need not be what was written,
-    /// when an answer was lost on the way.
+    /// Returns the grant that `holder` has, as it is written: what was decided last need not be what was
+    /// written, when an answer was lost on the way.
     #[must_use]
     pub fn grant_of(&self, holder: u64) -> Option<ProbeGrant> {
         let BreakerState::HalfOpen { permits } = &self.state else { return None };
@@ -74,8 +74,9 @@ impl Breaker {
         Some(ProbeGrant { epoch: self.epoch, holder, until: permit.until })
     }
 
-    /// Counts the result of a probe (none: it says nothing, and the permit is free again), and decides the epoch once
-    /// the outcome is certain. Returns none where the permit no longer counts or the result is in already.
+    /// Counts the result of a probe (none: it says nothing, and the permit is free again), and decides the
+    /// epoch once the outcome is certain. Returns none where the permit no longer counts or the result is in
+    /// already.
     ///
     /// `retry_after` is how long the target asked to be left alone; a break that begins is at least as long.
     #[must_use]
@@ -129,7 +130,8 @@ impl Breaker {
         counts.then(|| self.force(context, None, "a success, whenever it was"))
     }
 
-    /// Returns the place of a grant's permit, none where the grant is of another epoch or its permit was taken over.
+    /// Returns the place of a grant's permit, none where the grant is of another epoch or its permit was
+    /// taken over.
     fn permit_of(&self, grant: &ProbeGrant) -> Option<usize> {
         match &self.state {
             BreakerState::HalfOpen { permits } if self.epoch == grant.epoch => {
@@ -140,7 +142,8 @@ impl Breaker {
     }
 }
 
-/// Returns the place of the first permit that can be taken: one that has ended without a result, or a new one.
+/// Returns the place of the first permit that can be taken: one that has ended without a result, or a new
+/// one.
 pub(super) fn free_permit(permits: &[ProbePermit], context: DecisionContext<'_>) -> Option<usize> {
     let most = most_permits(context.config);
     let ended = permits.iter().take(most).position(|p| has_ended(p, context.now));

@@ -9,23 +9,23 @@ use tenfold_ports::downstream::{Answer, NoAnswer};
 use crate::config::TargetConfig;
 use crate::decide::window::CallOutcome;
 
-/// Whether a call ends its request.
+/// What a call means for its request: whether it ends it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// This is the answer, whatever its status.
+    /// The target's answer ends the request, whatever its status.
     Final(Answer),
-    /// It has to be tried again, with the same key: the target may have done what was asked.
+    /// The request has to be tried again, with the same key: the target may have done what was asked.
     Again {
-        /// Why, in words.
+        /// The reason, in words.
         why: String,
-        /// The status, where there was an answer.
+        /// The target's status, where there was an answer.
         status: Option<u16>,
-        /// How long the target asked to be left alone.
+        /// The time for which the target asked to be left alone (`Retry-After`).
         retry_after: Option<Duration>,
     },
 }
 
-/// How a call that took so long counts, and whether it ends its request.
+/// Returns how a call that took so long counts (none: neither way), and whether it ends its request.
 #[must_use]
 pub fn judge(
     config: &TargetConfig,
@@ -51,13 +51,13 @@ pub fn judge(
     }
 }
 
-/// Whether a status says that the target, not the request, is at fault: 5xx, and the 4xx that ask to come back
-/// (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
+/// Whether a status says that the target, not the request, is at fault: 5xx, and the 4xx that ask to come
+/// back (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
 const fn is_failure(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 425 | 429)
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+/// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
 fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     const PARSER: DateTimeParser = DateTimeParser::new();
     let text = text.trim();

@@ -7,7 +7,8 @@ use crate::names::RequestId;
 use crate::rows::{Lease, ORDER_GROUP_MOST, OrderGroup};
 
 impl OrderGroup {
-    /// Returns whether a request may be delivered at `now`: it is the first, and nobody holds the group's lease.
+    /// Returns whether a request may be delivered at `now`: it is the first, and nobody holds the group's
+    /// lease.
     #[must_use]
     pub fn may_deliver(&self, id: RequestId, now: Timestamp) -> bool {
         let first = self.waiting.front() == Some(&id);
@@ -15,8 +16,8 @@ impl OrderGroup {
         first && !leased || is_in(Mutant::OrderIgnored)
     }
 
-    /// Returns the group with a request at its end, where it stays if it is there already. Returns none where the
-    /// group is full.
+    /// Returns the group with a request at its end, where it stays if it is there already. Returns none where
+    /// the group is full.
     #[must_use]
     pub fn with(&self, id: RequestId) -> Option<Self> {
         let mut next = self.clone();

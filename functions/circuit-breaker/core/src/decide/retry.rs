@@ -12,9 +12,9 @@ use crate::rows::RequestRow;
 /// How long the drain of a target takes to double after its breaker closed.
 const RAMP: Duration = Duration::from_secs(2);
 
-/// The wait before the next attempt after `tries` attempts: exponential, with "equal jitter" (AWS Architecture
-/// Blog, "Exponential Backoff And Jitter"), and at least what the target asked for. `jitter`
-/// is a random number of `0.0..1.0`.
+/// Returns the wait before the next attempt after `tries` attempts: exponential, with "equal jitter" (AWS
+/// Architecture Blog, "Exponential Backoff And Jitter"), and at least what the target asked for, to
+/// `retry.maxDelayMs`. `jitter` is a random number of `0.0..1.0`.
 #[must_use]
 pub fn backoff(retry: &RetryConfig, tries: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
     let most = f64::from(retry.max_delay_ms);
@@ -24,7 +24,7 @@ pub fn backoff(retry: &RetryConfig, tries: u32, retry_after: Option<Duration>, j
     jittered.max(retry_after.unwrap_or_default().min(Duration::from_millis(retry.max_delay_ms.into())))
 }
 
-/// Why a request is not to be tried again.
+/// Returns why a request is not to be tried again, in words; none where it may be.
 #[must_use]
 pub fn given_up(row: &RequestRow, config: &TargetConfig, now: Timestamp) -> Option<String> {
     let age = now.duration_since(row.data.begun).as_secs();
@@ -38,7 +38,8 @@ fn tried(row: &RequestRow) -> String {
     format!("{} attempts failed", row.data.tries)
 }
 
-/// How many requests of a target are delivered at a time: 1 after its breaker closed, doubling to a batch.
+/// Returns how many requests of a target are delivered at a time: 1 after its breaker closed, doubling every
+/// two seconds to a batch of 10.
 #[must_use]
 pub fn ramp(breaker: &Breaker, now: Timestamp) -> usize {
     if breaker.epoch == 0 || breaker.state != BreakerState::Closed {

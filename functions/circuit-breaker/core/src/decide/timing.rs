@@ -5,19 +5,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::queue::MAX_DELAY;
 
-/// When a message that is sent now, for a request due then, will arrive.
+/// Returns when a message will arrive that is sent now for a request due then: SQS delays it by 15 minutes at
+/// most.
 #[must_use]
 pub fn arrival(now: Timestamp, due: Timestamp) -> Timestamp {
     due.max(now).min(now + MAX_DELAY)
 }
 
-/// How long to wait until `due`.
+/// Returns how long it is until `due`; zero where it is past.
 #[must_use]
 pub fn delay(now: Timestamp, due: Timestamp) -> Duration {
     Duration::try_from(due.duration_since(now)).unwrap_or_default()
 }
 
-/// Whole seconds until a time, at least 1, for `Retry-After`.
+/// Returns the whole seconds until a time, rounded up and at least 1, for `Retry-After`.
 #[must_use]
 pub fn seconds_until(now: Timestamp, time: Timestamp) -> u64 {
     let left = time.duration_since(now);
@@ -25,7 +26,7 @@ pub fn seconds_until(now: Timestamp, time: Timestamp) -> u64 {
         + u64::from(left.subsec_nanos() > 0).max(u64::from(left.as_secs() < 1))
 }
 
-/// The time left until `deadline`, less `reserve`, and at most `most`.
+/// Returns the time left until `deadline`, less `reserve`, and at most `most`; zero where there is none.
 #[must_use]
 pub fn time_left(now: Timestamp, deadline: Timestamp, reserve: Duration, most: Duration) -> Duration {
     Duration::try_from(deadline.duration_since(now)).unwrap_or_default().saturating_sub(reserve).min(most)

@@ -25,8 +25,8 @@ pub(super) enum KeyClaim {
 }
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    /// Claims a key, so that the same one again does not call the target. The claim lapses when this process must
-    /// have ended.
+    /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
+    /// must have ended.
     pub(super) async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<KeyClaim, Problem> {
         row.status = RequestStatus::Running;
         row.data.until = deadline + CLOCK_MARGIN;
@@ -37,7 +37,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         })
     }
 
-    /// Writes a row whose key is free, forgotten or abandoned. Otherwise returns what a repeated key is answered.
+    /// Writes a row whose key is free, forgotten or abandoned. Otherwise returns what a repeated key is
+    /// answered.
     pub(super) async fn take(&self, row: &mut RequestRow) -> Result<Option<Response>, Problem> {
         for _ in 0..TAKE_TRIES {
             row.data.writer = self.host.next_u64();
@@ -59,7 +60,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 }
 
-/// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken over.
+/// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken
+/// over.
 fn repeated(row: &RequestRow, current: &RequestRow, now: Timestamp) -> Result<Option<Response>, Problem> {
     if current.forgotten(now) {
         return Ok(None);

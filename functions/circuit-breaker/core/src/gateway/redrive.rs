@@ -20,7 +20,7 @@ use crate::names::TargetName;
 use crate::park::{self, RetryMessage, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 
-/// What one call redrives at most; the answer says whether there is more.
+/// The most requests that one call redrives, give or take a page; the answer says whether there is more.
 const MOST: usize = 500;
 const RESERVE: Duration = Duration::from_secs(5);
 
@@ -50,7 +50,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         !time_left(self.host.now(), deadline, RESERVE, Duration::MAX).is_zero()
     }
 
-    /// Queues the dead rows among `keys` again.
+    /// Queues the dead rows among `keys` again. Returns their number. Returns their number.
     async fn queue_again(&self, keys: &[tenfold_ports::table::Key]) -> Result<usize, Problem> {
         if keys.is_empty() {
             return Ok(0);

@@ -103,8 +103,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                     row.data.answer = Some(head);
                     row.answer_body = body;
                     row.expires = result.at + self.retention;
-                    // The answer is the truth whether or not it can be stored: the key stays claimed until the
-                    // claim lapses, and then the target is asked again with the same key.
+                    // The answer is the truth whether or not it can be stored: the key stays claimed until
+                    // the claim lapses, and then the target is asked again with the same key.
                     if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
                         tracing::warn!(%error, request = %row.id, "answer not stored");
                     }

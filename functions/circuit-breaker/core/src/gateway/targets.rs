@@ -66,7 +66,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(Response::json(200, &TargetView::new(name, &target.config, &breaker, self.host.now(), counts)))
     }
 
-    /// A target and its breaker as they are now.
+    /// Reads a target and its breaker as they are now.
     async fn read(&self, name: &BreakerName) -> Result<(Option<TargetRow>, Option<BreakerRow>), Problem> {
         let keys = [target_key(&name.target), breaker_key(name)];
         let items = self.table.get_many(&keys, Read::Consistent).await.map_err(|e| no_table(&e))?;
@@ -79,7 +79,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
     }
 
-    /// How many requests a partition of the queue's index holds.
+    /// Counts the requests in a partition of the queue's index.
     pub(super) async fn count(&self, partition: SmolStr) -> Result<u64, Problem> {
         let mut query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition) };
         let mut sum = 0;
@@ -131,8 +131,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let (target, _) = self.read(&BreakerName::of(name.clone())).await?;
         let target = target.ok_or_else(|| unknown_target(name))?;
-        // An environment that has read the target a moment ago may still park a request for it: the row stays,
-        // marked, and the retry processor finds the request and gives it up.
+        // An environment that has read the target a moment ago may still park a request for it: the row
+        // stays, marked, and the retry processor finds the request and gives it up.
         let target = TargetRow { deleted: Some(self.host.now()), ..target };
         let write = Write::Put { item: target_item(name, target), condition: Condition::Present };
         self.table.write(write).await.map_err(|e| write_failed(&e))?;

@@ -27,7 +27,7 @@ pub(super) struct BreakerView {
     epoch: u64,
     since: Timestamp,
     reason: String,
-    /// When an open breaker may be probed.
+    /// The time from which on an open breaker may be probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_until: Option<Timestamp>,
 }
@@ -117,7 +117,7 @@ impl<'a> TargetView<'a> {
     }
 }
 
-/// A request that was taken in.
+/// A request that was taken in, and what became of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RequestView {
@@ -142,16 +142,16 @@ struct AnswerView {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<SmolStr>,
-    /// The body where it is text.
+    /// The body, where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
-    /// How many bytes of body there are; they can be had by sending the request again.
+    /// The number of bytes of the body, which can be had by sending the request again.
     bytes: usize,
     too_large: bool,
 }
 
 impl RequestView {
-    /// None while nothing has been promised to anybody.
+    /// Returns none while nothing has been promised to anybody.
     pub(super) fn new(row: RequestRow) -> Option<Self> {
         let status = match row.status {
             RequestStatus::Running => return None,
@@ -181,7 +181,8 @@ impl RequestView {
     }
 }
 
-/// Promises to deliver a request, or says that it is dead. The location is relative to `/requests/{target}`, so that it is right below any stage.
+/// Promises to deliver a request, or says that it is dead. The location is relative to `/requests/{target}`,
+/// so that it is right below any stage.
 pub(super) fn queued(id: RequestId, status: &str) -> Response {
     Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
 }

@@ -9,27 +9,28 @@ use tenfold_ports::queue::Outgoing;
 use crate::names::{RequestId, TargetName};
 use crate::rows::RequestRow;
 
-/// What a message of the retry queue and of the dead-letter queue says.
+/// A message of the retry queue or of the dead-letter queue: it says when to look at a request, or that it
+/// was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetryMessage {
-    /// The request to look at.
+    /// The id of the request to look at.
     pub request: RequestId,
-    /// Its target.
+    /// The name of the request's target.
     pub target: TargetName,
-    /// The row's `wake` time in milliseconds; none fits always.
+    /// The generation of the row: its `wake` time in milliseconds since 1970. None fits always.
     #[serde(rename = "ticket", default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<SmolStr>,
-    /// In the dead-letter queue: why it was given up.
+    /// The reason why it was given up, in words; in the dead-letter queue only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
 }
 
 impl RetryMessage {
-    /// The message that brings a row back, with the row's generation.
+    /// Returns the message that brings a row back, with the row's generation.
     #[must_use]
     pub fn of(row: &RequestRow) -> Self {
         Self {
@@ -41,25 +42,25 @@ impl RetryMessage {
         }
     }
 
-    /// The message that brings the next of an order group, of which only the id is known.
+    /// Returns the message that brings the next of an order group, of which only the id is known.
     #[must_use]
     pub const fn next_in_group(request: RequestId, target: TargetName) -> Self {
         Self { request, target, generation: None, traceparent: None, died: None }
     }
 
-    /// The dead letter of a row, which fits the row whatever its generation.
+    /// Returns the dead letter of a row, which fits the row whatever its generation.
     #[must_use]
     pub fn dead_letter(row: &RequestRow) -> Self {
         Self { generation: None, ..Self::of(row) }
     }
 
-    /// Whether it was sent for the row as it is, and not for one of an older generation.
+    /// Returns whether it was sent for the row as it is, and not for one of an older generation.
     #[must_use]
     pub fn fits(&self, row: &RequestRow) -> bool {
         self.generation.is_none_or(|generation| generation == row.wake.as_millisecond())
     }
 
-    /// As a message to send, hidden for `delay`.
+    /// Returns it as a message to send, hidden for `delay`.
     #[must_use]
     pub fn outgoing(&self, delay: Duration) -> Outgoing {
         // A struct of text and numbers can always be written as JSON.

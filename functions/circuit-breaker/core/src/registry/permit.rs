@@ -64,8 +64,8 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
         matches!(self.kind, PermitKind::Probe(_))
     }
 
-    /// Returns how long the call may take: as configured, within the invocation's time less `reserve`, and a probe
-    /// never beyond its grant.
+    /// Returns how long the call may take: as configured, within the invocation's time less `reserve`, and a
+    /// probe never beyond its grant.
     #[must_use]
     pub fn time_for(&self, deadline: Timestamp, reserve: Duration) -> Duration {
         let now = self.registry.host.now();
@@ -81,8 +81,8 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
         self.settle(None, None).await;
     }
 
-    /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how long
-    /// the target asked to be left alone.
+    /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how
+    /// long the target asked to be left alone.
     pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) {
         let Self { config, breaker, kind, registry } = self;
         match (kind, outcome) {

@@ -1,4 +1,5 @@
-//! Trying one request: what its message, its row and its breaker allow, and what is written down of the attempt.
+//! Trying one request: what its message, its row and its breaker allow, and what is written down of the
+//! attempt.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::park::{RetryMessage, Stored};
 use crate::registry::Admission;
 use crate::rows::{OrderGroup, RequestRow, RequestStatus};
 
-/// What is to be done about a message once it is settled: it is deleted, and these are sent.
+/// What is to be done about a message that was processed: it is deleted, and others are sent.
 #[derive(Debug)]
 pub(super) struct Processed {
     pub(super) disposition: Disposition,
@@ -41,7 +42,7 @@ impl Processed {
 }
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
-    /// Does what there is to do about a message.
+    /// Does what there is to do about a message, whose row was read just now.
     pub(super) async fn process(
         &self,
         message: RetryMessage,
@@ -71,7 +72,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         self.deliver(row, position, deadline).await
     }
 
-    /// Calls the target where its breaker lets the request through, and gives the request up where it is too late.
+    /// Calls the target where its breaker lets the request through, and gives the request up where it is too
+    /// late.
     async fn deliver(
         &self,
         row: RequestRow,

@@ -1,7 +1,7 @@
 //! Giving a request up.
 //!
-//! The row is marked first, then the dead letter is sent, then the row says that it was. So whoever dies in between
-//! leaves a row that is found again, and at worst there are two dead letters.
+//! The row is marked first, then the dead letter is sent, then the row says that it was. So whoever dies in
+//! between leaves a row that is found again, and at worst there are two dead letters.
 
 use std::time::Duration;
 

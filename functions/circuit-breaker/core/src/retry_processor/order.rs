@@ -1,8 +1,8 @@
 //! The order of requests with an ordering key.
 //!
-//! Such a request is tried only as the first of its order group and under the group's lease. Whoever takes the first
-//! off sends the message of the next one. A message that finds its request elsewhere in the group, or the group in
-//! other hands, is dropped.
+//! Such a request is tried only as the first of its order group and under the group's lease. Whoever takes
+//! the first off sends the message of the next one. A message that finds its request elsewhere in the group,
+//! or the group in other hands, is dropped.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use crate::park::{self, RetryMessage, Stored};
 use crate::registry::Permit;
 use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow};
 
-/// Where a request stands.
+/// The position of a request among those with its ordering key.
 #[derive(Debug)]
 pub(super) enum OrderPosition {
-    /// It has no ordering key.
+    /// The request has no ordering key.
     Unordered,
-    /// The first of its order group.
+    /// The request is the first of its order group.
     First(OrderGroupRow),
 }
 
@@ -60,8 +60,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         }
     }
 
-    /// Writes a row and takes it off its order group. Returns the message of the next one, or none where the row was
-    /// not ours.
+    /// Writes a row and takes it off its order group. Returns the message of the next one, or none where the
+    /// row was not ours.
     pub(super) async fn store_off_group(
         &self,
         row: &mut RequestRow,

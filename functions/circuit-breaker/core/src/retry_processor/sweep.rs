@@ -1,8 +1,8 @@
 //! Finding requests whose message was lost.
 //!
-//! A row that is still in the queue's index long after its message should have come gets a new generation, and a
-//! new message with it. That repairs every gap between the write of a row and the send of its message, also a
-//! message that SQS has dropped or that a process took with it when it died.
+//! A row that is still in the queue's index long after its message should have come gets a new generation,
+//! and a new message with it. That repairs every gap between the write of a row and the send of its message,
+//! also a message that SQS has dropped or that a process took with it when it died.
 
 use jiff::Timestamp;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use crate::park::{self, RetryMessage, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 use crate::targets;
 
-/// How many requests of a target a run looks at; the next run goes on.
+/// The most requests of a target that a run looks at; the next run goes on.
 const MOST: u32 = 100;
-/// How far ahead a run looks for requests that are worth waiting for.
+/// The time for which a run looks ahead for requests that are worth waiting for.
 const AHEAD: Duration = Duration::from_mins(1);
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
-    /// Sends the messages of overdue requests again. Answers whether any request is due soon.
+    /// Sends the messages of overdue requests again. Returns whether any request is due soon.
     pub(super) async fn sweep(&self, summary: &mut RunSummary) -> Result<bool, StoreError> {
         let mut soon = false;
         let mut failed = None;
@@ -51,7 +51,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         failed.map_or(Ok(soon), Err)
     }
 
-    /// Until when messages that were put off while the target could not be called may still be on their way.
+    /// Returns until when messages that were put off while the target could not be called may still be on
+    /// their way.
     fn patience(&self, breaker: &Breaker) -> Timestamp {
         match breaker.state {
             BreakerState::Open { until } => until + self.orphan_after,
@@ -60,7 +61,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         }
     }
 
-    /// Whether a request of any target is due by `end`.
+    /// Returns whether a request of any target is due by `end`.
     pub(super) async fn due_by(&self, end: Timestamp) -> Result<bool, StoreError> {
         let mut due = false;
         let mut failed = None;
@@ -77,6 +78,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         failed.map_or(Ok(due), Err)
     }
 
+    /// Gives the overdue requests of a target a new generation and a new message each; where it is `patient`,
+    /// it only looks. Returns whether any request is due soon.
     async fn wake_overdue(
         &self,
         target: &TargetName,
@@ -85,7 +88,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     ) -> Result<bool, StoreError> {
         let now = self.host.now();
         let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
-        if patient || is_in(Mutant::NoSweep) {
+        if patient || never_sweeps() {
             return Ok(!page.items.is_empty());
         }
         let overdue = (now - self.orphan_after).as_millisecond();
@@ -121,6 +124,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 }
 
+fn never_sweeps() -> bool {
+    is_in(Mutant::NoSweep)
+}
+
+/// Returns a query of a partition of the queue's index.
 fn index(partition: SmolStr, until: Timestamp, limit: u32) -> Query {
     let range = Range::AtMost(until.as_millisecond());
     Query { index: Some(QUEUE_INDEX), range, limit, ..Query::partition(partition) }

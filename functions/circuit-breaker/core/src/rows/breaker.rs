@@ -9,14 +9,14 @@ use crate::decide::breaker::Breaker;
 use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
 
-/// A breaker as it was read: with the version that a write is conditioned on.
+/// The row of a breaker as it was read, with the version that a write is conditioned on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerRow {
-    /// How often it was written; 0: never.
+    /// The number of its writes; 0: there is no row.
     pub version: i64,
     /// The breaker.
     pub breaker: Breaker,
-    /// A random name of its last write, by which a writer whose answer was lost knows its own.
+    /// The random name of its last write, by which a writer whose answer was lost knows its own.
     pub writer: u64,
 }
 
@@ -26,7 +26,7 @@ struct StoredBreaker {
     breaker: Breaker,
 }
 
-/// The key of a breaker.
+/// Returns the key of a breaker's row.
 #[must_use]
 pub fn breaker_key(name: &BreakerName) -> Key {
     let sk = name.tenant.as_ref().map_or(SmolStr::new_static(ONLY), |t| format_smolstr!(":{t}"));
@@ -43,7 +43,8 @@ impl BreakerRow {
         Ok(Self { version: item.number(VERSION)?, breaker: stored.breaker, writer: stored.writer })
     }
 
-    /// Replaces the row with `next`, if nobody has written since it was read.
+    /// Returns the write that replaces the row with `next`, if nobody has written since it was read. `writer`
+    /// is a random name for it.
     #[must_use]
     pub fn replace(&self, name: &BreakerName, next: Breaker, writer: u64) -> Write {
         let item = Item::new(breaker_key(name))

@@ -12,26 +12,26 @@ use crate::names::{RequestId, TargetName};
 
 const STAMP: &str = "stamp";
 
-/// Which requests of an ordering key wait. At most [`ORDER_GROUP_MOST`].
+/// The row of an order group as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderGroupRow {
-    /// Which target's.
+    /// The name of the requests' target.
     pub target: TargetName,
-    /// The ordering key.
+    /// The ordering key of the requests.
     pub ordering: SmolStr,
-    /// A random name of its last write; none: there is no row. An empty group is deleted, and a counter
+    /// The random name of its last write; none: there is no row. An empty group is deleted, and a counter
     /// would begin anew with the next one, so that a late writer could mistake it for the group that it read.
     pub stamp: Option<i64>,
-    /// The group.
+    /// The group itself.
     pub group: OrderGroup,
 }
 
-/// The requests of a target with one ordering key that wait, in their order.
+/// The requests of a target with one ordering key that wait, in their order. At most [`ORDER_GROUP_MOST`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OrderGroup {
-    /// Who waits, the first first.
+    /// The ids of those that wait, the first first.
     pub waiting: VecDeque<RequestId>,
-    /// Who is delivering the first one.
+    /// The lease of whoever is delivering the first one.
     #[serde(rename = "holder")]
     pub lease: Option<Lease>,
 }
@@ -39,16 +39,16 @@ pub struct OrderGroup {
 /// The right to deliver the first of an order group: who has it, and until when nobody else may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lease {
-    /// A random name.
+    /// The random name of whoever has it.
     pub holder: u64,
-    /// The end of the lease.
+    /// The time at which the lease ends.
     pub until: Timestamp,
 }
 
-/// How many requests an order group holds at most: it keeps the row under 25 kB.
+/// The most requests of an order group: they keep the row under 25 kB.
 pub const ORDER_GROUP_MOST: usize = 500;
 
-/// The key of an order group.
+/// Returns the key of an order group's row.
 #[must_use]
 pub fn order_group_key(target: &TargetName, ordering: &str) -> Key {
     Key::new(format_smolstr!("line#{target}#{ordering}"), ONLY)
@@ -67,7 +67,8 @@ impl OrderGroupRow {
         Ok(Self { target: target.clone(), ordering: ordering.clone(), stamp, group })
     }
 
-    /// Replaces the group, if nobody has written since it was read. `stamp` is a random name for this write.
+    /// Returns the write that replaces the group, if nobody has written since it was read; an empty group is
+    /// deleted. `stamp` is a random name for it.
     #[must_use]
     pub fn replace(&self, next: OrderGroup, stamp: i64) -> Write {
         let key = order_group_key(&self.target, &self.ordering);

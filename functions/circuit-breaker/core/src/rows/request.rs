@@ -22,13 +22,13 @@ const ANSWER: &str = "answer";
 pub enum RequestStatus {
     /// The gateway is calling the target, or died doing so. Nobody was promised anything.
     Running,
-    /// It waits for a retry.
+    /// The request waits for a retry.
     Queued,
     /// The target has answered.
     Delivered,
-    /// Given up, and the dead-letter queue is not yet told.
+    /// The request is given up, and its dead letter is not yet sent.
     Dying,
-    /// Given up.
+    /// The request is given up, and its dead letter was sent.
     Dead,
 }
 
@@ -46,34 +46,35 @@ impl RequestStatus {
     }
 }
 
-/// A request that the gateway answers for.
+/// The row of a request that the gateway answers for, as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestRow {
-    /// Its id.
+    /// The request's id.
     pub id: RequestId,
-    /// How often it was written; a write is conditioned on it. 0: never.
+    /// The number of its writes, which a write is conditioned on; 0: there is no row.
     pub version: i64,
-    /// What became of it.
+    /// What became of the request so far.
     pub status: RequestStatus,
-    /// When its message is expected; only while queued, dying or dead.
+    /// The time at which its message is expected, to the millisecond; only while queued, dying or dead. It is
+    /// the generation that the message has to fit.
     pub wake: Timestamp,
-    /// When it can be forgotten; not while queued or dying.
+    /// The time from which on it can be forgotten; not while queued or dying.
     pub expires: Timestamp,
-    /// Its body, until it is delivered.
+    /// The request's body, until it is delivered.
     pub body: Bytes,
-    /// The target's answer's body, once delivered.
+    /// The body of the target's answer, once delivered.
     pub answer_body: Bytes,
-    /// The rest.
+    /// What nobody conditions on.
     pub data: RequestData,
 }
 
-/// What of a request nobody conditions on.
+/// What of a request nobody conditions a write on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestData {
-    /// For whom.
+    /// The name of the target.
     pub target: TargetName,
-    /// On whose behalf.
+    /// The tenant on whose behalf it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<SmolStr>,
     /// The idempotency key, which the target gets too.
@@ -90,26 +91,26 @@ pub struct RequestData {
     /// The correlation id that came with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation: Option<SmolStr>,
-    /// Tells another request with the same key apart.
+    /// The digest that tells another request with the same key apart.
     pub digest: Uuid,
-    /// When it was taken in.
+    /// The time at which it was taken in.
     pub accepted: Timestamp,
-    /// From when on its age counts: when it was taken in or redriven.
+    /// The time from which on its age counts: that at which it was taken in or redriven.
     pub begun: Timestamp,
-    /// Attempts since then.
+    /// The number of attempts since then.
     pub tries: u32,
-    /// Not to be tried before.
+    /// The time before which it is not to be tried.
     pub due: Timestamp,
-    /// While running: until when its gateway may still be calling.
+    /// The time until which its gateway may still be calling, while running.
     pub until: Timestamp,
-    /// Names the last write, by which a writer whose answer was lost knows its own.
+    /// The random name of its last write, by which a writer whose answer was lost knows its own.
     pub writer: u64,
-    /// All attempts, the oldest first.
+    /// The latest 100 attempts, the oldest first.
     pub attempts: VecDeque<Attempt>,
-    /// What the target answered.
+    /// The head of the target's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<AnswerHead>,
-    /// Why it is dead.
+    /// The reason why it is dead, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
 }
@@ -118,12 +119,12 @@ pub struct RequestData {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// When it ended.
+    /// The time at which it ended.
     pub at: Timestamp,
     /// The target's status, where there was an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why it failed.
+    /// The reason why it failed, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -132,12 +133,12 @@ pub struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerHead {
-    /// The HTTP status.
+    /// The answer's HTTP status.
     pub status: u16,
     /// The body's media type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<SmolStr>,
-    /// The body was longer than what is kept, and is not kept.
+    /// Whether the body was longer than what is kept, and is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub too_large: bool,
 }
@@ -156,19 +157,19 @@ impl RequestData {
     }
 }
 
-/// The key of a request.
+/// Returns the key of a request's row.
 #[must_use]
 pub fn request_key(id: RequestId) -> Key {
     Key::new(format_smolstr!("request#{id}"), ONLY)
 }
 
-/// The partition of the index that holds a target's requests that wait.
+/// Returns the partition of the index that holds a target's requests that wait.
 #[must_use]
 pub fn active(target: &TargetName) -> SmolStr {
     format_smolstr!("{target}#active")
 }
 
-/// The partition of the index that holds a target's dead requests.
+/// Returns the partition of the index that holds a target's dead requests.
 #[must_use]
 pub fn dead(target: &TargetName) -> SmolStr {
     format_smolstr!("{target}#dead")
@@ -209,13 +210,14 @@ impl RequestRow {
         })
     }
 
-    /// The id of a request from the key of its item, which is all that the index gives.
+    /// Returns the id of a request from the key of its item, which is all that the index gives.
     #[must_use]
     pub fn id_of(key: &Key) -> Option<RequestId> {
         key.pk.strip_prefix("request#").and_then(RequestId::parse)
     }
 
-    /// Writes this row in place of the one that was read (or of none), if nobody has written since.
+    /// Returns the write of this row in place of the one that was read (or of none), if nobody has written
+    /// since.
     #[must_use]
     pub fn replace(&self) -> Write {
         let blind = is_in(Mutant::RowWithoutCondition);
@@ -250,14 +252,14 @@ impl RequestRow {
         }
     }
 
-    /// The row after a write of `self` succeeded.
+    /// Returns the row after a write of `self` succeeded.
     #[must_use]
     pub const fn written(mut self) -> Self {
         self.version += 1;
         self
     }
 
-    /// Whether the row is to be treated as absent: DynamoDB deletes days after the time.
+    /// Returns whether the row is to be treated as absent: DynamoDB deletes days after the time.
     #[must_use]
     pub fn forgotten(&self, now: Timestamp) -> bool {
         !matches!(self.status, RequestStatus::Queued | RequestStatus::Dying) && self.expires <= now
