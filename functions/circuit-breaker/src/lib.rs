@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use circuit_breaker_core::guard::Guards;
-use circuit_breaker_core::park::StoreError;
+use circuit_breaker_core::error::StoreError;
+use circuit_breaker_core::registry::Registry;
+use circuit_breaker_core::rows;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
 use tenfold_aws::{Aws, Process};
 use tenfold_lambda::{ConfigError, Emf, Env, ErrorType};
+use tenfold_ports::Host;
 
 /// The pattern's slug, which names its metrics' namespace.
 const SLUG: &str = "circuit-breaker";
 
-/// What the environment says, for all three functions; each reads what it needs.
+/// The configuration of all three functions, from the environment; each uses what it needs.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `TABLE_NAME`: the table.
@@ -32,14 +34,14 @@ pub struct Config {
 /// Which functions use the queues: the health monitor does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queues {
-    /// Both are needed.
+    /// The function uses both queues.
     Needed,
-    /// None is.
+    /// The function uses none.
     NotNeeded,
 }
 
 impl Config {
-    /// Reads it.
+    /// Reads the configuration.
     ///
     /// # Errors
     /// All variables that are missing or bad, at once.
@@ -59,32 +61,32 @@ impl Config {
         env.finish(config)
     }
 
-    /// The table, with its index.
+    /// Returns the table, with its index.
     #[must_use]
     pub fn table(&self, aws: &Aws) -> DynamoTable {
-        DynamoTable::new(aws.dynamodb(), &self.table).index("queue", "queue", "wake")
+        DynamoTable::new(aws.dynamodb(), &self.table).index(rows::QUEUE_INDEX, rows::QUEUE, rows::WAKE)
     }
 
-    /// The retry queue.
+    /// Returns the retry queue.
     #[must_use]
     pub fn queue(&self, aws: &Aws) -> SqsQueue {
         SqsQueue::new(aws.sqs(), &self.queue)
     }
 
-    /// The dead-letter queue.
+    /// Returns the dead-letter queue.
     #[must_use]
     pub fn dead_letters(&self, aws: &Aws) -> SqsQueue {
         SqsQueue::new(aws.sqs(), &self.dead_letters)
     }
 
-    /// Breakers of which nothing is known yet.
+    /// Returns a registry that knows nothing of any breaker yet.
     #[must_use]
-    pub fn guards(&self) -> Guards {
-        Guards::new(self.state_ttl)
+    pub fn registry<H: Host>(&self, table: DynamoTable, host: H) -> Registry<DynamoTable, H> {
+        Registry::new(table, host, self.state_ttl)
     }
 }
 
-/// Time, chance and metrics of the function `name`.
+/// Returns time, chance and metrics of the function `name`.
 #[must_use]
 pub fn host(name: &'static str) -> Process<Emf> {
     Process::new(Emf::new(SLUG, name))
@@ -93,9 +95,9 @@ pub fn host(name: &'static str) -> Process<Emf> {
 /// Why a run failed, by the names that the alarms and a person see.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Failed(#[from] pub StoreError);
+pub struct RunFailure(#[from] pub StoreError);
 
-impl ErrorType for Failed {
+impl ErrorType for RunFailure {
     fn error_type(&self) -> &'static str {
         match &self.0 {
             StoreError::Table(_) => "ServiceUnavailable",

@@ -179,7 +179,7 @@ def test_a_lost_message_is_found_by_the_sweep(guarded, settled, stack):
 
 
 def lose(stack, name: str) -> None:
-    """Lets the message of the only request be one that never comes: the row waits for another ticket."""
+    """Lets the message of the only request be one that never comes: the row waits for another generation."""
     (row,) = [item for item in stack.items(name) if item["pk"].startswith("request#")]
     stack.put_item({**row, "wake": row["wake"] - 1})
 

@@ -1,22 +1,26 @@
 //! The API: `circuit-breaker-gateway`.
 //!
-//! This module owns the routes and what is common to them. [`submit`] takes requests in, [`targets`] configures
-//! and shows, [`redrive`] brings the dead back.
+//! This module owns the routes and what is common to them. What comes in is parsed in [`body`], what goes out
+//! is made in [`view`]; each resource has its module: [`targets`], [`state`], [`requests`] (and [`keys`]),
+//! [`redrive`].
 
+mod body;
+mod keys;
 mod redrive;
-mod submit;
+mod requests;
+mod state;
 mod targets;
 mod view;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
-use crate::guard::{GuardError, Guards};
-use crate::names::{BreakerName, TargetName, header};
-use crate::park::StoreError;
+use crate::error::{RegistryError, StoreError};
+use crate::names::TargetName;
+use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]
@@ -27,18 +31,18 @@ pub struct Gateway<T, Q, D, H> {
     pub queue: Q,
     /// The dead-letter queue.
     pub dead_letters: Q,
-    /// The targets.
+    /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub guards: Guards,
-    /// How long answers and dead requests are kept.
+    pub registry: Registry<T, H>,
+    /// The time for which answers and dead requests are kept.
     pub retention: Duration,
 }
 
-/// What a route answers instead of a [`Response`].
-type Answer = Result<Response, Problem>;
+/// What a route answers: a response, or the problem that there was.
+type RouteResult = Result<Response, Problem>;
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     /// Answers a request before `deadline`, when this process is stopped.
@@ -46,7 +50,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         self.route(request, deadline).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request, deadline: Timestamp) -> Answer {
+    async fn route(&self, request: &Request, deadline: Timestamp) -> RouteResult {
         let method = request.method.as_str();
         let allow = |allowed: &str| Err(Problem::method(method, allowed));
         match request.segments().as_slice() {
@@ -55,11 +59,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 _ => allow("GET"),
             },
             ["targets", name] => {
-                let target = target(name)?;
+                let target = body::target(name)?;
                 match method {
                     "PUT" => self.put_target(&target, &request.body).await,
                     "GET" => {
-                        self.get_target(&breaker(target, request.parameter("tenant"), "query:tenant")?).await
+                        self.get_target(&body::breaker(target, request.parameter("tenant"), "query:tenant")?)
+                            .await
                     }
                     "DELETE" => self.delete_target(&target).await,
                     _ => allow("GET, PUT or DELETE"),
@@ -67,18 +72,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             }
             ["targets", name, "state"] => match method {
                 "POST" => {
-                    let name = breaker(target(name)?, request.parameter("tenant"), "query:tenant")?;
+                    let name =
+                        body::breaker(body::target(name)?, request.parameter("tenant"), "query:tenant")?;
                     self.force(&name, &request.body).await
                 }
                 _ => allow("POST"),
             },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.redrive(&target(name)?, deadline).await,
+                "POST" => self.redrive(&body::target(name)?, deadline).await,
                 _ => allow("POST"),
             },
             // One resource of the API: a target to post to, an id to ask for.
             ["requests", name] => match method {
-                "POST" => self.submit(target(name)?, request, deadline).await,
+                "POST" => self.submit(body::target(name)?, request, deadline).await,
                 "GET" => self.get_request(name).await,
                 _ => allow("GET or POST"),
             },
@@ -87,27 +93,13 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 }
 
-fn target(name: &str) -> Result<TargetName, Problem> {
-    TargetName::parse(name).map_err(|fault| Problem::invalid(vec![fault]))
-}
-
-fn breaker(
-    target: TargetName,
-    tenant: Option<&tenfold_ports::SmolStr>,
-    at: &str,
-) -> Result<BreakerName, Problem> {
-    let tenant = tenant.map(|t| header("Tenant", t, 64)).transpose();
-    let tenant = tenant.map_err(|f| Problem::invalid(vec![Fault { at: at.to_owned(), ..f }]))?;
-    Ok(BreakerName { target, tenant })
-}
-
 fn unknown_target(name: &TargetName) -> Problem {
     let detail = format!("there is no target {name}; PUT /targets/{name} makes one");
     Problem::new(404, "unknown-target", "There is no such target", detail)
 }
 
-impl From<GuardError> for Problem {
-    fn from(error: GuardError) -> Self {
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
         tracing::error!(%error, "breaker not known");
         Self::unavailable("the breaker table did not answer; nothing was sent to the target", 2)
     }

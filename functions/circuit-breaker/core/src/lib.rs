@@ -1,19 +1,27 @@
-//! Circuit breaker with retry queue.
+//! Circuit breaker with retry queue: decisions and handlers over ports.
 //!
-//! In reading order: [`config`] and [`window`] are what a team configures, [`breaker`] the state machine,
-//! [`guard`] how an environment takes part in it; [`rows`] what is stored, [`call`] what a target's answer means,
-//! [`park`] how a request is put by; then the three functions, [`gateway`], [`retry`] and [`monitor`].
-pub mod breaker;
+//! In reading order:
+//!
+//! 1. What there is: [`names`], what a team configures ([`config`]), what can go wrong ([`error`]), what is
+//!    stored ([`rows`]).
+//! 2. What is decided, without effects ([`decide`]): the window, the state machine, what an answer means,
+//!    when to try again, whose turn it is.
+//! 3. Effects that the functions share: how an environment takes part in the fleet's breakers ([`registry`]),
+//!    one call of a target ([`call`]), how a request is put by ([`park`]), reading all targets ([`targets`]).
+//! 4. The three functions: [`gateway`], [`retry_processor`], [`health_monitor`].
+//! 5. [`metrics`] by their names, and the bugs that the world has to find ([`mutant`]).
+
 pub mod call;
 pub mod config;
-pub mod fleet;
+pub mod decide;
+pub mod error;
 pub mod gateway;
-pub mod guard;
+pub mod health_monitor;
 pub mod metrics;
-pub mod monitor;
 pub mod mutant;
 pub mod names;
 pub mod park;
-pub mod retry;
+pub mod registry;
+pub mod retry_processor;
 pub mod rows;
-pub mod window;
+pub mod targets;

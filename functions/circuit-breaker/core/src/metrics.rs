@@ -3,63 +3,64 @@
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Metrics, SmolStr};
 
-use crate::breaker::State;
-use crate::call::Called;
+use crate::call::CallResult;
+use crate::decide::breaker::BreakerState;
+use crate::decide::window::CallOutcome;
 use crate::names::TargetName;
-use crate::window::Outcome;
 
-/// Calls made to a target.
+/// The calls made to a target.
 pub const REQUESTS: &str = "Requests";
-/// Calls that failed.
+/// The calls that failed.
 pub const FAILURES: &str = "Failures";
-/// Calls that were slow.
+/// The calls that were slow.
 pub const SLOW_CALLS: &str = "SlowCalls";
-/// How long a call took.
+/// The time that a call took, in milliseconds.
 pub const CALL_TIME: &str = "CallTime";
-/// Requests parked for a retry.
+/// The requests parked for a retry.
 pub const PARKED: &str = "Parked";
-/// Parked requests delivered.
+/// The parked requests that were delivered.
 pub const DELIVERED: &str = "Delivered";
-/// Parked requests given up.
+/// The parked requests that were given up.
 pub const DEAD: &str = "Dead";
-/// Dead requests queued again.
+/// The dead requests that were queued again.
 pub const REDRIVEN: &str = "Redriven";
-/// Probes made.
+/// The probes made.
 pub const PROBES: &str = "Probes";
-/// Probes that failed.
+/// The probes that failed.
 pub const PROBE_FAILURES: &str = "ProbeFailures";
-/// Openings of a breaker.
+/// The openings of a whole target's breaker.
 pub const OPENED: &str = "Opened";
-/// The state: 0 closed, 1 half-open, 2 open; forced states count as what they force.
+/// The state of a whole target's breaker: 0 closed, 1 half-open, 2 open; forced states count as what they
+/// force.
 pub const STATE: &str = "State";
-/// The age of a parked request when the retry processor had it in its hands.
+/// The age of a parked request when the retry processor had it in its hands, in seconds.
 pub const QUEUE_AGE: &str = "QueueAge";
 
-/// The dimensions of a target's metrics.
+/// Returns the dimensions of a target's metrics.
 #[must_use]
 pub fn of(target: &TargetName) -> [Dimension; 1] {
     [("Target", SmolStr::new(target.as_str()))]
 }
 
-/// The state as a metric.
+/// Returns the state of a breaker as a metric.
 #[must_use]
-pub const fn state(state: &State) -> Metric {
+pub const fn state(state: &BreakerState) -> Metric {
     let value = match state {
-        State::Closed | State::ForcedClosed => 0.0,
-        State::HalfOpen { .. } => 1.0,
-        State::Open { .. } | State::ForcedOpen => 2.0,
+        BreakerState::Closed | BreakerState::ForcedClosed => 0.0,
+        BreakerState::HalfOpen { .. } => 1.0,
+        BreakerState::Open { .. } | BreakerState::ForcedOpen => 2.0,
     };
     Metric::plain(STATE, value)
 }
 
 /// Records a call of a target.
-pub fn call<M: Metrics>(metrics: &M, target: &TargetName, called: &Called) {
-    let outcome = called.outcome.unwrap_or(Outcome { failed: false, slow: false });
+pub fn call<M: Metrics>(metrics: &M, target: &TargetName, result: &CallResult) {
+    let outcome = result.outcome.unwrap_or(CallOutcome { failed: false, slow: false });
     let values = [
         Metric::count(REQUESTS, 1.0),
         Metric::count(FAILURES, f64::from(outcome.failed)),
         Metric::count(SLOW_CALLS, f64::from(outcome.slow)),
-        Metric::milliseconds(CALL_TIME, called.took.as_secs_f64() * 1000.0),
+        Metric::milliseconds(CALL_TIME, result.took.as_secs_f64() * 1000.0),
     ];
     metrics.record(&of(target), &values);
 }

@@ -6,9 +6,9 @@ tenfold_ports::mutants! {
     /// A probe's result counts in whatever epoch it arrives.
     ResultOfAnyEpoch = "a late result counts in a newer epoch",
     /// Half-open lets everybody through.
-    PermitsWithoutEnd = "half-open without a limit",
+    PermitsWithoutLimit = "half-open without a limit",
     /// Half-open is owned by whoever began it, and never comes back from one that died.
-    LeaseWithoutEnd = "half-open owned by one that can die",
+    PermitWithoutEnd = "half-open owned by one that can die",
     /// A permit ends with its call, as if all clocks were alike.
     ClocksAgree = "permits without a margin for clocks",
     /// Closing and opening keep the epoch.
@@ -22,13 +22,13 @@ tenfold_ports::mutants! {
     /// Nobody looks for messages that were lost.
     NoSweep = "lost messages stay lost",
     /// What is given up is only marked so.
-    DeadWithoutLetter = "dead without a letter",
+    DeadWithoutDeadLetter = "dead without a dead letter",
     /// A request's row is written whatever became of it since.
     RowWithoutCondition = "a delivered request is written over",
     /// A key that is being worked on is taken over at once.
     ClaimStolen = "a running key is taken over",
-    /// A request is delivered wherever it stands in its line.
-    LineIgnored = "a line in any order",
+    /// A request is delivered wherever it stands in its order group.
+    OrderIgnored = "an order group in any order",
     /// A request with an ordering key does not look for others before it.
-    LineJumped = "a line that newcomers jump",
+    OrderJumped = "an order group that newcomers jump",
 }

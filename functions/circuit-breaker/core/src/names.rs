@@ -15,7 +15,7 @@ impl TargetName {
     /// Parses a name.
     ///
     /// # Errors
-    /// It is no such name.
+    /// The text is no such name.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         if (1..=64).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-') {
@@ -26,7 +26,7 @@ impl TargetName {
         }
     }
 
-    /// The name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,17 +39,17 @@ impl fmt::Display for TargetName {
     }
 }
 
-/// What a breaker guards: all of a target, or what one tenant asks of it.
+/// The name of a breaker, made of what it guards: all of a target, or what one tenant asks of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BreakerName {
-    /// The target.
+    /// The target's name.
     pub target: TargetName,
-    /// The tenant; none for the target as a whole.
+    /// The tenant's name; none for the target as a whole.
     pub tenant: Option<SmolStr>,
 }
 
 impl BreakerName {
-    /// The breaker of a whole target.
+    /// Returns the name of a whole target's breaker.
     #[must_use]
     pub const fn of(target: TargetName) -> Self {
         Self { target, tenant: None }
@@ -68,7 +68,7 @@ impl fmt::Display for BreakerName {
 /// Parses a header that names something: 1 to `most` visible ASCII characters.
 ///
 /// # Errors
-/// It is empty, too long or has other characters.
+/// The value is empty, too long or has other characters.
 pub fn header(name: &'static str, value: &SmolStr, most: usize) -> Result<SmolStr, Fault> {
     if (1..=most).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(value.clone())
@@ -88,14 +88,14 @@ pub struct RequestId(Uuid);
 const NAMESPACE: Uuid = Uuid::from_u128(0x0e1f_7c1a_52c5_5c39_9d3b_31a5_7a0c_be07);
 
 impl RequestId {
-    /// The id of the request with an idempotency key at a target, for a tenant.
+    /// Returns the id of the request with an idempotency key at a target, for a tenant.
     #[must_use]
     pub fn new(target: &TargetName, tenant: Option<&str>, key: &str) -> Self {
         let name = format_smolstr!("{target}\n{}\n{key}", tenant.unwrap_or_default());
         Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
     }
 
-    /// Parses an id; none where it is no UUID in its usual form.
+    /// Parses an id. Returns none where it is no UUID in its usual form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 36).then(|| Uuid::parse_str(text).ok()).flatten().map(Self)
@@ -108,7 +108,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A digest that tells two requests with the same key apart.
+/// Returns a digest that tells two requests with the same idempotency key apart.
 #[must_use]
 pub fn digest(content_type: &str, ordering: &str, body: &[u8]) -> Uuid {
     let head = Uuid::new_v5(&NAMESPACE, format_smolstr!("{content_type}\n{ordering}").as_bytes());

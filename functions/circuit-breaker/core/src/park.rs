@@ -1,116 +1,43 @@
 //! Parking a request, and the message that brings it back.
 //!
-//! The row is the truth and is written first; the message only says when to look at it. A message that is lost
-//! is sent again by the retry processor's sweep, and one that comes twice finds its row changed. So a request
-//! is promised (`202`) from the moment its row is written, whatever becomes of the send.
+//! The row is the truth and is written first; the message only says when to look at it. A message that is
+//! lost is sent again by the retry processor's sweep, and one that comes twice finds its row changed. So a
+//! request is promised (`202`) from the moment its row is written, whatever becomes of the send.
 //!
-//! A message carries the `wake` time of the row as its *ticket*. The sweep gives the row a new one, which makes
-//! the old message, should it still come, a stranger. That keeps the messages of a request from multiplying.
+//! A message carries the `wake` time of the row as its *generation*. The sweep gives the row a new one, which
+//! makes the old message, should it still come, a stranger. That keeps the messages of a request from
+//! multiplying.
 
-use std::time::Duration;
+mod message;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+pub use message::RetryMessage;
+
 use smol_str::SmolStr;
-use tenfold_ports::queue::{MAX_DELAY, Outgoing};
-use tenfold_ports::table::{BadItem, Cancelled, Read, TransactError, Write, WriteError};
-use tenfold_ports::{CallError, Host, Queue, Rng, Table};
+use tenfold_ports::queue::Outgoing;
+use tenfold_ports::table::{Cancelled, Read, TransactError, Write, WriteError};
+use tenfold_ports::{CallError, Host, Queue, Table};
 
-use crate::config::RetryConfig;
-use crate::names::{RequestId, TargetName};
-use crate::rows::{LINE_MOST, Line, LineRow, RequestRow, line_key};
-
-/// What a message of the retry queue and of the dead-letter queue says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Message {
-    /// The request to look at.
-    pub request: RequestId,
-    /// Its target.
-    pub target: TargetName,
-    /// The row's `wake` time in milliseconds; none fits always.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<i64>,
-    /// The W3C trace context of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<SmolStr>,
-    /// In the dead-letter queue: why it was given up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died: Option<String>,
-}
-
-impl Message {
-    /// The message that brings a row back, with the row's ticket.
-    #[must_use]
-    pub fn of(row: &RequestRow) -> Self {
-        Self {
-            request: row.id,
-            target: row.data.target.clone(),
-            ticket: Some(row.wake.as_millisecond()),
-            traceparent: row.data.traceparent.clone(),
-            died: row.data.died.clone(),
-        }
-    }
-
-    /// As a message to send, hidden for `delay`.
-    #[must_use]
-    pub fn outgoing(&self, delay: Duration) -> Outgoing {
-        // A struct of text and numbers can always be written as JSON.
-        Outgoing::new(serde_json::to_string(self).unwrap_or_default()).after(delay)
-    }
-}
-
-/// When a message that is sent now, for a request due then, will arrive.
-#[must_use]
-pub fn arrival(now: Timestamp, due: Timestamp) -> Timestamp {
-    due.max(now).min(now + MAX_DELAY)
-}
-
-/// How long to wait until `due`.
-#[must_use]
-pub fn delay(now: Timestamp, due: Timestamp) -> Duration {
-    Duration::try_from(due.duration_since(now)).unwrap_or_default()
-}
-
-/// The wait before the next attempt after `tries` attempts: exponential, with "equal jitter" (AWS Architecture
-/// Blog, "Exponential Backoff And Jitter"), and at least what the target asked for.
-#[must_use]
-pub fn backoff<R: Rng>(retry: &RetryConfig, tries: u32, retry_after: Option<Duration>, rng: &R) -> Duration {
-    let most = f64::from(retry.max_delay_ms);
-    let full =
-        (f64::from(retry.base_delay_ms) * 2_f64.powi(tries.saturating_sub(1).min(40) as i32)).min(most);
-    let jittered = Duration::from_millis((full / 2.0 + full / 2.0 * rng.unit()) as u64);
-    jittered.max(retry_after.unwrap_or_default().min(Duration::from_millis(retry.max_delay_ms.into())))
-}
+use crate::error::StoreError;
+use crate::names::TargetName;
+use crate::rows::{OrderGroup, OrderGroupRow, RequestRow, order_group_key};
 
 /// What became of the write of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stored {
-    /// It was written.
+    /// The row was written.
     Yes,
-    /// Somebody else has written it; this is what there is.
+    /// Somebody else has written the row; this is what there is.
     Other(Box<RequestRow>),
     /// There was a row, and it has been deleted since.
     Gone,
-    /// Its line is full.
-    LineFull,
+    /// The row's order group is full, and nothing was written.
+    GroupFull,
 }
 
-/// Why a row could not be written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The table did not answer, or kept refusing for others' writes.
-    #[error("the table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is not what this version writes.
-    #[error(transparent)]
-    Row(#[from] BadItem),
-}
-
-/// How often a write is made whose answer was lost or that somebody overtook.
+/// The number of times that a write is made whose answer was lost or that somebody overtook.
 const TRIES: usize = 4;
 
-/// Writes `row` in place of the version it was read at. Knows its own write by its `writer`.
+/// Writes `row` in place of the version that it was read at. It knows its own write by its `writer`.
 ///
 /// # Errors
 /// The table did not answer; the write may have been applied.
@@ -137,26 +64,26 @@ fn whose(mine: &RequestRow, current: RequestRow) -> Stored {
     Stored::Other(Box::new(current))
 }
 
-/// Writes `row` together with a change of its line; `change` answers none where the line does not allow it.
-/// `line` is read here when it is not given, and anew whenever somebody overtook.
+/// Writes `row` together with a change of its order group; `change` answers none where the group does not
+/// allow it. `group` is read here when it is not given, and anew whenever somebody overtook.
 ///
 /// # Errors
 /// The table did not answer; the write may have been applied.
-pub async fn store_in_line<T: Table, H: Host>(
+pub async fn store_in_group<T: Table, H: Host>(
     table: &T,
     host: &H,
     row: &RequestRow,
-    mut line: Option<LineRow>,
-    change: impl Fn(&Line) -> Option<Line>,
+    mut group: Option<OrderGroupRow>,
+    change: impl Fn(&OrderGroup) -> Option<OrderGroup>,
 ) -> Result<Stored, StoreError> {
     let ordering = row.data.ordering.clone().unwrap_or_default();
     let mut failure = CallError::Throttled;
     for _ in 0..TRIES {
-        let read = match line.take() {
-            Some(line) => line,
-            None => read_line(table, &row.data.target, &ordering).await?,
+        let read = match group.take() {
+            Some(group) => group,
+            None => read_group(table, &row.data.target, &ordering).await?,
         };
-        let Some(next) = change(&read.line) else { return Ok(Stored::LineFull) };
+        let Some(next) = change(&read.group) else { return Ok(Stored::GroupFull) };
         let stamp = (host.next_u64() >> 1) as i64;
         let writes: Vec<Write> = vec![row.replace(), read.replace(next, stamp)];
         match table.transact(writes).await {
@@ -167,7 +94,7 @@ pub async fn store_in_line<T: Table, H: Host>(
                         return Ok(whose(row, RequestRow::read(current)?));
                     }
                     Some(Cancelled::Condition(None)) => return Ok(Stored::Gone),
-                    // The line moved on: read it anew.
+                    // The group moved on: read it anew.
                     _ => {}
                 }
             }
@@ -178,20 +105,20 @@ pub async fn store_in_line<T: Table, H: Host>(
     Err(failure.into())
 }
 
-/// Reads a line.
+/// Reads an order group.
 ///
 /// # Errors
 /// The table did not answer.
-pub async fn read_line<T: Table>(
+pub async fn read_group<T: Table>(
     table: &T,
     target: &TargetName,
     ordering: &SmolStr,
-) -> Result<LineRow, StoreError> {
-    let item = table.get(&line_key(target, ordering), Read::Consistent).await?;
-    Ok(LineRow::read(target, ordering, item.as_ref())?)
+) -> Result<OrderGroupRow, StoreError> {
+    let item = table.get(&order_group_key(target, ordering), Read::Consistent).await?;
+    Ok(OrderGroupRow::read(target, ordering, item.as_ref())?)
 }
 
-/// Queues a row: at the end of its line where it has an ordering key.
+/// Queues a row: at the end of its order group where it has an ordering key.
 ///
 /// # Errors
 /// The row could not be written.
@@ -204,20 +131,10 @@ pub async fn queue_row<T: Table, H: Host>(
         return store(table, row).await;
     }
     let id = row.id;
-    store_in_line(table, host, row, None, |line| {
-        let mut next = line.clone();
-        if !next.waiting.contains(&id) {
-            if next.waiting.len() >= LINE_MOST {
-                return None;
-            }
-            next.waiting.push_back(id);
-        }
-        Some(next)
-    })
-    .await
+    store_in_group(table, host, row, None, |group| group.with(id)).await
 }
 
-/// Sends messages in batches. What is rejected or fails is only logged: the sweep finds the rows.
+/// Sends messages in batches of ten. What is rejected or fails is only logged: the sweep finds the rows.
 pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
     while !messages.is_empty() {
         let rest = messages.split_off(messages.len().min(tenfold_ports::queue::BATCH));
@@ -228,38 +145,5 @@ pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
             }
             Err(e) => tracing::warn!(error = %e, "messages not sent; the sweep sends them again"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::{prop_assert, proptest};
-    use std::cell::Cell;
-
-    struct Fixed(Cell<u64>);
-    impl tenfold_ports::Rng for Fixed {
-        fn next_u64(&self) -> u64 {
-            self.0.get()
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_backoff_grows_to_its_maximum_and_never_beyond(tries in 1_u32..200, seed: u64) {
-            let retry = RetryConfig { max_attempts: 1, max_age_seconds: 1, base_delay_ms: 100, max_delay_ms: 60_000 };
-            let wait = backoff(&retry, tries, None, &Fixed(Cell::new(seed))).as_millis();
-            let full = (100_u128 << (tries - 1).min(20)).min(60_000);
-            prop_assert!(wait >= full / 2 && wait <= full, "{} of {}", wait, full);
-        }
-    }
-
-    #[test]
-    fn a_target_that_asks_for_time_gets_it() {
-        let retry =
-            RetryConfig { max_attempts: 1, max_age_seconds: 1, base_delay_ms: 100, max_delay_ms: 60_000 };
-        let wait = |seconds| backoff(&retry, 1, Some(Duration::from_secs(seconds)), &Fixed(Cell::new(0)));
-        assert_eq!(wait(30), Duration::from_secs(30));
-        assert_eq!(wait(3600), Duration::from_mins(1), "but not without bound");
     }
 }

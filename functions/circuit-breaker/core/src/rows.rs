@@ -5,13 +5,13 @@
 //! | `targets` | name | a target's configuration |
 //! | `breaker#<target>` | `-` or `:<tenant>` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
-//! | `line#<target>#<ordering key>` | `-` | which requests of an ordering key wait, in their order |
+//! | `line#<target>#<ordering key>` | `-` | an order group: which requests wait, in their order |
 //!
-//! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or are
-//! dead (`<target>#dead`), by when their message is expected. It is what makes a lost message harmless.
+//! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or
+//! are dead (`<target>#dead`), by when their message is expected. It is what makes a lost message harmless.
 
 mod breaker;
-mod line;
+mod order_group;
 mod request;
 
 use std::sync::Arc;
@@ -22,14 +22,18 @@ use smol_str::SmolStr;
 use tenfold_ports::table::{Condition, Item, Key};
 
 pub use breaker::{BreakerRow, breaker_key};
-pub use line::{Hold, LINE_MOST, Line, LineRow, line_key};
-pub use request::{AnswerHead, Attempt, RequestData, RequestRow, Status, active, dead, request_key};
+pub use order_group::{Lease, ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
+pub use request::{AnswerHead, Attempt, RequestData, RequestRow, RequestStatus, active, dead, request_key};
 
 use crate::config::TargetConfig;
 use crate::names::TargetName;
 
-/// The index of waiting and dead requests.
+/// The index of waiting and dead requests: [`QUEUE`] is its partition, [`WAKE`] its order.
 pub const QUEUE_INDEX: &str = "queue";
+/// The attribute that names a waiting or dead request's partition of the index.
+pub const QUEUE: &str = "queue";
+/// The attribute that says when a request's message is expected, in milliseconds since 1970.
+pub const WAKE: &str = "wake";
 /// The partition of all configurations.
 pub const TARGETS: SmolStr = SmolStr::new_static("targets");
 const ONLY: &str = "-";
@@ -37,34 +41,35 @@ const VERSION: &str = "version";
 /// The attribute that DynamoDB deletes by, some time after it has passed.
 pub const EXPIRES: &str = "expires";
 
-/// A configured target.
+/// The row of a configured target.
 #[derive(Debug, Clone, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Target {
-    /// The configuration.
+pub struct TargetRow {
+    /// The target's configuration.
     pub config: Arc<TargetConfig>,
-    /// When it was first put.
+    /// The time at which it was first put.
     pub created: Timestamp,
-    /// When it was deleted. The row stays for a while, so that a request which slipped in is still found.
+    /// The time at which it was deleted. The row stays for 30 days, so that a request which slipped in is
+    /// still found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
 }
 
-/// How long the row of a deleted target stays; longer than anything can be on its way.
-const BURIED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The time for which the row of a deleted target stays: longer than anything can be on its way.
+const DELETED_TARGET_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The key of a target's configuration.
+/// Returns the key of a target's row.
 #[must_use]
 pub fn target_key(name: &TargetName) -> Key {
     Key::new(TARGETS, name.as_str())
 }
 
-/// A target's configuration as an item.
+/// Returns a target's row as an item.
 #[must_use]
-pub fn target_item(name: &TargetName, target: Target) -> Item {
+pub fn target_item(name: &TargetName, target: TargetRow) -> Item {
     let item = Item::new(target_key(name));
     match target.deleted {
-        Some(deleted) => item.with(EXPIRES, (deleted + BURIED).as_second()).with_doc(target),
+        Some(deleted) => item.with(EXPIRES, (deleted + DELETED_TARGET_KEPT).as_second()).with_doc(target),
         None => item.with_doc(target),
     }
 }

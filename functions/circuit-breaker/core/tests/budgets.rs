@@ -2,7 +2,7 @@
 
 mod world;
 
-use circuit_breaker_core::breaker::State;
+use circuit_breaker_core::decide::breaker::BreakerState;
 use jiff::SignedDuration;
 use world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts};
 use world::{Post, config, put_breaker};
@@ -77,7 +77,7 @@ fn an_idle_schedule_costs_four_calls_a_run() {
 fn a_half_open_epoch_of_three_probes_costs_two_writes_a_probe() {
     let config = config(r#","idempotency":"target","halfOpenProbes":3,"failureRateThreshold":10"#);
     let counts = counted(&config, |world, stack| {
-        put_breaker(world, &config, State::Open { until: world.now() });
+        put_breaker(world, &config, BreakerState::Open { until: world.now() });
         posts(world, stack, &["a", "b", "c"]);
     });
     assert_eq!(counts, all(&[("downstream.call", 3), ("table.get_many", 1), ("table.write", 6)]));

@@ -14,13 +14,14 @@ fn main() -> ExitCode {
     run(NAME, async |start| {
         let config = Config::read(Env::from_process(), Queues::Needed)?;
         let aws = Aws::from_env()?;
+        let table = config.table(&aws);
         let gateway = Gateway {
-            table: config.table(&aws),
             queue: config.queue(&aws),
             dead_letters: config.dead_letters(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            guards: config.guards(),
+            registry: config.registry(table.clone(), host(NAME)),
+            table,
             retention: config.retention,
         };
         let start = start.counting(move || aws.calls().take());

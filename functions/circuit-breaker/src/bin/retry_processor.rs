@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, Failed, Queues, host};
-use circuit_breaker_core::retry::RetryProcessor;
+use circuit_breaker::{Config, Queues, RunFailure, host};
+use circuit_breaker_core::retry_processor::RetryProcessor;
 use serde_json::Value;
 use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
@@ -15,13 +15,14 @@ fn main() -> ExitCode {
     run(NAME, async |start| {
         let config = Config::read(Env::from_process(), Queues::Needed)?;
         let aws = Aws::from_env()?;
+        let table = config.table(&aws);
         let processor = RetryProcessor {
-            table: config.table(&aws),
             queue: config.queue(&aws),
             dead_letters: config.dead_letters(&aws),
             downstream: HttpDownstream::default(),
             host: host(NAME),
-            guards: config.guards(),
+            registry: config.registry(table.clone(), host(NAME)),
+            table,
             retention: config.retention,
             orphan_after: config.orphan_after,
         };
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         // Whoever calls: what the schedule says does not matter.
         start
             .serve_event(async move |_: Value, invocation: Invocation| {
-                processor.run(invocation.deadline).await.map_err(Failed)
+                processor.run(invocation.deadline).await.map_err(RunFailure)
             })
             .await
     })

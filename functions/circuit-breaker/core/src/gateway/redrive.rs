@@ -13,27 +13,27 @@ use tenfold_ports::queue::BATCH;
 use tenfold_ports::table::{Item, Query, Read};
 use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
-use super::{Answer, Gateway, no_table, unknown_target};
-use crate::call::time_left;
+use super::{Gateway, RouteResult, no_table, unknown_target};
+use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::TargetName;
-use crate::park::{self, Message, Stored};
-use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
+use crate::park::{self, RetryMessage, Stored};
+use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 
-/// What one call redrives at most; the answer says whether there is more.
+/// The most requests that one call redrives, give or take a page; the answer says whether there is more.
 const MOST: usize = 500;
 const RESERVE: Duration = Duration::from_secs(5);
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn redrive(&self, name: &TargetName, deadline: Timestamp) -> Answer {
-        self.guards.load(&self.table, &self.host, name, &[]).await?;
-        self.guards.target(name).ok_or_else(|| unknown_target(name))?;
+    pub(super) async fn redrive(&self, name: &TargetName, deadline: Timestamp) -> RouteResult {
+        self.registry.load(name, &[]).await?;
+        self.registry.target(name).ok_or_else(|| unknown_target(name))?;
         let mut query = Query { index: Some(QUEUE_INDEX), limit: 25, ..Query::partition(rows::dead(name)) };
         let (mut redriven, mut more) = (0, false);
         loop {
             let page = self.table.query(query.clone()).await.map_err(|e| no_table(&e))?;
             let keys: Vec<_> = page.items.iter().map(|i| i.key.clone()).collect();
-            redriven += self.revive(&keys).await?;
+            redriven += self.queue_again(&keys).await?;
             let Some(next) = page.next else { break };
             if redriven >= MOST || !self.has_time(deadline) {
                 more = true;
@@ -50,8 +50,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         !time_left(self.host.now(), deadline, RESERVE, Duration::MAX).is_zero()
     }
 
-    /// Queues the dead rows among `keys` again.
-    async fn revive(&self, keys: &[tenfold_ports::table::Key]) -> Result<usize, Problem> {
+    /// Queues the dead rows among `keys` again. Returns their number. Returns their number.
+    async fn queue_again(&self, keys: &[tenfold_ports::table::Key]) -> Result<usize, Problem> {
         if keys.is_empty() {
             return Ok(0);
         }
@@ -59,48 +59,48 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let rows: Result<Vec<_>, _> = items.iter().flatten().map(RequestRow::read).collect();
         let rows = rows.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
         let mut messages = Vec::new();
-        for mut row in rows.into_iter().filter(|r| r.status == Status::Dead) {
+        for mut row in rows.into_iter().filter(|r| r.status == RequestStatus::Dead) {
             let now = self.host.now();
-            row.status = Status::Queued;
+            row.status = RequestStatus::Queued;
             row.wake = now;
             row.data.due = now;
             row.data.begun = now;
             row.data.tries = 0;
             row.data.died = None;
             row.data.writer = self.host.next_u64();
-            // Another redrive may have been faster; or its line is full, and it stays dead.
+            // Another redrive may have been faster; or its order group is full, and it stays dead.
             if park::queue_row(&self.table, &self.host, &row).await? == Stored::Yes {
-                messages.push(Message::of(&row).outgoing(Duration::ZERO));
+                messages.push(RetryMessage::of(&row).outgoing(Duration::ZERO));
             }
         }
-        let revived = messages.len();
+        let queued = messages.len();
         park::send(&self.queue, messages).await;
-        Ok(revived)
+        Ok(queued)
     }
 
     /// Deletes the dead letters of a target, and gives the others back.
     async fn clear_dead_letters(&self, name: &TargetName, deadline: Timestamp) -> Result<(), CallError> {
         let mut others: Vec<SmolStr> = Vec::new();
         for _ in 0..MOST / BATCH {
-            let letters = self.dead_letters.receive(BATCH, Duration::ZERO).await?;
-            if letters.is_empty() || !self.has_time(deadline) {
-                others.extend(letters.into_iter().map(|l| l.receipt));
+            let dead_letters = self.dead_letters.receive(BATCH, Duration::ZERO).await?;
+            if dead_letters.is_empty() || !self.has_time(deadline) {
+                others.extend(dead_letters.into_iter().map(|d| d.receipt));
                 break;
             }
             let mut mine = Vec::new();
-            for letter in letters {
-                match serde_json::from_slice::<Message>(&letter.body) {
-                    Ok(message) if message.target == *name => mine.push((message, letter.receipt)),
-                    _ => others.push(letter.receipt),
+            for dead_letter in dead_letters {
+                match serde_json::from_slice::<RetryMessage>(&dead_letter.body) {
+                    Ok(message) if message.target == *name => mine.push((message, dead_letter.receipt)),
+                    _ => others.push(dead_letter.receipt),
                 }
             }
             let keys: Vec<_> = mine.iter().map(|(m, _)| rows::request_key(m.request)).collect();
-            let rows = if keys.is_empty() { Vec::new() } else { self.letters_rows(&keys).await? };
-            let (still_dead, told): (Vec<_>, Vec<_>) =
+            let rows = if keys.is_empty() { Vec::new() } else { self.rows_of(&keys).await? };
+            let (still_dead, answered): (Vec<_>, Vec<_>) =
                 mine.into_iter().partition(|(m, _)| rows.iter().any(|r| r.id == m.request && is_dead(r)));
             others.extend(still_dead.into_iter().map(|(_, receipt)| receipt));
-            if !told.is_empty() {
-                self.dead_letters.delete(told.into_iter().map(|(_, receipt)| receipt).collect()).await?;
+            if !answered.is_empty() {
+                self.dead_letters.delete(answered.into_iter().map(|(_, receipt)| receipt).collect()).await?;
             }
         }
         while !others.is_empty() {
@@ -110,7 +110,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(())
     }
 
-    async fn letters_rows(&self, keys: &[tenfold_ports::table::Key]) -> Result<Vec<RequestRow>, CallError> {
+    async fn rows_of(&self, keys: &[tenfold_ports::table::Key]) -> Result<Vec<RequestRow>, CallError> {
         let mut keys = keys.to_vec();
         keys.sort();
         keys.dedup();
@@ -121,5 +121,5 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 }
 
 const fn is_dead(row: &RequestRow) -> bool {
-    matches!(row.status, Status::Dead | Status::Dying)
+    matches!(row.status, RequestStatus::Dead | RequestStatus::Dying)
 }

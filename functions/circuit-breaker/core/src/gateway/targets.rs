@@ -1,72 +1,40 @@
-//! Configuring targets, showing them, forcing their breakers; and showing requests.
+//! `/targets`: configuring targets and showing them.
 
 use std::sync::Arc;
 
 use futures_util::future::join3;
-use serde::Deserialize;
 use serde_json::json;
 use smol_str::SmolStr;
-use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::table::{Condition, Cursor, Item, Query, Read, Write, WriteError};
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
-use super::view::{BreakerView, RequestView, TargetView};
-use super::{Answer, Gateway, no_table, unknown_target};
-use crate::breaker::{Breaker, Moment, State};
-use crate::config::{TargetConfig, object};
-use crate::names::{BreakerName, RequestId, TargetName};
-use crate::rows::{self, BreakerRow, QUEUE_INDEX, RequestRow, Target, breaker_key, target_item, target_key};
+use super::body;
+use super::view::{BreakerView, TargetView};
+use super::{Gateway, RouteResult, no_table, unknown_target};
+use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, DecisionContext};
+use crate::names::{BreakerName, TargetName};
+use crate::rows::{self, BreakerRow, QUEUE_INDEX, TargetRow, breaker_key, target_item, target_key};
 
-/// The largest body of a configuration or a command, in bytes.
-const SMALL: usize = 16 * 1024;
 /// The most targets of a page.
 const PAGE: u32 = 50;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Force {
-    force: Forced,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-enum Forced {
-    Open,
-    Closed,
-    Auto,
-}
-
-// By hand, since serde would also take `{"auto": null}`.
-impl TryFrom<String> for Forced {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            "auto" => Ok(Self::Auto),
-            other => Err(format!("force is `{other}`; open, closed or auto was expected")),
-        }
-    }
-}
-
 impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> Answer {
-        small(body)?;
+    pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> RouteResult {
+        body::small(body)?;
         let config = TargetConfig::parse(body).map_err(Problem::invalid)?;
         let breaker = BreakerName::of(name.clone());
         let (target, row) = self.read(&breaker).await?;
         let created = target.is_none();
         let target = match target {
-            Some(old) => Target { config: Arc::new(config), ..old },
-            None => Target { config: Arc::new(config), created: self.host.now(), deleted: None },
+            Some(old) => TargetRow { config: Arc::new(config), ..old },
+            None => TargetRow { config: Arc::new(config), created: self.host.now(), deleted: None },
         };
         // A target of this name was deleted before: its breaker goes on in a new epoch.
         if let (true, Some(row)) = (created, row) {
-            let m = Moment { now: self.host.now(), config: &target.config, jitter: 0.0 };
-            let next = row.breaker.force(m, None, "configured anew");
+            let context = DecisionContext { now: self.host.now(), config: &target.config, jitter: 0.0 };
+            let next = row.breaker.force(context, None, "configured anew");
             match self.table.write(row.replace(&breaker, next, self.host.next_u64())).await {
                 Ok(()) | Err(WriteError::Conflict { .. }) => {}
                 Err(WriteError::Call(e)) => return Err(no_table(&e)),
@@ -78,11 +46,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(if created { Response { status: 201, ..view } } else { view })
     }
 
-    pub(super) async fn get_target(&self, name: &BreakerName) -> Answer {
+    pub(super) async fn get_target(&self, name: &BreakerName) -> RouteResult {
         self.view(name).await
     }
 
-    async fn view(&self, name: &BreakerName) -> Answer {
+    async fn view(&self, name: &BreakerName) -> RouteResult {
         let (read, waiting, dead) = join3(
             self.read(name),
             self.count(rows::active(&name.target)),
@@ -98,11 +66,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(Response::json(200, &TargetView::new(name, &target.config, &breaker, self.host.now(), counts)))
     }
 
-    /// A target and its breaker as they are now.
-    async fn read(&self, name: &BreakerName) -> Result<(Option<Target>, Option<BreakerRow>), Problem> {
+    /// Reads a target and its breaker as they are now.
+    async fn read(&self, name: &BreakerName) -> Result<(Option<TargetRow>, Option<BreakerRow>), Problem> {
         let keys = [target_key(&name.target), breaker_key(name)];
         let items = self.table.get_many(&keys, Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let target = items[0].as_ref().map(Item::doc::<Target>).transpose();
+        let target = items[0].as_ref().map(Item::doc::<TargetRow>).transpose();
         let target = target.map(|target| target.filter(|target| target.deleted.is_none()));
         let breaker = items[1].as_ref().map(BreakerRow::read).transpose();
         match (target, breaker) {
@@ -111,7 +79,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
     }
 
-    /// How many requests a partition of the queue's index holds.
+    /// Counts the requests in a partition of the queue's index.
     pub(super) async fn count(&self, partition: SmolStr) -> Result<u64, Problem> {
         let mut query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition) };
         let mut sum = 0;
@@ -125,17 +93,17 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
     }
 
-    pub(super) async fn list_targets(&self, request: &Request) -> Answer {
-        let after = request.parameter("after").map(|name| super::target(name)).transpose()?;
+    pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
+        let after = request.parameter("after").map(|name| body::target(name)).transpose()?;
         let cursor = after.map(|name| Cursor { key: target_key(&name), index: None });
         let query = Query { limit: PAGE, after: cursor, ..Query::partition(rows::TARGETS) };
         let page = self.table.query(query).await.map_err(|e| no_table(&e))?;
         let mut names = Vec::new();
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets: Vec<TargetRow> = Vec::new();
         for item in &page.items {
-            let target: Target = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
+            let target: TargetRow = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
             if target.deleted.is_none() {
-                names.push(BreakerName::of(super::target(&item.key.sk)?));
+                names.push(BreakerName::of(body::target(&item.key.sk)?));
                 targets.push(target);
             }
         }
@@ -155,7 +123,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         Ok(Response::json(200, &json!({ "targets": views, "next": next })))
     }
 
-    pub(super) async fn delete_target(&self, name: &TargetName) -> Answer {
+    pub(super) async fn delete_target(&self, name: &TargetName) -> RouteResult {
         let waiting = self.count(rows::active(name)).await?;
         if waiting > 0 {
             let detail = format!("{waiting} requests wait for {name}; let them be delivered or die first");
@@ -163,64 +131,17 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         }
         let (target, _) = self.read(&BreakerName::of(name.clone())).await?;
         let target = target.ok_or_else(|| unknown_target(name))?;
-        // An environment that has read the target a moment ago may still park a request for it: the row stays,
-        // marked, and the retry processor finds the request and gives it up.
-        let target = Target { deleted: Some(self.host.now()), ..target };
+        // An environment that has read the target a moment ago may still park a request for it: the row
+        // stays, marked, and the retry processor finds the request and gives it up.
+        let target = TargetRow { deleted: Some(self.host.now()), ..target };
         let write = Write::Put { item: target_item(name, target), condition: Condition::Present };
         self.table.write(write).await.map_err(|e| write_failed(&e))?;
         Ok(Response::empty(204))
-    }
-
-    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> Answer {
-        small(body)?;
-        let command: Force = object(body, &[]).map_err(|fault| Problem::invalid(vec![fault]))?;
-        let reason = command.reason.unwrap_or_else(|| "forced by hand".to_owned());
-        if reason.chars().count() > 200 {
-            let fault = Fault::new("/reason", "has more than 200 characters");
-            return Err(Problem::invalid(vec![fault]));
-        }
-        self.guards.load(&self.table, &self.host, &name.target, &[name]).await?;
-        let target = self.guards.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
-        let decide = |b: &Breaker, m: Moment<'_>| match command.force {
-            Forced::Open if b.state != State::ForcedOpen => {
-                Some(b.force(m, Some(State::ForcedOpen), &reason))
-            }
-            Forced::Closed if b.state != State::ForcedClosed => {
-                Some(b.force(m, Some(State::ForcedClosed), &reason))
-            }
-            Forced::Auto if matches!(b.state, State::ForcedOpen | State::ForcedClosed) => {
-                Some(b.force(m, None, &reason))
-            }
-            _ => None,
-        };
-        let changed = self.guards.commit(&self.table, &self.host, name, &target.config, decide).await;
-        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.guards.row(name).breaker);
-        Ok(Response::json(200, &BreakerView::new(name, &breaker)))
-    }
-
-    pub(super) async fn get_request(&self, id: &str) -> Answer {
-        let none = || {
-            let detail = "no request was queued or answered under this id, or it is forgotten by now; while the \
-                          first is still running, send it again with the same Idempotency-Key";
-            Problem::new(404, "unknown-request", "There is no such request", detail)
-        };
-        let id = RequestId::parse(id).ok_or_else(none)?;
-        let item =
-            self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let row = item.as_ref().map(RequestRow::read).transpose();
-        let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
-        let row = row.filter(|row| !row.forgotten(self.host.now())).ok_or_else(none)?;
-        let view = RequestView::new(row).ok_or_else(none)?;
-        Ok(Response::json(200, &view))
     }
 }
 
 async fn join_depth<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
     futures_util::future::join(a, b).await
-}
-
-fn small(body: &[u8]) -> Result<(), Problem> {
-    if body.len() > SMALL { Err(Problem::too_large(body.len(), SMALL)) } else { Ok(()) }
 }
 
 fn write_failed(error: &WriteError) -> Problem {

@@ -1,14 +1,20 @@
-//! What the API shows, as JSON.
+//! What goes out: what the API shows, as JSON, and the target's own answers.
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
+use smol_str::ToSmolStr;
 use tenfold_ports::SmolStr;
+use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::downstream::Answer;
 use tenfold_ports::queue::Depth;
 
-use crate::breaker::{Breaker, State};
+use super::RouteResult;
+use crate::call::BODY_MOST;
 use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::rows::{Attempt, RequestRow, Status};
+use crate::rows::{Attempt, RequestRow, RequestStatus};
 
 /// A breaker, in lists and after a change.
 #[derive(Serialize)]
@@ -21,14 +27,14 @@ pub(super) struct BreakerView {
     epoch: u64,
     since: Timestamp,
     reason: String,
-    /// When an open breaker may be probed.
+    /// The time from which on an open breaker may be probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_until: Option<Timestamp>,
 }
 
 impl BreakerView {
     pub(super) fn new(name: &BreakerName, breaker: &Breaker) -> Self {
-        let open_until = if let State::Open { until } = breaker.state { Some(until) } else { None };
+        let open_until = if let BreakerState::Open { until } = breaker.state { Some(until) } else { None };
         Self {
             target: name.target.clone(),
             tenant: name.tenant.clone(),
@@ -89,9 +95,9 @@ impl<'a> TargetView<'a> {
     ) -> Self {
         let tally = breaker.window.tally(config.window, now);
         let probes = match &breaker.state {
-            State::HalfOpen { slots } => slots
+            BreakerState::HalfOpen { permits } => permits
                 .iter()
-                .map(|s| ProbeView { until: s.until, failed: s.result.map(|r| r.failed) })
+                .map(|p| ProbeView { until: p.until, failed: p.result.map(|r| r.failed) })
                 .collect(),
             _ => Vec::new(),
         };
@@ -111,7 +117,7 @@ impl<'a> TargetView<'a> {
     }
 }
 
-/// A request that was taken in.
+/// A request that was taken in, and what became of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RequestView {
@@ -136,22 +142,22 @@ struct AnswerView {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<SmolStr>,
-    /// The body where it is text.
+    /// The body, where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
-    /// How many bytes of body there are; they can be had by sending the request again.
+    /// The number of bytes of the body, which can be had by sending the request again.
     bytes: usize,
     too_large: bool,
 }
 
 impl RequestView {
-    /// None while nothing has been promised to anybody.
+    /// Returns none while nothing has been promised to anybody.
     pub(super) fn new(row: RequestRow) -> Option<Self> {
         let status = match row.status {
-            Status::Running => return None,
-            Status::Queued => "queued",
-            Status::Delivered => "delivered",
-            Status::Dying | Status::Dead => "dead",
+            RequestStatus::Running => return None,
+            RequestStatus::Queued => "queued",
+            RequestStatus::Delivered => "delivered",
+            RequestStatus::Dying | RequestStatus::Dead => "dead",
         };
         let bytes = row.answer_body.len();
         let answer = row.data.answer.map(|head| AnswerView {
@@ -168,9 +174,33 @@ impl RequestView {
             status,
             accepted_at: row.data.accepted,
             attempts: row.data.attempts.into(),
-            next_attempt_at: (row.status == Status::Queued).then_some(row.data.due),
+            next_attempt_at: (row.status == RequestStatus::Queued).then_some(row.data.due),
             reason: row.data.died,
             answer,
         })
+    }
+}
+
+/// Promises to deliver a request, or says that it is dead. The location is relative to `/requests/{target}`,
+/// so that it is right below any stage.
+pub(super) fn queued(id: RequestId, status: &str) -> Response {
+    Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
+}
+
+/// Passes on the target's own answer.
+pub(super) fn passed_on(answer: &Answer) -> RouteResult {
+    if answer.truncated {
+        let detail = format!(
+            "the target answered {} with a body of more than {BODY_MOST} bytes, which is not passed on; \
+             the request itself was delivered",
+            answer.status
+        );
+        return Err(Problem::new(502, "answer-too-large", "The target's answer is too large", detail));
+    }
+    let mut response = Response::empty(answer.status);
+    response.body = answer.body.clone();
+    match &answer.content_type {
+        Some(content_type) => Ok(response.with("content-type", content_type.clone())),
+        None => Ok(response),
     }
 }

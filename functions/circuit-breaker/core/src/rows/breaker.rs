@@ -5,18 +5,18 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
 use super::{ONLY, VERSION, unchanged};
-use crate::breaker::Breaker;
+use crate::decide::breaker::Breaker;
 use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
 
-/// A breaker as it was read: with the version that a write is conditioned on.
+/// The row of a breaker as it was read, with the version that a write is conditioned on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BreakerRow {
-    /// How often it was written; 0: never.
+    /// The number of its writes; 0: there is no row.
     pub version: i64,
     /// The breaker.
     pub breaker: Breaker,
-    /// A random name of its last write, by which a writer whose answer was lost knows its own.
+    /// The random name of its last write, by which a writer whose answer was lost knows its own.
     pub writer: u64,
 }
 
@@ -26,7 +26,7 @@ struct StoredBreaker {
     breaker: Breaker,
 }
 
-/// The key of a breaker.
+/// Returns the key of a breaker's row.
 #[must_use]
 pub fn breaker_key(name: &BreakerName) -> Key {
     let sk = name.tenant.as_ref().map_or(SmolStr::new_static(ONLY), |t| format_smolstr!(":{t}"));
@@ -43,7 +43,8 @@ impl BreakerRow {
         Ok(Self { version: item.number(VERSION)?, breaker: stored.breaker, writer: stored.writer })
     }
 
-    /// Replaces the row with `next`, if nobody has written since it was read.
+    /// Returns the write that replaces the row with `next`, if nobody has written since it was read. `writer`
+    /// is a random name for it.
     #[must_use]
     pub fn replace(&self, name: &BreakerName, next: Breaker, writer: u64) -> Write {
         let item = Item::new(breaker_key(name))
@@ -51,5 +52,31 @@ impl BreakerRow {
             .with_doc(StoredBreaker { writer, breaker: next });
         let blind = is_in(Mutant::CommitWithoutCondition);
         Write::Put { item, condition: if blind { Condition::Always } else { unchanged(self.version) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::breaker::BreakerState;
+    use serde_json::json;
+
+    #[test]
+    fn a_half_open_row_of_an_older_version_reads_and_is_written_as_it_was() {
+        let time = "2026-01-02T03:04:05Z";
+        let stored = json!({
+            "writer": 7,
+            "breaker": {
+                "epoch": 3, "since": time, "reason": "probing", "window": { "calls": "..f" }, "openings": 1,
+                "state": { "halfOpen": { "slots": [
+                    { "holder": 1, "until": time, "result": { "failed": true, "slow": false } },
+                    { "holder": 2, "until": time, "result": null },
+                ] } },
+            },
+        });
+        let read: StoredBreaker = serde_json::from_value(stored.clone()).unwrap();
+        let BreakerState::HalfOpen { permits } = &read.breaker.state else { panic!("not half-open") };
+        assert_eq!(permits.iter().map(|p| p.holder).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(serde_json::to_value(&read).unwrap(), stored);
     }
 }

@@ -9,31 +9,30 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 use uuid::Uuid;
 
-use super::{EXPIRES, ONLY, QUEUE_INDEX, VERSION, unchanged};
+use super::{EXPIRES, ONLY, QUEUE, VERSION, WAKE, unchanged};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
 
 const STATUS: &str = "status";
-const WAKE: &str = "wake";
 const BODY: &str = "body";
 const ANSWER: &str = "answer";
 
 /// What became of a request so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
+pub enum RequestStatus {
     /// The gateway is calling the target, or died doing so. Nobody was promised anything.
     Running,
-    /// It waits for a retry.
+    /// The request waits for a retry.
     Queued,
     /// The target has answered.
     Delivered,
-    /// Given up, and the dead-letter queue is not yet told.
+    /// The request is given up, and its dead letter is not yet sent.
     Dying,
-    /// Given up.
+    /// The request is given up, and its dead letter was sent.
     Dead,
 }
 
-impl Status {
+impl RequestStatus {
     const ALL: [(Self, &'static str); 5] = [
         (Self::Running, "running"),
         (Self::Queued, "queued"),
@@ -47,39 +46,40 @@ impl Status {
     }
 }
 
-/// A request that the gateway answers for.
+/// The row of a request that the gateway answers for, as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestRow {
-    /// Its id.
+    /// The request's id.
     pub id: RequestId,
-    /// How often it was written; a write is conditioned on it. 0: never.
+    /// The number of its writes, which a write is conditioned on; 0: there is no row.
     pub version: i64,
-    /// What became of it.
-    pub status: Status,
-    /// When its message is expected; only while queued, dying or dead.
+    /// What became of the request so far.
+    pub status: RequestStatus,
+    /// The time at which its message is expected, to the millisecond; only while queued, dying or dead. It is
+    /// the generation that the message has to fit.
     pub wake: Timestamp,
-    /// When it can be forgotten; not while queued or dying.
+    /// The time from which on it can be forgotten; not while queued or dying.
     pub expires: Timestamp,
-    /// Its body, until it is delivered.
+    /// The request's body, until it is delivered.
     pub body: Bytes,
-    /// The target's answer's body, once delivered.
+    /// The body of the target's answer, once delivered.
     pub answer_body: Bytes,
-    /// The rest.
+    /// What nobody conditions on.
     pub data: RequestData,
 }
 
-/// What of a request nobody conditions on.
+/// What of a request nobody conditions a write on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestData {
-    /// For whom.
+    /// The name of the target.
     pub target: TargetName,
-    /// On whose behalf.
+    /// The tenant on whose behalf it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<SmolStr>,
     /// The idempotency key, which the target gets too.
     pub key: SmolStr,
-    /// The line that it waits in.
+    /// The ordering key, which names the order group that it waits in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ordering: Option<SmolStr>,
     /// The media type of the body.
@@ -91,26 +91,26 @@ pub struct RequestData {
     /// The correlation id that came with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation: Option<SmolStr>,
-    /// Tells another request with the same key apart.
+    /// The digest that tells another request with the same key apart.
     pub digest: Uuid,
-    /// When it was taken in.
+    /// The time at which it was taken in.
     pub accepted: Timestamp,
-    /// From when on its age counts: when it was taken in or redriven.
+    /// The time from which on its age counts: that at which it was taken in or redriven.
     pub begun: Timestamp,
-    /// Attempts since then.
+    /// The number of attempts since then.
     pub tries: u32,
-    /// Not to be tried before.
+    /// The time before which it is not to be tried.
     pub due: Timestamp,
-    /// While running: until when its gateway may still be calling.
+    /// The time until which its gateway may still be calling, while running.
     pub until: Timestamp,
-    /// Names the last write, by which a writer whose answer was lost knows its own.
+    /// The random name of its last write, by which a writer whose answer was lost knows its own.
     pub writer: u64,
-    /// All attempts, the oldest first.
+    /// The latest 100 attempts, the oldest first.
     pub attempts: VecDeque<Attempt>,
-    /// What the target answered.
+    /// The head of the target's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<AnswerHead>,
-    /// Why it is dead.
+    /// The reason why it is dead, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
 }
@@ -119,12 +119,12 @@ pub struct RequestData {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// When it ended.
+    /// The time at which it ended.
     pub at: Timestamp,
     /// The target's status, where there was an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why it failed.
+    /// The reason why it failed, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -133,12 +133,12 @@ pub struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerHead {
-    /// The HTTP status.
+    /// The answer's HTTP status.
     pub status: u16,
     /// The body's media type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<SmolStr>,
-    /// The body was longer than what is kept, and is not kept.
+    /// Whether the body was longer than what is kept, and is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub too_large: bool,
 }
@@ -157,19 +157,19 @@ impl RequestData {
     }
 }
 
-/// The key of a request.
+/// Returns the key of a request's row.
 #[must_use]
 pub fn request_key(id: RequestId) -> Key {
     Key::new(format_smolstr!("request#{id}"), ONLY)
 }
 
-/// The partition of the index that holds a target's requests that wait.
+/// Returns the partition of the index that holds a target's requests that wait.
 #[must_use]
 pub fn active(target: &TargetName) -> SmolStr {
     format_smolstr!("{target}#active")
 }
 
-/// The partition of the index that holds a target's dead requests.
+/// Returns the partition of the index that holds a target's dead requests.
 #[must_use]
 pub fn dead(target: &TargetName) -> SmolStr {
     format_smolstr!("{target}#dead")
@@ -188,7 +188,7 @@ impl RequestRow {
         };
         let id = item.key.pk.strip_prefix("request#").and_then(RequestId::parse);
         let name = item.text(STATUS)?;
-        let status = Status::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
+        let status = RequestStatus::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
         let time = |name: &str| {
             if item.get(name).is_none() {
                 return Ok(Timestamp::UNIX_EPOCH);
@@ -210,13 +210,14 @@ impl RequestRow {
         })
     }
 
-    /// The id of a request from the key of its item, which is all that the index gives.
+    /// Returns the id of a request from the key of its item, which is all that the index gives.
     #[must_use]
     pub fn id_of(key: &Key) -> Option<RequestId> {
         key.pk.strip_prefix("request#").and_then(RequestId::parse)
     }
 
-    /// Writes this row in place of the one that was read (or of none), if nobody has written since.
+    /// Returns the write of this row in place of the one that was read (or of none), if nobody has written
+    /// since.
     #[must_use]
     pub fn replace(&self) -> Write {
         let blind = is_in(Mutant::RowWithoutCondition);
@@ -232,34 +233,36 @@ impl RequestRow {
             .with(STATUS, self.status.name())
             .with_doc(self.data.clone());
         match self.status {
-            Status::Running | Status::Delivered => item = item.with(EXPIRES, self.expires.as_second()),
-            Status::Queued | Status::Dying | Status::Dead => {
+            RequestStatus::Running | RequestStatus::Delivered => {
+                item = item.with(EXPIRES, self.expires.as_second())
+            }
+            RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
                 let target = &self.data.target;
-                let queue = if self.status == Status::Dead { dead(target) } else { active(target) };
-                item = item.with(QUEUE_INDEX, queue).with(WAKE, self.wake.as_millisecond());
+                let queue = if self.status == RequestStatus::Dead { dead(target) } else { active(target) };
+                item = item.with(QUEUE, queue).with(WAKE, self.wake.as_millisecond());
             }
         }
-        if self.status == Status::Dead {
+        if self.status == RequestStatus::Dead {
             item = item.with(EXPIRES, self.expires.as_second());
         }
-        if self.status == Status::Delivered {
+        if self.status == RequestStatus::Delivered {
             item.with(ANSWER, self.answer_body.clone())
         } else {
             item.with(BODY, self.body.clone())
         }
     }
 
-    /// The row after a write of `self` succeeded.
+    /// Returns the row after a write of `self` succeeded.
     #[must_use]
     pub const fn written(mut self) -> Self {
         self.version += 1;
         self
     }
 
-    /// Whether the row is to be treated as absent: DynamoDB deletes days after the time.
+    /// Returns whether the row is to be treated as absent: DynamoDB deletes days after the time.
     #[must_use]
     pub fn forgotten(&self, now: Timestamp) -> bool {
-        !matches!(self.status, Status::Queued | Status::Dying) && self.expires <= now
+        !matches!(self.status, RequestStatus::Queued | RequestStatus::Dying) && self.expires <= now
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn every_status_reads_back_by_its_name() {
-        for (status, name) in Status::ALL {
+        for (status, name) in RequestStatus::ALL {
             assert_eq!(status.name(), name);
         }
     }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use circuit_breaker_core::breaker::State;
 use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::decide::breaker::BreakerState;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
 use tenfold_world::{Bounds, World, replay};
@@ -55,7 +55,7 @@ pub fn closed(config: &Arc<TargetConfig>) -> Calls {
 /// Ten requests within a TTL, parked by an open breaker.
 pub fn open(config: &Arc<TargetConfig>) -> Calls {
     counted(config, |world, stack| {
-        put_breaker(world, config, State::Open { until: world.now() + SignedDuration::from_mins(1) });
+        put_breaker(world, config, BreakerState::Open { until: world.now() + SignedDuration::from_mins(1) });
         posts(world, stack, &TEN);
     })
 }
@@ -71,9 +71,9 @@ pub fn failed(config: &Arc<TargetConfig>) -> Calls {
 /// Ten parked requests delivered by one run of the retry processor: what parking them cost is not in it.
 pub fn delivered(config: &Arc<TargetConfig>) -> Calls {
     let parked = |world: &World, stack: &Stack| {
-        put_breaker(world, config, State::Open { until: world.now() + SignedDuration::from_secs(1) });
+        put_breaker(world, config, BreakerState::Open { until: world.now() + SignedDuration::from_secs(1) });
         posts(world, stack, &TEN);
-        put_breaker(world, config, State::Closed);
+        put_breaker(world, config, BreakerState::Closed);
         world.pass(SignedDuration::from_mins(1));
     };
     let before = counted(config, parked);

@@ -1,7 +1,7 @@
 //! The breaker's workloads: who does what at once, and what must hold afterwards.
 
-use circuit_breaker_core::breaker::State;
-use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
+use circuit_breaker_core::decide::breaker::BreakerState;
+use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
@@ -52,7 +52,7 @@ fn after_a_break(world: &World, probes: u32) -> Stack {
         r#","idempotency":"target","halfOpenProbes":{probes},"timeoutMs":2000,"openDurationMs":1000"#
     ));
     let stack = Stack::new(world, &config);
-    put_breaker(world, &config, State::Open { until: world.now() });
+    put_breaker(world, &config, BreakerState::Open { until: world.now() });
     world.service(|s| s.latency = seconds(1));
     stack
 }
@@ -65,7 +65,7 @@ fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Outcome {
     world.run()?;
     // Once an epoch has closed, everybody may call; only before that is every call a probe.
     let most = world.service(|s| s.most_in_flight);
-    let closed = breaker(world).is_some_and(|b| b.state == State::Closed);
+    let closed = breaker(world).is_some_and(|b| b.state == BreakerState::Closed);
     if most > probes && !closed {
         return Err(format!("{most} probes at once with {probes} permits").into());
     }
@@ -166,7 +166,7 @@ fn promises(world: &World, idempotency: &str) -> Outcome {
 fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
     let stack = Stack::duplicating(world, &config, 1);
-    put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
+    put_breaker(world, &config, BreakerState::Open { until: world.now() + seconds(5) });
     world.calm_while(|world| {
         keys.iter().for_each(|key| stack.spawn_request(world, key));
         world.run()
@@ -261,7 +261,7 @@ fn thin_traffic(world: &World) -> Outcome {
     }
     world.run()?;
     let reported = answers(world).len() == 3 && world.faults() == 0;
-    if reported && breaker(world).is_none_or(|b| b.state == State::Closed) {
+    if reported && breaker(world).is_none_or(|b| b.state == BreakerState::Closed) {
         return Err("three failures of three environments, and the breaker is closed".into());
     }
     world.service(|s| s.health = Health::Well);
@@ -331,19 +331,19 @@ fn health(world: &World) -> Outcome {
         r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":2,"openDurationMs":1000"#,
     );
     let stack = Stack::new(world, &config);
-    put_breaker(world, &config, State::Open { until: world.now() });
-    Stack::spawn_monitor(world, world.now(), Event::Schedule {});
+    put_breaker(world, &config, BreakerState::Open { until: world.now() });
+    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule {});
     stack.spawn_request(world, "a");
     world.run()?;
-    if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != State::Closed) {
+    if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != BreakerState::Closed) {
         return Err("well again, and still not closed".into());
     }
     world.pass(minutes(1));
     world.service(|s| s.health = Health::Down);
-    let alarm = || Alarm { name: "failing".into(), state: AlarmState { value: "ALARM".into() } };
-    Stack::spawn_monitor(world, world.now(), Event::Alarm { alarm: alarm() });
+    let alarm = || AlarmEvent { name: "failing".into(), state: AlarmEventState { value: "ALARM".into() } };
+    Stack::spawn_monitor(world, world.now(), MonitorEvent::Alarm { alarm: alarm() });
     world.run()?;
-    if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == State::Closed) {
+    if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == BreakerState::Closed) {
         return Err("an alarm and a failed health check, and the breaker is closed".into());
     }
     world.service(|s| s.health = Health::Well);

@@ -7,36 +7,36 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a window counts by.
+/// What a window counts by: the type that a person configures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WindowType {
-    /// The last `size` calls.
+    /// The window holds the last `size` calls.
     Count,
-    /// The calls of the last `size` seconds.
+    /// The window holds the calls of the last `size` seconds.
     Time,
 }
 
-/// The kind and size of a window.
+/// The type and size of a window, as configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WindowConfig {
-    /// What it counts by.
+    /// The type of the window.
     pub r#type: WindowType,
-    /// Calls (1 to 1,000) or seconds (1 to 3,600).
+    /// The size of the window: 1 to 1,000 calls, or 1 to 3,600 seconds.
     pub size: u32,
 }
 
-/// How a call counts.
+/// How a call counts: whether it is a reason to trip, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Outcome {
-    /// No answer, or one that is a failure.
+pub struct CallOutcome {
+    /// Whether there was no answer, or one that is a failure.
     pub failed: bool,
-    /// It took at least `slowCallDurationMs`.
+    /// Whether it took at least `slowCallDurationMs`, failed or not.
     pub slow: bool,
 }
 
-impl Outcome {
-    /// Whether the call is a reason to trip.
+impl CallOutcome {
+    /// Returns whether the call is a reason to trip.
     #[must_use]
     pub const fn is_bad(self) -> bool {
         self.failed || self.slow
@@ -53,18 +53,18 @@ impl Outcome {
     }
 }
 
-/// How many calls of each kind a window holds.
+/// The numbers of calls of each kind in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Tally {
-    /// All calls.
+pub struct CallTally {
+    /// The number of all calls.
     pub calls: u32,
-    /// Those that failed.
+    /// The number of those that failed.
     pub failed: u32,
-    /// Those that were slow, failed or not.
+    /// The number of those that were slow, failed or not.
     pub slow: u32,
 }
 
-impl Tally {
+impl CallTally {
     fn add(&mut self, failed: bool, slow: bool) {
         self.calls += 1;
         self.failed += u32::from(failed);
@@ -77,16 +77,24 @@ impl Tally {
         self.slow += other.slow;
     }
 
-    /// Percent of the calls that failed; 0 of none.
+    /// Returns the percentage of the calls that failed: 0 to 100, and 0 of none.
     #[must_use]
     pub fn failure_rate(self) -> f64 {
         percent(self.failed, self.calls)
     }
 
-    /// Percent of the calls that were slow; 0 of none.
+    /// Returns the percentage of the calls that were slow: 0 to 100, and 0 of none.
     #[must_use]
     pub fn slow_call_rate(self) -> f64 {
         percent(self.slow, self.calls)
+    }
+}
+
+impl FromIterator<CallOutcome> for CallTally {
+    fn from_iter<I: IntoIterator<Item = CallOutcome>>(outcomes: I) -> Self {
+        let mut tally = Self::default();
+        outcomes.into_iter().for_each(|o| tally.add(o.failed, o.slow));
+        tally
     }
 }
 
@@ -94,22 +102,22 @@ fn percent(part: u32, whole: u32) -> f64 {
     if whole == 0 { 0.0 } else { f64::from(part) * 100.0 / f64::from(whole) }
 }
 
-/// The calls of one stretch of time.
+/// The calls of one stretch of time in a time window.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bucket {
-    /// The time since 1970 in bucket widths.
+    /// The bucket's time, counted since 1970 in widths of a bucket.
     pub index: i64,
-    /// What happened in it.
-    pub tally: Tally,
+    /// The numbers of the bucket's calls.
+    pub tally: CallTally,
 }
 
-/// A sliding window.
+/// A sliding window, as it is stored in the breaker's row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Window {
-    /// One letter a call, the oldest first: `.` went well, `s` slow, `f` failed, `x` failed and slow.
+    /// The window has one letter a call, the oldest first: `.` went well, `s` slow, `f` failed, `x` both.
     Calls(String),
-    /// Counts by time, the oldest first, none empty.
+    /// The window has counts by time, the oldest first, none empty, at most 30.
     Buckets(Vec<Bucket>),
 }
 
@@ -117,7 +125,7 @@ pub enum Window {
 const BUCKETS: u32 = 30;
 
 impl WindowConfig {
-    /// An empty window.
+    /// Returns an empty window of this type.
     #[must_use]
     pub const fn empty(self) -> Window {
         match self.r#type {
@@ -134,14 +142,15 @@ impl WindowConfig {
         at.as_second().div_euclid(self.bucket_seconds())
     }
 
-    /// The first bucket that still counts: the window may reach into its bucket, but never beyond its size.
+    /// Returns the first bucket that still counts: the window may lack a part of it, but never reaches beyond
+    /// its size.
     fn oldest(self, now: Timestamp) -> i64 {
         self.index(now) - i64::from(self.size) / self.bucket_seconds() + 1
     }
 }
 
 impl Window {
-    /// Whether it holds no call.
+    /// Returns whether the window holds no call.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
@@ -151,12 +160,12 @@ impl Window {
     }
 
     /// Adds a call that ended at `now`.
-    pub fn push(&mut self, config: WindowConfig, now: Timestamp, outcome: Outcome) {
+    pub fn push(&mut self, config: WindowConfig, now: Timestamp, outcome: CallOutcome) {
         let mut one = config.empty();
         match &mut one {
             Self::Calls(calls) => calls.push(outcome.letter()),
             Self::Buckets(buckets) => {
-                let mut tally = Tally::default();
+                let mut tally = CallTally::default();
                 tally.add(outcome.failed, outcome.slow);
                 buckets.push(Bucket { index: config.index(now), tally });
             }
@@ -190,10 +199,10 @@ impl Window {
         }
     }
 
-    /// What the window holds at `now`.
+    /// Returns the numbers of calls that the window holds at `now`. One of the other type counts as empty.
     #[must_use]
-    pub fn tally(&self, config: WindowConfig, now: Timestamp) -> Tally {
-        let mut tally = Tally::default();
+    pub fn tally(&self, config: WindowConfig, now: Timestamp) -> CallTally {
+        let mut tally = CallTally::default();
         match (self, config.r#type) {
             (Self::Calls(calls), WindowType::Count) => {
                 for letter in calls.bytes().rev().take(config.size as usize) {
@@ -221,14 +230,8 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
-    fn outcome() -> impl Strategy<Value = Outcome> {
-        (any::<bool>(), any::<bool>()).prop_map(|(failed, slow)| Outcome { failed, slow })
-    }
-
-    fn count(outcomes: &[Outcome]) -> Tally {
-        let mut tally = Tally::default();
-        outcomes.iter().for_each(|o| tally.add(o.failed, o.slow));
-        tally
+    fn outcome() -> impl Strategy<Value = CallOutcome> {
+        (any::<bool>(), any::<bool>()).prop_map(|(failed, slow)| CallOutcome { failed, slow })
     }
 
     proptest! {
@@ -237,7 +240,7 @@ mod tests {
             let mut window = COUNT.empty();
             outcomes.iter().for_each(|o| window.push(COUNT, at(0), *o));
             let last = &outcomes[outcomes.len().saturating_sub(5)..];
-            prop_assert_eq!(window.tally(COUNT, at(0)), count(last));
+            prop_assert_eq!(window.tally(COUNT, at(0)), last.iter().copied().collect());
         }
 
         #[test]
@@ -272,9 +275,9 @@ mod tests {
     #[test]
     fn a_window_of_the_other_type_counts_as_empty() {
         let mut window = COUNT.empty();
-        window.push(COUNT, at(0), Outcome { failed: true, slow: false });
-        assert_eq!(window.tally(TIME, at(0)), Tally::default());
-        window.push(TIME, at(0), Outcome { failed: false, slow: true });
-        assert_eq!(window.tally(TIME, at(0)), Tally { calls: 1, failed: 0, slow: 1 });
+        window.push(COUNT, at(0), CallOutcome { failed: true, slow: false });
+        assert_eq!(window.tally(TIME, at(0)), CallTally::default());
+        window.push(TIME, at(0), CallOutcome { failed: false, slow: true });
+        assert_eq!(window.tally(TIME, at(0)), CallTally { calls: 1, failed: 0, slow: 1 });
     }
 }

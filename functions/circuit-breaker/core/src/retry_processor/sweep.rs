@@ -1,8 +1,8 @@
 //! Finding requests whose message was lost.
 //!
-//! A row that is still in the queue's index long after its message should have come gets a new ticket, and a
-//! new message with it. That repairs every gap between the write of a row and the send of its message, also a
-//! message that SQS has dropped or that a process took with it when it died.
+//! A row that is still in the queue's index long after its message should have come gets a new generation,
+//! and a new message with it. That repairs every gap between the write of a row and the send of its message,
+//! also a message that SQS has dropped or that a process took with it when it died.
 
 use jiff::Timestamp;
 use std::time::Duration;
@@ -11,34 +11,37 @@ use smol_str::SmolStr;
 use tenfold_ports::table::{Query, Range, Read};
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
-use super::{RetryProcessor, Summary};
-use crate::breaker::{Breaker, Moment, Say, State};
-use crate::fleet;
+use super::{RetryProcessor, RunSummary};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
+use crate::decide::timing::{arrival, delay};
+use crate::error::StoreError;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
-use crate::park::{self, Message, StoreError, Stored};
-use crate::rows::{self, QUEUE_INDEX, RequestRow, Status};
+use crate::park::{self, RetryMessage, Stored};
+use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
+use crate::targets;
 
-/// How many requests of a target a run looks at; the next run goes on.
+/// The most requests of a target that a run looks at; the next run goes on.
 const MOST: u32 = 100;
-/// How far ahead a run looks for requests that are worth waiting for.
+/// The time for which a run looks ahead for requests that are worth waiting for.
 const AHEAD: Duration = Duration::from_mins(1);
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
-    /// Sends the messages of overdue requests again. Answers whether any request is due soon.
-    pub(super) async fn sweep(&self, summary: &mut Summary) -> Result<bool, StoreError> {
+    /// Sends the messages of overdue requests again. Returns whether any request is due soon.
+    pub(super) async fn sweep(&self, summary: &mut RunSummary) -> Result<bool, StoreError> {
         let mut soon = false;
         let mut failed = None;
-        fleet::each_page(&self.table, async |members| {
-            for member in members {
-                let m = Moment { now: self.host.now(), config: &member.target.config, jitter: 0.0 };
+        targets::each_page(&self.table, async |targets| {
+            for target in targets {
+                let context =
+                    DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
-                let gone = member.target.deleted.is_some();
-                if matches!(member.breaker.say(m), Say::Wait(_)) && !gone {
+                let gone = target.row.deleted.is_some();
+                if matches!(target.breaker.decide(context), Decision::Wait(_)) && !gone {
                     continue;
                 }
-                let patient = m.now < self.patience(&member.breaker) && !gone;
-                match self.wake_overdue(&member.name, patient, summary).await {
+                let patient = context.now < self.patience(&target.breaker) && !gone;
+                match self.wake_overdue(&target.name, patient, summary).await {
                     Ok(due) => soon |= due,
                     Err(error) => failed = Some(error),
                 }
@@ -48,22 +51,23 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         failed.map_or(Ok(soon), Err)
     }
 
-    /// Until when messages that were put off while the target could not be called may still be on their way.
+    /// Returns until when messages that were put off while the target could not be called may still be on
+    /// their way.
     fn patience(&self, breaker: &Breaker) -> Timestamp {
         match breaker.state {
-            State::Open { until } => until + self.orphan_after,
+            BreakerState::Open { until } => until + self.orphan_after,
             _ if breaker.epoch == 0 => Timestamp::UNIX_EPOCH,
             _ => breaker.since + self.orphan_after,
         }
     }
 
-    /// Whether a request of any target is due by `end`.
+    /// Returns whether a request of any target is due by `end`.
     pub(super) async fn due_by(&self, end: Timestamp) -> Result<bool, StoreError> {
         let mut due = false;
         let mut failed = None;
-        fleet::each_page(&self.table, async |members| {
-            for member in members {
-                let query = index(rows::active(&member.name), end, 1);
+        targets::each_page(&self.table, async |targets| {
+            for target in targets {
+                let query = index(rows::active(&target.name), end, 1);
                 match self.table.query(query).await {
                     Ok(page) => due |= !page.items.is_empty(),
                     Err(error) => failed = Some(error.into()),
@@ -74,22 +78,24 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         failed.map_or(Ok(due), Err)
     }
 
+    /// Gives the overdue requests of a target a new generation and a new message each; where it is `patient`,
+    /// it only looks. Returns whether any request is due soon.
     async fn wake_overdue(
         &self,
         target: &TargetName,
         patient: bool,
-        summary: &mut Summary,
+        summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
         let now = self.host.now();
         let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
-        if patient || is_in(Mutant::NoSweep) {
+        if patient || never_sweeps() {
             return Ok(!page.items.is_empty());
         }
         let overdue = (now - self.orphan_after).as_millisecond();
         let keys: Vec<_> = page
             .items
             .iter()
-            .filter(|i| i.number("wake").is_ok_and(|wake| wake < overdue))
+            .filter(|i| i.number(rows::WAKE).is_ok_and(|wake| wake < overdue))
             .map(|i| i.key.clone())
             .collect();
         if keys.is_empty() {
@@ -98,13 +104,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let mut messages = Vec::new();
         for item in self.table.get_many(&keys, Read::Consistent).await?.iter().flatten() {
             let mut row = RequestRow::read(item)?;
-            if !matches!(row.status, Status::Queued | Status::Dying) || row.wake.as_millisecond() >= overdue {
+            if !matches!(row.status, RequestStatus::Queued | RequestStatus::Dying)
+                || row.wake.as_millisecond() >= overdue
+            {
                 continue;
             }
-            row.wake = park::arrival(now, row.data.due);
+            row.wake = arrival(now, row.data.due);
             row.data.writer = self.host.next_u64();
             if park::store(&self.table, &row).await? == Stored::Yes {
-                messages.push(Message::of(&row).outgoing(park::delay(now, row.data.due)));
+                messages.push(RetryMessage::of(&row).outgoing(delay(now, row.data.due)));
             }
         }
         if !messages.is_empty() {
@@ -116,6 +124,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 }
 
+fn never_sweeps() -> bool {
+    is_in(Mutant::NoSweep)
+}
+
+/// Returns a query of a partition of the queue's index.
 fn index(partition: SmolStr, until: Timestamp, limit: u32) -> Query {
     let range = Range::AtMost(until.as_millisecond());
     Query { index: Some(QUEUE_INDEX), range, limit, ..Query::partition(partition) }

@@ -7,41 +7,44 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
-use super::{Guards, Pass};
-use crate::breaker::{Breaker, Moment, State};
+use super::Registry;
 use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
+use crate::decide::window::{CallOutcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
-use crate::rows::{BreakerRow, Target};
-use crate::window::{Outcome, Window};
+use crate::rows::{BreakerRow, TargetRow};
 
-/// How many breakers are remembered. For one more, those that have no failure to report are forgotten, and with
-/// them their good calls; the fleet's window can miss those of a TTL anyway.
+/// The number of breakers that are remembered. For one more, those that have no failure to report are
+/// forgotten, and with them their good calls; the fleet's window can miss those of a TTL anyway.
 const REMEMBERED: usize = 2_000;
 
+/// What is known of a target.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) target: Target,
+    pub(super) target: TargetRow,
     read_at: Timestamp,
     breakers: HashMap<BreakerName, Kept>,
 }
 
+/// What is known of a breaker.
 #[derive(Debug, Clone)]
 struct Kept {
     row: BreakerRow,
     read_at: Timestamp,
-    /// Calls of `row`'s epoch that the fleet does not know of.
+    /// The calls of `row`'s epoch that the fleet does not know of.
     unreported: Window,
     reported_at: Timestamp,
 }
 
 /// What is remembered, without any call.
-impl Guards {
+impl<T, H> Registry<T, H> {
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
         // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns whether all of it was read less than a TTL ago.
     pub(super) fn fresh(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> bool {
         let known = self.lock();
         let Some(known) = known.get(target) else { return false };
@@ -50,7 +53,7 @@ impl Guards {
             && names.iter().all(|n| known.breakers.get(*n).is_some_and(|k| fresh_at(k.read_at)))
     }
 
-    /// Makes do with what is known for another TTL. False where something is not known.
+    /// Makes do with what is known for another TTL. Returns false where something is not known.
     pub(super) fn put_off(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> bool {
         let mut known = self.lock();
         let Some(known) = known.get_mut(target) else { return false };
@@ -66,6 +69,7 @@ impl Guards {
         true
     }
 
+    /// Remembers what was read: the target's row, and after it those of the breakers `names`.
     pub(super) fn learn(
         &self,
         target: &TargetName,
@@ -78,7 +82,7 @@ impl Guards {
             known.remove(target);
             return Ok(());
         };
-        let target_row: Target = item.doc()?;
+        let target_row: TargetRow = item.doc()?;
         if target_row.deleted.is_some() {
             known.remove(target);
             return Ok(());
@@ -103,13 +107,14 @@ impl Guards {
         Ok(())
     }
 
+    /// Remembers the row of a breaker, of a target that is known.
     pub(super) fn keep(&self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
         if let Some(known) = self.lock().get_mut(&name.target) {
             known.keep(name, row, now);
         }
     }
 
-    /// A breaker as it was read last.
+    /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.
     #[must_use]
     pub fn row(&self, name: &BreakerName) -> BreakerRow {
         let known = self.lock();
@@ -123,7 +128,7 @@ impl Guards {
                     epoch: 0,
                     since: Timestamp::UNIX_EPOCH,
                     reason: String::new(),
-                    state: State::Closed,
+                    state: BreakerState::Closed,
                     window: Window::Calls(String::new()),
                     openings: 0,
                 },
@@ -132,26 +137,32 @@ impl Guards {
         }
     }
 
-    /// A target's configuration as it was read last.
+    /// Returns a target as it was read last.
     #[must_use]
-    pub fn target(&self, name: &TargetName) -> Option<Target> {
+    pub fn target(&self, name: &TargetName) -> Option<TargetRow> {
         self.lock().get(name).map(|k| k.target.clone())
     }
 
-    pub(super) fn epoch(&self, name: &BreakerName) -> u64 {
-        self.row(name).breaker.epoch
-    }
-
-    pub(super) fn count(&self, now: Timestamp, pass: &Pass, epoch: u64, outcome: Outcome) {
+    /// Counts a call of `epoch` that is not reported yet.
+    pub(super) fn count(
+        &self,
+        now: Timestamp,
+        name: &BreakerName,
+        config: &TargetConfig,
+        epoch: u64,
+        outcome: CallOutcome,
+    ) {
         let mut known = self.lock();
-        let kept = known.get_mut(&pass.breaker.target).and_then(|k| k.breakers.get_mut(&pass.breaker));
+        let kept = known.get_mut(&name.target).and_then(|k| k.breakers.get_mut(name));
         if let Some(kept) = kept
             && kept.row.breaker.epoch == epoch
         {
-            kept.unreported.push(pass.config.window, now, outcome);
+            kept.unreported.push(config.window, now, outcome);
         }
     }
 
+    /// Takes the calls of a breaker that are to be reported now, with the epoch that they count in. Returns
+    /// none where it does not matter yet.
     pub(super) fn take_unreported(
         &self,
         name: &BreakerName,
@@ -165,11 +176,9 @@ impl Guards {
             let tally = w.tally(config.window, now);
             tally.failed + tally.slow > 0
         };
-        let matters =
-            bad(&kept.unreported) || (bad(&kept.row.breaker.window) && now >= kept.reported_at + self.ttl);
-        let alone = is_in(Mutant::CountedAlone)
-            && kept.unreported.tally(config.window, now).calls < config.minimum_calls;
-        if kept.unreported.is_empty() || !matters || alone {
+        let due = now >= kept.reported_at + self.ttl;
+        let matters = bad(&kept.unreported) || (bad(&kept.row.breaker.window) && due);
+        if kept.unreported.is_empty() || !matters || kept_to_oneself(&kept.unreported, &config, now) {
             return None;
         }
         kept.reported_at = now;
@@ -181,7 +190,7 @@ impl Guards {
     pub(super) fn count_alone(
         &self,
         name: &BreakerName,
-        m: Moment<'_>,
+        context: DecisionContext<'_>,
         epoch: u64,
         calls: Window,
         retry_after: Option<Duration>,
@@ -192,8 +201,8 @@ impl Guards {
             return;
         }
         let mut all = calls;
-        all.merge(m.config.window, m.now, &kept.unreported);
-        if let Some(alone) = kept.row.breaker.absorb(m, epoch, &all, retry_after)
+        all.merge(context.config.window, context.now, &kept.unreported);
+        if let Some(alone) = kept.row.breaker.absorb(context, epoch, &all, retry_after)
             && alone.epoch != epoch
         {
             // Not written anywhere: the next read that succeeds puts the fleet's view back.
@@ -205,10 +214,12 @@ impl Guards {
 }
 
 impl Known {
+    /// Returns the row of a breaker that nobody has written yet.
     fn unwritten(&self) -> BreakerRow {
         BreakerRow { version: 0, breaker: Breaker::new(&self.target.config, self.target.created), writer: 0 }
     }
 
+    /// Returns a breaker as it was read last, or as it is before its first write.
     pub(super) fn breaker(&self, name: &BreakerName) -> Breaker {
         self.breakers.get(name).map_or_else(|| self.unwritten().breaker, |k| k.row.breaker.clone())
     }
@@ -230,8 +241,13 @@ impl Known {
     }
 }
 
-/// Forgets what can be read again. Failures wait only where the table did not take them; when even these are too
-/// many, memory comes first.
+/// Whether calls are kept from the fleet until they could trip the breaker by themselves: never.
+fn kept_to_oneself(unreported: &Window, config: &TargetConfig, now: Timestamp) -> bool {
+    is_in(Mutant::CountedAlone) && unreported.tally(config.window, now).calls < config.minimum_calls
+}
+
+/// Forgets what can be read again. Failures wait only where the table did not take them; when even these are
+/// too many, memory comes first.
 fn make_room(known: &mut HashMap<TargetName, Known>, now: Timestamp) {
     for other in known.values_mut() {
         let config = Arc::clone(&other.target.config);

@@ -1,13 +1,16 @@
 //! The retry processor: `circuit-breaker-retry-processor`, called by a schedule.
 //!
 //! This module owns the run: sweep, then receive and deliver until nothing is left to do or the time is up.
-//! [`sweep`] finds requests whose message was lost, [`deliver`] tries one request.
+//! [`sweep`] finds requests whose message was lost, [`deliver`] tries one request, [`order`] keeps the order
+//! of those with an ordering key, [`give_up`] ends what cannot be delivered.
 //!
-//! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay and
-//! its old message deleted, so no deferral burns a receive count, and a message only reaches the dead-letter
-//! queue by itself when processors keep dying over it.
+//! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay
+//! and its old message deleted, so no deferral burns a receive count, and a message only reaches the
+//! dead-letter queue by itself when processors keep dying over it.
 
 mod deliver;
+mod give_up;
+mod order;
 mod sweep;
 
 use std::collections::HashMap;
@@ -22,23 +25,22 @@ use tenfold_ports::queue::{BATCH, Delivery, Outgoing};
 use tenfold_ports::table::Read;
 use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
 
-use crate::breaker::{Breaker, State};
-use crate::call::time_left;
-use crate::guard::Guards;
+use crate::decide::retry::ramp;
+use crate::decide::timing::time_left;
+use crate::error::StoreError;
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::park::{self, Message, StoreError};
+use crate::park::{self, RetryMessage};
+use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
-use deliver::Next;
+use deliver::Processed;
 
-/// How long a run goes on taking messages.
+/// The time for which a run goes on taking messages.
 const RUN: Duration = Duration::from_secs(55);
-/// What a delivery may still need of the invocation's time when it begins: the longest call and writing it down.
+/// What a delivery may still need of the invocation's time when it begins: the longest call and writing it
+/// down.
 const RESERVE: Duration = Duration::from_secs(30);
 /// The longest wait for a message when some are due soon.
 const LINGER: Duration = Duration::from_secs(5);
-/// How long the drain of a target takes to double after its breaker closed.
-const RAMP: Duration = Duration::from_secs(2);
-
 /// What a retry processor reaches and remembers.
 #[derive(Debug)]
 pub struct RetryProcessor<T, Q, D, H> {
@@ -48,40 +50,41 @@ pub struct RetryProcessor<T, Q, D, H> {
     pub queue: Q,
     /// The dead-letter queue.
     pub dead_letters: Q,
-    /// The targets.
+    /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
     pub host: H,
     /// The breakers as this environment knows them.
-    pub guards: Guards,
-    /// How long answers and dead requests are kept.
+    pub registry: Registry<T, H>,
+    /// The time for which answers and dead requests are kept.
     pub retention: Duration,
-    /// How long after its time a message counts as lost.
+    /// The time after which a message that was due counts as lost.
     pub orphan_after: Duration,
 }
 
-/// What a run did.
+/// What a run of the retry processor did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Messages received.
+pub struct RunSummary {
+    /// The number of messages received.
     pub received: usize,
-    /// Requests that the target answered.
+    /// The number of requests that the target answered.
     pub delivered: usize,
-    /// Requests that failed once more.
+    /// The number of requests that failed once more.
     pub failed: usize,
-    /// Requests not tried because of their breaker or their time.
+    /// The number of requests not tried because of their breaker or their time.
     pub deferred: usize,
-    /// Requests given up.
+    /// The number of requests given up.
     pub dead: usize,
-    /// Messages of no use: of another time, another line, another program.
+    /// The number of messages of no use: of another generation, of another place in their order group, of
+    /// another program.
     pub dropped: usize,
-    /// Requests whose message was lost.
+    /// The number of requests whose message was lost.
     pub woken: usize,
 }
 
 /// What became of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Disposition {
     Delivered,
     Failed,
     Deferred,
@@ -89,14 +92,14 @@ enum Fate {
     Dropped,
 }
 
-impl Summary {
-    fn count(&mut self, fate: Fate) {
-        match fate {
-            Fate::Delivered => self.delivered += 1,
-            Fate::Failed => self.failed += 1,
-            Fate::Deferred => self.deferred += 1,
-            Fate::Dead => self.dead += 1,
-            Fate::Dropped => self.dropped += 1,
+impl RunSummary {
+    fn count(&mut self, disposition: Disposition) {
+        match disposition {
+            Disposition::Delivered => self.delivered += 1,
+            Disposition::Failed => self.failed += 1,
+            Disposition::Deferred => self.deferred += 1,
+            Disposition::Dead => self.dead += 1,
+            Disposition::Dropped => self.dropped += 1,
         }
     }
 }
@@ -106,12 +109,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     ///
     /// # Errors
     /// The table or the queue did not answer. What was begun is safe; the next run goes on.
-    pub async fn run(&self, deadline: Timestamp) -> Result<Summary, StoreError> {
-        let mut summary = Summary::default();
+    pub async fn run(&self, deadline: Timestamp) -> Result<RunSummary, StoreError> {
+        let mut summary = RunSummary::default();
         let end = (self.host.now() + RUN).min(deadline);
         let mut soon = self.sweep(&mut summary).await?;
         // Whether anything has happened since the queue's index was last looked at.
-        let mut stirred = false;
+        let mut progressed = false;
         while let left = time_left(self.host.now(), end, Duration::ZERO, RUN)
             && left >= Duration::from_secs(1)
             && !time_left(self.host.now(), deadline, RESERVE, RUN).is_zero()
@@ -120,12 +123,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             let batch = self.queue.receive(BATCH, wait).await?;
             if !batch.is_empty() {
                 soon = self.work(batch, end, deadline, &mut summary).await?;
-                stirred = true;
+                progressed = true;
                 continue;
             }
             // Waiting on makes sense as long as something comes back within this run.
-            soon = (soon || stirred) && self.due_by(end).await?;
-            stirred = false;
+            soon = (soon || progressed) && self.due_by(end).await?;
+            progressed = false;
             if !soon {
                 break;
             }
@@ -134,18 +137,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         Ok(summary)
     }
 
-    /// Works through a batch. Answers whether a message comes back before `end`.
+    /// Works through a batch. Returns whether a message comes back before `end`.
     async fn work(
         &self,
         batch: Vec<Delivery>,
         end: Timestamp,
         deadline: Timestamp,
-        summary: &mut Summary,
+        summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
         summary.received += batch.len();
-        let (messages, garbage) = parse(batch);
+        let (messages, undecodable) = parse(batch);
         let rows = self.rows(&messages).await?;
-        let mut by_target: HashMap<TargetName, Vec<(Message, SmolStr, Option<RequestRow>)>> = HashMap::new();
+        let mut by_target: HashMap<TargetName, Vec<(RetryMessage, SmolStr, Option<RequestRow>)>> =
+            HashMap::new();
         for (message, receipt) in messages {
             let row = rows.get(&message.request).cloned();
             by_target.entry(message.target.clone()).or_default().push((message, receipt, row));
@@ -153,15 +157,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let mut targets: Vec<_> = by_target.into_iter().collect();
         targets.sort_by(|a, b| a.0.cmp(&b.0));
         let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, deadline));
-        let (done, garbage) = join(join_all(work), self.bury(garbage, summary)).await;
+        let (done, undecodable) = join(join_all(work), self.dead_letter(undecodable, summary)).await;
         let mut after = Vec::new();
-        let mut receipts = garbage?;
+        let mut receipts = undecodable?;
         for (receipt, next) in done.into_iter().flatten() {
             match next {
                 // Left in the queue: it comes back when its visibility ends.
                 Err(error) => tracing::warn!(%error, "message not settled"),
-                Ok(Next { fate, send }) => {
-                    summary.count(fate);
+                Ok(Processed { disposition, send }) => {
+                    summary.count(disposition);
                     after.extend(send);
                     receipts.push(receipt);
                 }
@@ -170,7 +174,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         let now = self.host.now();
         let soon = after.iter().any(|m: &Outgoing| now + m.delay <= end);
         park::send(&self.queue, after).await;
-        self.forget(receipts).await;
+        self.delete(receipts).await;
         Ok(soon)
     }
 
@@ -178,18 +182,18 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     async fn work_for(
         &self,
         target: TargetName,
-        work: Vec<(Message, SmolStr, Option<RequestRow>)>,
+        work: Vec<(RetryMessage, SmolStr, Option<RequestRow>)>,
         deadline: Timestamp,
-    ) -> Vec<(SmolStr, Result<Next, StoreError>)> {
+    ) -> Vec<(SmolStr, Result<Processed, StoreError>)> {
         let name = BreakerName::of(target.clone());
-        let loaded = self.guards.load(&self.table, &self.host, &target, &[&name]).await;
+        let loaded = self.registry.load(&target, &[&name]).await;
         let width = match loaded {
-            Ok(()) => ramp(&self.guards.row(&name).breaker, self.host.now()),
+            Ok(()) => ramp(&self.registry.row(&name).breaker, self.host.now()),
             Err(_) => 1,
         };
         stream::iter(work)
             .map(
-                |(message, receipt, row)| async move { (receipt, self.attend(message, row, deadline).await) },
+                |(message, receipt, row)| async move { (receipt, self.process(message, row, deadline).await) },
             )
             .buffered(width)
             .collect()
@@ -198,7 +202,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
 
     async fn rows(
         &self,
-        messages: &[(Message, SmolStr)],
+        messages: &[(RetryMessage, SmolStr)],
     ) -> Result<HashMap<RequestId, RequestRow>, StoreError> {
         let mut ids: Vec<_> = messages.iter().map(|(m, _)| m.request).collect();
         ids.sort();
@@ -216,21 +220,28 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         Ok(rows)
     }
 
-    /// Moves what is no message of ours to the dead-letter queue. Answers what may be deleted.
-    async fn bury(&self, garbage: Vec<Delivery>, summary: &mut Summary) -> Result<Vec<SmolStr>, CallError> {
-        if garbage.is_empty() {
+    /// Moves what is no message of ours to the dead-letter queue. Returns the receipts of what may be
+    /// deleted.
+    async fn dead_letter(
+        &self,
+        undecodable: Vec<Delivery>,
+        summary: &mut RunSummary,
+    ) -> Result<Vec<SmolStr>, CallError> {
+        if undecodable.is_empty() {
             return Ok(Vec::new());
         }
-        let letters =
-            garbage.iter().map(|d| Outgoing::new(String::from_utf8_lossy(&d.body).into_owned())).collect();
-        let rejected = self.dead_letters.send(letters).await?;
-        tracing::error!(messages = garbage.len(), "undecodable messages moved to the dead-letter queue");
-        summary.dropped += garbage.len() - rejected.len();
+        let dead_letters = undecodable
+            .iter()
+            .map(|d| Outgoing::new(String::from_utf8_lossy(&d.body).into_owned()))
+            .collect();
+        let rejected = self.dead_letters.send(dead_letters).await?;
+        tracing::error!(messages = undecodable.len(), "undecodable messages moved to the dead-letter queue");
+        summary.dropped += undecodable.len() - rejected.len();
         let kept = |i: &usize| !rejected.contains(i);
-        Ok(garbage.into_iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, d)| d.receipt).collect())
+        Ok(undecodable.into_iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, d)| d.receipt).collect())
     }
 
-    async fn forget(&self, mut receipts: Vec<SmolStr>) {
+    async fn delete(&self, mut receipts: Vec<SmolStr>) {
         while !receipts.is_empty() {
             let batch = receipts.split_off(receipts.len().saturating_sub(BATCH));
             // A message that could not be deleted comes back and finds its row changed.
@@ -241,41 +252,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     }
 }
 
-fn parse(batch: Vec<Delivery>) -> (Vec<(Message, SmolStr)>, Vec<Delivery>) {
+fn parse(batch: Vec<Delivery>) -> (Vec<(RetryMessage, SmolStr)>, Vec<Delivery>) {
     let mut messages = Vec::new();
-    let mut garbage = Vec::new();
+    let mut undecodable = Vec::new();
     for delivery in batch {
-        match serde_json::from_slice::<Message>(&delivery.body) {
+        match serde_json::from_slice::<RetryMessage>(&delivery.body) {
             Ok(message) => messages.push((message, delivery.receipt)),
-            Err(_) => garbage.push(delivery),
+            Err(_) => undecodable.push(delivery),
         }
     }
-    (messages, garbage)
-}
-
-/// How many requests of a target are delivered at a time: 1 after its breaker closed, doubling to a batch.
-fn ramp(breaker: &Breaker, now: Timestamp) -> usize {
-    if breaker.epoch == 0 || breaker.state != State::Closed {
-        return BATCH;
-    }
-    let closed_for = Duration::try_from(now.duration_since(breaker.since)).unwrap_or_default();
-    let doublings = (closed_for.as_millis() / RAMP.as_millis()).min(8) as u32;
-    (1_usize << doublings).min(BATCH)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::TargetConfig;
-
-    #[test]
-    fn the_drain_ramps_up_after_closing() {
-        let config = TargetConfig::parse(br#"{"url":"http://a"}"#).unwrap();
-        let at = |s| Timestamp::from_second(s).unwrap();
-        let mut breaker = Breaker::new(&config, at(0));
-        assert_eq!(ramp(&breaker, at(0)), BATCH, "it has never been open");
-        breaker.epoch = 3;
-        let widths: Vec<_> = (0..10).step_by(2).map(|s| ramp(&breaker, at(s))).collect();
-        assert_eq!(widths, [1, 2, 4, 8, 10]);
-    }
+    (messages, undecodable)
 }

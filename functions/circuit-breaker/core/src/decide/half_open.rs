@@ -1,0 +1,159 @@
+//! Half-open: permits to probe, and the decision of an epoch by what came of them.
+//!
+//! The decision follows resilience4j's `CircuitBreaker`, but does not wait for results that cannot change it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::breaker::{Breaker, BreakerState, DecisionContext, trips};
+use crate::config::TargetConfig;
+use crate::decide::window::{CallOutcome, CallTally};
+use crate::mutant::{Mutant, is_in};
+
+/// How far two machines' clocks may differ before a permit could be live twice.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(2);
+
+/// Returns by how much a permit outlives the call that it is for.
+pub(crate) fn permit_margin() -> Duration {
+    if is_in(Mutant::ClocksAgree) { Duration::ZERO } else { CLOCK_MARGIN }
+}
+
+/// A permit of a half-open epoch, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProbePermit {
+    /// The random name of the prober that took it.
+    pub holder: u64,
+    /// The time at which it is free again, unless there is a result.
+    pub until: Timestamp,
+    /// The result of the probe.
+    pub result: Option<CallOutcome>,
+}
+
+/// What a prober holds: the right to make one probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProbeGrant {
+    /// The epoch in which the result counts.
+    pub epoch: u64,
+    /// The random name of the prober.
+    pub holder: u64,
+    /// The end of the permit, on the clock of whoever took it. The call ends [`CLOCK_MARGIN`] before.
+    pub until: Timestamp,
+}
+
+impl Breaker {
+    /// Takes a permit to probe, and begins a half-open epoch where the break is over. Returns none where
+    /// there is no permit to take.
+    #[must_use]
+    pub fn acquire(&self, context: DecisionContext<'_>, holder: u64) -> Option<Self> {
+        let until = context.now + context.config.timeout() + permit_margin();
+        let permit = ProbePermit { holder, until, result: None };
+        let mut next = self.clone();
+        match &mut next.state {
+            BreakerState::Open { until } if context.now >= *until => {
+                let state = BreakerState::HalfOpen { permits: vec![permit] };
+                next.enter(state, context.now, "the break is over: probing");
+            }
+            BreakerState::HalfOpen { permits } => {
+                let free = free_permit(permits, context)?;
+                permits.truncate(most_permits(context.config));
+                if free < permits.len() { permits[free] = permit } else { permits.push(permit) }
+            }
+            _ => return None,
+        }
+        Some(next)
+    }
+
+    /// Returns the grant that `holder` has, as it is written: what was decided last need not be what was
+    /// written, when an answer was lost on the way.
+    #[must_use]
+    pub fn grant_of(&self, holder: u64) -> Option<ProbeGrant> {
+        let BreakerState::HalfOpen { permits } = &self.state else { return None };
+        let permit = permits.iter().find(|p| p.holder == holder)?;
+        Some(ProbeGrant { epoch: self.epoch, holder, until: permit.until })
+    }
+
+    /// Counts the result of a probe (none: it says nothing, and the permit is free again), and decides the
+    /// epoch once the outcome is certain. Returns none where the permit no longer counts or the result is in
+    /// already.
+    ///
+    /// `retry_after` is how long the target asked to be left alone; a break that begins is at least as long.
+    #[must_use]
+    pub fn settle(
+        &self,
+        context: DecisionContext<'_>,
+        grant: &ProbeGrant,
+        result: Option<CallOutcome>,
+        retry_after: Option<Duration>,
+    ) -> Option<Self> {
+        let Some(mine) = self.permit_of(grant) else { return self.too_late(context, result) };
+        let mut next = self.clone();
+        let BreakerState::HalfOpen { permits } = &mut next.state else { return None };
+        if permits[mine].result.is_some() {
+            return None;
+        }
+        if result.is_none() {
+            permits.remove(mine);
+            return Some(next);
+        }
+        permits[mine].result = result;
+        let tally = permits.iter().filter_map(|p| p.result).collect();
+        next.decide_epoch(context, tally, retry_after);
+        Some(next)
+    }
+
+    /// Closes or opens a half-open breaker, if what is still missing can make no difference.
+    fn decide_epoch(
+        &mut self,
+        context: DecisionContext<'_>,
+        tally: CallTally,
+        retry_after: Option<Duration>,
+    ) {
+        let probes = context.config.half_open_probes.max(tally.calls);
+        let missing = probes - tally.calls;
+        let at_least = CallTally { calls: probes, ..tally };
+        let at_most = CallTally { calls: probes, failed: tally.failed + missing, slow: tally.slow + missing };
+        if let Some(why) = trips(at_least, context.config) {
+            self.open(context, &format!("probes failed: {why}"), retry_after);
+        } else if trips(at_most, context.config).is_none() {
+            self.close(
+                context,
+                &format!("{} of {} probes went well", tally.calls - tally.failed, tally.calls),
+            );
+        }
+    }
+
+    /// What a result does whose permit is gone: nothing.
+    fn too_late(&self, context: DecisionContext<'_>, result: Option<CallOutcome>) -> Option<Self> {
+        let counts = is_in(Mutant::ResultOfAnyEpoch) && result.is_some_and(|r| !r.failed);
+        counts.then(|| self.force(context, None, "a success, whenever it was"))
+    }
+
+    /// Returns the place of a grant's permit, none where the grant is of another epoch or its permit was
+    /// taken over.
+    fn permit_of(&self, grant: &ProbeGrant) -> Option<usize> {
+        match &self.state {
+            BreakerState::HalfOpen { permits } if self.epoch == grant.epoch => {
+                permits.iter().position(|p| p.holder == grant.holder)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Returns the place of the first permit that can be taken: one that has ended without a result, or a new
+/// one.
+pub(super) fn free_permit(permits: &[ProbePermit], context: DecisionContext<'_>) -> Option<usize> {
+    let most = most_permits(context.config);
+    let ended = permits.iter().take(most).position(|p| has_ended(p, context.now));
+    ended.or_else(|| (permits.len() < most).then_some(permits.len()))
+}
+
+fn has_ended(permit: &ProbePermit, now: Timestamp) -> bool {
+    permit.result.is_none() && permit.until <= now && !is_in(Mutant::PermitWithoutEnd)
+}
+
+fn most_permits(config: &TargetConfig) -> usize {
+    if is_in(Mutant::PermitsWithoutLimit) { usize::MAX } else { config.half_open_probes as usize }
+}

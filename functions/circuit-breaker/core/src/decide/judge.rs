@@ -1,0 +1,109 @@
+//! What an answer of a target means: how the call counts, and whether it ends its request.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use tenfold_ports::downstream::{Answer, NoAnswer};
+
+use crate::config::TargetConfig;
+use crate::decide::window::CallOutcome;
+
+/// What a call means for its request: whether it ends it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The target's answer ends the request, whatever its status.
+    Final(Answer),
+    /// The request has to be tried again, with the same key: the target may have done what was asked.
+    Again {
+        /// The reason, in words.
+        why: String,
+        /// The target's status, where there was an answer.
+        status: Option<u16>,
+        /// The time for which the target asked to be left alone (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Returns how a call that took so long counts (none: neither way), and whether it ends its request.
+#[must_use]
+pub fn judge(
+    config: &TargetConfig,
+    now: Timestamp,
+    took: Duration,
+    result: Result<Answer, NoAnswer>,
+) -> (Option<CallOutcome>, Verdict) {
+    let slow = took.as_millis() >= u128::from(config.slow_call_duration_ms);
+    match result {
+        Ok(answer) if config.ignored_statuses.contains(&answer.status) => (None, Verdict::Final(answer)),
+        Ok(answer) if is_failure(answer.status) => {
+            let retry_after = answer.retry_after.as_deref().and_then(|text| parse_retry_after(text, now));
+            let why = format!("the target answered {}", answer.status);
+            let again = Verdict::Again { why, status: Some(answer.status), retry_after };
+            (Some(CallOutcome { failed: true, slow }), again)
+        }
+        Ok(answer) => (Some(CallOutcome { failed: false, slow }), Verdict::Final(answer)),
+        Err(e) => {
+            let why: String = e.to_string().chars().take(200).collect();
+            let again = Verdict::Again { why, status: None, retry_after: None };
+            (Some(CallOutcome { failed: true, slow }), again)
+        }
+    }
+}
+
+/// Whether a status says that the target, not the request, is at fault: 5xx, and the 4xx that ask to come
+/// back (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
+const fn is_failure(status: u16) -> bool {
+    status >= 500 || matches!(status, 408 | 425 | 429)
+}
+
+/// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    const PARSER: DateTimeParser = DateTimeParser::new();
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    // An HTTP date is an RFC 2822 date whose zone is spelled GMT.
+    let date = PARSER.parse_timestamp(text).ok()?;
+    Duration::try_from(date.duration_since(now)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_ports::Bytes;
+
+    fn judged(status: u16, config: &str) -> (Option<bool>, bool) {
+        let config = TargetConfig::parse(config.as_bytes()).unwrap();
+        let answer =
+            Answer { status, content_type: None, retry_after: None, body: Bytes::new(), truncated: false };
+        let (outcome, verdict) = judge(&config, Timestamp::UNIX_EPOCH, Duration::ZERO, Ok(answer));
+        (outcome.map(|o| o.failed), matches!(verdict, Verdict::Final(_)))
+    }
+
+    #[test]
+    fn only_the_targets_own_faults_are_failures() {
+        let config = r#"{"url":"http://a"}"#;
+        for status in [200, 204, 301, 400, 404, 409, 422] {
+            assert_eq!(judged(status, config), (Some(false), true), "{status}");
+        }
+        for status in [408, 425, 429, 500, 503, 599] {
+            assert_eq!(judged(status, config), (Some(true), false), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_ignored_status_is_an_answer_that_does_not_count() {
+        assert_eq!(judged(503, r#"{"url":"http://a","ignoredStatuses":[503]}"#), (None, true));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2015-10-21T07:27:00Z".parse().unwrap();
+        assert_eq!(parse_retry_after("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(parse_retry_after("soon", now), None);
+        assert_eq!(parse_retry_after("-1", now), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! Idempotency keys: who may write a request's row, and what a repeated key is answered.
+
+use jiff::Timestamp;
+use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::downstream::Answer;
+use tenfold_ports::{Downstream, Host, Queue, Table};
+
+use super::Gateway;
+use super::view::{passed_on, queued};
+use crate::decide::half_open::CLOCK_MARGIN;
+use crate::decide::timing::seconds_until;
+use crate::mutant::{Mutant, is_in};
+use crate::park::{self, Stored};
+use crate::rows::{ORDER_GROUP_MOST, RequestRow, RequestStatus};
+
+/// How often an abandoned key is taken over before somebody else is let have it.
+const TAKE_TRIES: usize = 4;
+
+/// What came of claiming a key.
+pub(super) enum KeyClaim {
+    /// The key is this request's; the row as it is written.
+    Claimed(Box<RequestRow>),
+    /// The key came before, and this is the answer to its repetition.
+    Answered(Response),
+}
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+    /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
+    /// must have ended.
+    pub(super) async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<KeyClaim, Problem> {
+        row.status = RequestStatus::Running;
+        row.data.until = deadline + CLOCK_MARGIN;
+        row.expires = self.host.now() + self.retention;
+        Ok(match self.take(&mut row).await? {
+            None => KeyClaim::Claimed(Box::new(row.written())),
+            Some(response) => KeyClaim::Answered(response),
+        })
+    }
+
+    /// Writes a row whose key is free, forgotten or abandoned. Otherwise returns what a repeated key is
+    /// answered.
+    pub(super) async fn take(&self, row: &mut RequestRow) -> Result<Option<Response>, Problem> {
+        for _ in 0..TAKE_TRIES {
+            row.data.writer = self.host.next_u64();
+            let stored = match row.status {
+                RequestStatus::Queued => park::queue_row(&self.table, &self.host, row).await?,
+                _ => park::store(&self.table, row).await?,
+            };
+            match stored {
+                Stored::Yes => return Ok(None),
+                Stored::GroupFull => return Err(group_full()),
+                Stored::Gone => row.version = 0,
+                Stored::Other(current) => match repeated(row, &current, self.host.now())? {
+                    Some(response) => return Ok(Some(response)),
+                    None => row.version = current.version,
+                },
+            }
+        }
+        Err(Problem::unavailable("others with the same Idempotency-Key were faster again and again", 1))
+    }
+}
+
+/// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken
+/// over.
+fn repeated(row: &RequestRow, current: &RequestRow, now: Timestamp) -> Result<Option<Response>, Problem> {
+    if current.forgotten(now) {
+        return Ok(None);
+    }
+    if current.data.digest != row.data.digest {
+        let detail = "this Idempotency-Key came before with another body, content type or Ordering-Key; \
+                      take a new key for a new request";
+        return Err(Problem::new(422, "key-reused", "The key was used for another request", detail));
+    }
+    match current.status {
+        RequestStatus::Running if claim_holds(current, now) => {
+            let detail = "the first request with this Idempotency-Key is still running; ask again later";
+            let seconds = seconds_until(now, current.data.until).min(2);
+            Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
+        }
+        RequestStatus::Running => Ok(None),
+        RequestStatus::Queued => Ok(Some(queued(row.id, "queued"))),
+        RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(row.id, "dead"))),
+        RequestStatus::Delivered => {
+            let Some(head) = &current.data.answer else { return Ok(None) };
+            let answer = Answer {
+                status: head.status,
+                content_type: head.content_type.clone(),
+                retry_after: None,
+                body: current.answer_body.clone(),
+                truncated: head.too_large,
+            };
+            passed_on(&answer).map(|response| Some(response.with("idempotent-replayed", "true")))
+        }
+    }
+}
+
+/// Whether the gateway that claimed a key may still be calling.
+fn claim_holds(current: &RequestRow, now: Timestamp) -> bool {
+    now < current.data.until && !is_in(Mutant::ClaimStolen)
+}
+
+fn group_full() -> Problem {
+    let detail = format!("{ORDER_GROUP_MOST} requests with this Ordering-Key wait already");
+    Problem::new(429, "line-full", "Too many requests wait in line", detail).after(30)
+}

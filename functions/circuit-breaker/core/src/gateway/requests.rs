@@ -1,0 +1,176 @@
+//! `/requests/{target}` passes a request on, or parks it; `/requests/{requestId}` shows one.
+//!
+//! The calls in their order, and what a crash between them means, are in the pattern's README.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
+use jiff::Timestamp;
+use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::table::Read;
+use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+
+use super::body::Submission;
+use super::keys::KeyClaim;
+use super::view::{RequestView, passed_on, queued};
+use super::{Gateway, RouteResult, no_table, unknown_target};
+use crate::call::{self, CallResult, keep};
+use crate::config::{Idempotency, TargetConfig};
+use crate::decide::judge::Verdict;
+use crate::decide::retry::backoff;
+use crate::decide::timing::{arrival, delay};
+use crate::metrics;
+use crate::mutant::{Mutant, is_in};
+use crate::names::{RequestId, TargetName};
+use crate::park::{self, RetryMessage};
+use crate::registry::{Admission, Permit};
+use crate::rows::{self, RequestRow, RequestStatus};
+
+/// What is left of an invocation's time for writing down what came of a call.
+const RESERVE: Duration = Duration::from_secs(3);
+/// Less time than this is not worth a call.
+const LEAST: Duration = Duration::from_millis(50);
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+    pub(super) async fn submit(
+        &self,
+        target: TargetName,
+        request: &Request,
+        deadline: Timestamp,
+    ) -> RouteResult {
+        let submission = Submission::parse(target, request)?;
+        let mut row = submission.row(self.host.now(), self.host.next_u64());
+        let target = &submission.breaker.target;
+        let tenant = submission.breaker.tenant.as_ref().map(|_| &submission.breaker);
+
+        if self.waits_behind(&row).await? {
+            self.registry.load(target, &[]).await?;
+            self.registry.target(target).ok_or_else(|| unknown_target(target))?;
+            let now = self.host.now();
+            return self.park(row, now).await;
+        }
+        let permit = match self.registry.admit(target, tenant).await? {
+            Admission::Unknown => return Err(unknown_target(target)),
+            Admission::Wait { until, .. } => return self.wait(row, until).await,
+            Admission::Call(permit) => permit,
+        };
+        if permit.time_for(deadline, RESERVE) < LEAST {
+            permit.release().await;
+            let now = self.host.now();
+            return self.park(row, now).await;
+        }
+        let config = Arc::clone(&permit.config);
+
+        if config.idempotency == Idempotency::Gateway {
+            match self.claim(row, deadline).await {
+                Ok(KeyClaim::Claimed(claimed)) => row = *claimed,
+                Ok(KeyClaim::Answered(response)) => {
+                    permit.release().await;
+                    return Ok(response);
+                }
+                Err(problem) => {
+                    permit.release().await;
+                    return Err(problem);
+                }
+            }
+        }
+        let timeout = permit.time_for(deadline, RESERVE);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
+        let result = call::make(&self.downstream, &self.host, &config, call).await;
+        metrics::call(&self.host, target, &result);
+        self.finish(row, permit, &config, result).await
+    }
+
+    /// Writes down what came of a call and tells the breaker, at once.
+    async fn finish(
+        &self,
+        mut row: RequestRow,
+        permit: Permit<'_, T, H>,
+        config: &TargetConfig,
+        result: CallResult,
+    ) -> RouteResult {
+        row.data.attempted(result.attempt());
+        row.data.writer = self.host.next_u64();
+        let retry_after = result.retry_after();
+        let settle = permit.settle(result.outcome, retry_after);
+        match result.verdict {
+            Verdict::Final(answer) => {
+                if config.idempotency == Idempotency::Gateway {
+                    let (head, body) = keep(&answer);
+                    row.status = RequestStatus::Delivered;
+                    row.data.answer = Some(head);
+                    row.answer_body = body;
+                    row.expires = result.at + self.retention;
+                    // The answer is the truth whether or not it can be stored: the key stays claimed until
+                    // the claim lapses, and then the target is asked again with the same key.
+                    if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
+                        tracing::warn!(%error, request = %row.id, "answer not stored");
+                    }
+                } else {
+                    settle.await;
+                }
+                passed_on(&answer)
+            }
+            Verdict::Again { .. } => {
+                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
+                join(settle, self.park(row, due)).await.1
+            }
+        }
+    }
+
+    /// Parks a request whose breaker lets no call through before `until`.
+    async fn wait(&self, row: RequestRow, until: Timestamp) -> RouteResult {
+        if is_in(Mutant::OpenDropsRequest) {
+            return Ok(queued(row.id, "queued"));
+        }
+        self.park(row, until).await
+    }
+
+    /// Parks a request until `due`, and promises to deliver it.
+    async fn park(&self, mut row: RequestRow, due: Timestamp) -> RouteResult {
+        let now = self.host.now();
+        row.status = RequestStatus::Queued;
+        row.data.due = due;
+        row.wake = arrival(now, due);
+        match self.take(&mut row).await {
+            Ok(None) => {}
+            Ok(Some(response)) => return Ok(response),
+            Err(problem) => return not_stored(row.id, problem),
+        }
+        let name = &row.data.target;
+        self.host.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
+        park::send(&self.queue, vec![RetryMessage::of(&row).outgoing(delay(now, due))]).await;
+        Ok(queued(row.id, "queued"))
+    }
+
+    /// Whether others with the same ordering key wait already.
+    async fn waits_behind(&self, row: &RequestRow) -> Result<bool, Problem> {
+        let ordering = row.data.ordering.as_ref().filter(|_| !is_in(Mutant::OrderJumped));
+        let Some(ordering) = ordering else { return Ok(false) };
+        let group = park::read_group(&self.table, &row.data.target, ordering).await?.group;
+        Ok(!group.waiting.is_empty())
+    }
+
+    pub(super) async fn get_request(&self, id: &str) -> RouteResult {
+        let none = || {
+            let detail = "no request was queued or answered under this id, or it is forgotten by now; while the \
+                          first is still running, send it again with the same Idempotency-Key";
+            Problem::new(404, "unknown-request", "There is no such request", detail)
+        };
+        let id = RequestId::parse(id).ok_or_else(none)?;
+        let item =
+            self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(|e| no_table(&e))?;
+        let row = item.as_ref().map(RequestRow::read).transpose();
+        let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
+        let row = row.filter(|row| !row.forgotten(self.host.now())).ok_or_else(none)?;
+        let view = RequestView::new(row).ok_or_else(none)?;
+        Ok(Response::json(200, &view))
+    }
+}
+
+/// What the sender of a request that could not be stored is answered: that nothing was promised.
+fn not_stored(id: RequestId, problem: Problem) -> RouteResult {
+    if is_in(Mutant::PromisedBeforeStored) { Ok(queued(id, "queued")) } else { Err(problem) }
+}

@@ -1,0 +1,36 @@
+//! `POST /targets/{target}/state`: a person forces a breaker into a state, or gives it back to itself.
+
+use tenfold_ports::api::Response;
+use tenfold_ports::{Downstream, Host, Queue, Table};
+
+use super::body::{ForceCommand, Forced};
+use super::view::BreakerView;
+use super::{Gateway, RouteResult, no_table, unknown_target};
+use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
+use crate::names::BreakerName;
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
+        let command = ForceCommand::parse(body)?;
+        self.registry.load(&name.target, &[name]).await?;
+        let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
+        let decide = |b: &Breaker, context: DecisionContext<'_>| forced(b, context, &command);
+        let changed = self.registry.commit(name, &target.config, decide).await;
+        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.registry.row(name).breaker);
+        Ok(Response::json(200, &BreakerView::new(name, &breaker)))
+    }
+}
+
+/// Returns the breaker as it was told to be, or none where it is so already.
+fn forced(breaker: &Breaker, context: DecisionContext<'_>, command: &ForceCommand) -> Option<Breaker> {
+    let state = match command.force {
+        Forced::Open => Some(BreakerState::ForcedOpen),
+        Forced::Closed => Some(BreakerState::ForcedClosed),
+        Forced::Auto => None,
+    };
+    let already = match &state {
+        Some(state) => breaker.state == *state,
+        None => !matches!(breaker.state, BreakerState::ForcedOpen | BreakerState::ForcedClosed),
+    };
+    (!already).then(|| breaker.force(context, state, &command.reason))
+}

@@ -1,0 +1,187 @@
+//! The health monitor: `circuit-breaker-health-monitor`, called by a schedule and by alarms.
+//!
+//! It only checks targets that have a `healthUrl`. On the schedule it probes those whose break is over,
+//! with the permits that everybody else takes. When an alarm says that something fails, it also asks the
+//! targets whose breakers are still closed, and opens those that do not answer well: the alarm says that
+//! something is wrong, the health check says where.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tenfold_ports::{Downstream, Host, SmolStr, Table};
+
+use crate::call::{self, CallResult};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
+use crate::error::StoreError;
+use crate::metrics;
+use crate::names::BreakerName;
+use crate::registry::{Admission, Permit, Registry};
+use crate::targets::{self, TargetState};
+
+/// The number of targets that are asked at a time.
+const WIDTH: usize = 8;
+/// What is left of an invocation's time for writing down what came of a probe.
+const RESERVE: Duration = Duration::from_secs(3);
+
+/// What a health monitor reaches and remembers.
+#[derive(Debug)]
+pub struct HealthMonitor<T, D, H> {
+    /// The pattern's table.
+    pub table: T,
+    /// The way to the targets.
+    pub downstream: D,
+    /// Time, chance, metrics.
+    pub host: H,
+    /// The breakers as this environment knows them.
+    pub registry: Registry<T, H>,
+}
+
+/// The event that the monitor is called with, as EventBridge and CloudWatch send it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(tag = "source")]
+pub enum MonitorEvent {
+    /// The schedule calls.
+    #[serde(rename = "aws.events")]
+    Schedule {},
+    /// An alarm changed its state.
+    #[serde(rename = "aws.cloudwatch")]
+    Alarm {
+        /// The alarm, and how it changed.
+        #[serde(rename = "alarmData")]
+        alarm: AlarmEvent,
+    },
+}
+
+/// An alarm's change of state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+pub struct AlarmEvent {
+    /// The alarm's name.
+    #[serde(rename = "alarmName")]
+    pub name: SmolStr,
+    /// Its new state.
+    pub state: AlarmEventState,
+}
+
+/// The new state of an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+pub struct AlarmEventState {
+    /// The state's name: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub value: SmolStr,
+}
+
+/// What a run of the monitor did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CheckSummary {
+    /// The number of targets looked at, with a `healthUrl` or without.
+    pub targets: usize,
+    /// The number of health checks made.
+    pub checks: usize,
+    /// The number of health checks that failed.
+    pub failed: usize,
+}
+
+impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
+    /// Checks all targets before `deadline`, when this process is stopped.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn run(&self, event: &MonitorEvent, deadline: Timestamp) -> Result<CheckSummary, StoreError> {
+        let alarm = match event {
+            MonitorEvent::Alarm { alarm } if alarm.state.value == "ALARM" => Some(&alarm.name),
+            _ => None,
+        };
+        let mut summary = CheckSummary::default();
+        targets::each_page(&self.table, async |targets| {
+            let living = targets.into_iter().filter(|target| target.row.deleted.is_none());
+            let checks = living.map(|target| self.check(target, alarm, deadline));
+            let done: Vec<CheckSummary> = stream::iter(checks).buffer_unordered(WIDTH).collect().await;
+            for one in done {
+                summary.targets += one.targets;
+                summary.checks += one.checks;
+                summary.failed += one.failed;
+            }
+        })
+        .await?;
+        tracing::info!(
+            ?event,
+            targets = summary.targets,
+            checks = summary.checks,
+            failed = summary.failed,
+            "targets checked"
+        );
+        Ok(summary)
+    }
+
+    async fn check(&self, target: TargetState, alarm: Option<&SmolStr>, deadline: Timestamp) -> CheckSummary {
+        let mut summary = CheckSummary { targets: 1, ..CheckSummary::default() };
+        self.host.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
+        let Some(url) = &target.row.config.health_url else { return summary };
+        let context = DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
+        let suspected = alarm.filter(|_| target.breaker.state == BreakerState::Closed);
+        if suspected.is_none() && target.breaker.decide(context) != Decision::Probe {
+            return summary;
+        }
+        let name = BreakerName::of(target.name.clone());
+        // As many probes as an epoch takes, one after the other, until it is decided.
+        for _ in 0..target.row.config.half_open_probes {
+            let admission = self.registry.admit(&target.name, None).await;
+            let Ok(Admission::Call(permit)) = admission else { break };
+            let is_probe = permit.is_probe();
+            if !is_probe && suspected.is_none() {
+                break;
+            }
+            let Some(result) = self.ask_health(url, &permit, deadline).await else {
+                permit.release().await;
+                break;
+            };
+            let failed = result.outcome.is_some_and(|o| o.failed);
+            summary.checks += 1;
+            summary.failed += usize::from(failed);
+            let config = std::sync::Arc::clone(&permit.config);
+            permit.settle(result.outcome, result.retry_after()).await;
+            if is_probe {
+                continue;
+            }
+            if let Some(alarm) = suspected.filter(|_| failed) {
+                let reason = format!("alarm {alarm}, and the health check failed");
+                let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
+                if let Err(error) = self.registry.commit(&name, &config, trip).await {
+                    tracing::warn!(%error, target = %target.name, "breaker not opened");
+                }
+            }
+            break;
+        }
+        summary
+    }
+
+    async fn ask_health(
+        &self,
+        url: &SmolStr,
+        permit: &Permit<'_, T, H>,
+        deadline: Timestamp,
+    ) -> Option<CallResult> {
+        let timeout = permit.time_for(deadline, RESERVE);
+        if timeout.is_zero() {
+            return None;
+        }
+        Some(call::make(&self.downstream, &self.host, &permit.config, call::health(url, timeout)).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_callers_are_understood() {
+        let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
+        assert_eq!(serde_json::from_str::<MonitorEvent>(schedule).unwrap(), MonitorEvent::Schedule {});
+        let alarm = r#"{"source":"aws.cloudwatch","alarmArn":"arn","alarmData":{"alarmName":"failing","state":{"value":"ALARM","reason":"x"}}}"#;
+        let MonitorEvent::Alarm { alarm } = serde_json::from_str(alarm).unwrap() else { panic!("no alarm") };
+        assert_eq!((alarm.name.as_str(), alarm.state.value.as_str()), ("failing", "ALARM"));
+        assert!(serde_json::from_str::<MonitorEvent>(r#"{"source":"aws.s3"}"#).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! Leave to call a target: what it allows, and how it is handed back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::{Host, Table};
+
+use super::Registry;
+use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, DecisionContext};
+use crate::decide::half_open::{ProbeGrant, permit_margin};
+use crate::decide::timing::time_left;
+use crate::decide::window::CallOutcome;
+use crate::metrics;
+use crate::names::BreakerName;
+
+/// What a target's breakers say to a call.
+#[derive(Debug)]
+pub enum Admission<'a, T, H> {
+    /// The target may be called.
+    Call(Permit<'a, T, H>),
+    /// The target is not to be called before a time.
+    Wait {
+        /// The time, for what it is worth: nobody knows it.
+        until: Timestamp,
+        /// The configuration to park by.
+        config: Arc<TargetConfig>,
+        /// The state and its reason, in words.
+        why: String,
+    },
+    /// There is no such target.
+    Unknown,
+}
+
+/// The leave to call a target once, to be handed back by [`Permit::settle`] or [`Permit::release`].
+///
+/// One that is dropped instead, as its process died, counts no call; a probe's is free again by the clock.
+#[derive(Debug)]
+pub struct Permit<'a, T, H> {
+    /// The configuration to call by.
+    pub config: Arc<TargetConfig>,
+    pub(super) breaker: BreakerName,
+    pub(super) kind: PermitKind,
+    pub(super) registry: &'a Registry<T, H>,
+}
+
+/// How the call of a permit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PermitKind {
+    /// In the window, while the breaker is in this epoch.
+    Counted { epoch: u64 },
+    /// Not at all: the breaker is forced closed.
+    Uncounted,
+    /// As a probe of a half-open epoch.
+    Probe(ProbeGrant),
+}
+
+impl<T: Table, H: Host> Permit<'_, T, H> {
+    /// Returns whether the call is a probe.
+    #[must_use]
+    pub const fn is_probe(&self) -> bool {
+        matches!(self.kind, PermitKind::Probe(_))
+    }
+
+    /// Returns how long the call may take: as configured, within the invocation's time less `reserve`, and a
+    /// probe never beyond its grant.
+    #[must_use]
+    pub fn time_for(&self, deadline: Timestamp, reserve: Duration) -> Duration {
+        let now = self.registry.host.now();
+        let left = time_left(now, deadline, reserve, self.config.timeout());
+        match &self.kind {
+            PermitKind::Probe(grant) => time_left(now, grant.until, permit_margin(), left),
+            _ => left,
+        }
+    }
+
+    /// Hands the permit back unused, or after a call that says nothing of the target.
+    pub async fn release(self) {
+        self.settle(None, None).await;
+    }
+
+    /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how
+    /// long the target asked to be left alone.
+    pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) {
+        let Self { config, breaker, kind, registry } = self;
+        match (kind, outcome) {
+            (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
+            (PermitKind::Counted { epoch }, Some(outcome)) => {
+                registry.count(registry.host.now(), &breaker, &config, epoch, outcome);
+                if outcome.is_bad() {
+                    registry.report(&breaker, retry_after).await;
+                }
+            }
+            (PermitKind::Probe(grant), outcome) => {
+                let failed = outcome.is_some_and(|o| o.failed);
+                let probes = [
+                    Metric::count(metrics::PROBES, 1.0),
+                    Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
+                ];
+                registry.host.record(&metrics::of(&breaker.target), &probes);
+                let result = |b: &Breaker, context: DecisionContext<'_>| {
+                    b.settle(context, &grant, outcome, retry_after)
+                };
+                // A result that cannot be stored is lost: the permit comes back by the clock.
+                let _ = registry.commit(&breaker, &config, result).await;
+            }
+        }
+    }
+}

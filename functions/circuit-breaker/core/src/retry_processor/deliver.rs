@@ -1,0 +1,179 @@
+//! Trying one request: what its message, its row and its breaker allow, and what is written down of the
+//! attempt.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use jiff::Timestamp;
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::queue::Outgoing;
+use tenfold_ports::{Downstream, Host, Queue, Table};
+
+use super::order::OrderPosition;
+use super::{Disposition, RetryProcessor};
+use crate::call::{self, CallResult, keep};
+use crate::config::TargetConfig;
+use crate::decide::half_open::CLOCK_MARGIN;
+use crate::decide::judge::Verdict;
+use crate::decide::retry::{backoff, given_up};
+use crate::decide::timing::{arrival, delay};
+use crate::error::StoreError;
+use crate::metrics;
+use crate::names::BreakerName;
+use crate::park::{RetryMessage, Stored};
+use crate::registry::Admission;
+use crate::rows::{OrderGroup, RequestRow, RequestStatus};
+
+/// What is to be done about a message that was processed: it is deleted, and others are sent.
+#[derive(Debug)]
+pub(super) struct Processed {
+    pub(super) disposition: Disposition,
+    pub(super) send: Vec<Outgoing>,
+}
+
+impl Processed {
+    pub(super) const fn only(disposition: Disposition) -> Self {
+        Self { disposition, send: Vec::new() }
+    }
+
+    pub(super) fn with(disposition: Disposition, message: Outgoing) -> Self {
+        Self { disposition, send: vec![message] }
+    }
+}
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+    /// Does what there is to do about a message, whose row was read just now.
+    pub(super) async fn process(
+        &self,
+        message: RetryMessage,
+        row: Option<RequestRow>,
+        deadline: Timestamp,
+    ) -> Result<Processed, StoreError> {
+        let now = self.host.now();
+        let Some(row) = row else { return Ok(Processed::only(Disposition::Dropped)) };
+        if !message.fits(&row) {
+            return Ok(Processed::only(Disposition::Dropped));
+        }
+        match row.status {
+            RequestStatus::Queued => {}
+            RequestStatus::Dying => return self.settle_dead_letter(row, Vec::new()).await,
+            RequestStatus::Running | RequestStatus::Delivered | RequestStatus::Dead => {
+                return Ok(Processed::only(Disposition::Dropped));
+            }
+        }
+        let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
+        self.host.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
+        let Some(position) = self.position(&row).await? else {
+            return Ok(Processed::only(Disposition::Dropped));
+        };
+        if now < row.data.due {
+            return Ok(defer(now, &row, row.data.due));
+        }
+        self.deliver(row, position, deadline).await
+    }
+
+    /// Calls the target where its breaker lets the request through, and gives the request up where it is too
+    /// late.
+    async fn deliver(
+        &self,
+        row: RequestRow,
+        position: OrderPosition,
+        deadline: Timestamp,
+    ) -> Result<Processed, StoreError> {
+        let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
+        let tenant = name.tenant.as_ref().map(|_| &name);
+        let admitted = self.registry.admit(&name.target, tenant).await;
+        let now = self.host.now();
+        let permit = match admitted {
+            // Nothing is known of the breaker: not a reason to try, and none to give up.
+            Err(error) => {
+                tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
+                return Ok(defer(now, &row, now + Duration::from_secs(30)));
+            }
+            Ok(Admission::Unknown) => return self.give_up(row, position, "its target was deleted").await,
+            Ok(Admission::Wait { until, config, .. }) => {
+                if let Some(why) = given_up(&row, &config, now) {
+                    return self.give_up(row, position, &why).await;
+                }
+                // Those that waited for the same breaker do not all come at once.
+                let spread = Duration::from_secs_f64(self.host.unit());
+                return Ok(defer(now, &row, until + spread));
+            }
+            Ok(Admission::Call(permit)) => permit,
+        };
+        if let Some(why) = given_up(&row, &permit.config, now) {
+            permit.release().await;
+            return self.give_up(row, position, &why).await;
+        }
+        if permit.time_for(deadline, CLOCK_MARGIN).is_zero() {
+            // Getting here took all of the permit's time: that says nothing of the target.
+            permit.release().await;
+            return Ok(defer(now, &row, now));
+        }
+        let Some(position) = self.lease(position, &permit, now).await? else {
+            permit.release().await;
+            return Ok(Processed::only(Disposition::Dropped));
+        };
+        let timeout = permit.time_for(deadline, CLOCK_MARGIN);
+        let config = std::sync::Arc::clone(&permit.config);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
+        let result = call::make(&self.downstream, &self.host, &config, call).await;
+        metrics::call(&self.host, &name.target, &result);
+        let retry_after = result.retry_after();
+        let settle = permit.settle(result.outcome, retry_after);
+        join(settle, self.write_down(row, position, &config, result)).await.1
+    }
+
+    /// Writes down what came of an attempt.
+    async fn write_down(
+        &self,
+        mut row: RequestRow,
+        position: OrderPosition,
+        config: &TargetConfig,
+        result: CallResult,
+    ) -> Result<Processed, StoreError> {
+        row.data.attempted(result.attempt());
+        match result.verdict {
+            Verdict::Final(answer) => {
+                let (head, body) = keep(&answer);
+                row.status = RequestStatus::Delivered;
+                row.data.answer = Some(head);
+                row.answer_body = body;
+                row.expires = result.at + self.retention;
+                let Some(send) = self.store_off_group(&mut row, position).await? else {
+                    return Ok(Processed::only(Disposition::Dropped));
+                };
+                let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
+                self.host.record(&metrics::of(&row.data.target), &delivered);
+                Ok(Processed { disposition: Disposition::Delivered, send })
+            }
+            Verdict::Again { retry_after, why, .. } => {
+                if row.data.tries >= config.retry.max_attempts {
+                    return self
+                        .give_up(
+                            row,
+                            position,
+                            &format!("{} attempts failed, the last: {why}", config.retry.max_attempts),
+                        )
+                        .await;
+                }
+                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
+                row.data.due = due;
+                row.wake = arrival(result.at, due);
+                let stored = self.store(&mut row, position, OrderGroup::released).await?;
+                if stored != Stored::Yes {
+                    return Ok(Processed::only(Disposition::Dropped));
+                }
+                Ok(Processed::with(
+                    Disposition::Failed,
+                    RetryMessage::of(&row).outgoing(delay(result.at, due)),
+                ))
+            }
+        }
+    }
+}
+
+/// Puts a request off until a time, by a new message.
+fn defer(now: Timestamp, row: &RequestRow, until: Timestamp) -> Processed {
+    Processed::with(Disposition::Deferred, RetryMessage::of(row).outgoing(delay(now, until)))
+}

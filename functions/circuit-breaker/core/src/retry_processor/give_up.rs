@@ -1,0 +1,65 @@
+//! Giving a request up.
+//!
+//! The row is marked first, then the dead letter is sent, then the row says that it was. So whoever dies in
+//! between leaves a row that is found again, and at worst there are two dead letters.
+
+use std::time::Duration;
+
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::queue::Outgoing;
+use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+
+use super::deliver::Processed;
+use super::order::OrderPosition;
+use super::{Disposition, RetryProcessor};
+use crate::error::StoreError;
+use crate::metrics;
+use crate::mutant::{Mutant, is_in};
+use crate::park::{self, RetryMessage};
+use crate::rows::{RequestRow, RequestStatus};
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+    /// Gives a request up, for a reason in words.
+    pub(super) async fn give_up(
+        &self,
+        mut row: RequestRow,
+        position: OrderPosition,
+        why: &str,
+    ) -> Result<Processed, StoreError> {
+        row.status = RequestStatus::Dying;
+        row.wake = self.host.now();
+        row.data.died = Some(why.to_owned());
+        tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
+        let Some(send) = self.store_off_group(&mut row, position).await? else {
+            return Ok(Processed::only(Disposition::Dropped));
+        };
+        self.settle_dead_letter(row.written(), send).await
+    }
+
+    /// Sends the dead letter of a row that is given up, and writes down that it was sent.
+    pub(super) async fn settle_dead_letter(
+        &self,
+        mut row: RequestRow,
+        mut send: Vec<Outgoing>,
+    ) -> Result<Processed, StoreError> {
+        let rejected = self.send_dead_letter(&row).await;
+        if !rejected.is_ok_and(|rejected| rejected.is_empty()) {
+            // The row stays as it is, and its message comes again.
+            send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
+            return Ok(Processed { disposition: Disposition::Deferred, send });
+        }
+        self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
+        row.status = RequestStatus::Dead;
+        row.expires = self.host.now() + self.retention;
+        row.data.writer = self.host.next_u64();
+        park::store(&self.table, &row).await?;
+        Ok(Processed { disposition: Disposition::Dead, send })
+    }
+
+    async fn send_dead_letter(&self, row: &RequestRow) -> Result<Vec<usize>, CallError> {
+        if is_in(Mutant::DeadWithoutDeadLetter) {
+            return Ok(Vec::new());
+        }
+        self.dead_letters.send(vec![RetryMessage::dead_letter(row).outgoing(Duration::ZERO)]).await
+    }
+}

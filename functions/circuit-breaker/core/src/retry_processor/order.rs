@@ -1,0 +1,103 @@
+//! The order of requests with an ordering key.
+//!
+//! Such a request is tried only as the first of its order group and under the group's lease. Whoever takes
+//! the first off sends the message of the next one. A message that finds its request elsewhere in the group,
+//! or the group in other hands, is dropped.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tenfold_ports::queue::Outgoing;
+use tenfold_ports::table::WriteError;
+use tenfold_ports::{Downstream, Host, Queue, Table};
+
+use super::{RESERVE, RetryProcessor};
+use crate::decide::half_open::CLOCK_MARGIN;
+use crate::error::StoreError;
+use crate::park::{self, RetryMessage, Stored};
+use crate::registry::Permit;
+use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow};
+
+/// The position of a request among those with its ordering key.
+#[derive(Debug)]
+pub(super) enum OrderPosition {
+    /// The request has no ordering key.
+    Unordered,
+    /// The request is the first of its order group.
+    First(OrderGroupRow),
+}
+
+impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+    /// Returns where a request stands in its order group, or none where it is not its turn.
+    pub(super) async fn position(&self, row: &RequestRow) -> Result<Option<OrderPosition>, StoreError> {
+        let Some(ordering) = &row.data.ordering else { return Ok(Some(OrderPosition::Unordered)) };
+        let group = park::read_group(&self.table, &row.data.target, ordering).await?;
+        let turn = group.group.may_deliver(row.id, self.host.now());
+        Ok(turn.then_some(OrderPosition::First(group)))
+    }
+
+    /// Takes the group's lease for one call. Returns none where somebody else was faster.
+    pub(super) async fn lease(
+        &self,
+        position: OrderPosition,
+        permit: &Permit<'_, T, H>,
+        now: Timestamp,
+    ) -> Result<Option<OrderPosition>, StoreError> {
+        let OrderPosition::First(group) = position else { return Ok(Some(position)) };
+        let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
+        let next = group.group.leased(Lease { holder: self.host.next_u64(), until });
+        let stamp = (self.host.next_u64() >> 1) as i64;
+        match self.table.write(group.replace(next.clone(), stamp)).await {
+            Ok(()) => {
+                Ok(Some(OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group })))
+            }
+            Err(WriteError::Conflict { current }) => {
+                let current = OrderGroupRow::read(&group.target, &group.ordering, current.as_ref())?;
+                Ok((current.stamp == Some(stamp)).then_some(OrderPosition::First(current)))
+            }
+            Err(WriteError::Call(e)) => Err(e.into()),
+        }
+    }
+
+    /// Writes a row and takes it off its order group. Returns the message of the next one, or none where the
+    /// row was not ours.
+    pub(super) async fn store_off_group(
+        &self,
+        row: &mut RequestRow,
+        position: OrderPosition,
+    ) -> Result<Option<Vec<Outgoing>>, StoreError> {
+        let id = row.id;
+        // Of the group as it is written: somebody may have joined it during the call.
+        let first = Cell::new(None);
+        let shorten = |group: &OrderGroup| {
+            let next = group.without(id);
+            first.set(next.waiting.front().copied());
+            next
+        };
+        let stored = self.store(row, position, shorten).await?;
+        if stored != Stored::Yes {
+            return Ok(None);
+        }
+        let Some(next) = first.into_inner() else { return Ok(Some(Vec::new())) };
+        let message = RetryMessage::next_in_group(next, row.data.target.clone());
+        Ok(Some(vec![message.outgoing(Duration::ZERO)]))
+    }
+
+    /// Writes a row, together with a change of its order group where it has one.
+    pub(super) async fn store(
+        &self,
+        row: &mut RequestRow,
+        position: OrderPosition,
+        change: impl Fn(&OrderGroup) -> OrderGroup,
+    ) -> Result<Stored, StoreError> {
+        row.data.writer = self.host.next_u64();
+        match position {
+            OrderPosition::Unordered => park::store(&self.table, row).await,
+            OrderPosition::First(group) => {
+                park::store_in_group(&self.table, &self.host, row, Some(group), |group| Some(change(group)))
+                    .await
+            }
+        }
+    }
+}

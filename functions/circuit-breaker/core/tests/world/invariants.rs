@@ -1,0 +1,69 @@
+//! What must hold: of every change of a row, and of every end.
+
+use circuit_breaker_core::decide::breaker::Breaker;
+use circuit_breaker_core::rows::{BreakerRow, RequestStatus};
+use tenfold_ports::table::Item;
+use tenfold_world::World;
+use tenfold_world::table::Items;
+
+use super::{Answered, Stack, answers, rows};
+
+/// What holds of every change of a row, whatever happens.
+pub fn every_change(_: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
+    epochs_only_grow(before, after)?;
+    delivered_is_final(before, after)
+}
+
+/// The epoch never shrinks, and grows with every change of state.
+fn epochs_only_grow(before: &Item, after: &Item) -> Result<(), String> {
+    let (Some(old), Some(new)) = (breaker_of(before), breaker_of(after)) else { return Ok(()) };
+    let (last, was, epoch, is) = (old.epoch, old.state.name(), new.epoch, new.state.name());
+    if epoch < last || (epoch == last && was != is) {
+        return Err(format!("{} went from {was} in epoch {last} to {is} in {epoch}", after.key));
+    }
+    if was == "open" && is == "closed" {
+        return Err(format!("{} went from open to closed without a probe", after.key));
+    }
+    Ok(())
+}
+
+/// What the target has answered is never queued, tried or given up again.
+fn delivered_is_final(before: &Item, after: &Item) -> Result<(), String> {
+    let status = |item: &Item| item.text("status").ok().cloned().unwrap_or_default();
+    if before.key.pk.starts_with("request#") && status(before) == "delivered" {
+        return Err(format!("{} was delivered and then written over as {}", before.key, status(after)));
+    }
+    Ok(())
+}
+
+/// Every 202 ends delivered or dead, never both and never lost, and what is delivered had its effect.
+pub fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
+    let rows = rows(world);
+    for Answered(key, status) in answers(world).iter().filter(|answer| answer.1 == 202) {
+        let row = rows.iter().find(|r| r.data.key == key.as_str());
+        let row = row.ok_or_else(|| format!("{key} was promised ({status}) and is lost"))?;
+        let effects = world.service(|s| s.effects.iter().filter(|e| *e == key).count());
+        match row.status {
+            RequestStatus::Delivered
+                if row.data.answer.as_ref().is_some_and(|a| a.status == 200) && effects == 0 =>
+            {
+                return Err(format!("{key} is called delivered, and the target never had it"));
+            }
+            RequestStatus::Delivered => {}
+            RequestStatus::Dead => {
+                let id = row.id.to_string();
+                if stack.dead_letters(world, |letters| !letters.iter().any(|l| l.contains(&id))) {
+                    return Err(format!("{key} is dead without a dead letter"));
+                }
+            }
+            other => return Err(format!("{key} was promised and ended {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// The breaker that an item holds.
+fn breaker_of(item: &Item) -> Option<Breaker> {
+    item.key.pk.starts_with("breaker#").then(|| BreakerRow::read(item).unwrap().breaker)
+}

@@ -1,0 +1,141 @@
+//! Who calls what, when, and how a run is brought to its end.
+
+use circuit_breaker_core::health_monitor::MonitorEvent;
+use circuit_breaker_core::rows::{RequestRow, RequestStatus};
+use jiff::{SignedDuration, Timestamp};
+use tenfold_ports::api::Request;
+use tenfold_world::queue::Messages;
+use tenfold_world::{Outcome, World};
+
+use super::invariants::promises_are_kept;
+use super::{ORPHAN_AFTER, Stack, rows};
+
+/// How long an invocation may take.
+const INVOCATION: SignedDuration = SignedDuration::from_secs(29);
+
+/// A key and the status that its sender was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Answered(pub String, pub u16);
+
+/// A path and the status that another call of the API was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Called(pub String, pub u16);
+
+/// What was answered so far, in the order of the answers.
+pub fn answers(world: &World) -> Vec<Answered> {
+    world.reports()
+}
+
+/// A request to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Post {
+    pub key: &'static str,
+    pub ordering: Option<&'static str>,
+    pub tenant: Option<&'static str>,
+    pub body: &'static str,
+}
+
+impl Post {
+    pub const fn new(key: &'static str) -> Self {
+        Self { key, ordering: None, tenant: None, body: "{}" }
+    }
+
+    pub const fn ordered(key: &'static str, ordering: &'static str) -> Self {
+        Self { ordering: Some(ordering), ..Self::new(key) }
+    }
+
+    fn request(&self) -> Request {
+        let mut headers = vec![("idempotency-key".into(), self.key.into())];
+        if let Some(ordering) = self.ordering {
+            headers.push(("ordering-key".into(), ordering.into()));
+        }
+        if let Some(tenant) = self.tenant {
+            headers.push(("tenant".into(), tenant.into()));
+        }
+        Request {
+            method: "POST".into(),
+            path: "/requests/pay".into(),
+            query: Vec::new(),
+            headers,
+            body: self.body.into(),
+        }
+    }
+}
+
+impl Stack {
+    /// Invocations of one gateway environment, one request after the other.
+    pub fn spawn_requests(self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
+        world.spawn_at(start, skew, "gateway", requests, move |env, requests| async move {
+            let gateway = self.gateway(&env);
+            for post in requests {
+                let now = tenfold_ports::Clock::now(&env);
+                let response = gateway.handle(&post.request(), now + INVOCATION).await;
+                env.report(Answered(post.key.to_owned(), response.status));
+            }
+        });
+    }
+
+    /// One call of the API by an environment of its own.
+    pub fn spawn_call(self, world: &World, method: &'static str, path: &str, body: &'static str) {
+        let input = (method, path.to_owned(), body);
+        world.spawn("gateway", input, move |env, (method, path, body)| async move {
+            let gateway = self.gateway(&env);
+            let (path, query) = path.split_once('?').unwrap_or((&path, ""));
+            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            let query = query.into_iter().collect();
+            let (method, path) = (method.into(), path.into());
+            let request = Request { method, path, query, headers: Vec::new(), body: body.into() };
+            let now = tenfold_ports::Clock::now(&env);
+            let response = gateway.handle(&request, now + INVOCATION).await;
+            env.report(Called(request.path.to_string(), response.status));
+        });
+    }
+
+    pub fn spawn_request(self, world: &World, key: &'static str) {
+        self.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![Post::new(key)]);
+    }
+
+    pub fn spawn_processor(self, world: &World, start: Timestamp) {
+        world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
+            let now = tenfold_ports::Clock::now(&env);
+            let _ = self.processor(&env).run(now + SignedDuration::from_secs(90)).await;
+        });
+    }
+
+    pub fn spawn_monitor(world: &World, start: Timestamp, event: MonitorEvent) {
+        world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
+            let monitor = Self::monitor(&env);
+            let now = tenfold_ports::Clock::now(&env);
+            let _ = monitor.run(&event, now + SignedDuration::from_mins(1)).await;
+        });
+    }
+
+    /// Ends a run: once the schedule has settled everything in calm, what holds of the end, for every workload
+    /// and for this one. A state that another run has come to is not settled anew.
+    pub fn finish(&self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+        if world.settled_before() {
+            return Ok(());
+        }
+        world.calm();
+        self.run_schedule(world)?;
+        promises_are_kept(world, self)?;
+        also(world)
+    }
+
+    /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
+    pub fn run_schedule(&self, world: &World) -> Outcome {
+        for _ in 0..40 {
+            let waits = |r: &&RequestRow| matches!(r.status, RequestStatus::Queued | RequestStatus::Dying);
+            let rows = rows(world);
+            let Some(wake) = rows.iter().filter(waits).map(|r| r.wake).min() else { return Ok(()) };
+            let minute = world.now() + SignedDuration::from_mins(1);
+            let message = world.queue(self.queue, Messages::next_visible);
+            let sweep = wake + ORPHAN_AFTER + SignedDuration::from_secs(1);
+            let next = message.map_or(sweep, |at| at.min(sweep)).max(minute);
+            world.pass(next.duration_since(world.now()));
+            self.spawn_processor(world, next);
+            world.run()?;
+        }
+        Err("requests wait for ever".into())
+    }
+}
