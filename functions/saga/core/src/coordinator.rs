@@ -14,7 +14,7 @@ use tenfold_ports::table::{Query, Range};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::error::SagaError;
-use crate::event::Turn;
+use crate::event::SagaEvent;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
@@ -222,10 +222,10 @@ impl Tally {
         self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
     }
 
-    fn count(&mut self, result: Result<Option<(Turn, State)>, SagaError>) {
+    fn count(&mut self, result: Result<Option<(SagaEvent, State)>, SagaError>) {
         self.summary.overdue += 1;
         match result {
-            Ok(Some((Turn::GaveUp, _))) => self.summary.given_up += 1,
+            Ok(Some((SagaEvent::GaveUp, _))) => self.summary.given_up += 1,
             Ok(Some(_)) => self.summary.rounds += 1,
             Ok(None) => {}
             Err(error) => self.fails(error),

@@ -13,14 +13,14 @@ use crate::names::{BadName, Name};
 #[serde(try_from = "SmolStr", into = "SmolStr")]
 pub enum Event {
     /// Of the saga as a whole.
-    Saga(Turn),
+    Saga(SagaEvent),
     /// Of one step.
     Step(Name, What),
 }
 
 /// What happens to a saga as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Turn {
+pub enum SagaEvent {
     /// Somebody asked for it.
     Started,
     /// Somebody took that back.
@@ -52,7 +52,7 @@ pub enum What {
     Stuck,
 }
 
-impl Turn {
+impl SagaEvent {
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Started,
@@ -105,16 +105,16 @@ impl Event {
     }
 }
 
-impl From<Turn> for Event {
-    fn from(turn: Turn) -> Self {
-        Self::Saga(turn)
+impl From<SagaEvent> for Event {
+    fn from(event: SagaEvent) -> Self {
+        Self::Saga(event)
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Saga(turn) => f.write_str(turn.name()),
+            Self::Saga(event) => f.write_str(event.name()),
             Self::Step(step, what) => write!(f, "{step}.{}", what.name()),
         }
     }
@@ -138,8 +138,8 @@ impl FromStr for Event {
         let unknown = || BadEvent::Unknown(text.into());
         match text.rsplit_once('.') {
             None => {
-                let turn = Turn::ALL.into_iter().find(|t| t.name() == text);
-                turn.map(Self::Saga).ok_or_else(unknown)
+                let event = SagaEvent::ALL.into_iter().find(|e| e.name() == text);
+                event.map(Self::Saga).ok_or_else(unknown)
             }
             Some((step, what)) => {
                 let what = What::ALL.into_iter().find(|w| w.name() == what).ok_or_else(unknown)?;
@@ -171,7 +171,7 @@ mod tests {
     fn an_event_is_read_as_it_is_written() {
         let step = Name::parse("rental-car").unwrap();
         let steps = What::ALL.into_iter().map(|what| Event::of(&step, what));
-        for event in Turn::ALL.into_iter().map(Event::from).chain(steps) {
+        for event in SagaEvent::ALL.into_iter().map(Event::from).chain(steps) {
             assert_eq!(event.to_string().parse(), Ok(event.clone()), "{event}");
         }
         for bad in ["", "done", "flight.", ".done", "flight.gone", "A.done"] {

@@ -22,7 +22,7 @@ use tenfold_ports::topic::{self, Notice};
 use tenfold_ports::{CallError, Flow, Host, Queue, Topic};
 
 use crate::error::{BAD_ITEM, SAGA_STUCK, UNDO_REFUSED};
-use crate::event::{Event, Turn, What};
+use crate::event::{Event, SagaEvent, What};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
@@ -126,10 +126,14 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     /// Starts the executions of orchestrated sagas; answers the entries whose execution was not started.
     async fn start(&self, entries: &[(usize, Entry<P>)]) -> Vec<usize> {
         let begins = |entry: &Entry<P>| {
-            let Event::Saga(turn) = entry.event else { return false };
+            let Event::Saga(event) = entry.event else { return false };
             let begins = matches!(
-                turn,
-                Turn::Started | Turn::Cancelled | Turn::Deadline | Turn::Retried | Turn::Resumed
+                event,
+                SagaEvent::Started
+                    | SagaEvent::Cancelled
+                    | SagaEvent::Deadline
+                    | SagaEvent::Retried
+                    | SagaEvent::Resumed
             );
             begins && entry.style == Style::Orchestrated
         };

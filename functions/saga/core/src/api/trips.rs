@@ -11,7 +11,7 @@ use tenfold_ports::{CallError, Host, Table};
 use super::body::{self, Asked};
 use super::view::{Listed, TripView};
 use super::{Answer, Api, no_table, small, unknown_trip};
-use crate::event::Turn;
+use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{Entry, Job, OPEN_INDEX, Partition, ReadError, SagaData, SagaRow, State, WAKE, saga_key};
@@ -56,7 +56,7 @@ impl<T: Table, H: Host> Api<T, H> {
         let (definition, now) = (&self.steps.definition, data.created);
         let create = SagaRow::create(definition, id, data.clone());
         let job = Job { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
-        let entry = Entry::of(definition, &job, Turn::Started, now);
+        let entry = Entry::of(definition, &job, SagaEvent::Started, now);
         let started = Entry { state: Some(State::Running), ..entry }.append();
         let mut failure = CallError::Throttled;
         for _ in 0..TRIES {

@@ -113,7 +113,7 @@ impl TripView {
 impl LogView {
     fn new(entry: Entry<Trip>) -> Self {
         let (step, outcome) = match &entry.event {
-            Event::Saga(turn) => (None, turn.name()),
+            Event::Saga(event) => (None, event.name()),
             Event::Step(step, what) => (Some(step.clone()), what.name()),
         };
         Self {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::asl::pretty;
 use super::{Definition, Role, Step};
-use crate::event::{Event, Turn, What};
+use crate::event::{Event, SagaEvent, What};
 
 /// What a service is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
@@ -26,13 +26,15 @@ impl<P> Definition<P> {
     #[must_use]
     pub fn reaction(&self, at: usize, event: &Event) -> Option<Action> {
         let does = match event {
-            Event::Saga(Turn::Started) => at == 0,
-            Event::Saga(Turn::Resumed) => at == self.pivot + 1,
+            Event::Saga(SagaEvent::Started) => at == 0,
+            Event::Saga(SagaEvent::Resumed) => at == self.pivot + 1,
             Event::Step(step, What::Done) => self.place(step).is_some_and(|done| done + 1 == at),
             _ => false,
         };
         let undoes = match event {
-            Event::Saga(Turn::Cancelled | Turn::Deadline | Turn::Retried) => Some(self.undo_first()),
+            Event::Saga(SagaEvent::Cancelled | SagaEvent::Deadline | SagaEvent::Retried) => {
+                Some(self.undo_first())
+            }
             Event::Step(step, What::Failed) => self.place(step).and_then(|at| self.undo_from(at)),
             Event::Step(step, What::Undone | What::Stuck) => {
                 self.place(step).and_then(|at| self.undo_next(at))
@@ -45,14 +47,14 @@ impl<P> Definition<P> {
     /// The events on which the service of the step at `at` takes an action.
     #[must_use]
     pub fn events(&self, at: usize, action: Action) -> Vec<Event> {
-        let turns = Turn::ALL.into_iter().map(Event::from);
+        let of_saga = SagaEvent::ALL.into_iter().map(Event::from);
         // A step after the pivot is never refused and never undone.
         let whats = |step: &Step<P>| match step.role {
             Role::Compensable(_) | Role::Pivot(_) => What::ALL.as_slice(),
             Role::Retryable(_) => &[What::Done],
         };
-        let steps = self.steps.iter().flat_map(|s| whats(s).iter().map(|what| Event::of(&s.name, *what)));
-        turns.chain(steps).filter(|event| self.reaction(at, event) == Some(action)).collect()
+        let of_steps = self.steps.iter().flat_map(|s| whats(s).iter().map(|what| Event::of(&s.name, *what)));
+        of_saga.chain(of_steps).filter(|event| self.reaction(at, event) == Some(action)).collect()
     }
 }
 

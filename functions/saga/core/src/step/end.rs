@@ -5,7 +5,7 @@ use tenfold_ports::{Clock, Table};
 
 use super::{Draft, Made, Steps, TRIES};
 use crate::error::SagaError;
-use crate::event::Turn;
+use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{Change, Entry, Partition, Payload, State, StepData, StepRow, StepState};
@@ -62,7 +62,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 State::Compensating | State::Committing if part.saga.round == round => {}
                 _ => return Err(SagaError::SagaUnsettled { saga, state, round: part.saga.round }),
             }
-            match self.close(&part, Turn::Settled).await? {
+            match self.close(&part, SagaEvent::Settled).await? {
                 Some(State::Compensated) => return Ok(()),
                 Some(state) => return Err(SagaError::SagaStuck { saga, state }),
                 // Read again: it may have been this call.
@@ -77,7 +77,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn close(&self, part: &Partition<P>, turn: Turn) -> Result<Option<State>, SagaError> {
+    pub async fn close(&self, part: &Partition<P>, event: SagaEvent) -> Result<Option<State>, SagaError> {
         let saga = &part.saga;
         let (to, mut writes) = if saga.state == State::Committing {
             (State::Stuck, Vec::new())
@@ -86,7 +86,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         };
         let job = saga.job(saga.round);
         writes.push(Change::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
-        writes.push(Entry { state: Some(to), ..self.entry(&job, turn) }.append());
+        writes.push(Entry { state: Some(to), ..self.entry(&job, event) }.append());
         let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
         Ok(matches!(made, Made::Yes).then_some(to))
     }

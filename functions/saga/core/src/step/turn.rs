@@ -7,7 +7,7 @@ use tenfold_ports::{Clock, Table};
 
 use super::{Draft, Made, Steps, TRIES};
 use crate::error::SagaError;
-use crate::event::Turn;
+use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{Change, Entry, Partition, Payload, ROUND_MOST, SagaRow, State, saga_key};
@@ -34,7 +34,7 @@ pub enum Due {
     /// Nothing: it is not late, or at its end.
     No,
     /// A new round begins.
-    Round(Turn, State),
+    Round(SagaEvent, State),
     /// There were enough rounds: it ends as it is.
     GiveUp,
 }
@@ -47,9 +47,9 @@ pub fn due<P>(saga: &SagaRow<P>, now: Timestamp) -> Due {
     }
     let again = (saga.tries < ROUNDS && saga.round < ROUND_MOST) || is_in(Mutant::EndlessRounds);
     match saga.state {
-        State::Running => Due::Round(Turn::Deadline, State::Compensating),
-        State::Compensating if again => Due::Round(Turn::Retried, State::Compensating),
-        State::Committing if again => Due::Round(Turn::Resumed, State::Committing),
+        State::Running => Due::Round(SagaEvent::Deadline, State::Compensating),
+        State::Compensating if again => Due::Round(SagaEvent::Retried, State::Compensating),
+        State::Committing if again => Due::Round(SagaEvent::Resumed, State::Committing),
         State::Compensating | State::Committing => Due::GiveUp,
         // It waits for a person.
         State::Stuck | State::Committed | State::Compensated | State::Resolved => Due::No,
@@ -76,11 +76,11 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             let blind = is_in(Mutant::CancelledAfterPivot);
             match saga.state {
                 State::Committed if blind => {
-                    self.turn(&saga, Turn::Cancelled, State::Compensating, 0).await?;
+                    self.begin_round(&saga, SagaEvent::Cancelled, State::Compensating, 0).await?;
                 }
                 _ if saga.pivoted => return Ok(Answer::PastPivot),
                 State::Running => {
-                    if self.turn(&saga, Turn::Cancelled, State::Compensating, 0).await? {
+                    if self.begin_round(&saga, SagaEvent::Cancelled, State::Compensating, 0).await? {
                         return Ok(Answer::Yes(State::Compensating));
                     }
                 }
@@ -98,15 +98,15 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let mut tried = None;
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
-            let (turn, to) = if saga.pivoted {
-                (Turn::Resumed, State::Committing)
+            let (event, to) = if saga.pivoted {
+                (SagaEvent::Resumed, State::Committing)
             } else {
-                (Turn::Retried, State::Compensating)
+                (SagaEvent::Retried, State::Compensating)
             };
             match saga.state {
                 State::Stuck if saga.round >= ROUND_MOST => return Ok(Answer::TooManyRounds),
                 State::Stuck => {
-                    if self.turn(&saga, turn, to, 0).await? {
+                    if self.begin_round(&saga, event, to, 0).await? {
                         return Ok(Answer::Yes(to));
                     }
                     tried = Some(saga.round + 1);
@@ -130,7 +130,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 State::Stuck => {
                     let change = Change::to(&self.definition, id, State::Resolved, self.host.now());
                     let change = change.resolution(reason.clone()).when(saga.unchanged());
-                    let entry = self.entry(&saga.job(saga.round), Turn::Resolved);
+                    let entry = self.entry(&saga.job(saga.round), SagaEvent::Resolved);
                     let error = Some(reason.to_string());
                     let entry = Entry { state: Some(State::Resolved), error, ..entry };
                     if self.commit(vec![change, entry.append()]).await? {
@@ -151,24 +151,30 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// The table did not answer, or a row is of another shape.
-    pub async fn look_after(&self, id: SagaId) -> Result<Option<(Turn, State)>, SagaError> {
+    pub async fn look_after(&self, id: SagaId) -> Result<Option<(SagaEvent, State)>, SagaError> {
         let Some(part) = Partition::read(&self.table, &self.definition, id).await? else { return Ok(None) };
         match due(&part.saga, self.host.now()) {
             Due::No => Ok(None),
-            Due::Round(turn, to) => {
+            Due::Round(event, to) => {
                 let tries = part.saga.tries + 1;
-                let made = self.turn(&part.saga, turn, to, tries).await?;
-                Ok(made.then_some((turn, to)))
+                let made = self.begin_round(&part.saga, event, to, tries).await?;
+                Ok(made.then_some((event, to)))
             }
-            Due::GiveUp => Ok(self.close(&part, Turn::GaveUp).await?.map(|to| (Turn::GaveUp, to))),
+            Due::GiveUp => Ok(self.close(&part, SagaEvent::GaveUp).await?.map(|to| (SagaEvent::GaveUp, to))),
         }
     }
 
     /// Begins a round. False where somebody has written the saga since it was read, or the answer was lost.
-    async fn turn(&self, saga: &SagaRow<P>, turn: Turn, to: State, tries: u32) -> Result<bool, SagaError> {
+    async fn begin_round(
+        &self,
+        saga: &SagaRow<P>,
+        event: SagaEvent,
+        to: State,
+        tries: u32,
+    ) -> Result<bool, SagaError> {
         let round = saga.round + 1;
         let change = Change::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
-        let entry = Entry { state: Some(to), ..self.entry(&saga.job(round), turn) };
+        let entry = Entry { state: Some(to), ..self.entry(&saga.job(round), event) };
         self.commit(vec![change.when(saga.unchanged()), entry.append()]).await
     }
 
@@ -205,15 +211,15 @@ mod tests {
             resolution: None,
             data: data.clone(),
         };
-        let deadline = Due::Round(Turn::Deadline, State::Compensating);
-        let retried = Due::Round(Turn::Retried, State::Compensating);
+        let deadline = Due::Round(SagaEvent::Deadline, State::Compensating);
+        let retried = Due::Round(SagaEvent::Retried, State::Compensating);
         for (state, tries, round, now, expected) in [
             (State::Running, 0, 0, 99, Due::No),
             (State::Running, 0, 0, 100, deadline),
             (State::Compensating, 4, 4, 100, retried),
             (State::Compensating, 5, 5, 100, Due::GiveUp),
             (State::Compensating, 0, 99, 100, Due::GiveUp),
-            (State::Committing, 1, 1, 100, Due::Round(Turn::Resumed, State::Committing)),
+            (State::Committing, 1, 1, 100, Due::Round(SagaEvent::Resumed, State::Committing)),
             (State::Committing, 5, 1, 100, Due::GiveUp),
             (State::Stuck, 5, 1, 100, Due::No),
         ] {

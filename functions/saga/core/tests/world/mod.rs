@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
 use saga_core::coordinator::{Call, Coordinator};
 use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
-use saga_core::event::Turn;
+use saga_core::event::SagaEvent;
 use saga_core::inventory::{Kind, Releases, Reserve, Stock, StockId};
 use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
@@ -236,7 +236,7 @@ impl Stack {
         let job = Job { saga: id, round: 0, style, payload: payload.clone() };
         let created = world.now();
         let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
-        let entry = Entry::of(&definition, &job, Turn::Started, created).append();
+        let entry = Entry::of(&definition, &job, SagaEvent::Started, created).append();
         world.write(&[row, entry]);
     }
 
