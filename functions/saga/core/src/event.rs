@@ -15,7 +15,7 @@ pub enum Event {
     /// Of the saga as a whole.
     Saga(SagaEvent),
     /// Of one step.
-    Step(Name, What),
+    Step(Name, StepEvent),
 }
 
 /// What happens to a saga as a whole.
@@ -41,7 +41,7 @@ pub enum SagaEvent {
 
 /// What happens to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum What {
+pub enum StepEvent {
     /// It had its effect.
     Done,
     /// It was refused, for good and without an effect.
@@ -81,7 +81,7 @@ impl SagaEvent {
     }
 }
 
-impl What {
+impl StepEvent {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Undone, Self::Stuck];
 
@@ -100,8 +100,8 @@ impl What {
 impl Event {
     /// The event of a step.
     #[must_use]
-    pub fn of(step: &Name, what: What) -> Self {
-        Self::Step(step.clone(), what)
+    pub fn of(step: &Name, event: StepEvent) -> Self {
+        Self::Step(step.clone(), event)
     }
 }
 
@@ -115,7 +115,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Saga(event) => f.write_str(event.name()),
-            Self::Step(step, what) => write!(f, "{step}.{}", what.name()),
+            Self::Step(step, event) => write!(f, "{step}.{}", event.name()),
         }
     }
 }
@@ -141,9 +141,9 @@ impl FromStr for Event {
                 let event = SagaEvent::ALL.into_iter().find(|e| e.name() == text);
                 event.map(Self::Saga).ok_or_else(unknown)
             }
-            Some((step, what)) => {
-                let what = What::ALL.into_iter().find(|w| w.name() == what).ok_or_else(unknown)?;
-                Ok(Self::Step(Name::parse(step)?, what))
+            Some((step, event)) => {
+                let event = StepEvent::ALL.into_iter().find(|e| e.name() == event).ok_or_else(unknown)?;
+                Ok(Self::Step(Name::parse(step)?, event))
             }
         }
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn an_event_is_read_as_it_is_written() {
         let step = Name::parse("rental-car").unwrap();
-        let steps = What::ALL.into_iter().map(|what| Event::of(&step, what));
+        let steps = StepEvent::ALL.into_iter().map(|event| Event::of(&step, event));
         for event in SagaEvent::ALL.into_iter().map(Event::from).chain(steps) {
             assert_eq!(event.to_string().parse(), Ok(event.clone()), "{event}");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenfold_ports::metrics::Metric;
 
 use crate::coordinator::Summary;
-use crate::event::{Event, SagaEvent, What};
+use crate::event::{Event, SagaEvent, StepEvent};
 use crate::rows::{Entry, State};
 
 /// Sagas asked for.
@@ -55,7 +55,7 @@ pub fn run(summary: &Summary, latest: Duration, failed: usize) -> [Metric; 4] {
 pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
     let event = match &entry.event {
         Event::Saga(SagaEvent::Started) => Some(STARTED),
-        Event::Step(_, What::Stuck) => Some(STEPS_STUCK),
+        Event::Step(_, StepEvent::Stuck) => Some(STEPS_STUCK),
         _ => None,
     };
     let state = match entry.state {

@@ -22,7 +22,7 @@ use tenfold_ports::topic::{self, Notice};
 use tenfold_ports::{CallError, Flow, Host, Queue, Topic};
 
 use crate::error::{BAD_ITEM, SAGA_STUCK, UNDO_REFUSED};
-use crate::event::{Event, SagaEvent, What};
+use crate::event::{Event, SagaEvent, StepEvent};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
@@ -213,7 +213,7 @@ fn letter<P>(entry: &Entry<P>) -> Option<Letter> {
         return None;
     }
     let step = match &entry.event {
-        Event::Step(step, what) => Some((step, *what == What::Stuck)),
+        Event::Step(step, event) => Some((step, *event == StepEvent::Stuck)),
         Event::Saga(_) => None,
     };
     let step_stuck = entry.style == Style::Choreographed && step.is_some_and(|(_, stuck)| stuck);

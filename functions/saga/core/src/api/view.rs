@@ -114,7 +114,7 @@ impl LogView {
     fn new(entry: Entry<Trip>) -> Self {
         let (step, outcome) = match &entry.event {
             Event::Saga(event) => (None, event.name()),
-            Event::Step(step, what) => (Some(step.clone()), what.name()),
+            Event::Step(step, event) => (Some(step.clone()), event.name()),
         };
         Self {
             at: entry.at,

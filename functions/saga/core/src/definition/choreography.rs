@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::asl::pretty;
 use super::{Definition, Role, Step};
-use crate::event::{Event, SagaEvent, What};
+use crate::event::{Event, SagaEvent, StepEvent};
 
 /// What a service is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
@@ -28,15 +28,15 @@ impl<P> Definition<P> {
         let does = match event {
             Event::Saga(SagaEvent::Started) => at == 0,
             Event::Saga(SagaEvent::Resumed) => at == self.pivot + 1,
-            Event::Step(step, What::Done) => self.place(step).is_some_and(|done| done + 1 == at),
+            Event::Step(step, StepEvent::Done) => self.place(step).is_some_and(|done| done + 1 == at),
             _ => false,
         };
         let undoes = match event {
             Event::Saga(SagaEvent::Cancelled | SagaEvent::Deadline | SagaEvent::Retried) => {
                 Some(self.undo_first())
             }
-            Event::Step(step, What::Failed) => self.place(step).and_then(|at| self.undo_from(at)),
-            Event::Step(step, What::Undone | What::Stuck) => {
+            Event::Step(step, StepEvent::Failed) => self.place(step).and_then(|at| self.undo_from(at)),
+            Event::Step(step, StepEvent::Undone | StepEvent::Stuck) => {
                 self.place(step).and_then(|at| self.undo_next(at))
             }
             _ => None,
@@ -49,11 +49,12 @@ impl<P> Definition<P> {
     pub fn events(&self, at: usize, action: Action) -> Vec<Event> {
         let of_saga = SagaEvent::ALL.into_iter().map(Event::from);
         // A step after the pivot is never refused and never undone.
-        let whats = |step: &Step<P>| match step.role {
-            Role::Compensable(_) | Role::Pivot(_) => What::ALL.as_slice(),
-            Role::Retryable(_) => &[What::Done],
+        let of_step = |step: &Step<P>| match step.role {
+            Role::Compensable(_) | Role::Pivot(_) => StepEvent::ALL.as_slice(),
+            Role::Retryable(_) => &[StepEvent::Done],
         };
-        let of_steps = self.steps.iter().flat_map(|s| whats(s).iter().map(|what| Event::of(&s.name, *what)));
+        let of_steps =
+            self.steps.iter().flat_map(|s| of_step(s).iter().map(|event| Event::of(&s.name, *event)));
         of_saga.chain(of_steps).filter(|event| self.reaction(at, event) == Some(action)).collect()
     }
 }

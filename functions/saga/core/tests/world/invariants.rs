@@ -1,7 +1,7 @@
 //! What must hold: of every change of a row, and when everything has come to its end. The numbers are those of
 //! the pattern's README.
 
-use saga_core::event::{Event, What};
+use saga_core::event::{Event, StepEvent};
 use saga_core::inventory::{Kind, Stock};
 use saga_core::names::{Name, SagaId};
 use saga_core::rows::{Entry, LOG, SagaRow, State, StepRow, StepState, saga_key};
@@ -139,17 +139,17 @@ fn log_holds_every_transition(world: &World) -> Outcome {
         for item in &partition {
             let Some(step) = item.key.sk.strip_prefix("step#") else { continue };
             let (step, row) = (Name::parse(step).unwrap(), StepRow::read(item).unwrap());
-            let happened: &[What] = match row.state {
-                StepState::Done => &[What::Done],
-                StepState::Refused => &[What::Failed],
-                StepState::Stuck => &[What::Done, What::Stuck],
-                StepState::Undone if row.data.item.is_some() => &[What::Done, What::Undone],
+            let happened: &[StepEvent] = match row.state {
+                StepState::Done => &[StepEvent::Done],
+                StepState::Refused => &[StepEvent::Failed],
+                StepState::Stuck => &[StepEvent::Done, StepEvent::Stuck],
+                StepState::Undone if row.data.item.is_some() => &[StepEvent::Done, StepEvent::Undone],
                 // It was never done, and never will be.
                 StepState::Undone => &[],
             };
-            for what in happened {
-                if !told(Event::of(&step, *what)) {
-                    return Err(format!("the log of saga {} has no {step}.{}", saga.id, what.name()).into());
+            for event in happened {
+                if !told(Event::of(&step, *event)) {
+                    return Err(format!("the log of saga {} has no {step}.{}", saga.id, event.name()).into());
                 }
             }
         }
