@@ -11,7 +11,7 @@ use crate::names::{BadName, Name};
 /// An event. In text `started` or, of a step, `flight.done`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "SmolStr", into = "SmolStr")]
-pub enum Event {
+pub enum LogEvent {
     /// Of the saga as a whole.
     Saga(SagaEvent),
     /// Of one step.
@@ -97,7 +97,7 @@ impl StepEvent {
     }
 }
 
-impl Event {
+impl LogEvent {
     /// The event of a step.
     #[must_use]
     pub fn of(step: &Name, event: StepEvent) -> Self {
@@ -105,13 +105,13 @@ impl Event {
     }
 }
 
-impl From<SagaEvent> for Event {
+impl From<SagaEvent> for LogEvent {
     fn from(event: SagaEvent) -> Self {
         Self::Saga(event)
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for LogEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Saga(event) => f.write_str(event.name()),
@@ -122,7 +122,7 @@ impl fmt::Display for Event {
 
 /// Text that is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadEvent {
+pub enum BadLogEvent {
     /// Neither the saga nor a step knows it.
     #[error("`{0}` is no event; `started` or `flight.done`, for instance, was expected")]
     Unknown(SmolStr),
@@ -131,11 +131,11 @@ pub enum BadEvent {
     Step(#[from] BadName),
 }
 
-impl FromStr for Event {
-    type Err = BadEvent;
+impl FromStr for LogEvent {
+    type Err = BadLogEvent;
 
-    fn from_str(text: &str) -> Result<Self, BadEvent> {
-        let unknown = || BadEvent::Unknown(text.into());
+    fn from_str(text: &str) -> Result<Self, BadLogEvent> {
+        let unknown = || BadLogEvent::Unknown(text.into());
         match text.rsplit_once('.') {
             None => {
                 let event = SagaEvent::ALL.into_iter().find(|e| e.name() == text);
@@ -149,16 +149,16 @@ impl FromStr for Event {
     }
 }
 
-impl TryFrom<SmolStr> for Event {
-    type Error = BadEvent;
+impl TryFrom<SmolStr> for LogEvent {
+    type Error = BadLogEvent;
 
-    fn try_from(text: SmolStr) -> Result<Self, BadEvent> {
+    fn try_from(text: SmolStr) -> Result<Self, BadLogEvent> {
         text.parse()
     }
 }
 
-impl From<Event> for SmolStr {
-    fn from(event: Event) -> Self {
+impl From<LogEvent> for SmolStr {
+    fn from(event: LogEvent) -> Self {
         event.to_smolstr()
     }
 }
@@ -170,12 +170,12 @@ mod tests {
     #[test]
     fn an_event_is_read_as_it_is_written() {
         let step = Name::parse("rental-car").unwrap();
-        let steps = StepEvent::ALL.into_iter().map(|event| Event::of(&step, event));
-        for event in SagaEvent::ALL.into_iter().map(Event::from).chain(steps) {
+        let steps = StepEvent::ALL.into_iter().map(|event| LogEvent::of(&step, event));
+        for event in SagaEvent::ALL.into_iter().map(LogEvent::from).chain(steps) {
             assert_eq!(event.to_string().parse(), Ok(event.clone()), "{event}");
         }
         for bad in ["", "done", "flight.", ".done", "flight.gone", "A.done"] {
-            assert!(bad.parse::<Event>().is_err(), "{bad}");
+            assert!(bad.parse::<LogEvent>().is_err(), "{bad}");
         }
     }
 }

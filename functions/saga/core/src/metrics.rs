@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenfold_ports::metrics::Metric;
 
 use crate::coordinator::Summary;
-use crate::event::{Event, SagaEvent, StepEvent};
+use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::rows::{Entry, State};
 
 /// Sagas asked for.
@@ -54,8 +54,8 @@ pub fn run(summary: &Summary, latest: Duration, failed: usize) -> [Metric; 4] {
 /// What a log entry counts as. An entry that the stream brings twice counts twice.
 pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
     let event = match &entry.event {
-        Event::Saga(SagaEvent::Started) => Some(STARTED),
-        Event::Step(_, StepEvent::Stuck) => Some(STEPS_STUCK),
+        LogEvent::Saga(SagaEvent::Started) => Some(STARTED),
+        LogEvent::Step(_, StepEvent::Stuck) => Some(STEPS_STUCK),
         _ => None,
     };
     let state = match entry.state {

@@ -22,7 +22,7 @@ use tenfold_ports::topic::{self, Notice};
 use tenfold_ports::{CallError, Flow, Host, Queue, Topic};
 
 use crate::error::{BAD_ITEM, SAGA_STUCK, UNDO_REFUSED};
-use crate::event::{Event, SagaEvent, StepEvent};
+use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
@@ -126,7 +126,7 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     /// Starts the executions of orchestrated sagas; answers the entries whose execution was not started.
     async fn start(&self, entries: &[(usize, Entry<P>)]) -> Vec<usize> {
         let begins = |entry: &Entry<P>| {
-            let Event::Saga(event) = entry.event else { return false };
+            let LogEvent::Saga(event) = entry.event else { return false };
             let begins = matches!(
                 event,
                 SagaEvent::Started
@@ -213,8 +213,8 @@ fn letter<P>(entry: &Entry<P>) -> Option<Letter> {
         return None;
     }
     let step = match &entry.event {
-        Event::Step(step, event) => Some((step, *event == StepEvent::Stuck)),
-        Event::Saga(_) => None,
+        LogEvent::Step(step, event) => Some((step, *event == StepEvent::Stuck)),
+        LogEvent::Saga(_) => None,
     };
     let step_stuck = entry.style == Style::Choreographed && step.is_some_and(|(_, stuck)| stuck);
     if !step_stuck && entry.state != Some(State::Stuck) {

@@ -15,7 +15,7 @@ use tenfold_ports::{Clock, Table};
 
 use crate::definition::{Definition, Step, Work};
 use crate::error::SagaError;
-use crate::event::Event;
+use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{Entry, Job, LOG, Partition, Payload};
@@ -143,7 +143,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     }
 
     /// A log entry of this moment.
-    fn entry(&self, job: &Job<P>, event: impl Into<Event>) -> Entry<P> {
+    fn entry(&self, job: &Job<P>, event: impl Into<LogEvent>) -> Entry<P> {
         Entry::of(&self.definition, job, event, self.host.now())
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
 use crate::definition::Definition;
-use crate::event::Event;
+use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
 use crate::rows::{Entry, Partition, SagaRow, State, StepRow, Style};
 use crate::trip::Trip;
@@ -113,8 +113,8 @@ impl TripView {
 impl LogView {
     fn new(entry: Entry<Trip>) -> Self {
         let (step, outcome) = match &entry.event {
-            Event::Saga(event) => (None, event.name()),
-            Event::Step(step, event) => (Some(step.clone()), event.name()),
+            LogEvent::Saga(event) => (None, event.name()),
+            LogEvent::Step(step, event) => (Some(step.clone()), event.name()),
         };
         Self {
             at: entry.at,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::asl::pretty;
 use super::{Definition, Role, Step};
-use crate::event::{Event, SagaEvent, StepEvent};
+use crate::event::{LogEvent, SagaEvent, StepEvent};
 
 /// What a service is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
@@ -24,19 +24,19 @@ pub enum Action {
 impl<P> Definition<P> {
     /// What the service of the step at `at` does when `event` comes.
     #[must_use]
-    pub fn reaction(&self, at: usize, event: &Event) -> Option<Action> {
+    pub fn reaction(&self, at: usize, event: &LogEvent) -> Option<Action> {
         let does = match event {
-            Event::Saga(SagaEvent::Started) => at == 0,
-            Event::Saga(SagaEvent::Resumed) => at == self.pivot + 1,
-            Event::Step(step, StepEvent::Done) => self.place(step).is_some_and(|done| done + 1 == at),
+            LogEvent::Saga(SagaEvent::Started) => at == 0,
+            LogEvent::Saga(SagaEvent::Resumed) => at == self.pivot + 1,
+            LogEvent::Step(step, StepEvent::Done) => self.place(step).is_some_and(|done| done + 1 == at),
             _ => false,
         };
         let undoes = match event {
-            Event::Saga(SagaEvent::Cancelled | SagaEvent::Deadline | SagaEvent::Retried) => {
+            LogEvent::Saga(SagaEvent::Cancelled | SagaEvent::Deadline | SagaEvent::Retried) => {
                 Some(self.undo_first())
             }
-            Event::Step(step, StepEvent::Failed) => self.place(step).and_then(|at| self.undo_from(at)),
-            Event::Step(step, StepEvent::Undone | StepEvent::Stuck) => {
+            LogEvent::Step(step, StepEvent::Failed) => self.place(step).and_then(|at| self.undo_from(at)),
+            LogEvent::Step(step, StepEvent::Undone | StepEvent::Stuck) => {
                 self.place(step).and_then(|at| self.undo_next(at))
             }
             _ => None,
@@ -46,15 +46,15 @@ impl<P> Definition<P> {
 
     /// The events on which the service of the step at `at` takes an action.
     #[must_use]
-    pub fn events(&self, at: usize, action: Action) -> Vec<Event> {
-        let of_saga = SagaEvent::ALL.into_iter().map(Event::from);
+    pub fn events(&self, at: usize, action: Action) -> Vec<LogEvent> {
+        let of_saga = SagaEvent::ALL.into_iter().map(LogEvent::from);
         // A step after the pivot is never refused and never undone.
         let of_step = |step: &Step<P>| match step.role {
             Role::Compensable(_) | Role::Pivot(_) => StepEvent::ALL.as_slice(),
             Role::Retryable(_) => &[StepEvent::Done],
         };
         let of_steps =
-            self.steps.iter().flat_map(|s| of_step(s).iter().map(|event| Event::of(&s.name, *event)));
+            self.steps.iter().flat_map(|s| of_step(s).iter().map(|event| LogEvent::of(&s.name, *event)));
         of_saga.chain(of_steps).filter(|event| self.reaction(at, event) == Some(action)).collect()
     }
 }
@@ -71,8 +71,8 @@ struct Choreography {
 struct Subscription {
     step: String,
     #[serde(rename = "do")]
-    does: Vec<Event>,
-    undo: Vec<Event>,
+    does: Vec<LogEvent>,
+    undo: Vec<LogEvent>,
     filter_policy: FilterPolicy,
     visibility_timeout_seconds: u32,
     max_receive_count: u32,
@@ -82,7 +82,7 @@ struct Subscription {
 struct FilterPolicy {
     definition: [String; 1],
     style: [&'static str; 1],
-    event: Vec<Event>,
+    event: Vec<LogEvent>,
 }
 
 /// The subscriptions as JSON: for each step the events that its queue gets, by an SNS filter policy on message
@@ -123,7 +123,7 @@ mod tests {
     fn each_event_has_one_service_or_none() {
         let trip = trip::definition().unwrap();
         let acts = |event: &str| {
-            let event: Event = event.parse().unwrap();
+            let event: LogEvent = event.parse().unwrap();
             let all = (0..3).filter_map(|at| Some((at, trip.reaction(at, &event)?)));
             all.collect::<Vec<_>>()
         };

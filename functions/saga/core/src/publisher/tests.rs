@@ -13,7 +13,7 @@ fn entry(event: &str, style: Style, state: Option<State>) -> Entry<Trip> {
         r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
     let payload = serde_json::from_str(text).unwrap();
     let job = Job { saga: SagaId::of_key("a"), round: 3, style, payload };
-    let event: Event = event.parse().unwrap();
+    let event: LogEvent = event.parse().unwrap();
     Entry { state, ..Entry::of(&definition(), &job, event, jiff::Timestamp::UNIX_EPOCH) }
 }
 

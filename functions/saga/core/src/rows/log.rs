@@ -7,7 +7,7 @@ use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
 use super::{Job, Payload, State, Style, partition};
 use crate::definition::Definition;
-use crate::event::Event;
+use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
 
@@ -30,7 +30,7 @@ pub struct Entry<P> {
     /// In which round.
     pub round: u32,
     /// What happened.
-    pub event: Event,
+    pub event: LogEvent,
     /// When, by the clock of whoever wrote it.
     pub at: Timestamp,
     /// The saga's state from here on, where it changed.
@@ -48,14 +48,14 @@ pub struct Entry<P> {
 
 /// The key of an entry: there is one for a round and an event.
 #[must_use]
-pub fn log_key(id: SagaId, round: u32, event: &Event) -> Key {
+pub fn log_key(id: SagaId, round: u32, event: &LogEvent) -> Key {
     Key::new(partition(id), format_smolstr!("{LOG}{round:02}#{event}"))
 }
 
 impl<P: Payload> Entry<P> {
     /// An entry that changes no state and has no item and no error.
     #[must_use]
-    pub fn of(definition: &Definition<P>, job: &Job<P>, event: impl Into<Event>, at: Timestamp) -> Self {
+    pub fn of(definition: &Definition<P>, job: &Job<P>, event: impl Into<LogEvent>, at: Timestamp) -> Self {
         Self {
             saga: job.saga,
             definition: definition.name().clone(),

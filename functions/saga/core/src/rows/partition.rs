@@ -5,7 +5,7 @@ use tenfold_ports::table::{BadItem, Query};
 
 use super::{Entry, LOG, Payload, ReadError, SagaRow, StepRow, StepState, partition};
 use crate::definition::Definition;
-use crate::event::Event;
+use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
 
 /// A saga with its steps and its log.
@@ -62,7 +62,7 @@ impl<P: Payload> Partition<P> {
 
     /// Whether an event of a round is in the log.
     #[must_use]
-    pub fn logged(&self, round: u32, event: &Event) -> bool {
+    pub fn logged(&self, round: u32, event: &LogEvent) -> bool {
         self.log.iter().any(|entry| entry.round == round && entry.event == *event)
     }
 

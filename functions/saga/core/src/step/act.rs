@@ -6,7 +6,7 @@ use tenfold_ports::{Clock, Table};
 use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
-use crate::event::{Event, StepEvent};
+use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
 use crate::rows::{self, Change, Entry, Job, Payload, SagaRow, State, StepData, StepRow, StepState, Style};
 
@@ -66,7 +66,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let data = StepData { round: job.round, at: now, item: Some(item.clone()), error: None };
         let row = StepRow { state: StepState::Done, data }.write(job.saga, &step.name, None);
         let (state, saga) = self.saga_of(at, step, job);
-        let entry = self.entry(job, Event::of(&step.name, StepEvent::Done));
+        let entry = self.entry(job, LogEvent::of(&step.name, StepEvent::Done));
         let log = Entry { state, item: Some(item), ..entry }.append();
         let mut writes = vec![row, log];
         writes.extend(saga);
@@ -100,7 +100,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         if !retryable || job.round == 0 || job.style == Style::Orchestrated {
             return Ok(Outcome::AlreadyDone);
         }
-        let entry = self.entry(job, Event::of(&step.name, StepEvent::Done));
+        let entry = self.entry(job, LogEvent::of(&step.name, StepEvent::Done));
         match self.table.write(entry.append()).await {
             Ok(()) | Err(WriteError::Conflict { .. }) => Ok(Outcome::AlreadyDone),
             Err(WriteError::Call(e)) => Err(e.into()),
@@ -137,7 +137,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 // Nothing was done before it, so nothing is to be undone.
                 None => (State::Compensated, self.closing(&part, Some(at), job.round)),
             };
-            let entry = self.entry(job, Event::of(&step.name, StepEvent::Failed));
+            let entry = self.entry(job, LogEvent::of(&step.name, StepEvent::Failed));
             writes.push(Entry { state: Some(to), error: Some(why.clone()), ..entry }.append());
             writes.push(Change::to(&self.definition, job.saga, to, now).from(State::Running));
             if !is_in(Mutant::RefusedWithoutTombstone) {

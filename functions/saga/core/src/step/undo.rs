@@ -6,7 +6,7 @@ use tenfold_ports::{Clock, Table};
 use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
-use crate::event::{Event, StepEvent};
+use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
 use crate::rows::{Change, Entry, Job, Partition, Payload, State, StepData, StepRow, StepState};
 
@@ -25,7 +25,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             if let Some(outcome) = settled(at, step, &part, job)? {
                 return Ok(outcome);
             }
-            if part.logged(job.round, &Event::of(&step.name, StepEvent::Undone)) {
+            if part.logged(job.round, &LogEvent::of(&step.name, StepEvent::Undone)) {
                 return Ok(Outcome::AlreadyUndone);
             }
             let before = part.state(at);
@@ -112,7 +112,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             }
             None => part.saga.check(),
         });
-        let entry = self.entry(job, Event::of(&step.name, event));
+        let entry = self.entry(job, LogEvent::of(&step.name, event));
         writes.push(Entry { state: to, item, error, ..entry }.append());
         Draft { saga: writes, service }
     }
@@ -129,7 +129,7 @@ fn settled<P: Payload>(
     part: &Partition<P>,
     job: &Job<P>,
 ) -> Result<Option<Outcome>, SagaError> {
-    let stuck = Event::of(&step.name, StepEvent::Stuck);
+    let stuck = LogEvent::of(&step.name, StepEvent::Stuck);
     let entry = part.log.iter().find(|e| e.round == job.round && e.event == stuck);
     if let Some(entry) = entry {
         return Err(refused(step, job, entry.error.clone().unwrap_or_default()));

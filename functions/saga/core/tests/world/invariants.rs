@@ -1,7 +1,7 @@
 //! What must hold: of every change of a row, and when everything has come to its end. The numbers are those of
 //! the pattern's README.
 
-use saga_core::event::{Event, StepEvent};
+use saga_core::event::{LogEvent, StepEvent};
 use saga_core::inventory::{Kind, Stock};
 use saga_core::names::{Name, SagaId};
 use saga_core::rows::{Entry, LOG, SagaRow, State, StepRow, StepState, saga_key};
@@ -128,7 +128,7 @@ fn log_holds_every_transition(world: &World) -> Outcome {
         });
         let log = partition.iter().filter(|item| item.key.sk.starts_with(LOG));
         let log: Vec<Entry<Trip>> = log.map(|item| Entry::read(item).unwrap()).collect();
-        let told = |event: Event| log.iter().any(|entry| entry.event == event);
+        let logged = |event: LogEvent| log.iter().any(|entry| entry.event == event);
         // In its latest round: only that one ends a saga.
         if !log.iter().any(|entry| entry.round == saga.round && entry.state == Some(saga.state)) {
             let (id, state, round) = (saga.id, saga.state, saga.round);
@@ -148,7 +148,7 @@ fn log_holds_every_transition(world: &World) -> Outcome {
                 StepState::Undone => &[],
             };
             for event in happened {
-                if !told(Event::of(&step, *event)) {
+                if !logged(LogEvent::of(&step, *event)) {
                     return Err(format!("the log of saga {} has no {step}.{}", saga.id, event.name()).into());
                 }
             }
