@@ -26,7 +26,7 @@ use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
-use crate::rows::{Entry, Job, LOG, Payload, State, Style};
+use crate::rows::{Entry, LOG, Payload, SagaContext, State, Style};
 
 /// How many executions are started at a time.
 const WIDTH: usize = 8;
@@ -138,10 +138,10 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
             begins && entry.style == Style::Orchestrated
         };
         let starts = entries.iter().filter(|(_, entry)| begins(entry)).map(async |(at, entry)| {
-            let job = entry.clone().job();
-            let input = json(&job);
+            let context = entry.clone().context();
+            let input = json(&context);
             // Running or over: it was started, perhaps by this very call before its answer was lost.
-            self.flow.start(&execution(&job), &input).await.map(|_| ()).map_err(|error| (*at, error))
+            self.flow.start(&execution(&context), &input).await.map(|_| ()).map_err(|error| (*at, error))
         });
         let done: Vec<Result<(), (usize, CallError)>> = stream::iter(starts).buffered(WIDTH).collect().await;
         let failed = done.into_iter().filter_map(Result::err);
@@ -179,8 +179,8 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
 }
 
 /// The name of the execution of a round: a second start under it is none.
-fn execution<P>(job: &Job<P>) -> String {
-    format!("{}-{}", job.saga, job.round)
+fn execution<P>(context: &SagaContext<P>) -> String {
+    format!("{}-{}", context.saga, context.round)
 }
 
 /// A message's body. SNS and SQS take no characters that XML does not have, and would refuse the whole message

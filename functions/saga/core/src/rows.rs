@@ -76,7 +76,7 @@ impl Style {
 /// For which saga, in which round.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Job<P> {
+pub struct SagaContext<P> {
     /// Which saga.
     pub saga: SagaId,
     /// Counts how often its doing or undoing was begun.

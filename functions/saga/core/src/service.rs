@@ -11,7 +11,7 @@ use crate::definition::choreography::Action;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
-use crate::rows::{Entry, Job, Payload};
+use crate::rows::{Entry, Payload, SagaContext};
 use crate::step::{Outcome, Steps};
 
 /// A service of one step.
@@ -30,7 +30,7 @@ pub struct Task<P> {
     pub step: Name,
     /// For which saga.
     #[serde(flatten)]
-    pub job: Job<P>,
+    pub context: SagaContext<P>,
 }
 
 /// The definition has no such step.
@@ -92,7 +92,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
         }
-        self.carry_out(task.action, &task.job).await
+        self.carry_out(task.action, &task.context).await
     }
 
     /// Does what an event asks for; `body` is the log entry as JSON.
@@ -112,7 +112,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
             tracing::warn!(event = %entry.event, saga = %entry.saga, "nothing to do");
             return Ok(());
         };
-        match self.carry_out(action, &entry.job()).await {
+        match self.carry_out(action, &entry.context()).await {
             Err(error) if !self.is_final(action, &error) => Err(error.into()),
             Ok(_) | Err(_) => Ok(()),
         }
@@ -130,12 +130,12 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         }
     }
 
-    async fn carry_out(&self, action: Action, job: &Job<P>) -> Result<Outcome, SagaError> {
+    async fn carry_out(&self, action: Action, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
         let result = match action {
-            Action::Do => self.steps.act(self.at, job).await,
-            Action::Undo => self.steps.undo(self.at, job).await,
+            Action::Do => self.steps.act(self.at, context).await,
+            Action::Undo => self.steps.undo(self.at, context).await,
         };
-        let (saga, round) = (job.saga, job.round);
+        let (saga, round) = (context.saga, context.round);
         match &result {
             Ok(outcome) => tracing::info!(%saga, round, ?action, ?outcome, "step"),
             Err(error) => tracing::warn!(%saga, round, ?action, error = error.name(), why = %error, "step"),
@@ -155,7 +155,7 @@ mod tests {
             "style":"orchestrated","payload":{"traveller":"Ada","flight":"F","hotel":"H","car":"C",
             "from":"2030-01-01","to":"2030-01-02"}}"#;
         let task: Task<Trip> = serde_json::from_str(text).unwrap();
-        assert_eq!((task.action, task.step.as_str(), task.job.round), (Action::Undo, "hotel", 2));
-        assert_eq!(task.job.payload.to.to_string(), "2030-01-02");
+        assert_eq!((task.action, task.step.as_str(), task.context.round), (Action::Undo, "hotel", 2));
+        assert_eq!(task.context.payload.to.to_string(), "2030-01-02");
     }
 }

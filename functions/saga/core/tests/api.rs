@@ -9,7 +9,7 @@ use saga_core::api::Api;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Kind, Releases, Stock, StockId};
 use saga_core::names::SagaId;
-use saga_core::rows::{Job, Partition, State, saga_key};
+use saga_core::rows::{Partition, SagaContext, State, saga_key};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
@@ -71,18 +71,18 @@ impl Desk {
         self.env.write(Stock::put(kind, &id, available, releases)).await.unwrap();
     }
 
-    async fn job(&self, key: &str) -> Job<Trip> {
+    async fn context(&self, key: &str) -> SagaContext<Trip> {
         let steps = &self.api.steps;
         let part = Partition::read(&self.env, &steps.definition, SagaId::of_key(key)).await.unwrap().unwrap();
-        part.saga.job(part.saga.round)
+        part.saga.context(part.saga.round)
     }
 
     async fn act(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.act(at, &self.job(key).await).await.map(|_| ())
+        self.api.steps.act(at, &self.context(key).await).await.map(|_| ())
     }
 
     async fn undo(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.undo(at, &self.job(key).await).await.map(|_| ())
+        self.api.steps.undo(at, &self.context(key).await).await.map(|_| ())
     }
 
     /// A trip whose hotel cannot be given back.

@@ -9,7 +9,7 @@ use saga_core::definition::Definition;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Kind, Releases, Stock, StockId, stock_key};
 use saga_core::names::SagaId;
-use saga_core::rows::{Job, Partition, SagaData, SagaRow, State, StepState, Style};
+use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, State, StepState, Style};
 use saga_core::step::{Outcome, Steps};
 use saga_core::trip::{self, Trip};
 use tenfold_ports::Table;
@@ -27,11 +27,11 @@ fn id(text: &str) -> StockId {
     StockId::parse(text).unwrap()
 }
 
-fn job(key: &str, round: u32) -> Job<Trip> {
+fn context(key: &str, round: u32) -> SagaContext<Trip> {
     let day = "2030-01-01".parse().unwrap();
     let payload =
         Trip { traveller: "Ada".into(), flight: id("F"), hotel: id("H"), car: id("C"), from: day, to: day };
-    Job { saga: SagaId::of_key(key), round, style: Style::Choreographed, payload }
+    SagaContext { saga: SagaId::of_key(key), round, style: Style::Choreographed, payload }
 }
 
 /// One invocation in a world with two of each kind and the sagas `a` and `b`; gives the calls that it made.
@@ -41,7 +41,7 @@ fn calmly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 's
             env.write(Stock::put(kind, &id(stock), 2, Releases::Accepted)).await.unwrap();
         }
         for key in ["a", "b"] {
-            let Job { saga, style, payload, .. } = job(key, 0);
+            let SagaContext { saga, style, payload, .. } = context(key, 0);
             let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
             env.write(SagaRow::create(&definition(), saga, data)).await.unwrap();
         }
@@ -57,12 +57,12 @@ struct Shop {
 }
 
 impl Shop {
-    async fn act(&self, at: usize, job: &Job<Trip>) -> Result<Outcome, SagaError> {
-        self.steps.act(at, job).await
+    async fn act(&self, at: usize, context: &SagaContext<Trip>) -> Result<Outcome, SagaError> {
+        self.steps.act(at, context).await
     }
 
-    async fn undo(&self, at: usize, job: &Job<Trip>) -> Result<Outcome, SagaError> {
-        self.steps.undo(at, job).await
+    async fn undo(&self, at: usize, context: &SagaContext<Trip>) -> Result<Outcome, SagaError> {
+        self.steps.undo(at, context).await
     }
 
     async fn read(&self, key: &str) -> Partition<Trip> {
@@ -90,7 +90,7 @@ impl Shop {
 fn three_steps_are_three_transactions_and_no_read() {
     let calls = calmly(|shop| async move {
         for at in [FLIGHT, HOTEL, CAR] {
-            assert_eq!(shop.act(at, &job("a", 0)).await, Ok(Outcome::Done));
+            assert_eq!(shop.act(at, &context("a", 0)).await, Ok(Outcome::Done));
         }
     });
     assert_eq!(calls, ["table.transact"; 3]);
@@ -99,10 +99,10 @@ fn three_steps_are_three_transactions_and_no_read() {
 #[test]
 fn a_step_that_comes_twice_has_one_effect() {
     calmly(|shop| async move {
-        let job = job("a", 0);
+        let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
-            assert_eq!(shop.act(at, &job).await, Ok(Outcome::Done));
-            assert_eq!(shop.act(at, &job).await, Ok(Outcome::AlreadyDone));
+            assert_eq!(shop.act(at, &context).await, Ok(Outcome::Done));
+            assert_eq!(shop.act(at, &context).await, Ok(Outcome::AlreadyDone));
         }
         assert_eq!(shop.stock(Kind::Car, "C").await, (1, 1));
         let part = shop.read("a").await;
@@ -115,12 +115,12 @@ fn a_step_that_comes_twice_has_one_effect() {
 #[test]
 fn a_committed_saga_is_not_undone() {
     calmly(|shop| async move {
-        let job = job("a", 0);
+        let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
-            shop.act(at, &job).await.unwrap();
+            shop.act(at, &context).await.unwrap();
         }
         for at in [CAR, HOTEL, FLIGHT] {
-            assert_eq!(shop.undo(at, &job).await, Err(SagaError::SagaCommitted(job.saga)));
+            assert_eq!(shop.undo(at, &context).await, Err(SagaError::SagaCommitted(context.saga)));
         }
         assert_eq!(shop.stock(Kind::Flight, "F").await, (1, 1));
     });
@@ -130,16 +130,16 @@ fn a_committed_saga_is_not_undone() {
 fn a_refusal_turns_the_saga_around_and_is_for_good() {
     calmly(|shop| async move {
         shop.put(Kind::Hotel, "H", 0, Releases::Accepted).await;
-        let job = job("a", 0);
-        shop.act(FLIGHT, &job).await.unwrap();
+        let context = context("a", 0);
+        shop.act(FLIGHT, &context).await.unwrap();
         let why = "hotel H is sold out".to_owned();
         let step = definition().steps()[HOTEL].name.clone();
-        let refused = SagaError::StepRefused { saga: job.saga, step, why };
-        assert_eq!(shop.act(HOTEL, &job).await, Err(refused.clone()));
+        let refused = SagaError::StepRefused { saga: context.saga, step, why };
+        assert_eq!(shop.act(HOTEL, &context).await, Err(refused.clone()));
         // There is room by now, but a late copy of the step must not take it.
         shop.put(Kind::Hotel, "H", 1, Releases::Accepted).await;
-        assert_eq!(shop.act(HOTEL, &job).await, Err(refused));
-        assert_eq!(shop.undo(FLIGHT, &job).await, Ok(Outcome::Undone));
+        assert_eq!(shop.act(HOTEL, &context).await, Err(refused));
+        assert_eq!(shop.undo(FLIGHT, &context).await, Ok(Outcome::Undone));
         let tombstones = vec![Some(StepState::Undone), Some(StepState::Refused), Some(StepState::Undone)];
         assert_eq!(shop.states("a").await, (State::Compensated, tombstones));
         assert_eq!(shop.stock(Kind::Hotel, "H").await, (1, 0));
@@ -151,7 +151,7 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
 fn what_is_refused_first_leaves_nothing_to_undo() {
     calmly(|shop| async move {
         shop.put(Kind::Flight, "F", 0, Releases::Accepted).await;
-        let error = shop.act(FLIGHT, &job("a", 0)).await.unwrap_err();
+        let error = shop.act(FLIGHT, &context("a", 0)).await.unwrap_err();
         assert_eq!(error.name(), "StepRefused");
         assert_eq!(shop.states("a").await.0, State::Compensated);
         assert_eq!(shop.steps.settle(SagaId::of_key("a"), 0).await, Ok(()));
@@ -161,11 +161,11 @@ fn what_is_refused_first_leaves_nothing_to_undo() {
 #[test]
 fn an_undo_before_its_step_refuses_it_for_ever() {
     calmly(|shop| async move {
-        let job = job("a", 0);
+        let context = context("a", 0);
         for at in [CAR, HOTEL, FLIGHT] {
-            assert_eq!(shop.undo(at, &job).await, Ok(Outcome::Undone));
-            assert_eq!(shop.undo(at, &job).await, Ok(Outcome::AlreadyUndone));
-            assert_eq!(shop.act(at, &job).await, Err(SagaError::SagaNotRunning(job.saga)));
+            assert_eq!(shop.undo(at, &context).await, Ok(Outcome::Undone));
+            assert_eq!(shop.undo(at, &context).await, Ok(Outcome::AlreadyUndone));
+            assert_eq!(shop.act(at, &context).await, Err(SagaError::SagaNotRunning(context.saga)));
         }
         assert_eq!(shop.states("a").await, (State::Compensated, vec![Some(StepState::Undone); 3]));
         assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
@@ -175,33 +175,33 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
 #[test]
 fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
     calmly(|shop| async move {
-        let job = job("a", 0);
-        shop.act(FLIGHT, &job).await.unwrap();
-        shop.act(HOTEL, &job).await.unwrap();
+        let context = context("a", 0);
+        shop.act(FLIGHT, &context).await.unwrap();
+        shop.act(HOTEL, &context).await.unwrap();
         shop.put(Kind::Hotel, "H", 2, Releases::Refused).await;
-        shop.undo(CAR, &job).await.unwrap();
+        shop.undo(CAR, &context).await.unwrap();
         for _ in 0..2 {
-            assert_eq!(shop.undo(HOTEL, &job).await.unwrap_err().name(), "UndoRefused");
+            assert_eq!(shop.undo(HOTEL, &context).await.unwrap_err().name(), "UndoRefused");
         }
         assert_eq!(shop.states("a").await.0, State::Compensating);
-        shop.undo(FLIGHT, &job).await.unwrap();
+        shop.undo(FLIGHT, &context).await.unwrap();
         let states = vec![Some(StepState::Undone), Some(StepState::Stuck), Some(StepState::Undone)];
         assert_eq!(shop.states("a").await, (State::Stuck, states));
-        assert_eq!(shop.steps.settle(job.saga, 0).await.unwrap_err().name(), "SagaStuck");
+        assert_eq!(shop.steps.settle(context.saga, 0).await.unwrap_err().name(), "SagaStuck");
     });
 }
 
 #[test]
 fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
     calmly(|shop| async move {
-        let job = job("a", 0);
-        shop.act(FLIGHT, &job).await.unwrap();
-        shop.act(HOTEL, &job).await.unwrap();
+        let context = context("a", 0);
+        shop.act(FLIGHT, &context).await.unwrap();
+        shop.act(HOTEL, &context).await.unwrap();
         // The undo of the hotel never came through.
-        shop.undo(CAR, &job).await.unwrap();
-        shop.undo(FLIGHT, &job).await.unwrap();
+        shop.undo(CAR, &context).await.unwrap();
+        shop.undo(FLIGHT, &context).await.unwrap();
         assert_eq!(shop.states("a").await.0, State::Compensating);
-        let error = shop.steps.settle(job.saga, 0).await.unwrap_err();
+        let error = shop.steps.settle(context.saga, 0).await.unwrap_err();
         assert_eq!(error.name(), "SagaStuck");
     });
 }
@@ -209,7 +209,7 @@ fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
 #[test]
 fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
     calmly(|shop| async move {
-        let early = job("a", 0);
+        let early = context("a", 0);
         shop.act(FLIGHT, &early).await.unwrap();
         shop.act(HOTEL, &early).await.unwrap();
         shop.put(Kind::Hotel, "H", 2, Releases::Refused).await;
@@ -221,7 +221,7 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
         assert_eq!(shop.undo(FLIGHT, &early).await, Ok(Outcome::Undone));
         assert_eq!(shop.states("a").await.0, State::Compensating);
         shop.put(Kind::Hotel, "H", 2, Releases::Accepted).await;
-        let later = job("a", 1);
+        let later = context("a", 1);
         shop.undo(CAR, &later).await.unwrap();
         shop.undo(HOTEL, &later).await.unwrap();
         assert_eq!(shop.undo(FLIGHT, &later).await, Ok(Outcome::AlreadyUndone));
@@ -232,8 +232,8 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
 #[test]
 fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
     calmly(|shop| async move {
-        shop.undo(CAR, &job("a", 0)).await.unwrap();
-        let later = job("a", 1);
+        shop.undo(CAR, &context("a", 0)).await.unwrap();
+        let later = context("a", 1);
         assert_eq!(shop.act(FLIGHT, &later).await, Err(SagaError::SagaNotRunning(later.saga)));
     });
 }
@@ -242,7 +242,7 @@ fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
 fn two_sagas_share_what_there_is() {
     calmly(|shop| async move {
         shop.put(Kind::Car, "C", 1, Releases::Accepted).await;
-        let (a, b) = (job("a", 0), job("b", 0));
+        let (a, b) = (context("a", 0), context("b", 0));
         for at in [FLIGHT, HOTEL] {
             shop.act(at, &a).await.unwrap();
             shop.act(at, &b).await.unwrap();
@@ -265,7 +265,7 @@ fn two_sagas_share_what_there_is() {
 #[test]
 fn a_saga_that_does_not_exist_is_not_begun() {
     calmly(|shop| async move {
-        let nobody = job("nobody", 0);
+        let nobody = context("nobody", 0);
         assert_eq!(shop.act(FLIGHT, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
         assert_eq!(shop.undo(CAR, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
         assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));

@@ -14,7 +14,9 @@ use super::{Answer, Api, no_table, small, unknown_trip};
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Entry, Job, OPEN_INDEX, Partition, ReadError, SagaData, SagaRow, State, WAKE, saga_key};
+use crate::rows::{
+    Entry, OPEN_INDEX, Partition, ReadError, SagaContext, SagaData, SagaRow, State, WAKE, saga_key,
+};
 use crate::step::TRIES;
 use crate::trip::Trip;
 
@@ -55,8 +57,8 @@ impl<T: Table, H: Host> Api<T, H> {
     async fn start(&self, id: SagaId, data: SagaData<Trip>) -> Answer {
         let (definition, now) = (&self.steps.definition, data.created);
         let create = SagaRow::create(definition, id, data.clone());
-        let job = Job { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
-        let entry = Entry::of(definition, &job, SagaEvent::Started, now);
+        let context = SagaContext { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
+        let entry = Entry::of(definition, &context, SagaEvent::Started, now);
         let started = Entry { state: Some(State::Running), ..entry }.append();
         let mut failure = CallError::Throttled;
         for _ in 0..TRIES {

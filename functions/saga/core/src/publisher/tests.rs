@@ -12,9 +12,9 @@ fn entry(event: &str, style: Style, state: Option<State>) -> Entry<Trip> {
     let text =
         r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
     let payload = serde_json::from_str(text).unwrap();
-    let job = Job { saga: SagaId::of_key("a"), round: 3, style, payload };
+    let context = SagaContext { saga: SagaId::of_key("a"), round: 3, style, payload };
     let event: LogEvent = event.parse().unwrap();
-    Entry { state, ..Entry::of(&definition(), &job, event, jiff::Timestamp::UNIX_EPOCH) }
+    Entry { state, ..Entry::of(&definition(), &context, event, jiff::Timestamp::UNIX_EPOCH) }
 }
 
 #[test]
@@ -37,10 +37,10 @@ fn a_body_has_only_characters_that_a_message_can_have() {
 
 #[test]
 fn a_rounds_execution_has_one_name_and_one_input() {
-    let job = entry("retried", Style::Orchestrated, None).job();
-    assert_eq!(execution(&job), format!("{}-3", job.saga));
-    assert!(execution(&job).len() <= tenfold_ports::flow::MAX_NAME);
-    let input: serde_json::Value = serde_json::to_value(&job).unwrap();
+    let context = entry("retried", Style::Orchestrated, None).context();
+    assert_eq!(execution(&context), format!("{}-3", context.saga));
+    assert!(execution(&context).len() <= tenfold_ports::flow::MAX_NAME);
+    let input: serde_json::Value = serde_json::to_value(&context).unwrap();
     let mut fields: Vec<&String> = input.as_object().unwrap().keys().collect();
     fields.sort();
     assert_eq!(fields, ["payload", "round", "saga", "style"], "what the state machine passes on");

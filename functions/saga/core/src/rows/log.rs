@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
-use super::{Job, Payload, State, Style, partition};
+use super::{Payload, SagaContext, State, Style, partition};
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
@@ -55,25 +55,30 @@ pub fn log_key(id: SagaId, round: u32, event: &LogEvent) -> Key {
 impl<P: Payload> Entry<P> {
     /// An entry that changes no state and has no item and no error.
     #[must_use]
-    pub fn of(definition: &Definition<P>, job: &Job<P>, event: impl Into<LogEvent>, at: Timestamp) -> Self {
+    pub fn of(
+        definition: &Definition<P>,
+        context: &SagaContext<P>,
+        event: impl Into<LogEvent>,
+        at: Timestamp,
+    ) -> Self {
         Self {
-            saga: job.saga,
+            saga: context.saga,
             definition: definition.name().clone(),
-            style: job.style,
-            round: job.round,
+            style: context.style,
+            round: context.round,
             event: event.into(),
             at,
             state: None,
             item: None,
             error: None,
-            payload: job.payload.clone(),
+            payload: context.payload.clone(),
         }
     }
 
     /// What it leads on.
     #[must_use]
-    pub fn job(self) -> Job<P> {
-        Job { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
+    pub fn context(self) -> SagaContext<P> {
+        SagaContext { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
     }
 
     /// Reads an entry.

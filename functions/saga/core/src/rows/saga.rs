@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
 
-use super::{Job, OPEN_INDEX, Payload, State, Style, partition};
+use super::{OPEN_INDEX, Payload, SagaContext, State, Style, partition};
 use crate::definition::Definition;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
@@ -131,8 +131,8 @@ impl<P: Payload> SagaRow<P> {
 
     /// The saga as whoever acts on it in a round knows it.
     #[must_use]
-    pub fn job(&self, round: u32) -> Job<P> {
-        Job { saga: self.id, round, style: self.data.style, payload: self.data.payload.clone() }
+    pub fn context(&self, round: u32) -> SagaContext<P> {
+        SagaContext { saga: self.id, round, style: self.data.style, payload: self.data.payload.clone() }
     }
 
     /// Writes nothing, and holds a transaction to the saga being in the state as it was read.

@@ -8,7 +8,9 @@ use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{self, Change, Entry, Job, Payload, SagaRow, State, StepData, StepRow, StepState, Style};
+use crate::rows::{
+    self, Change, Entry, Payload, SagaContext, SagaRow, State, StepData, StepRow, StepState, Style,
+};
 
 /// Where in the transaction the step's row is.
 const STEP: usize = 0;
@@ -35,72 +37,72 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// # Errors
     /// `StepRefused`, `SagaNotRunning` and `UnknownSaga` are certain: the step has no effect. After any other
     /// error it may have one; doing it again finds out.
-    pub async fn act(&self, at: usize, job: &Job<P>) -> Result<Outcome, SagaError> {
+    pub async fn act(&self, at: usize, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
         let step = &self.definition.steps()[at];
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
-            match self.make(self.doing(at, step, job)).await? {
+            match self.make(self.doing(at, step, context)).await? {
                 Made::Yes => return Ok(Outcome::Done),
                 Made::Saga(reasons) => match why(&reasons)? {
-                    Why::Done => return self.again(step, job).await,
-                    Why::Refused(why) => return Err(refused(step, job, why)),
-                    Why::NotRunning => return Err(SagaError::SagaNotRunning(job.saga)),
-                    Why::Unknown => return Err(SagaError::UnknownSaga(job.saga)),
+                    Why::Done => return self.again(step, context).await,
+                    Why::Refused(why) => return Err(refused(step, context, why)),
+                    Why::NotRunning => return Err(SagaError::SagaNotRunning(context.saga)),
+                    Why::Unknown => return Err(SagaError::UnknownSaga(context.saga)),
                     Why::Again => unclear = Unclear::Busy,
                 },
                 Made::Service(which, current) => {
-                    let work = self.work(step, job.saga, &job.payload);
+                    let work = self.work(step, context.saga, &context.payload);
                     let why = step.act().refusal(&work, which, current.as_ref());
-                    return self.refuse(at, job, why).await;
+                    return self.refuse(at, context, why).await;
                 }
                 Made::Unclear(why) => unclear = why,
             }
         }
-        Err(unclear.error(job.saga))
+        Err(unclear.error(context.saga))
     }
 
     /// The transaction: the step's row, the log, for some steps the saga's row, and what the service writes.
-    fn doing(&self, at: usize, step: &Step<P>, job: &Job<P>) -> Draft {
+    fn doing(&self, at: usize, step: &Step<P>, context: &SagaContext<P>) -> Draft {
         let now = self.host.now();
-        let item = step.act().item(&job.payload);
-        let data = StepData { round: job.round, at: now, item: Some(item.clone()), error: None };
-        let row = StepRow { state: StepState::Done, data }.write(job.saga, &step.name, None);
-        let (state, saga) = self.saga_of(at, step, job);
-        let entry = self.entry(job, LogEvent::of(&step.name, StepEvent::Done));
+        let item = step.act().item(&context.payload);
+        let data = StepData { round: context.round, at: now, item: Some(item.clone()), error: None };
+        let row = StepRow { state: StepState::Done, data }.write(context.saga, &step.name, None);
+        let (state, saga) = self.saga_of(at, step, context);
+        let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Done));
         let log = Entry { state, item: Some(item), ..entry }.append();
         let mut writes = vec![row, log];
         writes.extend(saga);
-        Draft { saga: writes, service: step.act().writes(&self.work(step, job.saga, &job.payload)) }
+        Draft { saga: writes, service: step.act().writes(&self.work(step, context.saga, &context.payload)) }
     }
 
     /// What a step asks of the saga, and the state that it takes it to.
-    fn saga_of(&self, at: usize, step: &Step<P>, job: &Job<P>) -> (Option<State>, Option<Write>) {
+    fn saga_of(&self, at: usize, step: &Step<P>, context: &SagaContext<P>) -> (Option<State>, Option<Write>) {
         let now = self.host.now();
         match step.role {
             // A new round enters at the first step, and must not begin to do what is to be undone. The steps
             // after it need no check: they are asked for once the first was done, their tombstones refuse them,
             // and the pivot asks for the saga itself.
-            Role::Compensable(_) if at == 0 => (None, Some(rows::check(job.saga, State::Running))),
+            Role::Compensable(_) if at == 0 => (None, Some(rows::check(context.saga, State::Running))),
             Role::Compensable(_) => (None, None),
             Role::Pivot(_) => {
-                let (to, write) = rows::commit(&self.definition, job.saga, now);
+                let (to, write) = rows::commit(&self.definition, context.saga, now);
                 (Some(to), Some(write))
             }
             Role::Retryable(_) if at + 1 == self.definition.steps().len() => {
-                let change = Change::to(&self.definition, job.saga, State::Committed, now);
+                let change = Change::to(&self.definition, context.saga, State::Committed, now);
                 (Some(State::Committed), Some(change.from(State::Committing)))
             }
-            Role::Retryable(_) => (None, Some(rows::check(job.saga, State::Committing))),
+            Role::Retryable(_) => (None, Some(rows::check(context.saga, State::Committing))),
         }
     }
 
     /// A step that was done before: in a later round of a choreography the next service waits for its event.
-    async fn again(&self, step: &Step<P>, job: &Job<P>) -> Result<Outcome, SagaError> {
+    async fn again(&self, step: &Step<P>, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
         let retryable = matches!(step.role, Role::Retryable(_));
-        if !retryable || job.round == 0 || job.style == Style::Orchestrated {
+        if !retryable || context.round == 0 || context.style == Style::Orchestrated {
             return Ok(Outcome::AlreadyDone);
         }
-        let entry = self.entry(job, LogEvent::of(&step.name, StepEvent::Done));
+        let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Done));
         match self.table.write(entry.append()).await {
             Ok(()) | Err(WriteError::Conflict { .. }) => Ok(Outcome::AlreadyDone),
             Err(WriteError::Call(e)) => Err(e.into()),
@@ -109,52 +111,52 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
 
     /// Writes down that the service refuses, which turns the saga around. From then on the step is refused
     /// whatever comes late.
-    async fn refuse(&self, at: usize, job: &Job<P>, why: String) -> Result<Outcome, SagaError> {
+    async fn refuse(&self, at: usize, context: &SagaContext<P>, why: String) -> Result<Outcome, SagaError> {
         let step = &self.definition.steps()[at];
         if matches!(step.role, Role::Retryable(_)) {
             // There is no way back. It is tried on, and in the end the saga is stuck.
-            return Err(refused(step, job, why));
+            return Err(refused(step, context, why));
         }
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
-            let part = self.read(job.saga).await?;
+            let part = self.read(context.saga).await?;
             match &part.steps[at] {
-                Some(row) if row.state == StepState::Done => return self.again(step, job).await,
+                Some(row) if row.state == StepState::Done => return self.again(step, context).await,
                 Some(row) if row.state == StepState::Refused => {
-                    return Err(refused(step, job, row.data.error.clone().unwrap_or_default()));
+                    return Err(refused(step, context, row.data.error.clone().unwrap_or_default()));
                 }
-                Some(_) => return Err(SagaError::SagaNotRunning(job.saga)),
+                Some(_) => return Err(SagaError::SagaNotRunning(context.saga)),
                 None if part.saga.state != State::Running => {
-                    return Err(SagaError::SagaNotRunning(job.saga));
+                    return Err(SagaError::SagaNotRunning(context.saga));
                 }
                 None => {}
             }
             let now = self.host.now();
-            let data = StepData { round: job.round, at: now, item: None, error: Some(why.clone()) };
+            let data = StepData { round: context.round, at: now, item: None, error: Some(why.clone()) };
             let row = StepRow { state: StepState::Refused, data };
             let (to, mut writes) = match self.definition.undo_from(at) {
                 Some(_) => (State::Compensating, Vec::new()),
                 // Nothing was done before it, so nothing is to be undone.
-                None => (State::Compensated, self.closing(&part, Some(at), job.round)),
+                None => (State::Compensated, self.closing(&part, Some(at), context.round)),
             };
-            let entry = self.entry(job, LogEvent::of(&step.name, StepEvent::Failed));
+            let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Failed));
             writes.push(Entry { state: Some(to), error: Some(why.clone()), ..entry }.append());
-            writes.push(Change::to(&self.definition, job.saga, to, now).from(State::Running));
+            writes.push(Change::to(&self.definition, context.saga, to, now).from(State::Running));
             if !is_in(Mutant::RefusedWithoutTombstone) {
-                writes.push(row.write(job.saga, &step.name, None));
+                writes.push(row.write(context.saga, &step.name, None));
             }
             match self.make(Draft { saga: writes, service: Vec::new() }).await? {
-                Made::Yes => return Err(refused(step, job, why)),
+                Made::Yes => return Err(refused(step, context, why)),
                 Made::Unclear(why) => unclear = why,
                 Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
             }
         }
-        Err(unclear.error(job.saga))
+        Err(unclear.error(context.saga))
     }
 }
 
-fn refused<P>(step: &Step<P>, job: &Job<P>, why: String) -> SagaError {
-    SagaError::StepRefused { saga: job.saga, step: step.name.clone(), why }
+fn refused<P>(step: &Step<P>, context: &SagaContext<P>, why: String) -> SagaError {
+    SagaError::StepRefused { saga: context.saga, step: step.name.clone(), why }
 }
 
 /// What the rows say that kept a step from being done. The step's row comes first: a step that is done is done,

@@ -84,9 +84,9 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         } else {
             (self.ending(part, None).unwrap_or(State::Stuck), self.closing(part, None, saga.round))
         };
-        let job = saga.job(saga.round);
+        let context = saga.context(saga.round);
         writes.push(Change::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
-        writes.push(Entry { state: Some(to), ..self.entry(&job, event) }.append());
+        writes.push(Entry { state: Some(to), ..self.entry(&context, event) }.append());
         let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
         Ok(matches!(made, Made::Yes).then_some(to))
     }

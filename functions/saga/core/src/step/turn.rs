@@ -130,7 +130,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 State::Stuck => {
                     let change = Change::to(&self.definition, id, State::Resolved, self.host.now());
                     let change = change.resolution(reason.clone()).when(saga.unchanged());
-                    let entry = self.entry(&saga.job(saga.round), SagaEvent::Resolved);
+                    let entry = self.entry(&saga.context(saga.round), SagaEvent::Resolved);
                     let error = Some(reason.to_string());
                     let entry = Entry { state: Some(State::Resolved), error, ..entry };
                     if self.commit(vec![change, entry.append()]).await? {
@@ -174,7 +174,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ) -> Result<bool, SagaError> {
         let round = saga.round + 1;
         let change = Change::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
-        let entry = Entry { state: Some(to), ..self.entry(&saga.job(round), event) };
+        let entry = Entry { state: Some(to), ..self.entry(&saga.context(round), event) };
         self.commit(vec![change.when(saga.unchanged()), entry.append()]).await
     }
 

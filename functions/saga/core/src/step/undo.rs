@@ -8,7 +8,7 @@ use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{Change, Entry, Job, Partition, Payload, State, StepData, StepRow, StepState};
+use crate::rows::{Change, Entry, Partition, Payload, SagaContext, State, StepData, StepRow, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga
@@ -17,27 +17,27 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// # Errors
     /// `SagaCommitted`: nothing is undone any more. `UndoRefused`: the step is stuck. After any other error the
     /// step may be undone or not; undoing it again finds out.
-    pub async fn undo(&self, at: usize, job: &Job<P>) -> Result<Outcome, SagaError> {
+    pub async fn undo(&self, at: usize, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
         let step = &self.definition.steps()[at];
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
-            let part = self.read(job.saga).await?;
-            if let Some(outcome) = settled(at, step, &part, job)? {
+            let part = self.read(context.saga).await?;
+            if let Some(outcome) = settled(at, step, &part, context)? {
                 return Ok(outcome);
             }
-            if part.logged(job.round, &LogEvent::of(&step.name, StepEvent::Undone)) {
+            if part.logged(context.round, &LogEvent::of(&step.name, StepEvent::Undone)) {
                 return Ok(Outcome::AlreadyUndone);
             }
             let before = part.state(at);
             let service = self.taking_back(step, &part, before);
-            match self.make(self.undoing(at, &part, job, StepState::Undone, None, service)).await? {
+            match self.make(self.undoing(at, &part, context, StepState::Undone, None, service)).await? {
                 Made::Yes if before.is_some_and(StepState::is_final) => return Ok(Outcome::AlreadyUndone),
                 Made::Yes => return Ok(Outcome::Undone),
                 // Somebody was faster.
                 Made::Saga(_) => unclear = Unclear::Busy,
                 Made::Unclear(why) => unclear = why,
                 Made::Service(which, current) => {
-                    let work = self.work(step, job.saga, &part.saga.data.payload);
+                    let work = self.work(step, context.saga, &part.saga.data.payload);
                     let why = match &step.role {
                         Role::Compensable(undo) => undo.undo_refusal(&work, which, current.as_ref()),
                         Role::Pivot(_) | Role::Retryable(_) => String::new(),
@@ -46,16 +46,16 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     let skipped = is_in(Mutant::RefusedUndoSkipped);
                     let state = if skipped { StepState::Undone } else { StepState::Stuck };
                     let error = (!skipped).then(|| why.clone());
-                    match self.make(self.undoing(at, &part, job, state, error, Vec::new())).await? {
+                    match self.make(self.undoing(at, &part, context, state, error, Vec::new())).await? {
                         Made::Yes if skipped => return Ok(Outcome::Undone),
-                        Made::Yes => return Err(refused(step, job, why)),
+                        Made::Yes => return Err(refused(step, context, why)),
                         Made::Unclear(why) => unclear = why,
                         Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
                     }
                 }
             }
         }
-        Err(unclear.error(job.saga))
+        Err(unclear.error(context.saga))
     }
 
     /// What the service writes to take the step's effect back.
@@ -75,7 +75,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         &self,
         at: usize,
         part: &Partition<P>,
-        job: &Job<P>,
+        context: &SagaContext<P>,
         state: StepState,
         error: Option<String>,
         service: Vec<Write>,
@@ -87,23 +87,23 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let event = if state == StepState::Stuck { StepEvent::Stuck } else { StepEvent::Undone };
         // A chain of an earlier round that is late undoes what there is to undo, but says nothing of the end: the
         // chain of this round may be about to undo what was stuck.
-        let last = self.definition.undo_next(at).is_none() && job.round == part.saga.round;
+        let last = self.definition.undo_next(at).is_none() && context.round == part.saga.round;
         let end = if last { self.ending(part, Some((at, state))) } else { None };
 
-        let mut writes = if end.is_some() { self.closing(part, Some(at), job.round) } else { Vec::new() };
+        let mut writes = if end.is_some() { self.closing(part, Some(at), context.round) } else { Vec::new() };
         // A tombstone stays as it is.
         let tombstone = before.is_some_and(|row| row.state.is_final());
         let forgotten = before.is_none() && is_in(Mutant::NoTombstone);
         if !tombstone && !forgotten {
-            let data = StepData { round: job.round, at: now, item: item.clone(), error: error.clone() };
-            writes.push(StepRow { state, data }.write(job.saga, &step.name, before.map(|row| row.state)));
+            let data = StepData { round: context.round, at: now, item: item.clone(), error: error.clone() };
+            writes.push(StepRow { state, data }.write(context.saga, &step.name, before.map(|row| row.state)));
         }
         let from = part.saga.state;
         let to = end.or((from == State::Running).then_some(State::Compensating));
         writes.push(match to {
             // Not only in the state that was read: another round may have come into it meanwhile.
             Some(to) => {
-                let change = Change::to(&self.definition, job.saga, to, now);
+                let change = Change::to(&self.definition, context.saga, to, now);
                 if is_in(Mutant::EndOfAnyRound) {
                     change.from(from)
                 } else {
@@ -112,14 +112,14 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             }
             None => part.saga.check(),
         });
-        let entry = self.entry(job, LogEvent::of(&step.name, event));
+        let entry = self.entry(context, LogEvent::of(&step.name, event));
         writes.push(Entry { state: to, item, error, ..entry }.append());
         Draft { saga: writes, service }
     }
 }
 
-fn refused<P>(step: &Step<P>, job: &Job<P>, why: String) -> SagaError {
-    SagaError::UndoRefused { saga: job.saga, step: step.name.clone(), why }
+fn refused<P>(step: &Step<P>, context: &SagaContext<P>, why: String) -> SagaError {
+    SagaError::UndoRefused { saga: context.saga, step: step.name.clone(), why }
 }
 
 /// What is to be answered without a write; none where there is something to undo.
@@ -127,15 +127,15 @@ fn settled<P: Payload>(
     at: usize,
     step: &Step<P>,
     part: &Partition<P>,
-    job: &Job<P>,
+    context: &SagaContext<P>,
 ) -> Result<Option<Outcome>, SagaError> {
     let stuck = LogEvent::of(&step.name, StepEvent::Stuck);
-    let entry = part.log.iter().find(|e| e.round == job.round && e.event == stuck);
+    let entry = part.log.iter().find(|e| e.round == context.round && e.event == stuck);
     if let Some(entry) = entry {
-        return Err(refused(step, job, entry.error.clone().unwrap_or_default()));
+        return Err(refused(step, context, entry.error.clone().unwrap_or_default()));
     }
     match part.saga.state {
-        _ if part.saga.pivoted => Err(SagaError::SagaCommitted(job.saga)),
+        _ if part.saga.pivoted => Err(SagaError::SagaCommitted(context.saga)),
         State::Running | State::Compensating => Ok(None),
         // It is over; what comes late changes nothing.
         _ => {

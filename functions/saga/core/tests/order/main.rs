@@ -13,7 +13,7 @@ use saga_core::definition::asl;
 use saga_core::definition::choreography::{Action, subscriptions};
 use saga_core::error::SagaError;
 use saga_core::names::SagaId;
-use saga_core::rows::{Job, Partition, SagaData, SagaRow, State, Style};
+use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, State, Style};
 use saga_core::service::Service;
 use saga_core::step::turn::Answer;
 use saga_core::step::{Outcome, Steps};
@@ -92,15 +92,15 @@ struct Bench {
     steps: Steps<Env, Env, Order>,
 }
 
-fn job(round: u32, style: Style) -> Job<Order> {
+fn context(round: u32, style: Style) -> SagaContext<Order> {
     let payload = Order { customer: "Ada".into(), sku: "pen".into(), quantity: 2, amount: 30 };
-    Job { saga: SagaId::of_key("a"), round, style, payload }
+    SagaContext { saga: SagaId::of_key("a"), round, style, payload }
 }
 
 /// Ten pens, a customer with that much money, an open warehouse, and the saga `a`.
 async fn bench(env: Env, balance: i64, style: Style) -> Bench {
     let put = |item| Write::Put { item, condition: Condition::Always };
-    let Job { saga, payload, .. } = job(0, style);
+    let SagaContext { saga, payload, .. } = context(0, style);
     let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
     for write in [
         put(Item::new(stock("pen")).with("free", 10)),
@@ -146,7 +146,7 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
     let calls = calls_of(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
         for at in [RESERVE, CHARGE, SHIP, NOTIFY] {
-            assert_eq!(bench.steps.act(at, &job(0, Style::Orchestrated)).await, Ok(Outcome::Done));
+            assert_eq!(bench.steps.act(at, &context(0, Style::Orchestrated)).await, Ok(Outcome::Done));
         }
         assert_eq!(bench.number(stock("pen"), "free").await, 8);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
@@ -154,14 +154,14 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
     assert_eq!(calls.iter().filter(|call| **call == "table.transact").count(), 4);
     run(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
-        let job = job(0, Style::Orchestrated);
+        let context = context(0, Style::Orchestrated);
         for (at, state) in [
             (RESERVE, State::Running),
             (CHARGE, State::Committing),
             (SHIP, State::Committing),
             (NOTIFY, State::Committed),
         ] {
-            bench.steps.act(at, &job).await.unwrap();
+            bench.steps.act(at, &context).await.unwrap();
             assert_eq!(bench.state().await, state);
         }
     });
@@ -171,13 +171,13 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
 fn who_cannot_pay_gets_the_stock_back() {
     run(|env| async move {
         let bench = bench(env, 29, Style::Orchestrated).await;
-        let job = job(0, Style::Orchestrated);
-        bench.steps.act(RESERVE, &job).await.unwrap();
-        let SagaError::StepRefused { why, .. } = bench.steps.act(CHARGE, &job).await.unwrap_err() else {
+        let context = context(0, Style::Orchestrated);
+        bench.steps.act(RESERVE, &context).await.unwrap();
+        let SagaError::StepRefused { why, .. } = bench.steps.act(CHARGE, &context).await.unwrap_err() else {
             panic!("refused")
         };
         assert_eq!(why, "Ada cannot pay 30");
-        bench.steps.undo(RESERVE, &job).await.unwrap();
+        bench.steps.undo(RESERVE, &context).await.unwrap();
         assert_eq!(bench.state().await, State::Compensated);
         assert_eq!(bench.number(stock("pen"), "free").await, 10);
     });
@@ -187,7 +187,7 @@ fn who_cannot_pay_gets_the_stock_back() {
 fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
     run(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
-        let (first, later) = (job(0, Style::Orchestrated), job(1, Style::Orchestrated));
+        let (first, later) = (context(0, Style::Orchestrated), context(1, Style::Orchestrated));
         bench.steps.act(RESERVE, &first).await.unwrap();
         bench.steps.act(CHARGE, &first).await.unwrap();
         bench.open(false).await;
@@ -223,7 +223,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
 fn a_choreography_that_is_resumed_goes_on_by_its_events() {
     run(|env| async move {
         let bench = bench(env, 100, Style::Choreographed).await;
-        bench.steps.act(RESERVE, &job(0, Style::Choreographed)).await.unwrap();
+        bench.steps.act(RESERVE, &context(0, Style::Choreographed)).await.unwrap();
         bench.message("charge", 0, "reserve.done").await;
         bench.message("ship", 0, "charge.done").await;
         // The event of the shipment was lost. In the next round it comes anew, without a second parcel.

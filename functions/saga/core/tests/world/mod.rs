@@ -24,7 +24,7 @@ use saga_core::inventory::{Kind, Releases, Reserve, Stock, StockId};
 use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
-use saga_core::rows::{Entry, Job, SagaData, SagaRow, State, StepRow, StepState, Style, step_key};
+use saga_core::rows::{Entry, SagaContext, SagaData, SagaRow, State, StepRow, StepState, Style, step_key};
 use saga_core::service::{Service, Task};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
@@ -233,10 +233,10 @@ impl Stack {
         let (id, date) = (SagaId::of_key(key), "2030-01-01".parse().unwrap());
         let x = || StockId::parse("X").unwrap();
         let payload = Trip { traveller: key.into(), flight: x(), hotel: x(), car: x(), from: date, to: date };
-        let job = Job { saga: id, round: 0, style, payload: payload.clone() };
+        let context = SagaContext { saga: id, round: 0, style, payload: payload.clone() };
         let created = world.now();
         let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
-        let entry = Entry::of(&definition, &job, SagaEvent::Started, created).append();
+        let entry = Entry::of(&definition, &context, SagaEvent::Started, created).append();
         world.write(&[row, entry]);
     }
 
