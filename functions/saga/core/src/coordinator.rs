@@ -18,7 +18,7 @@ use crate::event::SagaEvent;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{OPEN_INDEX, Payload, State};
+use crate::rows::{OPEN_INDEX, Payload, SagaState};
 use crate::step::Steps;
 
 /// How many sagas are looked after at a time.
@@ -156,25 +156,25 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     async fn stuck(&self) -> Result<u64, CallError> {
         let mut sum = 0;
         for shard in 0..self.steps.definition.shards() {
-            sum += self.count(State::Stuck, shard).await?;
+            sum += self.count(SagaState::Stuck, shard).await?;
         }
         Ok(sum)
     }
 
     /// The states in which a saga can be late.
-    fn states(&self) -> impl Iterator<Item = State> + use<T, H, P> {
+    fn states(&self) -> impl Iterator<Item = SagaState> + use<T, H, P> {
         let committing = !self.steps.definition.retryables().is_empty();
-        let states = [State::Running, State::Compensating, State::Committing];
+        let states = [SagaState::Running, SagaState::Compensating, SagaState::Committing];
         states.into_iter().filter(move |state| match state {
-            State::Running => !is_in(Mutant::NoDeadline),
-            State::Committing => committing,
+            SagaState::Running => !is_in(Mutant::NoDeadline),
+            SagaState::Committing => committing,
             _ => true,
         })
     }
 
     async fn sweep(
         &self,
-        state: State,
+        state: SagaState,
         shard: u8,
         deadline: Timestamp,
         tally: &mut Tally,
@@ -201,7 +201,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         Ok(())
     }
 
-    async fn count(&self, state: State, shard: u8) -> Result<u64, CallError> {
+    async fn count(&self, state: SagaState, shard: u8) -> Result<u64, CallError> {
         let Some(partition) = state.open(shard) else { return Ok(0) };
         let mut query = Query { index: Some(OPEN_INDEX), ..Query::partition(partition) };
         let mut sum = 0;
@@ -222,7 +222,7 @@ impl Tally {
         self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
     }
 
-    fn count(&mut self, result: Result<Option<(SagaEvent, State)>, SagaError>) {
+    fn count(&mut self, result: Result<Option<(SagaEvent, SagaState)>, SagaError>) {
         self.summary.overdue += 1;
         match result {
             Ok(Some((SagaEvent::GaveUp, _))) => self.summary.given_up += 1,

@@ -4,7 +4,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::table::BadItem;
 
 use crate::names::{Name, SagaId};
-use crate::rows::{ReadError, State};
+use crate::rows::{ReadError, SagaState};
 
 /// The service refuses the step for good. Nothing was done.
 pub const STEP_REFUSED: &str = "StepRefused";
@@ -64,7 +64,7 @@ pub enum SagaError {
         /// Which saga.
         saga: SagaId,
         /// Stuck, or resolved since.
-        state: State,
+        state: SagaState,
     },
     /// Somebody else goes on with it.
     #[error("saga {saga} is {state} in round {round}: that round or the next one ends it")]
@@ -72,7 +72,7 @@ pub enum SagaError {
         /// Which saga.
         saga: SagaId,
         /// Its state.
-        state: State,
+        state: SagaState,
         /// The round that it is in.
         round: u32,
     },

@@ -6,7 +6,7 @@ use tenfold_ports::metrics::Metric;
 
 use crate::coordinator::Summary;
 use crate::event::{LogEvent, SagaEvent, StepEvent};
-use crate::rows::{Entry, State};
+use crate::rows::{Entry, SagaState};
 
 /// Sagas asked for.
 pub const STARTED: &str = "Started";
@@ -59,10 +59,10 @@ pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
         _ => None,
     };
     let state = match entry.state {
-        Some(State::Committed) => Some(COMMITTED),
-        Some(State::Compensated) => Some(COMPENSATED),
-        Some(State::Stuck) => Some(BECAME_STUCK),
-        Some(State::Resolved) => Some(RESOLVED),
+        Some(SagaState::Committed) => Some(COMMITTED),
+        Some(SagaState::Compensated) => Some(COMPENSATED),
+        Some(SagaState::Stuck) => Some(BECAME_STUCK),
+        Some(SagaState::Resolved) => Some(RESOLVED),
         _ => None,
     };
     event.into_iter().chain(state)

@@ -26,7 +26,7 @@ use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
-use crate::rows::{Entry, LOG, Payload, SagaContext, State, Style};
+use crate::rows::{Entry, LOG, Payload, SagaContext, SagaState, Style};
 
 /// How many executions are started at a time.
 const WIDTH: usize = 8;
@@ -217,7 +217,7 @@ fn letter<P>(entry: &Entry<P>) -> Option<Letter> {
         LogEvent::Saga(_) => None,
     };
     let step_stuck = entry.style == Style::Choreographed && step.is_some_and(|(_, stuck)| stuck);
-    if !step_stuck && entry.state != Some(State::Stuck) {
+    if !step_stuck && entry.state != Some(SagaState::Stuck) {
         return None;
     }
     let cause = entry.error.clone().unwrap_or_else(|| format!("stuck by {}", entry.event));

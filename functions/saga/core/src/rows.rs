@@ -90,7 +90,7 @@ pub struct SagaContext<P> {
 /// The state of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum State {
+pub enum SagaState {
     /// On its way to the pivot.
     Running,
     /// The pivot is done, steps after it are not. Only of definitions that have such steps.
@@ -107,7 +107,7 @@ pub enum State {
     Resolved,
 }
 
-impl State {
+impl SagaState {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Running,
@@ -151,7 +151,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for SagaState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -9,7 +9,7 @@ use saga_core::api::Api;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Kind, Releases, Stock, StockId};
 use saga_core::names::SagaId;
-use saga_core::rows::{Partition, SagaContext, State, saga_key};
+use saga_core::rows::{Partition, SagaContext, SagaState, saga_key};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
@@ -319,7 +319,7 @@ fn a_row_that_cannot_be_read_hides_no_other_trip() {
         let desk = desk(&env);
         assert_eq!(desk.post("a", &body()).await.0, 202);
         let (id, shards) = (SagaId::of_key("odd"), desk.api.steps.definition.shards());
-        let open = State::Running.open(id.shard(shards)).unwrap();
+        let open = SagaState::Running.open(id.shard(shards)).unwrap();
         let odd = Item::new(saga_key(id)).with("state", "running").with("open", open).with("wake", 0);
         desk.env.write(Write::create(odd)).await.unwrap();
         let (status, page) = desk.get("/trips?state=running").await;

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use saga_core::coordinator::Coordinator;
 use saga_core::error::BAD_ITEM;
 use saga_core::names::SagaId;
-use saga_core::rows::{SagaData, SagaRow, State, Style, saga_key};
+use saga_core::rows::{SagaData, SagaRow, SagaState, Style, saga_key};
 use saga_core::step::Steps;
 use saga_core::trip;
 use tenfold_ports::table::{Item, Read, Write};
@@ -24,7 +24,7 @@ fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_looked_after() {
         let data = SagaData { style: Style::Choreographed, payload: payload.unwrap(), created: now - hour };
         let (bad, good) = (SagaId::of_key("bad"), SagaId::of_key("good"));
         env.write(SagaRow::create(&definition, good, data)).await.unwrap();
-        let open = State::Running.open(bad.shard(definition.shards())).unwrap();
+        let open = SagaState::Running.open(bad.shard(definition.shards())).unwrap();
         let item = Item::new(saga_key(bad)).with("state", "nowhere").with("open", open).with("wake", 0);
         env.write(Write::create(item)).await.unwrap();
 
@@ -32,6 +32,6 @@ fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_looked_after() {
         let error = Coordinator { steps }.run(now + hour).await.unwrap_err();
         assert_eq!((error.failed, error.name()), (1, BAD_ITEM));
         let item = env.get(&saga_key(good), Read::Consistent).await.unwrap().unwrap();
-        assert_eq!(SagaRow::<trip::Trip>::state_of(&item).unwrap(), Some(State::Compensating));
+        assert_eq!(SagaRow::<trip::Trip>::state_of(&item).unwrap(), Some(SagaState::Compensating));
     });
 }

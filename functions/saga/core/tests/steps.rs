@@ -9,7 +9,7 @@ use saga_core::definition::Definition;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Kind, Releases, Stock, StockId, stock_key};
 use saga_core::names::SagaId;
-use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, State, StepState, Style};
+use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, StepState, Style};
 use saga_core::step::{Outcome, Steps};
 use saga_core::trip::{self, Trip};
 use tenfold_ports::Table;
@@ -80,7 +80,7 @@ impl Shop {
         self.env.write(Stock::put(kind, &id(name), available, releases)).await.unwrap();
     }
 
-    async fn states(&self, key: &str) -> (State, Vec<Option<StepState>>) {
+    async fn states(&self, key: &str) -> (SagaState, Vec<Option<StepState>>) {
         let part = self.read(key).await;
         (part.saga.state, (0..3).map(|at| part.state(at)).collect())
     }
@@ -106,7 +106,7 @@ fn a_step_that_comes_twice_has_one_effect() {
         }
         assert_eq!(shop.stock(Kind::Car, "C").await, (1, 1));
         let part = shop.read("a").await;
-        assert_eq!((part.saga.state, part.saga.wake), (State::Committed, None));
+        assert_eq!((part.saga.state, part.saga.wake), (SagaState::Committed, None));
         let events: Vec<String> = part.log.iter().map(|e| e.event.to_string()).collect();
         assert_eq!(events, ["car.done", "flight.done", "hotel.done"]);
     });
@@ -141,7 +141,7 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
         assert_eq!(shop.act(HOTEL, &context).await, Err(refused));
         assert_eq!(shop.undo(FLIGHT, &context).await, Ok(Outcome::Undone));
         let tombstones = vec![Some(StepState::Undone), Some(StepState::Refused), Some(StepState::Undone)];
-        assert_eq!(shop.states("a").await, (State::Compensated, tombstones));
+        assert_eq!(shop.states("a").await, (SagaState::Compensated, tombstones));
         assert_eq!(shop.stock(Kind::Hotel, "H").await, (1, 0));
         assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
     });
@@ -153,7 +153,7 @@ fn what_is_refused_first_leaves_nothing_to_undo() {
         shop.put(Kind::Flight, "F", 0, Releases::Accepted).await;
         let error = shop.act(FLIGHT, &context("a", 0)).await.unwrap_err();
         assert_eq!(error.name(), "StepRefused");
-        assert_eq!(shop.states("a").await.0, State::Compensated);
+        assert_eq!(shop.states("a").await.0, SagaState::Compensated);
         assert_eq!(shop.steps.settle(SagaId::of_key("a"), 0).await, Ok(()));
     });
 }
@@ -167,7 +167,7 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
             assert_eq!(shop.undo(at, &context).await, Ok(Outcome::AlreadyUndone));
             assert_eq!(shop.act(at, &context).await, Err(SagaError::SagaNotRunning(context.saga)));
         }
-        assert_eq!(shop.states("a").await, (State::Compensated, vec![Some(StepState::Undone); 3]));
+        assert_eq!(shop.states("a").await, (SagaState::Compensated, vec![Some(StepState::Undone); 3]));
         assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
     });
 }
@@ -183,10 +183,10 @@ fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
         for _ in 0..2 {
             assert_eq!(shop.undo(HOTEL, &context).await.unwrap_err().name(), "UndoRefused");
         }
-        assert_eq!(shop.states("a").await.0, State::Compensating);
+        assert_eq!(shop.states("a").await.0, SagaState::Compensating);
         shop.undo(FLIGHT, &context).await.unwrap();
         let states = vec![Some(StepState::Undone), Some(StepState::Stuck), Some(StepState::Undone)];
-        assert_eq!(shop.states("a").await, (State::Stuck, states));
+        assert_eq!(shop.states("a").await, (SagaState::Stuck, states));
         assert_eq!(shop.steps.settle(context.saga, 0).await.unwrap_err().name(), "SagaStuck");
     });
 }
@@ -200,7 +200,7 @@ fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
         // The undo of the hotel never came through.
         shop.undo(CAR, &context).await.unwrap();
         shop.undo(FLIGHT, &context).await.unwrap();
-        assert_eq!(shop.states("a").await.0, State::Compensating);
+        assert_eq!(shop.states("a").await.0, SagaState::Compensating);
         let error = shop.steps.settle(context.saga, 0).await.unwrap_err();
         assert_eq!(error.name(), "SagaStuck");
     });
@@ -219,13 +219,13 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
         shop.steps.retry(early.saga).await.unwrap();
         // The end of the first chain comes only now. The hotel may be given back in this round.
         assert_eq!(shop.undo(FLIGHT, &early).await, Ok(Outcome::Undone));
-        assert_eq!(shop.states("a").await.0, State::Compensating);
+        assert_eq!(shop.states("a").await.0, SagaState::Compensating);
         shop.put(Kind::Hotel, "H", 2, Releases::Accepted).await;
         let later = context("a", 1);
         shop.undo(CAR, &later).await.unwrap();
         shop.undo(HOTEL, &later).await.unwrap();
         assert_eq!(shop.undo(FLIGHT, &later).await, Ok(Outcome::AlreadyUndone));
-        assert_eq!(shop.states("a").await.0, State::Compensated);
+        assert_eq!(shop.states("a").await.0, SagaState::Compensated);
     });
 }
 
@@ -253,7 +253,7 @@ fn two_sagas_share_what_there_is() {
         shop.undo(FLIGHT, &a).await.unwrap();
         assert_eq!(
             (shop.states("a").await.0, shop.states("b").await.0),
-            (State::Compensated, State::Committed)
+            (SagaState::Compensated, SagaState::Committed)
         );
         for (kind, name) in [(Kind::Flight, "F"), (Kind::Hotel, "H")] {
             assert_eq!(shop.stock(kind, name).await, (1, 1));

@@ -6,7 +6,7 @@ use tenfold_ports::{Host, Table};
 
 use super::{Answer, Api, body, small};
 use crate::names::SagaId;
-use crate::rows::{ROUND_MOST, State};
+use crate::rows::{ROUND_MOST, SagaState};
 use crate::step::turn;
 
 impl<T: Table, H: Host> Api<T, H> {
@@ -41,7 +41,7 @@ fn answered(status: u16, id: SagaId, answer: turn::Answer) -> Answer {
     }
 }
 
-fn not_stuck(id: SagaId, state: State) -> Problem {
+fn not_stuck(id: SagaId, state: SagaState) -> Problem {
     let detail = format!("trip {id} is {state}; only a stuck one is retried or resolved");
     Problem::new(409, "not-stuck", "The trip is not stuck", detail)
 }

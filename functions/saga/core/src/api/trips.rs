@@ -15,7 +15,7 @@ use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{
-    Entry, OPEN_INDEX, Partition, ReadError, SagaContext, SagaData, SagaRow, State, WAKE, saga_key,
+    Entry, OPEN_INDEX, Partition, ReadError, SagaContext, SagaData, SagaRow, SagaState, WAKE, saga_key,
 };
 use crate::step::TRIES;
 use crate::trip::Trip;
@@ -23,7 +23,7 @@ use crate::trip::Trip;
 /// The most trips of a page.
 const PAGE: usize = 50;
 /// The states whose trips are listed: those of the index.
-const LISTED: [State; 3] = [State::Running, State::Compensating, State::Stuck];
+const LISTED: [SagaState; 3] = [SagaState::Running, SagaState::Compensating, SagaState::Stuck];
 
 impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn post_trip(&self, request: &Request) -> Answer {
@@ -59,7 +59,7 @@ impl<T: Table, H: Host> Api<T, H> {
         let create = SagaRow::create(definition, id, data.clone());
         let context = SagaContext { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
         let entry = Entry::of(definition, &context, SagaEvent::Started, now);
-        let started = Entry { state: Some(State::Running), ..entry }.append();
+        let started = Entry { state: Some(SagaState::Running), ..entry }.append();
         let mut failure = CallError::Throttled;
         for _ in 0..TRIES {
             let writes = vec![create.clone(), started.clone()];
@@ -163,11 +163,11 @@ fn first_page(shards_pages: Vec<(Place, Page)>, shards: u8) -> (Vec<Key>, Option
 }
 
 /// What a list is of, and where it begins.
-fn list_of(request: &Request, shards: u8) -> Result<(State, Place), Problem> {
+fn list_of(request: &Request, shards: u8) -> Result<(SagaState, Place), Problem> {
     let mut faults = Vec::new();
     let mut fault = |at: &str, detail: String| faults.push(Fault::new(at, detail));
     let state = request.parameter("state").map(SmolStr::as_str);
-    let listed = state.and_then(State::parse).filter(|state| LISTED.contains(state));
+    let listed = state.and_then(SagaState::parse).filter(|state| LISTED.contains(state));
     if listed.is_none() {
         let found = state.map_or("is missing".to_owned(), |state| format!("is `{state}`"));
         let wanted = "running, compensating or stuck was expected; trips at their end are not listed";

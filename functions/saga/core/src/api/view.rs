@@ -8,7 +8,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
-use crate::rows::{Entry, Partition, SagaRow, State, StepRow, Style};
+use crate::rows::{Entry, Partition, SagaRow, SagaState, StepRow, Style};
 use crate::trip::Trip;
 
 /// A trip in a list.
@@ -17,7 +17,7 @@ use crate::trip::Trip;
 pub(super) struct Listed {
     saga_id: SagaId,
     style: Style,
-    state: State,
+    state: SagaState,
     since: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<Timestamp>,
@@ -33,7 +33,7 @@ impl Listed {
             state: saga.state,
             since: saga.since,
             // A stuck one waits for a person, for as long as it takes.
-            deadline: saga.wake.filter(|_| saga.state != State::Stuck),
+            deadline: saga.wake.filter(|_| saga.state != SagaState::Stuck),
             round: saga.round,
             created_at: saga.data.created,
         }
@@ -78,7 +78,7 @@ struct LogView {
     outcome: &'static str,
     /// The saga's state from here on, where it changed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<State>,
+    state: Option<SagaState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }

@@ -8,7 +8,7 @@ fn definition() -> Definition<Trip> {
     trip::definition().unwrap()
 }
 
-fn entry(event: &str, style: Style, state: Option<State>) -> Entry<Trip> {
+fn entry(event: &str, style: Style, state: Option<SagaState>) -> Entry<Trip> {
     let text =
         r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
     let payload = serde_json::from_str(text).unwrap();
@@ -52,12 +52,12 @@ fn whatever_is_stuck_has_a_letter() {
     for (event, style, state, expected) in [
         ("hotel.stuck", choreographed, None, Some(UNDO_REFUSED)),
         ("hotel.stuck", orchestrated, None, None),
-        ("flight.stuck", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("flight.undone", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("settled", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("gave-up", choreographed, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("flight.undone", choreographed, Some(State::Compensated), None),
-        ("car.done", choreographed, Some(State::Committed), None),
+        ("flight.stuck", orchestrated, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("flight.undone", orchestrated, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("settled", orchestrated, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("gave-up", choreographed, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("flight.undone", choreographed, Some(SagaState::Compensated), None),
+        ("car.done", choreographed, Some(SagaState::Committed), None),
     ] {
         let letter = letter(&entry(event, style, state));
         assert_eq!(letter.map(|l| l.error.error), expected, "{event}");
@@ -66,7 +66,7 @@ fn whatever_is_stuck_has_a_letter() {
 
 #[test]
 fn only_new_log_entries_are_published() {
-    let entry = entry("started", Style::Choreographed, Some(State::Running));
+    let entry = entry("started", Style::Choreographed, Some(SagaState::Running));
     let key = log_key(entry.saga, entry.round, &entry.event);
     let Write::Put { item, .. } = entry.append() else { panic!("a put") };
     let record = |new, old| Record {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
-use super::{Payload, SagaContext, State, Style, partition};
+use super::{Payload, SagaContext, SagaState, Style, partition};
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
@@ -35,7 +35,7 @@ pub struct Entry<P> {
     pub at: Timestamp,
     /// The saga's state from here on, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<State>,
+    pub state: Option<SagaState>,
     /// What was taken or given back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<SmolStr>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
 
-use super::{OPEN_INDEX, Payload, SagaContext, State, Style, partition};
+use super::{OPEN_INDEX, Payload, SagaContext, SagaState, Style, partition};
 use crate::definition::Definition;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
@@ -33,7 +33,7 @@ pub struct SagaRow<P> {
     /// How often the row was written.
     pub version: i64,
     /// Its state.
-    pub state: State,
+    pub state: SagaState,
     /// Counts how often its doing or undoing was begun; 0 is the first doing.
     pub round: u32,
     /// Rounds that nobody asked for, since somebody last did.
@@ -90,7 +90,7 @@ impl<P: Payload> SagaRow<P> {
         Ok(Self {
             id: id.ok_or_else(|| bad("pk", "names no saga".to_owned()))?,
             version: item.number(VERSION)?,
-            state: State::parse(state)
+            state: SagaState::parse(state)
                 .ok_or_else(|| bad(STATE, format!("is `{state}`, which is no state")))?,
             round: count(ROUND)?,
             tries: count(TRIES)?,
@@ -108,8 +108,8 @@ impl<P: Payload> SagaRow<P> {
     ///
     /// # Errors
     /// The item is no such row.
-    pub fn state_of(item: &Item) -> Result<Option<State>, BadItem> {
-        Ok(State::parse(item.text(STATE)?))
+    pub fn state_of(item: &Item) -> Result<Option<SagaState>, BadItem> {
+        Ok(SagaState::parse(item.text(STATE)?))
     }
 
     /// Writes the row of a new saga, where there is none with its id.
@@ -117,12 +117,12 @@ impl<P: Payload> SagaRow<P> {
     pub fn create(definition: &Definition<P>, id: SagaId, data: SagaData<P>) -> Write {
         let now = data.created;
         let item = Item::new(saga_key(id))
-            .with(STATE, State::Running.name())
+            .with(STATE, SagaState::Running.name())
             .with(VERSION, 1)
             .with(ROUND, 0)
             .with(TRIES, 0)
             .with(SINCE, now.as_millisecond());
-        let item = match State::Running.open(id.shard(definition.shards())) {
+        let item = match SagaState::Running.open(id.shard(definition.shards())) {
             Some(open) => item.with(OPEN, open).with(WAKE, (now + definition.deadline()).as_second()),
             None => item,
         };
@@ -150,11 +150,11 @@ impl<P: Payload> SagaRow<P> {
 
 /// Writes nothing, and holds a transaction to the saga being in this state.
 #[must_use]
-pub fn check(id: SagaId, state: State) -> Write {
+pub fn check(id: SagaId, state: SagaState) -> Write {
     Write::Check { key: saga_key(id), condition: is(state) }
 }
 
-fn is(state: State) -> Condition {
+fn is(state: SagaState) -> Condition {
     Condition::Is(STATE, state.name().into())
 }
 
@@ -168,10 +168,10 @@ pub struct Change {
 impl Change {
     /// The change to a state, with the deadline that goes with it.
     #[must_use]
-    pub fn to<P>(definition: &Definition<P>, id: SagaId, to: State, now: Timestamp) -> Self {
+    pub fn to<P>(definition: &Definition<P>, id: SagaId, to: SagaState, now: Timestamp) -> Self {
         let wake = match to {
-            State::Running => now + definition.deadline(),
-            State::Stuck => now,
+            SagaState::Running => now + definition.deadline(),
+            SagaState::Stuck => now,
             _ => now + definition.recovery(),
         };
         let (open, wake) = match to.open(id.shard(definition.shards())) {
@@ -215,7 +215,7 @@ impl Change {
 
     /// Made if the saga is in the state `from`.
     #[must_use]
-    pub fn from(self, from: State) -> Write {
+    pub fn from(self, from: SagaState) -> Write {
         self.when(is(from))
     }
 
@@ -228,11 +228,11 @@ impl Change {
 
 /// The pivot's change: the only way from running to the end that was wanted.
 #[must_use]
-pub fn commit<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (State, Write) {
-    let to = if definition.retryables().is_empty() { State::Committed } else { State::Committing };
+pub fn commit<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (SagaState, Write) {
+    let to = if definition.retryables().is_empty() { SagaState::Committed } else { SagaState::Committing };
     let change = Change::to(definition, id, to, now).pivoted();
     if is_in(Mutant::PivotUnconditional) {
         return (to, change.when(Condition::Present));
     }
-    (to, change.from(State::Running))
+    (to, change.from(SagaState::Running))
 }

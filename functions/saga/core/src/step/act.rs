@@ -9,7 +9,7 @@ use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
 use crate::rows::{
-    self, Change, Entry, Payload, SagaContext, SagaRow, State, StepData, StepRow, StepState, Style,
+    self, Change, Entry, Payload, SagaContext, SagaRow, SagaState, StepData, StepRow, StepState, Style,
 };
 
 /// Where in the transaction the step's row is.
@@ -76,23 +76,28 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     }
 
     /// What a step asks of the saga, and the state that it takes it to.
-    fn saga_of(&self, at: usize, step: &Step<P>, context: &SagaContext<P>) -> (Option<State>, Option<Write>) {
+    fn saga_of(
+        &self,
+        at: usize,
+        step: &Step<P>,
+        context: &SagaContext<P>,
+    ) -> (Option<SagaState>, Option<Write>) {
         let now = self.host.now();
         match step.role {
             // A new round enters at the first step, and must not begin to do what is to be undone. The steps
             // after it need no check: they are asked for once the first was done, their tombstones refuse them,
             // and the pivot asks for the saga itself.
-            Role::Compensable(_) if at == 0 => (None, Some(rows::check(context.saga, State::Running))),
+            Role::Compensable(_) if at == 0 => (None, Some(rows::check(context.saga, SagaState::Running))),
             Role::Compensable(_) => (None, None),
             Role::Pivot(_) => {
                 let (to, write) = rows::commit(&self.definition, context.saga, now);
                 (Some(to), Some(write))
             }
             Role::Retryable(_) if at + 1 == self.definition.steps().len() => {
-                let change = Change::to(&self.definition, context.saga, State::Committed, now);
-                (Some(State::Committed), Some(change.from(State::Committing)))
+                let change = Change::to(&self.definition, context.saga, SagaState::Committed, now);
+                (Some(SagaState::Committed), Some(change.from(SagaState::Committing)))
             }
-            Role::Retryable(_) => (None, Some(rows::check(context.saga, State::Committing))),
+            Role::Retryable(_) => (None, Some(rows::check(context.saga, SagaState::Committing))),
         }
     }
 
@@ -126,7 +131,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     return Err(refused(step, context, row.data.error.clone().unwrap_or_default()));
                 }
                 Some(_) => return Err(SagaError::SagaNotRunning(context.saga)),
-                None if part.saga.state != State::Running => {
+                None if part.saga.state != SagaState::Running => {
                     return Err(SagaError::SagaNotRunning(context.saga));
                 }
                 None => {}
@@ -135,13 +140,13 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             let data = StepData { round: context.round, at: now, item: None, error: Some(why.clone()) };
             let row = StepRow { state: StepState::Refused, data };
             let (to, mut writes) = match self.definition.undo_from(at) {
-                Some(_) => (State::Compensating, Vec::new()),
+                Some(_) => (SagaState::Compensating, Vec::new()),
                 // Nothing was done before it, so nothing is to be undone.
-                None => (State::Compensated, self.closing(&part, Some(at), context.round)),
+                None => (SagaState::Compensated, self.closing(&part, Some(at), context.round)),
             };
             let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Failed));
             writes.push(Entry { state: Some(to), error: Some(why.clone()), ..entry }.append());
-            writes.push(Change::to(&self.definition, context.saga, to, now).from(State::Running));
+            writes.push(Change::to(&self.definition, context.saga, to, now).from(SagaState::Running));
             if !is_in(Mutant::RefusedWithoutTombstone) {
                 writes.push(row.write(context.saga, &step.name, None));
             }
@@ -171,7 +176,8 @@ fn why(reasons: &[Cancelled]) -> Result<Why, SagaError> {
         Some(Cancelled::Condition(None)) => return Ok(Why::Unknown),
         _ => None,
     };
-    let forward = matches!(state, None | Some(State::Running | State::Committing | State::Committed));
+    let forward =
+        matches!(state, None | Some(SagaState::Running | SagaState::Committing | SagaState::Committed));
     Ok(match row {
         Some(row) if row.state == StepState::Refused => Why::Refused(row.data.error.unwrap_or_default()),
         Some(row) if row.state == StepState::Done && forward => Why::Done,

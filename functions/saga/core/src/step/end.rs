@@ -8,12 +8,16 @@ use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Change, Entry, Partition, Payload, State, StepData, StepRow, StepState};
+use crate::rows::{Change, Entry, Partition, Payload, SagaState, StepData, StepRow, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// What becomes of a saga with `changed`, a step and its new state; none while a step still has an effect
     /// that nobody has tried to undo.
-    pub(super) fn ending(&self, part: &Partition<P>, changed: Option<(usize, StepState)>) -> Option<State> {
+    pub(super) fn ending(
+        &self,
+        part: &Partition<P>,
+        changed: Option<(usize, StepState)>,
+    ) -> Option<SagaState> {
         let state =
             |at| changed.filter(|(changed, _)| *changed == at).map_or(part.state(at), |(_, to)| Some(to));
         let states = || (0..=self.definition.pivot()).map(state);
@@ -22,7 +26,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         if left {
             return None;
         }
-        Some(if stuck { State::Stuck } else { State::Compensated })
+        Some(if stuck { SagaState::Stuck } else { SagaState::Compensated })
     }
 
     /// What goes with an end: tombstones for the steps (but `except`) that have no row, so that none can come
@@ -56,14 +60,14 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             let part = self.read(saga).await?;
             let state = part.saga.state;
             match state {
-                State::Compensated => return Ok(()),
-                State::Committed => return Err(SagaError::SagaCommitted(saga)),
-                State::Stuck | State::Resolved => return Err(SagaError::SagaStuck { saga, state }),
-                State::Compensating | State::Committing if part.saga.round == round => {}
+                SagaState::Compensated => return Ok(()),
+                SagaState::Committed => return Err(SagaError::SagaCommitted(saga)),
+                SagaState::Stuck | SagaState::Resolved => return Err(SagaError::SagaStuck { saga, state }),
+                SagaState::Compensating | SagaState::Committing if part.saga.round == round => {}
                 _ => return Err(SagaError::SagaUnsettled { saga, state, round: part.saga.round }),
             }
             match self.close(&part, SagaEvent::Settled).await? {
-                Some(State::Compensated) => return Ok(()),
+                Some(SagaState::Compensated) => return Ok(()),
                 Some(state) => return Err(SagaError::SagaStuck { saga, state }),
                 // Read again: it may have been this call.
                 None => {}
@@ -77,12 +81,12 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn close(&self, part: &Partition<P>, event: SagaEvent) -> Result<Option<State>, SagaError> {
+    pub async fn close(&self, part: &Partition<P>, event: SagaEvent) -> Result<Option<SagaState>, SagaError> {
         let saga = &part.saga;
-        let (to, mut writes) = if saga.state == State::Committing {
-            (State::Stuck, Vec::new())
+        let (to, mut writes) = if saga.state == SagaState::Committing {
+            (SagaState::Stuck, Vec::new())
         } else {
-            (self.ending(part, None).unwrap_or(State::Stuck), self.closing(part, None, saga.round))
+            (self.ending(part, None).unwrap_or(SagaState::Stuck), self.closing(part, None, saga.round))
         };
         let context = saga.context(saga.round);
         writes.push(Change::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));

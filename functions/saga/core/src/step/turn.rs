@@ -10,7 +10,7 @@ use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Change, Entry, Partition, Payload, ROUND_MOST, SagaRow, State, saga_key};
+use crate::rows::{Change, Entry, Partition, Payload, ROUND_MOST, SagaRow, SagaState, saga_key};
 
 /// How many rounds there are that nobody asked for, before a person has to.
 pub const ROUNDS: u32 = 5;
@@ -19,9 +19,9 @@ pub const ROUNDS: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// It is so, by this call or before; the state now.
-    Yes(State),
+    Yes(SagaState),
     /// The state does not allow it.
-    No(State),
+    No(SagaState),
     /// The pivot was done: there is no way back.
     PastPivot,
     /// There were too many rounds, whoever began them.
@@ -34,7 +34,7 @@ pub enum Due {
     /// Nothing: it is not late, or at its end.
     No,
     /// A new round begins.
-    Round(SagaEvent, State),
+    Round(SagaEvent, SagaState),
     /// There were enough rounds: it ends as it is.
     GiveUp,
 }
@@ -47,12 +47,12 @@ pub fn due<P>(saga: &SagaRow<P>, now: Timestamp) -> Due {
     }
     let again = (saga.tries < ROUNDS && saga.round < ROUND_MOST) || is_in(Mutant::EndlessRounds);
     match saga.state {
-        State::Running => Due::Round(SagaEvent::Deadline, State::Compensating),
-        State::Compensating if again => Due::Round(SagaEvent::Retried, State::Compensating),
-        State::Committing if again => Due::Round(SagaEvent::Resumed, State::Committing),
-        State::Compensating | State::Committing => Due::GiveUp,
+        SagaState::Running => Due::Round(SagaEvent::Deadline, SagaState::Compensating),
+        SagaState::Compensating if again => Due::Round(SagaEvent::Retried, SagaState::Compensating),
+        SagaState::Committing if again => Due::Round(SagaEvent::Resumed, SagaState::Committing),
+        SagaState::Compensating | SagaState::Committing => Due::GiveUp,
         // It waits for a person.
-        State::Stuck | State::Committed | State::Compensated | State::Resolved => Due::No,
+        SagaState::Stuck | SagaState::Committed | SagaState::Compensated | SagaState::Resolved => Due::No,
     }
 }
 
@@ -66,22 +66,22 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         for _ in 0..TRIES {
             let Some(saga) = self.find(id).await? else {
                 if is_in(Mutant::CancelMakesRow) {
-                    let to = Change::to(&self.definition, id, State::Compensating, self.host.now());
+                    let to = Change::to(&self.definition, id, SagaState::Compensating, self.host.now());
                     let ghost = to.round(1, 0).when(tenfold_ports::table::Condition::Always);
                     self.make(Draft { saga: vec![ghost], service: Vec::new() }).await?;
-                    return Ok(Answer::Yes(State::Compensating));
+                    return Ok(Answer::Yes(SagaState::Compensating));
                 }
                 return Err(SagaError::UnknownSaga(id));
             };
             let blind = is_in(Mutant::CancelledAfterPivot);
             match saga.state {
-                State::Committed if blind => {
-                    self.begin_round(&saga, SagaEvent::Cancelled, State::Compensating, 0).await?;
+                SagaState::Committed if blind => {
+                    self.begin_round(&saga, SagaEvent::Cancelled, SagaState::Compensating, 0).await?;
                 }
                 _ if saga.pivoted => return Ok(Answer::PastPivot),
-                State::Running => {
-                    if self.begin_round(&saga, SagaEvent::Cancelled, State::Compensating, 0).await? {
-                        return Ok(Answer::Yes(State::Compensating));
+                SagaState::Running => {
+                    if self.begin_round(&saga, SagaEvent::Cancelled, SagaState::Compensating, 0).await? {
+                        return Ok(Answer::Yes(SagaState::Compensating));
                     }
                 }
                 state => return Ok(Answer::Yes(state)),
@@ -99,13 +99,13 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
             let (event, to) = if saga.pivoted {
-                (SagaEvent::Resumed, State::Committing)
+                (SagaEvent::Resumed, SagaState::Committing)
             } else {
-                (SagaEvent::Retried, State::Compensating)
+                (SagaEvent::Retried, SagaState::Compensating)
             };
             match saga.state {
-                State::Stuck if saga.round >= ROUND_MOST => return Ok(Answer::TooManyRounds),
-                State::Stuck => {
+                SagaState::Stuck if saga.round >= ROUND_MOST => return Ok(Answer::TooManyRounds),
+                SagaState::Stuck => {
                     if self.begin_round(&saga, event, to, 0).await? {
                         return Ok(Answer::Yes(to));
                     }
@@ -127,18 +127,18 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
             match saga.state {
-                State::Stuck => {
-                    let change = Change::to(&self.definition, id, State::Resolved, self.host.now());
+                SagaState::Stuck => {
+                    let change = Change::to(&self.definition, id, SagaState::Resolved, self.host.now());
                     let change = change.resolution(reason.clone()).when(saga.unchanged());
                     let entry = self.entry(&saga.context(saga.round), SagaEvent::Resolved);
                     let error = Some(reason.to_string());
-                    let entry = Entry { state: Some(State::Resolved), error, ..entry };
+                    let entry = Entry { state: Some(SagaState::Resolved), error, ..entry };
                     if self.commit(vec![change, entry.append()]).await? {
-                        return Ok(Answer::Yes(State::Resolved));
+                        return Ok(Answer::Yes(SagaState::Resolved));
                     }
                 }
-                State::Resolved if saga.resolution.as_ref() == Some(reason) => {
-                    return Ok(Answer::Yes(State::Resolved));
+                SagaState::Resolved if saga.resolution.as_ref() == Some(reason) => {
+                    return Ok(Answer::Yes(SagaState::Resolved));
                 }
                 state => return Ok(Answer::No(state)),
             }
@@ -151,7 +151,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// The table did not answer, or a row is of another shape.
-    pub async fn look_after(&self, id: SagaId) -> Result<Option<(SagaEvent, State)>, SagaError> {
+    pub async fn look_after(&self, id: SagaId) -> Result<Option<(SagaEvent, SagaState)>, SagaError> {
         let Some(part) = Partition::read(&self.table, &self.definition, id).await? else { return Ok(None) };
         match due(&part.saga, self.host.now()) {
             Due::No => Ok(None),
@@ -169,7 +169,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         &self,
         saga: &SagaRow<P>,
         event: SagaEvent,
-        to: State,
+        to: SagaState,
         tries: u32,
     ) -> Result<bool, SagaError> {
         let round = saga.round + 1;
@@ -211,17 +211,17 @@ mod tests {
             resolution: None,
             data: data.clone(),
         };
-        let deadline = Due::Round(SagaEvent::Deadline, State::Compensating);
-        let retried = Due::Round(SagaEvent::Retried, State::Compensating);
+        let deadline = Due::Round(SagaEvent::Deadline, SagaState::Compensating);
+        let retried = Due::Round(SagaEvent::Retried, SagaState::Compensating);
         for (state, tries, round, now, expected) in [
-            (State::Running, 0, 0, 99, Due::No),
-            (State::Running, 0, 0, 100, deadline),
-            (State::Compensating, 4, 4, 100, retried),
-            (State::Compensating, 5, 5, 100, Due::GiveUp),
-            (State::Compensating, 0, 99, 100, Due::GiveUp),
-            (State::Committing, 1, 1, 100, Due::Round(SagaEvent::Resumed, State::Committing)),
-            (State::Committing, 5, 1, 100, Due::GiveUp),
-            (State::Stuck, 5, 1, 100, Due::No),
+            (SagaState::Running, 0, 0, 99, Due::No),
+            (SagaState::Running, 0, 0, 100, deadline),
+            (SagaState::Compensating, 4, 4, 100, retried),
+            (SagaState::Compensating, 5, 5, 100, Due::GiveUp),
+            (SagaState::Compensating, 0, 99, 100, Due::GiveUp),
+            (SagaState::Committing, 1, 1, 100, Due::Round(SagaEvent::Resumed, SagaState::Committing)),
+            (SagaState::Committing, 5, 1, 100, Due::GiveUp),
+            (SagaState::Stuck, 5, 1, 100, Due::No),
         ] {
             assert_eq!(due(&row(state, tries, round), at(now)), expected, "{state} {tries} {round} {now}");
         }

@@ -8,7 +8,7 @@ use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{Change, Entry, Partition, Payload, SagaContext, State, StepData, StepRow, StepState};
+use crate::rows::{Change, Entry, Partition, Payload, SagaContext, SagaState, StepData, StepRow, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga
@@ -99,7 +99,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             writes.push(StepRow { state, data }.write(context.saga, &step.name, before.map(|row| row.state)));
         }
         let from = part.saga.state;
-        let to = end.or((from == State::Running).then_some(State::Compensating));
+        let to = end.or((from == SagaState::Running).then_some(SagaState::Compensating));
         writes.push(match to {
             // Not only in the state that was read: another round may have come into it meanwhile.
             Some(to) => {
@@ -136,7 +136,7 @@ fn settled<P: Payload>(
     }
     match part.saga.state {
         _ if part.saga.pivoted => Err(SagaError::SagaCommitted(context.saga)),
-        State::Running | State::Compensating => Ok(None),
+        SagaState::Running | SagaState::Compensating => Ok(None),
         // It is over; what comes late changes nothing.
         _ => {
             let gone = part.state(at).is_none_or(StepState::is_final);

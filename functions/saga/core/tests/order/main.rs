@@ -13,7 +13,7 @@ use saga_core::definition::asl;
 use saga_core::definition::choreography::{Action, subscriptions};
 use saga_core::error::SagaError;
 use saga_core::names::SagaId;
-use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, State, Style};
+use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, Style};
 use saga_core::service::Service;
 use saga_core::step::turn::Answer;
 use saga_core::step::{Outcome, Steps};
@@ -128,7 +128,7 @@ impl Bench {
         Partition::read(&self.env, &definition(), SagaId::of_key("a")).await.unwrap().unwrap()
     }
 
-    async fn state(&self) -> State {
+    async fn state(&self) -> SagaState {
         self.part().await.saga.state
     }
 
@@ -156,10 +156,10 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
         let bench = bench(env, 100, Style::Orchestrated).await;
         let context = context(0, Style::Orchestrated);
         for (at, state) in [
-            (RESERVE, State::Running),
-            (CHARGE, State::Committing),
-            (SHIP, State::Committing),
-            (NOTIFY, State::Committed),
+            (RESERVE, SagaState::Running),
+            (CHARGE, SagaState::Committing),
+            (SHIP, SagaState::Committing),
+            (NOTIFY, SagaState::Committed),
         ] {
             bench.steps.act(at, &context).await.unwrap();
             assert_eq!(bench.state().await, state);
@@ -178,7 +178,7 @@ fn who_cannot_pay_gets_the_stock_back() {
         };
         assert_eq!(why, "Ada cannot pay 30");
         bench.steps.undo(RESERVE, &context).await.unwrap();
-        assert_eq!(bench.state().await, State::Compensated);
+        assert_eq!(bench.state().await, SagaState::Compensated);
         assert_eq!(bench.number(stock("pen"), "free").await, 10);
     });
 }
@@ -192,7 +192,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
         bench.steps.act(CHARGE, &first).await.unwrap();
         bench.open(false).await;
         assert_eq!(bench.steps.act(SHIP, &first).await.unwrap_err().name(), "StepRefused");
-        assert_eq!(bench.state().await, State::Committing, "there is no way back");
+        assert_eq!(bench.state().await, SagaState::Committing, "there is no way back");
         assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
         assert_eq!(bench.steps.cancel(first.saga).await, Ok(Answer::PastPivot));
         assert_eq!(bench.steps.settle(first.saga, 0).await.unwrap_err().name(), "SagaStuck");
@@ -204,7 +204,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
             "SagaNotRunning",
             "a person decides"
         );
-        assert_eq!(bench.steps.retry(first.saga).await, Ok(Answer::Yes(State::Committing)));
+        assert_eq!(bench.steps.retry(first.saga).await, Ok(Answer::Yes(SagaState::Committing)));
         // The new execution walks over what is done to what is not.
         for (at, outcome) in [
             (RESERVE, Outcome::AlreadyDone),
@@ -214,7 +214,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
         ] {
             assert_eq!(bench.steps.act(at, &later).await, Ok(outcome));
         }
-        assert_eq!(bench.state().await, State::Committed);
+        assert_eq!(bench.state().await, SagaState::Committed);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
     });
 }
@@ -232,6 +232,6 @@ fn a_choreography_that_is_resumed_goes_on_by_its_events() {
         bench.steps.retry(later).await.unwrap();
         bench.message("ship", 1, "resumed").await;
         bench.message("notify", 1, "ship.done").await;
-        assert_eq!(bench.state().await, State::Committed);
+        assert_eq!(bench.state().await, SagaState::Committed);
     });
 }

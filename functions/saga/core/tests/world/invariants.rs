@@ -4,7 +4,7 @@
 use saga_core::event::{LogEvent, StepEvent};
 use saga_core::inventory::{Kind, Stock};
 use saga_core::names::{Name, SagaId};
-use saga_core::rows::{Entry, LOG, SagaRow, State, StepRow, StepState, saga_key};
+use saga_core::rows::{Entry, LOG, SagaRow, SagaState, StepRow, StepState, saga_key};
 use saga_core::trip::Trip;
 use tenfold_ports::table::Item;
 use tenfold_world::table::Items;
@@ -32,12 +32,14 @@ fn saga_goes_its_way(before: Option<&Item>, after: Option<&Item>) -> Result<(), 
         return if before.is_some() { Err("a saga's row is gone".to_owned()) } else { Ok(()) };
     };
     let may = match before {
-        State::Running => after != State::Resolved,
-        State::Compensating => {
-            matches!(after, State::Compensating | State::Compensated | State::Stuck)
+        SagaState::Running => after != SagaState::Resolved,
+        SagaState::Compensating => {
+            matches!(after, SagaState::Compensating | SagaState::Compensated | SagaState::Stuck)
         }
-        State::Stuck => matches!(after, State::Compensating | State::Resolved),
-        State::Committing | State::Committed | State::Compensated | State::Resolved => after == before,
+        SagaState::Stuck => matches!(after, SagaState::Compensating | SagaState::Resolved),
+        SagaState::Committing | SagaState::Committed | SagaState::Compensated | SagaState::Resolved => {
+            after == before
+        }
     };
     if may { Ok(()) } else { Err(format!("a saga went from {before} to {after}")) }
 }
@@ -100,19 +102,19 @@ pub fn at_the_end(world: &World, stack: Stack) -> Outcome {
         let all = |state| steps.iter().all(|step| *step == Some(state));
         let any = |state| steps.contains(&Some(state));
         let well = match saga.state {
-            State::Committed => all(StepState::Done),
+            SagaState::Committed => all(StepState::Done),
             // 4: each step has a row that refuses a late one.
-            State::Compensated => steps.iter().all(|step| step.is_some_and(StepState::is_final)),
-            State::Stuck => any(StepState::Stuck) || any(StepState::Done),
-            State::Resolved => true,
-            State::Running | State::Committing | State::Compensating => false,
+            SagaState::Compensated => steps.iter().all(|step| step.is_some_and(StepState::is_final)),
+            SagaState::Stuck => any(StepState::Stuck) || any(StepState::Done),
+            SagaState::Resolved => true,
+            SagaState::Running | SagaState::Committing | SagaState::Compensating => false,
         };
         if !well {
             return Err(format!("saga {} ended {} with its steps {steps:?}", saga.id, saga.state).into());
         }
         // 1: somebody was told.
         let id = saga.id.to_string();
-        if saga.state == State::Stuck && !letters.iter().any(|letter| letter.contains(&id)) {
+        if saga.state == SagaState::Stuck && !letters.iter().any(|letter| letter.contains(&id)) {
             return Err(format!("saga {id} is stuck, and nobody was told").into());
         }
     }

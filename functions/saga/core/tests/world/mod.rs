@@ -24,7 +24,9 @@ use saga_core::inventory::{Kind, Releases, Reserve, Stock, StockId};
 use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
-use saga_core::rows::{Entry, SagaContext, SagaData, SagaRow, State, StepRow, StepState, Style, step_key};
+use saga_core::rows::{
+    Entry, SagaContext, SagaData, SagaRow, SagaState, StepRow, StepState, Style, step_key,
+};
 use saga_core::service::{Service, Task};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
@@ -274,7 +276,7 @@ impl Stack {
     /// Lets the schedule run until no saga moves any more, without the minutes in which nothing can happen.
     pub fn run_schedule(world: &World) -> Outcome {
         for _ in 0..40 {
-            let open = |row: &&SagaRow<Trip>| row.state != State::Stuck;
+            let open = |row: &&SagaRow<Trip>| row.state != SagaState::Stuck;
             let wakes = sagas(world).iter().filter(open).filter_map(|row| row.wake).min();
             let Some(wake) = wakes else { return Ok(()) };
             let next = wake.max(world.now()) + SignedDuration::from_secs(61);
@@ -374,7 +376,7 @@ pub fn steps_of(items: &Items, id: SagaId) -> [Option<StepState>; 3] {
     })
 }
 
-pub fn state(world: &World, key: &str) -> Option<State> {
+pub fn state(world: &World, key: &str) -> Option<SagaState> {
     let id = SagaId::of_key(key);
     sagas(world).iter().find(|row| row.id == id).map(|row| row.state)
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use saga_core::inventory::{Kind, Releases};
 use saga_core::names::SagaId;
-use saga_core::rows::{State, Style};
+use saga_core::rows::{SagaState, Style};
 use tenfold_world::sim::Workload;
 use tenfold_world::{Order, Outcome, World};
 
@@ -75,9 +75,9 @@ fn booked(world: &World, style: Style) -> Outcome {
     let well = world.faults() == 0;
     // Whatever it is called: that a key is one trip is for another workload.
     stack.finish(world, |world| match sagas(world).first().map(|saga| saga.state) {
-        Some(State::Committed) => Ok(()),
+        Some(SagaState::Committed) => Ok(()),
         other if well => Err(format!("nothing went wrong, and the trip is {other:?}").into()),
-        Some(State::Compensated) => Ok(()),
+        Some(SagaState::Compensated) => Ok(()),
         None if world.reports::<Answered>().iter().all(|answer| answer.1 != 202) => Ok(()),
         other => Err(format!("the trip ended {other:?}").into()),
     })
@@ -89,7 +89,7 @@ fn no_car(world: &World, style: Style) -> Outcome {
     Stack::book(world, "a", style);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated) | None => Ok(()),
+        Some(SagaState::Compensated) | None => Ok(()),
         other => Err(format!("there is no car, and the trip ended {other:?}").into()),
     })
 }
@@ -100,7 +100,7 @@ fn no_flight(world: &World, style: Style) -> Outcome {
     Stack::booked(world, "a", style);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated) => Ok(()),
+        Some(SagaState::Compensated) => Ok(()),
         other => Err(format!("there is no flight, and the trip ended {other:?}").into()),
     })
 }
@@ -122,7 +122,7 @@ fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
     let well = world.faults() == 0;
     stack.finish(world, |world| {
         let ends = [state(world, "a"), state(world, "b")];
-        let booked = ends.iter().filter(|end| **end == Some(State::Committed)).count();
+        let booked = ends.iter().filter(|end| **end == Some(SagaState::Committed)).count();
         if booked > 1 || (well && booked != 1) {
             return Err(format!("two trips over the last seat ended {ends:?}").into());
         }
@@ -137,7 +137,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     Stack::book(world, "a", style);
     world.run()?;
     world.calm_while(Stack::run_schedule)?;
-    if state(world, "a").is_some_and(|state| !matches!(state, State::Stuck | State::Compensated)) {
+    if state(world, "a").is_some_and(|state| !matches!(state, SagaState::Stuck | SagaState::Compensated)) {
         return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
     }
     put_stock(world, Kind::Hotel, 0, Releases::Accepted);
@@ -148,7 +148,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     Stack::operate(world, "a", what);
     world.run()?;
     stack.finish(world, |world| match (state(world, "a"), what) {
-        (None | Some(State::Compensated), _) | (Some(State::Resolved), "resolve") => Ok(()),
+        (None | Some(SagaState::Compensated), _) | (Some(SagaState::Resolved), "resolve") => Ok(()),
         (other, _) => Err(format!("{what} led to {other:?}").into()),
     })
 }
@@ -162,7 +162,7 @@ fn stuck_again(world: &World, style: Style) -> Outcome {
     Stack::operate(world, "a", "retry");
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Stuck) => Ok(()),
+        Some(SagaState::Stuck) => Ok(()),
         other => Err(format!("what cannot be undone ended {other:?}").into()),
     })
 }
@@ -175,7 +175,7 @@ fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
     Stack::tick_at(world, world.now() + super::definition().recovery() + SignedDuration::from_secs(1));
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Stuck | State::Compensated) => Ok(()),
+        Some(SagaState::Stuck | SagaState::Compensated) => Ok(()),
         other => Err(format!("what cannot be undone ended {other:?}").into()),
     })
 }
@@ -191,8 +191,8 @@ fn cancelled(world: &World, style: Style) -> Outcome {
         let taken =
             world.reports::<Answered>().iter().any(|Answered(name, status)| name != "a" && *status == 202);
         match state(world, "a") {
-            Some(State::Committed) if taken => Err("cancelled, and booked".into()),
-            Some(State::Compensated) if refused => {
+            Some(SagaState::Committed) if taken => Err("cancelled, and booked".into()),
+            Some(SagaState::Compensated) if refused => {
                 Err("the cancellation was refused, and the trip undone".into())
             }
             _ => Ok(()),
@@ -243,7 +243,7 @@ fn twice(world: &World) -> Outcome {
     Stack::book(world, "a", CHOREOGRAPHED);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated) | None => Ok(()),
+        Some(SagaState::Compensated) | None => Ok(()),
         other => Err(format!("there is no car, and the trip ended {other:?}").into()),
     })
 }
@@ -256,7 +256,7 @@ fn room_comes_free(world: &World) -> Outcome {
     Stack::booked(world, "b", CHOREOGRAPHED);
     world.run()?;
     stack.finish(world, |world| match [state(world, "a"), state(world, "b")] {
-        [Some(State::Compensated), Some(State::Compensated)] => Ok(()),
+        [Some(SagaState::Compensated), Some(SagaState::Compensated)] => Ok(()),
         other => Err(format!("there is no car, and the trips ended {other:?}").into()),
     })
 }
@@ -276,7 +276,7 @@ fn gone(world: &World, style: Style) -> Outcome {
     world.run()?;
     Stack::run_schedule(world)?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated | State::Stuck) => Ok(()),
+        Some(SagaState::Compensated | SagaState::Stuck) => Ok(()),
         other => Err(format!("nobody has booked the hotel, and the trip ended {other:?}").into()),
     })
 }
