@@ -83,7 +83,7 @@ mod tests {
             panic!("a batch")
         };
         let body = &batch.records[0].body;
-        let entry: saga_core::rows::Entry<Trip> = serde_json::from_str(body).unwrap();
+        let entry: saga_core::rows::LogEntry<Trip> = serde_json::from_str(body).unwrap();
         assert_eq!(entry.event.to_string(), "flight.done");
     }
 

@@ -1,7 +1,7 @@
 //! The fixtures in `events/` are what the functions take; `cargo lambda invoke --data-file` sends them.
 
 use saga_core::coordinator::{Call, Source};
-use saga_core::rows::{Entry, LOG, SagaState};
+use saga_core::rows::{LOG, LogEntry, SagaState};
 use saga_core::trip::Trip;
 use tenfold_lambda::stream::StreamEvent;
 
@@ -10,7 +10,7 @@ fn a_log_entry_comes_out_of_the_stream_as_it_was_written() {
     let event: StreamEvent = serde_json::from_str(include_str!("../events/stream.json")).unwrap();
     let [record] = &event.records[..] else { panic!("one record") };
     assert!(record.key.sk.starts_with(LOG));
-    let entry = Entry::<Trip>::read(record.new.as_ref().unwrap()).unwrap();
+    let entry = LogEntry::<Trip>::read(record.new.as_ref().unwrap()).unwrap();
     assert_eq!((entry.event.to_string().as_str(), entry.state), ("started", Some(SagaState::Running)));
     assert_eq!(entry.payload.to.to_string(), "2099-05-08");
 }

@@ -6,7 +6,7 @@ use tenfold_ports::metrics::Metric;
 
 use crate::coordinator::Summary;
 use crate::event::{LogEvent, SagaEvent, StepEvent};
-use crate::rows::{Entry, SagaState};
+use crate::rows::{LogEntry, SagaState};
 
 /// Sagas asked for.
 pub const STARTED: &str = "Started";
@@ -52,7 +52,7 @@ pub fn run(summary: &Summary, latest: Duration, failed: usize) -> [Metric; 4] {
 }
 
 /// What a log entry counts as. An entry that the stream brings twice counts twice.
-pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
+pub fn entry<P>(entry: &LogEntry<P>) -> impl Iterator<Item = &'static str> {
     let event = match &entry.event {
         LogEvent::Saga(SagaEvent::Started) => Some(STARTED),
         LogEvent::Step(_, StepEvent::Stuck) => Some(STEPS_STUCK),

@@ -26,7 +26,7 @@ use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
-use crate::rows::{Entry, LOG, Payload, SagaContext, SagaState, Style};
+use crate::rows::{LOG, LogEntry, Payload, SagaContext, SagaState, Style};
 
 /// How many executions are started at a time.
 const WIDTH: usize = 8;
@@ -85,11 +85,11 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     /// Publishes what is new in the log. Answers the first record that has to come again, and with it all after
     /// it; what of these was published already is published twice, which changes nothing.
     pub async fn publish(&self, records: &[Record]) -> Option<SmolStr> {
-        let mut entries: Placed<Entry<P>> = Vec::new();
+        let mut entries: Placed<LogEntry<P>> = Vec::new();
         let mut letters: Placed<Outgoing> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             let Some(item) = record.new.as_ref().filter(|_| is_entry(record)) else { continue };
-            match Entry::read(item) {
+            match LogEntry::read(item) {
                 Ok(entry) => entries.push((at, entry)),
                 Err(error) => {
                     // Nobody can act on it but a person; those behind it go on.
@@ -109,7 +109,7 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     }
 
     /// Publishes the events of choreographed sagas; answers those that were not.
-    async fn notify(&self, entries: &[(usize, Entry<P>)]) -> Vec<usize> {
+    async fn notify(&self, entries: &[(usize, LogEntry<P>)]) -> Vec<usize> {
         let choreographed = entries.iter().filter(|(_, entry)| entry.style == Style::Choreographed);
         let notices = choreographed.map(|(at, entry)| (*at, notice(entry))).collect();
         let mut failed = Vec::new();
@@ -124,8 +124,8 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     }
 
     /// Starts the executions of orchestrated sagas; answers the entries whose execution was not started.
-    async fn start(&self, entries: &[(usize, Entry<P>)]) -> Vec<usize> {
-        let begins = |entry: &Entry<P>| {
+    async fn start(&self, entries: &[(usize, LogEntry<P>)]) -> Vec<usize> {
+        let begins = |entry: &LogEntry<P>| {
             let LogEvent::Saga(event) = entry.event else { return false };
             let begins = matches!(
                 event,
@@ -163,7 +163,7 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
         failed
     }
 
-    fn count(&self, entries: &[(usize, Entry<P>)]) {
+    fn count(&self, entries: &[(usize, LogEntry<P>)]) {
         let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
         for name in entries.iter().flat_map(|(_, entry)| metrics::entry(entry)) {
             *counts.entry(name).or_default() += 1;
@@ -199,7 +199,7 @@ fn is_entry(record: &Record) -> bool {
 }
 
 /// An entry as an event. Subscriptions filter by its attributes.
-fn notice<P: Payload>(entry: &Entry<P>) -> Notice {
+fn notice<P: Payload>(entry: &LogEntry<P>) -> Notice {
     Notice::new(json(entry))
         .with("definition", entry.definition.as_str())
         .with("style", entry.style.name())
@@ -208,7 +208,7 @@ fn notice<P: Payload>(entry: &Entry<P>) -> Notice {
 
 /// The letter about an entry; none where nobody needs to look at it. A step that an orchestrated saga could not
 /// undo has a letter of the state machine's already.
-fn letter<P>(entry: &Entry<P>) -> Option<Letter> {
+fn letter<P>(entry: &LogEntry<P>) -> Option<Letter> {
     if is_in(Mutant::StuckWithoutLetter) {
         return None;
     }

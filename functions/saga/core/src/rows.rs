@@ -27,7 +27,7 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::CallError;
 use tenfold_ports::table::BadItem;
 
-pub use log::{Entry, LOG, ROUND_MOST, log_key};
+pub use log::{LOG, LogEntry, ROUND_MOST, log_key};
 pub use partition::Partition;
 pub use saga::{Change, SagaData, SagaRow, WAKE, check, commit, saga_key};
 pub use step::{StepData, StepRow, StepState, step_key};

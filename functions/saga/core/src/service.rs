@@ -11,7 +11,7 @@ use crate::definition::choreography::Action;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
-use crate::rows::{Entry, Payload, SagaContext};
+use crate::rows::{LogEntry, Payload, SagaContext};
 use crate::step::{Outcome, Steps};
 
 /// A service of one step.
@@ -103,7 +103,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         let definition = &self.steps.definition;
         let unreadable =
             |why: String| MessageError::Unreadable { definition: definition.name().clone(), why };
-        let entry: Entry<P> = serde_json::from_str(body).map_err(|e| unreadable(e.to_string()))?;
+        let entry: LogEntry<P> = serde_json::from_str(body).map_err(|e| unreadable(e.to_string()))?;
         if entry.definition != *definition.name() {
             return Err(unreadable(format!("it is one of `{}`", entry.definition)));
         }

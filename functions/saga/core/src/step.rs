@@ -18,7 +18,7 @@ use crate::error::SagaError;
 use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Entry, LOG, Partition, Payload, SagaContext};
+use crate::rows::{LOG, LogEntry, Partition, Payload, SagaContext};
 
 /// How often a transaction is made whose answer was lost or that somebody overtook. Four that DynamoDB leaves
 /// without an answer end within 24 s, before the function's time does.
@@ -143,7 +143,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     }
 
     /// A log entry of this moment.
-    fn entry(&self, context: &SagaContext<P>, event: impl Into<LogEvent>) -> Entry<P> {
-        Entry::of(&self.definition, context, event, self.host.now())
+    fn entry(&self, context: &SagaContext<P>, event: impl Into<LogEvent>) -> LogEntry<P> {
+        LogEntry::of(&self.definition, context, event, self.host.now())
     }
 }

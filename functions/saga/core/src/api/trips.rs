@@ -15,7 +15,7 @@ use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{
-    Entry, OPEN_INDEX, Partition, ReadError, SagaContext, SagaData, SagaRow, SagaState, WAKE, saga_key,
+    LogEntry, OPEN_INDEX, Partition, ReadError, SagaContext, SagaData, SagaRow, SagaState, WAKE, saga_key,
 };
 use crate::step::TRIES;
 use crate::trip::Trip;
@@ -58,8 +58,8 @@ impl<T: Table, H: Host> Api<T, H> {
         let (definition, now) = (&self.steps.definition, data.created);
         let create = SagaRow::create(definition, id, data.clone());
         let context = SagaContext { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
-        let entry = Entry::of(definition, &context, SagaEvent::Started, now);
-        let started = Entry { state: Some(SagaState::Running), ..entry }.append();
+        let entry = LogEntry::of(definition, &context, SagaEvent::Started, now);
+        let started = LogEntry { state: Some(SagaState::Running), ..entry }.append();
         let mut failure = CallError::Throttled;
         for _ in 0..TRIES {
             let writes = vec![create.clone(), started.clone()];

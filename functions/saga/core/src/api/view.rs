@@ -8,7 +8,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
-use crate::rows::{Entry, Partition, SagaRow, SagaState, StepRow, Style};
+use crate::rows::{LogEntry, Partition, SagaRow, SagaState, StepRow, Style};
 use crate::trip::Trip;
 
 /// A trip in a list.
@@ -111,7 +111,7 @@ impl TripView {
 }
 
 impl LogView {
-    fn new(entry: Entry<Trip>) -> Self {
+    fn new(entry: LogEntry<Trip>) -> Self {
         let (step, outcome) = match &entry.event {
             LogEvent::Saga(event) => (None, event.name()),
             LogEvent::Step(step, event) => (Some(step.clone()), event.name()),

@@ -8,13 +8,13 @@ fn definition() -> Definition<Trip> {
     trip::definition().unwrap()
 }
 
-fn entry(event: &str, style: Style, state: Option<SagaState>) -> Entry<Trip> {
+fn entry(event: &str, style: Style, state: Option<SagaState>) -> LogEntry<Trip> {
     let text =
         r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
     let payload = serde_json::from_str(text).unwrap();
     let context = SagaContext { saga: SagaId::of_key("a"), round: 3, style, payload };
     let event: LogEvent = event.parse().unwrap();
-    Entry { state, ..Entry::of(&definition(), &context, event, jiff::Timestamp::UNIX_EPOCH) }
+    LogEntry { state, ..LogEntry::of(&definition(), &context, event, jiff::Timestamp::UNIX_EPOCH) }
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn an_event_carries_what_subscriptions_filter_by_and_what_services_need() {
     let notice = notice(&entry);
     let attributes: Vec<_> = notice.attributes.iter().map(|(n, v)| format!("{n}={}", v.to_text())).collect();
     assert_eq!(attributes, ["definition=trip", "style=choreographed", "event=hotel.failed"]);
-    assert_eq!(serde_json::from_str::<Entry<Trip>>(&notice.body).unwrap(), entry);
+    assert_eq!(serde_json::from_str::<LogEntry<Trip>>(&notice.body).unwrap(), entry);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_body_has_only_characters_that_a_message_can_have() {
     entry.payload.traveller = "A\u{fffe}\u{ffff}\u{1}".into();
     let body = notice(&entry).body;
     assert!(body.chars().all(|c| (' '..='\u{fffd}').contains(&c)), "{body}");
-    assert_eq!(serde_json::from_str::<Entry<Trip>>(&body).unwrap(), entry);
+    assert_eq!(serde_json::from_str::<LogEntry<Trip>>(&body).unwrap(), entry);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub const ROUND_MOST: u32 = 99;
 /// What happened, when, and all that whoever acts on it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry<P> {
+pub struct LogEntry<P> {
     /// Which saga's.
     pub saga: SagaId,
     /// Of which definition.
@@ -52,7 +52,7 @@ pub fn log_key(id: SagaId, round: u32, event: &LogEvent) -> Key {
     Key::new(partition(id), format_smolstr!("{LOG}{round:02}#{event}"))
 }
 
-impl<P: Payload> Entry<P> {
+impl<P: Payload> LogEntry<P> {
     /// An entry that changes no state and has no item and no error.
     #[must_use]
     pub fn of(

@@ -3,7 +3,7 @@
 use tenfold_ports::Table;
 use tenfold_ports::table::{BadItem, Query};
 
-use super::{Entry, LOG, Payload, ReadError, SagaRow, StepRow, StepState, partition};
+use super::{LOG, LogEntry, Payload, ReadError, SagaRow, StepRow, StepState, partition};
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
@@ -16,7 +16,7 @@ pub struct Partition<P> {
     /// The steps, in the order of the definition; none where nothing happened to one yet.
     pub steps: Vec<Option<StepRow>>,
     /// The log, by round and event.
-    pub log: Vec<Entry<P>>,
+    pub log: Vec<LogEntry<P>>,
 }
 
 /// More than all rows of a trip, so that one page holds them.
@@ -38,7 +38,7 @@ impl<P: Payload> Partition<P> {
             let page = table.query(query.clone()).await?;
             for item in &page.items {
                 if item.key.sk.starts_with(LOG) {
-                    log.push(Entry::read(item)?);
+                    log.push(LogEntry::read(item)?);
                 } else if let Some(name) = item.key.sk.strip_prefix("step#") {
                     let at = Name::parse(name).ok().and_then(|name| definition.place(&name));
                     let Some(at) = at else {

@@ -9,7 +9,7 @@ use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
 use crate::rows::{
-    self, Change, Entry, Payload, SagaContext, SagaRow, SagaState, StepData, StepRow, StepState, Style,
+    self, Change, LogEntry, Payload, SagaContext, SagaRow, SagaState, StepData, StepRow, StepState, Style,
 };
 
 /// Where in the transaction the step's row is.
@@ -69,7 +69,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let row = StepRow { state: StepState::Done, data }.write(context.saga, &step.name, None);
         let (state, saga) = self.saga_of(at, step, context);
         let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Done));
-        let log = Entry { state, item: Some(item), ..entry }.append();
+        let log = LogEntry { state, item: Some(item), ..entry }.append();
         let mut writes = vec![row, log];
         writes.extend(saga);
         Draft { saga: writes, service: step.act().writes(&self.work(step, context.saga, &context.payload)) }
@@ -145,7 +145,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 None => (SagaState::Compensated, self.closing(&part, Some(at), context.round)),
             };
             let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Failed));
-            writes.push(Entry { state: Some(to), error: Some(why.clone()), ..entry }.append());
+            writes.push(LogEntry { state: Some(to), error: Some(why.clone()), ..entry }.append());
             writes.push(Change::to(&self.definition, context.saga, to, now).from(SagaState::Running));
             if !is_in(Mutant::RefusedWithoutTombstone) {
                 writes.push(row.write(context.saga, &step.name, None));

@@ -10,7 +10,7 @@ use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Change, Entry, Partition, Payload, ROUND_MOST, SagaRow, SagaState, saga_key};
+use crate::rows::{Change, LogEntry, Partition, Payload, ROUND_MOST, SagaRow, SagaState, saga_key};
 
 /// How many rounds there are that nobody asked for, before a person has to.
 pub const ROUNDS: u32 = 5;
@@ -132,7 +132,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     let change = change.resolution(reason.clone()).when(saga.unchanged());
                     let entry = self.entry(&saga.context(saga.round), SagaEvent::Resolved);
                     let error = Some(reason.to_string());
-                    let entry = Entry { state: Some(SagaState::Resolved), error, ..entry };
+                    let entry = LogEntry { state: Some(SagaState::Resolved), error, ..entry };
                     if self.commit(vec![change, entry.append()]).await? {
                         return Ok(Answer::Yes(SagaState::Resolved));
                     }
@@ -174,7 +174,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ) -> Result<bool, SagaError> {
         let round = saga.round + 1;
         let change = Change::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
-        let entry = Entry { state: Some(to), ..self.entry(&saga.context(round), event) };
+        let entry = LogEntry { state: Some(to), ..self.entry(&saga.context(round), event) };
         self.commit(vec![change.when(saga.unchanged()), entry.append()]).await
     }
 

@@ -8,7 +8,9 @@ use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{Change, Entry, Partition, Payload, SagaContext, SagaState, StepData, StepRow, StepState};
+use crate::rows::{
+    Change, LogEntry, Partition, Payload, SagaContext, SagaState, StepData, StepRow, StepState,
+};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga
@@ -113,7 +115,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             None => part.saga.check(),
         });
         let entry = self.entry(context, LogEvent::of(&step.name, event));
-        writes.push(Entry { state: to, item, error, ..entry }.append());
+        writes.push(LogEntry { state: to, item, error, ..entry }.append());
         Draft { saga: writes, service }
     }
 }

@@ -4,7 +4,7 @@
 use saga_core::event::{LogEvent, StepEvent};
 use saga_core::inventory::{Kind, Stock};
 use saga_core::names::{Name, SagaId};
-use saga_core::rows::{Entry, LOG, SagaRow, SagaState, StepRow, StepState, saga_key};
+use saga_core::rows::{LOG, LogEntry, SagaRow, SagaState, StepRow, StepState, saga_key};
 use saga_core::trip::Trip;
 use tenfold_ports::table::Item;
 use tenfold_world::table::Items;
@@ -129,7 +129,7 @@ fn log_holds_every_transition(world: &World) -> Outcome {
             table.all().filter(|item| item.key.pk == saga_key(saga.id).pk).cloned().collect::<Vec<_>>()
         });
         let log = partition.iter().filter(|item| item.key.sk.starts_with(LOG));
-        let log: Vec<Entry<Trip>> = log.map(|item| Entry::read(item).unwrap()).collect();
+        let log: Vec<LogEntry<Trip>> = log.map(|item| LogEntry::read(item).unwrap()).collect();
         let logged = |event: LogEvent| log.iter().any(|entry| entry.event == event);
         // In its latest round: only that one ends a saga.
         if !log.iter().any(|entry| entry.round == saga.round && entry.state == Some(saga.state)) {

@@ -25,7 +25,7 @@ use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
 use saga_core::rows::{
-    Entry, SagaContext, SagaData, SagaRow, SagaState, StepRow, StepState, Style, step_key,
+    LogEntry, SagaContext, SagaData, SagaRow, SagaState, StepRow, StepState, Style, step_key,
 };
 use saga_core::service::{Service, Task};
 use saga_core::step::Steps;
@@ -238,7 +238,7 @@ impl Stack {
         let context = SagaContext { saga: id, round: 0, style, payload: payload.clone() };
         let created = world.now();
         let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
-        let entry = Entry::of(&definition, &context, SagaEvent::Started, created).append();
+        let entry = LogEntry::of(&definition, &context, SagaEvent::Started, created).append();
         world.write(&[row, entry]);
     }
 
