@@ -13,7 +13,7 @@ use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::{CallError, Host, Table};
 
 use crate::error::SagaError;
-use crate::inventory::{Kind, StockId};
+use crate::inventory::{StockId, StockKind};
 use crate::names::SagaId;
 use crate::rows::ReadError;
 use crate::step::Steps;
@@ -80,9 +80,9 @@ fn saga(id: &str) -> Result<SagaId, Problem> {
     SagaId::parse(id).ok_or_else(|| unknown_trip(id))
 }
 
-fn stock(kind: &str, id: &str) -> Result<(Kind, StockId), Problem> {
+fn stock(kind: &str, id: &str) -> Result<(StockKind, StockId), Problem> {
     let invalid = |detail: String| Problem::invalid(vec![Fault::new("path", detail)]);
-    let parsed = Kind::parse(kind);
+    let parsed = StockKind::parse(kind);
     let parsed =
         parsed.ok_or_else(|| invalid(format!("`{kind}` is no kind; flight, hotel or car was expected")))?;
     Ok((parsed, StockId::parse(id).map_err(|e| invalid(e.to_string()))?))

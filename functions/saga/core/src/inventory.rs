@@ -23,7 +23,7 @@ const RELEASES: &str = "releases";
 
 /// What there is inventory of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum StockKind {
     /// Seats of a flight.
     Flight,
     /// Rooms of a hotel.
@@ -32,7 +32,7 @@ pub enum Kind {
     Car,
 }
 
-impl Kind {
+impl StockKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Flight, Self::Hotel, Self::Car];
 
@@ -125,7 +125,7 @@ pub const AVAILABLE_MOST: i64 = 1_000_000;
 
 /// The key of a stock.
 #[must_use]
-pub fn stock_key(kind: Kind, id: &StockId) -> Key {
+pub fn stock_key(kind: StockKind, id: &StockId) -> Key {
     Key::new(format_smolstr!("inventory#{}#{id}", kind.name()), "stock")
 }
 
@@ -142,7 +142,7 @@ impl Stock {
 
     /// Sets what is available and whether releases are accepted; what is reserved stays. The last one wins.
     #[must_use]
-    pub fn put(kind: Kind, id: &StockId, available: i64, releases: Releases) -> Write {
+    pub fn put(kind: StockKind, id: &StockId, available: i64, releases: Releases) -> Write {
         let updates = vec![
             (SmolStr::new_static(AVAILABLE), Update::Set(available.into())),
             // There from the beginning, so that it can be conditioned on.
@@ -153,7 +153,7 @@ impl Stock {
     }
 }
 
-fn moved(trip: &Trip, kind: Kind, reserved: i64, condition: Condition) -> Write {
+fn moved(trip: &Trip, kind: StockKind, reserved: i64, condition: Condition) -> Write {
     let updates = vec![
         (SmolStr::new_static(AVAILABLE), Update::Add(-reserved)),
         (SmolStr::new_static(RESERVED), Update::Add(reserved)),
@@ -163,7 +163,7 @@ fn moved(trip: &Trip, kind: Kind, reserved: i64, condition: Condition) -> Write 
 
 /// Reserves one of what the trip names.
 #[derive(Debug, Clone, Copy)]
-pub struct Reserve(pub Kind);
+pub struct Reserve(pub StockKind);
 
 impl Act<Trip> for Reserve {
     fn item(&self, trip: &Trip) -> SmolStr {
@@ -213,6 +213,6 @@ mod tests {
             assert!(StockId::parse(bad).is_err(), "{bad}");
         }
         let id = StockId::parse("LH-1.a_b").unwrap();
-        assert_eq!(stock_key(Kind::Flight, &id), Key::new("inventory#flight#LH-1.a_b", "stock"));
+        assert_eq!(stock_key(StockKind::Flight, &id), Key::new("inventory#flight#LH-1.a_b", "stock"));
     }
 }

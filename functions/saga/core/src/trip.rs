@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use crate::definition::builder::{AfterPivot, Builder};
 use crate::definition::{Compensable, Definition, DefinitionError, Pivot, Saga};
-use crate::inventory::{Kind, Reserve, StockId};
+use crate::inventory::{Reserve, StockId, StockKind};
 
 /// What is booked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,11 +30,11 @@ pub struct Trip {
 impl Trip {
     /// Which of a kind the trip needs.
     #[must_use]
-    pub const fn stock(&self, kind: Kind) -> &StockId {
+    pub const fn stock(&self, kind: StockKind) -> &StockId {
         match kind {
-            Kind::Flight => &self.flight,
-            Kind::Hotel => &self.hotel,
-            Kind::Car => &self.car,
+            StockKind::Flight => &self.flight,
+            StockKind::Hotel => &self.hotel,
+            StockKind::Car => &self.car,
         }
     }
 }
@@ -63,7 +63,7 @@ pub fn definition_within(
 #[must_use]
 pub fn builder() -> Builder<Trip, AfterPivot> {
     Saga::named("trip")
-        .step(Compensable::new("flight", Reserve(Kind::Flight)))
-        .step(Compensable::new("hotel", Reserve(Kind::Hotel)))
-        .pivot(Pivot::new("car", Reserve(Kind::Car)))
+        .step(Compensable::new("flight", Reserve(StockKind::Flight)))
+        .step(Compensable::new("hotel", Reserve(StockKind::Hotel)))
+        .pivot(Pivot::new("car", Reserve(StockKind::Car)))
 }

@@ -7,7 +7,7 @@ mod calm;
 use calm::{calls_of, run};
 use saga_core::api::Api;
 use saga_core::error::SagaError;
-use saga_core::inventory::{Kind, Releases, Stock, StockId};
+use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaState, saga_key};
 use saga_core::step::Steps;
@@ -66,7 +66,7 @@ impl Desk {
         self.call("POST", &format!("/trips/{}/{what}", SagaId::of_key(key)), None, body).await
     }
 
-    async fn put(&self, kind: Kind, name: &str, available: i64, releases: Releases) {
+    async fn put(&self, kind: StockKind, name: &str, available: i64, releases: Releases) {
         let id = StockId::parse(name).unwrap();
         self.env.write(Stock::put(kind, &id, available, releases)).await.unwrap();
     }
@@ -87,14 +87,14 @@ impl Desk {
 
     /// A trip whose hotel cannot be given back.
     async fn stuck(&self, key: &str) {
-        for kind in Kind::ALL {
-            let name = if kind == Kind::Flight { "F" } else { "H" };
+        for kind in StockKind::ALL {
+            let name = if kind == StockKind::Flight { "F" } else { "H" };
             self.put(kind, name, 5, Releases::Accepted).await;
         }
         assert_eq!(self.post(key, &body()).await.0, 202);
         self.act(key, FLIGHT).await.unwrap();
         self.act(key, HOTEL).await.unwrap();
-        self.put(Kind::Hotel, "H", 5, Releases::Refused).await;
+        self.put(StockKind::Hotel, "H", 5, Releases::Refused).await;
         assert_eq!(self.operate(key, "cancel", &Value::Null).await.0, 202);
         self.undo(key, CAR).await.unwrap();
         self.undo(key, HOTEL).await.unwrap_err();
@@ -225,7 +225,7 @@ fn a_running_trip_is_cancelled_again_and_again_with_one_answer() {
 fn a_booked_trip_is_not_cancelled() {
     run(|env| async move {
         let desk = desk(&env);
-        for (kind, name) in [(Kind::Flight, "F"), (Kind::Hotel, "H"), (Kind::Car, "C")] {
+        for (kind, name) in [(StockKind::Flight, "F"), (StockKind::Hotel, "H"), (StockKind::Car, "C")] {
             desk.put(kind, name, 1, Releases::Accepted).await;
         }
         desk.post("a", &body()).await;
@@ -252,7 +252,7 @@ fn a_stuck_trip_goes_on_when_it_is_retried() {
         desk.stuck("a").await;
         assert_eq!(desk.operate("a", "retry", &Value::Null).await.0, 202);
         assert_eq!(desk.operate("a", "retry", &Value::Null).await.0, 409);
-        desk.put(Kind::Hotel, "H", 5, Releases::Accepted).await;
+        desk.put(StockKind::Hotel, "H", 5, Releases::Accepted).await;
         for at in [CAR, HOTEL, FLIGHT] {
             desk.undo("a", at).await.unwrap();
         }

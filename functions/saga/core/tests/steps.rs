@@ -7,7 +7,7 @@ mod calm;
 
 use saga_core::definition::Definition;
 use saga_core::error::SagaError;
-use saga_core::inventory::{Kind, Releases, Stock, StockId, stock_key};
+use saga_core::inventory::{Releases, Stock, StockId, StockKind, stock_key};
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, StepState, Style};
 use saga_core::step::{Outcome, Steps};
@@ -37,7 +37,7 @@ fn context(key: &str, round: u32) -> SagaContext<Trip> {
 /// One invocation in a world with two of each kind and the sagas `a` and `b`; gives the calls that it made.
 fn calmly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 'static) -> Vec<&'static str> {
     let mut calls = calm::calls_of(move |env| async move {
-        for (kind, stock) in [(Kind::Flight, "F"), (Kind::Hotel, "H"), (Kind::Car, "C")] {
+        for (kind, stock) in [(StockKind::Flight, "F"), (StockKind::Hotel, "H"), (StockKind::Car, "C")] {
             env.write(Stock::put(kind, &id(stock), 2, Releases::Accepted)).await.unwrap();
         }
         for key in ["a", "b"] {
@@ -69,14 +69,14 @@ impl Shop {
         Partition::read(&self.env, &definition(), SagaId::of_key(key)).await.unwrap().unwrap()
     }
 
-    async fn stock(&self, kind: Kind, name: &str) -> (i64, i64) {
+    async fn stock(&self, kind: StockKind, name: &str) -> (i64, i64) {
         let read = tenfold_ports::table::Read::Consistent;
         let item = self.env.get(&stock_key(kind, &id(name)), read).await.unwrap().unwrap();
         let stock = Stock::read(&item).unwrap();
         (stock.available, stock.reserved)
     }
 
-    async fn put(&self, kind: Kind, name: &str, available: i64, releases: Releases) {
+    async fn put(&self, kind: StockKind, name: &str, available: i64, releases: Releases) {
         self.env.write(Stock::put(kind, &id(name), available, releases)).await.unwrap();
     }
 
@@ -104,7 +104,7 @@ fn a_step_that_comes_twice_has_one_effect() {
             assert_eq!(shop.act(at, &context).await, Ok(Outcome::Done));
             assert_eq!(shop.act(at, &context).await, Ok(Outcome::AlreadyDone));
         }
-        assert_eq!(shop.stock(Kind::Car, "C").await, (1, 1));
+        assert_eq!(shop.stock(StockKind::Car, "C").await, (1, 1));
         let part = shop.read("a").await;
         assert_eq!((part.saga.state, part.saga.wake), (SagaState::Committed, None));
         let events: Vec<String> = part.log.iter().map(|e| e.event.to_string()).collect();
@@ -122,14 +122,14 @@ fn a_committed_saga_is_not_undone() {
         for at in [CAR, HOTEL, FLIGHT] {
             assert_eq!(shop.undo(at, &context).await, Err(SagaError::SagaCommitted(context.saga)));
         }
-        assert_eq!(shop.stock(Kind::Flight, "F").await, (1, 1));
+        assert_eq!(shop.stock(StockKind::Flight, "F").await, (1, 1));
     });
 }
 
 #[test]
 fn a_refusal_turns_the_saga_around_and_is_for_good() {
     calmly(|shop| async move {
-        shop.put(Kind::Hotel, "H", 0, Releases::Accepted).await;
+        shop.put(StockKind::Hotel, "H", 0, Releases::Accepted).await;
         let context = context("a", 0);
         shop.act(FLIGHT, &context).await.unwrap();
         let why = "hotel H is sold out".to_owned();
@@ -137,20 +137,20 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
         let refused = SagaError::StepRefused { saga: context.saga, step, why };
         assert_eq!(shop.act(HOTEL, &context).await, Err(refused.clone()));
         // There is room by now, but a late copy of the step must not take it.
-        shop.put(Kind::Hotel, "H", 1, Releases::Accepted).await;
+        shop.put(StockKind::Hotel, "H", 1, Releases::Accepted).await;
         assert_eq!(shop.act(HOTEL, &context).await, Err(refused));
         assert_eq!(shop.undo(FLIGHT, &context).await, Ok(Outcome::Undone));
         let tombstones = vec![Some(StepState::Undone), Some(StepState::Refused), Some(StepState::Undone)];
         assert_eq!(shop.states("a").await, (SagaState::Compensated, tombstones));
-        assert_eq!(shop.stock(Kind::Hotel, "H").await, (1, 0));
-        assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
+        assert_eq!(shop.stock(StockKind::Hotel, "H").await, (1, 0));
+        assert_eq!(shop.stock(StockKind::Flight, "F").await, (2, 0));
     });
 }
 
 #[test]
 fn what_is_refused_first_leaves_nothing_to_undo() {
     calmly(|shop| async move {
-        shop.put(Kind::Flight, "F", 0, Releases::Accepted).await;
+        shop.put(StockKind::Flight, "F", 0, Releases::Accepted).await;
         let error = shop.act(FLIGHT, &context("a", 0)).await.unwrap_err();
         assert_eq!(error.name(), "StepRefused");
         assert_eq!(shop.states("a").await.0, SagaState::Compensated);
@@ -168,7 +168,7 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
             assert_eq!(shop.act(at, &context).await, Err(SagaError::SagaNotRunning(context.saga)));
         }
         assert_eq!(shop.states("a").await, (SagaState::Compensated, vec![Some(StepState::Undone); 3]));
-        assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
+        assert_eq!(shop.stock(StockKind::Flight, "F").await, (2, 0));
     });
 }
 
@@ -178,7 +178,7 @@ fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
         let context = context("a", 0);
         shop.act(FLIGHT, &context).await.unwrap();
         shop.act(HOTEL, &context).await.unwrap();
-        shop.put(Kind::Hotel, "H", 2, Releases::Refused).await;
+        shop.put(StockKind::Hotel, "H", 2, Releases::Refused).await;
         shop.undo(CAR, &context).await.unwrap();
         for _ in 0..2 {
             assert_eq!(shop.undo(HOTEL, &context).await.unwrap_err().name(), "UndoRefused");
@@ -212,7 +212,7 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
         let early = context("a", 0);
         shop.act(FLIGHT, &early).await.unwrap();
         shop.act(HOTEL, &early).await.unwrap();
-        shop.put(Kind::Hotel, "H", 2, Releases::Refused).await;
+        shop.put(StockKind::Hotel, "H", 2, Releases::Refused).await;
         shop.undo(CAR, &early).await.unwrap();
         shop.undo(HOTEL, &early).await.unwrap_err();
         assert_eq!(shop.steps.settle(early.saga, 0).await.unwrap_err().name(), "SagaStuck");
@@ -220,7 +220,7 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
         // The end of the first chain comes only now. The hotel may be given back in this round.
         assert_eq!(shop.undo(FLIGHT, &early).await, Ok(Outcome::Undone));
         assert_eq!(shop.states("a").await.0, SagaState::Compensating);
-        shop.put(Kind::Hotel, "H", 2, Releases::Accepted).await;
+        shop.put(StockKind::Hotel, "H", 2, Releases::Accepted).await;
         let later = context("a", 1);
         shop.undo(CAR, &later).await.unwrap();
         shop.undo(HOTEL, &later).await.unwrap();
@@ -241,7 +241,7 @@ fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
 #[test]
 fn two_sagas_share_what_there_is() {
     calmly(|shop| async move {
-        shop.put(Kind::Car, "C", 1, Releases::Accepted).await;
+        shop.put(StockKind::Car, "C", 1, Releases::Accepted).await;
         let (a, b) = (context("a", 0), context("b", 0));
         for at in [FLIGHT, HOTEL] {
             shop.act(at, &a).await.unwrap();
@@ -255,10 +255,10 @@ fn two_sagas_share_what_there_is() {
             (shop.states("a").await.0, shop.states("b").await.0),
             (SagaState::Compensated, SagaState::Committed)
         );
-        for (kind, name) in [(Kind::Flight, "F"), (Kind::Hotel, "H")] {
+        for (kind, name) in [(StockKind::Flight, "F"), (StockKind::Hotel, "H")] {
             assert_eq!(shop.stock(kind, name).await, (1, 1));
         }
-        assert_eq!(shop.stock(Kind::Car, "C").await, (0, 1));
+        assert_eq!(shop.stock(StockKind::Car, "C").await, (0, 1));
     });
 }
 
@@ -268,6 +268,6 @@ fn a_saga_that_does_not_exist_is_not_begun() {
         let nobody = context("nobody", 0);
         assert_eq!(shop.act(FLIGHT, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
         assert_eq!(shop.undo(CAR, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
-        assert_eq!(shop.stock(Kind::Flight, "F").await, (2, 0));
+        assert_eq!(shop.stock(StockKind::Flight, "F").await, (2, 0));
     });
 }

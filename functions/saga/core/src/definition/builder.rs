@@ -5,11 +5,11 @@
 //!
 //! ```
 //! # use saga_core::definition::{Compensable, Pivot, Retryable, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::{StockKind, Reserve};
+//! let seats = Reserve(StockKind::Flight);
 //! let trip = Saga::named("trip")
 //!     .step(Compensable::new("flight", seats))
-//!     .pivot(Pivot::new("car", Reserve(Kind::Car)))
+//!     .pivot(Pivot::new("car", Reserve(StockKind::Car)))
 //!     .then(Retryable::new("confirm", seats))
 //!     .build()?;
 //! assert_eq!(trip.pivot(), 1);
@@ -37,8 +37,8 @@
 //!
 //! ```compile_fail,E0308
 //! # use saga_core::definition::{Pivot, Retryable, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! # let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::{StockKind, Reserve};
+//! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").step(Retryable::new("flight", seats)).pivot(Pivot::new("car", seats)).build();
 //! ```
 //!
@@ -46,8 +46,8 @@
 //!
 //! ```compile_fail,E0308
 //! # use saga_core::definition::{Compensable, Pivot, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! # let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::{StockKind, Reserve};
+//! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").pivot(Pivot::new("car", seats)).then(Compensable::new("flight", seats)).build();
 //! ```
 //!
@@ -55,16 +55,16 @@
 //!
 //! ```compile_fail,E0599
 //! # use saga_core::definition::{Compensable, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! Saga::named("trip").step(Compensable::new("flight", Reserve(Kind::Flight))).build();
+//! # use saga_core::inventory::{StockKind, Reserve};
+//! Saga::named("trip").step(Compensable::new("flight", Reserve(StockKind::Flight))).build();
 //! ```
 //!
 //! nor one with two:
 //!
 //! ```compile_fail,E0599
 //! # use saga_core::definition::{Pivot, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! # let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::{StockKind, Reserve};
+//! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").pivot(Pivot::new("car", seats)).pivot(Pivot::new("hotel", seats)).build();
 //! ```
 
@@ -249,15 +249,15 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::definition::Retry;
-    use crate::inventory::{Kind, Reserve};
+    use crate::inventory::{Reserve, StockKind};
     use crate::trip::Trip;
 
     fn step(name: &str) -> Compensable<Trip> {
-        Compensable::new(name, Reserve(Kind::Flight))
+        Compensable::new(name, Reserve(StockKind::Flight))
     }
 
     fn pivot() -> Pivot<Trip> {
-        Pivot::new("car", Reserve(Kind::Car))
+        Pivot::new("car", Reserve(StockKind::Car))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! the pattern's README.
 
 use saga_core::event::{LogEvent, StepEvent};
-use saga_core::inventory::{Kind, Stock};
+use saga_core::inventory::{Stock, StockKind};
 use saga_core::names::{Name, SagaId};
 use saga_core::rows::{LOG, LogEntry, SagaRow, SagaState, StepRow, StepState, saga_key};
 use saga_core::trip::Trip;
@@ -162,7 +162,7 @@ fn log_holds_every_transition(world: &World) -> Outcome {
 /// 5: what is reserved is what steps have done and not undone.
 fn reserved_is_what_is_done(world: &World) -> Outcome {
     let sagas = sagas(world);
-    for (at, kind) in Kind::ALL.into_iter().enumerate() {
+    for (at, kind) in StockKind::ALL.into_iter().enumerate() {
         let holds = |saga: &&SagaRow<Trip>| {
             let step = world.table(|table| steps_of(table, saga.id))[at];
             matches!(step, Some(StepState::Done | StepState::Stuck))

@@ -20,7 +20,7 @@ use saga_core::api::Api;
 use saga_core::coordinator::{Call, Coordinator};
 use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
 use saga_core::event::SagaEvent;
-use saga_core::inventory::{Kind, Releases, Reserve, Stock, StockId};
+use saga_core::inventory::{Releases, Reserve, Stock, StockId, StockKind};
 use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
@@ -108,9 +108,9 @@ fn machine(impatient: bool) -> Machine {
 fn impatient_definition() -> Definition<Trip> {
     let once = Retry { attempts: 0, ..Retry::DO };
     Saga::named("trip")
-        .step(Compensable::new("flight", Reserve(Kind::Flight)).retry(once))
-        .step(Compensable::new("hotel", Reserve(Kind::Hotel)).retry(once))
-        .pivot(Pivot::new("car", Reserve(Kind::Car)).retry(once))
+        .step(Compensable::new("flight", Reserve(StockKind::Flight)).retry(once))
+        .step(Compensable::new("hotel", Reserve(StockKind::Hotel)).retry(once))
+        .pivot(Pivot::new("car", Reserve(StockKind::Car)).retry(once))
         .build()
         .unwrap()
 }
@@ -184,7 +184,7 @@ impl Stack {
             ..Default::default()
         };
         world.follow(settings, "publisher", move |env, records| made.publish(env, records));
-        for (kind, n) in Kind::ALL.into_iter().zip(stock) {
+        for (kind, n) in StockKind::ALL.into_iter().zip(stock) {
             put_stock(world, kind, n, Releases::Accepted);
         }
         made
@@ -345,7 +345,7 @@ async fn settle(env: Env, input: Json) -> Result<Json, TaskError> {
     result.map(|()| Json::Null).map_err(|error| TaskError::new(error.name(), error.to_string()))
 }
 
-pub fn put_stock(world: &World, kind: Kind, available: i64, releases: Releases) {
+pub fn put_stock(world: &World, kind: StockKind, available: i64, releases: Releases) {
     let write = Stock::put(kind, &StockId::parse("X").unwrap(), available, releases);
     let Write::Update { key, updates, .. } = write else { return };
     world.edit(|table| {
@@ -355,7 +355,7 @@ pub fn put_stock(world: &World, kind: Kind, available: i64, releases: Releases) 
     });
 }
 
-pub fn stock(world: &World, kind: Kind) -> Stock {
+pub fn stock(world: &World, kind: StockKind) -> Stock {
     let key = saga_core::inventory::stock_key(kind, &StockId::parse("X").unwrap());
     world.table(|table| Stock::read(table.get(&key).unwrap()).unwrap())
 }

@@ -1,7 +1,7 @@
 //! The saga's workloads: who does what at once, and what must hold afterwards.
 
 use jiff::SignedDuration;
-use saga_core::inventory::{Kind, Releases};
+use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::{SagaState, Style};
 use tenfold_world::sim::Workload;
@@ -133,14 +133,14 @@ fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
 /// The hotel does not take a room back; then a person sees to it.
 fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::book(world, "a", style);
     world.run()?;
     world.calm_while(Stack::run_schedule)?;
     if state(world, "a").is_some_and(|state| !matches!(state, SagaState::Stuck | SagaState::Compensated)) {
         return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
     }
-    put_stock(world, Kind::Hotel, 0, Releases::Accepted);
+    put_stock(world, StockKind::Hotel, 0, Releases::Accepted);
     Stack::operate(world, "a", what);
     world.run()?;
     // What a crash kept from being said is said again.
@@ -156,7 +156,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
 /// A person retries what still cannot be undone.
 fn stuck_again(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
     world.calm_while(World::run)?;
     Stack::operate(world, "a", "retry");
@@ -170,7 +170,7 @@ fn stuck_again(world: &World, style: Style) -> Outcome {
 /// The hotel does not take a room back, and while that is found out the schedule begins another round.
 fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
     Stack::tick_at(world, world.now() + super::definition().recovery() + SignedDuration::from_secs(1));
     world.run()?;
@@ -284,7 +284,7 @@ fn gone(world: &World, style: Style) -> Outcome {
 /// Everything that the API shows, of a trip that is stuck.
 fn looked_at(world: &World) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", CHOREOGRAPHED);
     world.calm_while(World::run)?;
     Stack::call(world, "PUT", "/inventory/flight/Y", "", r#"{"available": 3}"#);
