@@ -160,12 +160,12 @@ fn is(state: SagaState) -> Condition {
 
 /// A change of a saga's state.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct SagaChange {
     id: SagaId,
     updates: Vec<(SmolStr, Update)>,
 }
 
-impl Change {
+impl SagaChange {
     /// The change to a state, with the deadline that goes with it.
     #[must_use]
     pub fn to<P>(definition: &Definition<P>, id: SagaId, to: SagaState, now: Timestamp) -> Self {
@@ -230,7 +230,7 @@ impl Change {
 #[must_use]
 pub fn commit<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (SagaState, Write) {
     let to = if definition.retryables().is_empty() { SagaState::Committed } else { SagaState::Committing };
-    let change = Change::to(definition, id, to, now).pivoted();
+    let change = SagaChange::to(definition, id, to, now).pivoted();
     if is_in(Mutant::PivotUnconditional) {
         return (to, change.when(Condition::Present));
     }

@@ -9,7 +9,7 @@ use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
 use crate::rows::{
-    self, Change, LogEntry, Payload, SagaContext, SagaRow, SagaState, StepData, StepRow, StepState, Style,
+    self, LogEntry, Payload, SagaChange, SagaContext, SagaRow, SagaState, StepData, StepRow, StepState, Style,
 };
 
 /// Where in the transaction the step's row is.
@@ -94,7 +94,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 (Some(to), Some(write))
             }
             Role::Retryable(_) if at + 1 == self.definition.steps().len() => {
-                let change = Change::to(&self.definition, context.saga, SagaState::Committed, now);
+                let change = SagaChange::to(&self.definition, context.saga, SagaState::Committed, now);
                 (Some(SagaState::Committed), Some(change.from(SagaState::Committing)))
             }
             Role::Retryable(_) => (None, Some(rows::check(context.saga, SagaState::Committing))),
@@ -146,7 +146,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             };
             let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Failed));
             writes.push(LogEntry { state: Some(to), error: Some(why.clone()), ..entry }.append());
-            writes.push(Change::to(&self.definition, context.saga, to, now).from(SagaState::Running));
+            writes.push(SagaChange::to(&self.definition, context.saga, to, now).from(SagaState::Running));
             if !is_in(Mutant::RefusedWithoutTombstone) {
                 writes.push(row.write(context.saga, &step.name, None));
             }

@@ -8,7 +8,7 @@ use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Change, LogEntry, Partition, Payload, SagaState, StepData, StepRow, StepState};
+use crate::rows::{LogEntry, Partition, Payload, SagaChange, SagaState, StepData, StepRow, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// What becomes of a saga with `changed`, a step and its new state; none while a step still has an effect
@@ -89,7 +89,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             (self.ending(part, None).unwrap_or(SagaState::Stuck), self.closing(part, None, saga.round))
         };
         let context = saga.context(saga.round);
-        writes.push(Change::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
+        writes.push(SagaChange::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
         writes.push(LogEntry { state: Some(to), ..self.entry(&context, event) }.append());
         let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
         Ok(matches!(made, Made::Yes).then_some(to))

@@ -10,7 +10,7 @@ use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{Change, LogEntry, Partition, Payload, ROUND_MOST, SagaRow, SagaState, saga_key};
+use crate::rows::{LogEntry, Partition, Payload, ROUND_MOST, SagaChange, SagaRow, SagaState, saga_key};
 
 /// How many rounds there are that nobody asked for, before a person has to.
 pub const ROUNDS: u32 = 5;
@@ -66,7 +66,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         for _ in 0..TRIES {
             let Some(saga) = self.find(id).await? else {
                 if is_in(Mutant::CancelMakesRow) {
-                    let to = Change::to(&self.definition, id, SagaState::Compensating, self.host.now());
+                    let to = SagaChange::to(&self.definition, id, SagaState::Compensating, self.host.now());
                     let ghost = to.round(1, 0).when(tenfold_ports::table::Condition::Always);
                     self.make(Draft { saga: vec![ghost], service: Vec::new() }).await?;
                     return Ok(Answer::Yes(SagaState::Compensating));
@@ -128,7 +128,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
             match saga.state {
                 SagaState::Stuck => {
-                    let change = Change::to(&self.definition, id, SagaState::Resolved, self.host.now());
+                    let change = SagaChange::to(&self.definition, id, SagaState::Resolved, self.host.now());
                     let change = change.resolution(reason.clone()).when(saga.unchanged());
                     let entry = self.entry(&saga.context(saga.round), SagaEvent::Resolved);
                     let error = Some(reason.to_string());
@@ -173,7 +173,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         tries: u32,
     ) -> Result<bool, SagaError> {
         let round = saga.round + 1;
-        let change = Change::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
+        let change = SagaChange::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
         let entry = LogEntry { state: Some(to), ..self.entry(&saga.context(round), event) };
         self.commit(vec![change.when(saga.unchanged()), entry.append()]).await
     }

@@ -9,7 +9,7 @@ use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
 use crate::rows::{
-    Change, LogEntry, Partition, Payload, SagaContext, SagaState, StepData, StepRow, StepState,
+    LogEntry, Partition, Payload, SagaChange, SagaContext, SagaState, StepData, StepRow, StepState,
 };
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
@@ -105,7 +105,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         writes.push(match to {
             // Not only in the state that was read: another round may have come into it meanwhile.
             Some(to) => {
-                let change = Change::to(&self.definition, context.saga, to, now);
+                let change = SagaChange::to(&self.definition, context.saga, to, now);
                 if is_in(Mutant::EndOfAnyRound) {
                     change.from(from)
                 } else {
