@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use saga_core::rows::Payload;
 use saga_core::service::{Service, Task};
-use saga_core::step::Outcome;
+use saga_core::step::StepOutcome;
 use saga_core::trip::Trip;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +29,7 @@ enum Event<P> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Answer {
-    Task(Outcome),
+    Task(StepOutcome),
     Batch(SqsBatchResponse),
 }
 

@@ -12,7 +12,7 @@ use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
 use crate::rows::{LogEntry, Payload, SagaContext};
-use crate::step::{Outcome, Steps};
+use crate::step::{StepOutcome, Steps};
 
 /// A service of one step.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
     ///
     /// # Errors
     /// By the names that the state machine catches.
-    pub async fn task(&self, task: &Task<P>) -> Result<Outcome, SagaError> {
+    pub async fn task(&self, task: &Task<P>) -> Result<StepOutcome, SagaError> {
         let expected = &self.steps.definition.steps()[self.at].name;
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
@@ -130,7 +130,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         }
     }
 
-    async fn carry_out(&self, action: Action, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
+    async fn carry_out(&self, action: Action, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let result = match action {
             Action::Do => self.steps.act(self.at, context).await,
             Action::Undo => self.steps.undo(self.at, context).await,

@@ -38,7 +38,7 @@ pub struct Steps<T, H, P> {
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase", tag = "outcome")]
-pub enum Outcome {
+pub enum StepOutcome {
     /// The step has its effect, by this call.
     Done,
     /// It had it before.

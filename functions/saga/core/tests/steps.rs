@@ -10,7 +10,7 @@ use saga_core::error::SagaError;
 use saga_core::inventory::{Releases, Stock, StockId, StockKind, stock_key};
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, StepState, Style};
-use saga_core::step::{Outcome, Steps};
+use saga_core::step::{StepOutcome, Steps};
 use saga_core::trip::{self, Trip};
 use tenfold_ports::Table;
 use tenfold_world::Env;
@@ -57,11 +57,11 @@ struct Shop {
 }
 
 impl Shop {
-    async fn act(&self, at: usize, context: &SagaContext<Trip>) -> Result<Outcome, SagaError> {
+    async fn act(&self, at: usize, context: &SagaContext<Trip>) -> Result<StepOutcome, SagaError> {
         self.steps.act(at, context).await
     }
 
-    async fn undo(&self, at: usize, context: &SagaContext<Trip>) -> Result<Outcome, SagaError> {
+    async fn undo(&self, at: usize, context: &SagaContext<Trip>) -> Result<StepOutcome, SagaError> {
         self.steps.undo(at, context).await
     }
 
@@ -90,7 +90,7 @@ impl Shop {
 fn three_steps_are_three_transactions_and_no_read() {
     let calls = calmly(|shop| async move {
         for at in [FLIGHT, HOTEL, CAR] {
-            assert_eq!(shop.act(at, &context("a", 0)).await, Ok(Outcome::Done));
+            assert_eq!(shop.act(at, &context("a", 0)).await, Ok(StepOutcome::Done));
         }
     });
     assert_eq!(calls, ["table.transact"; 3]);
@@ -101,8 +101,8 @@ fn a_step_that_comes_twice_has_one_effect() {
     calmly(|shop| async move {
         let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
-            assert_eq!(shop.act(at, &context).await, Ok(Outcome::Done));
-            assert_eq!(shop.act(at, &context).await, Ok(Outcome::AlreadyDone));
+            assert_eq!(shop.act(at, &context).await, Ok(StepOutcome::Done));
+            assert_eq!(shop.act(at, &context).await, Ok(StepOutcome::AlreadyDone));
         }
         assert_eq!(shop.stock(StockKind::Car, "C").await, (1, 1));
         let part = shop.read("a").await;
@@ -139,7 +139,7 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
         // There is room by now, but a late copy of the step must not take it.
         shop.put(StockKind::Hotel, "H", 1, Releases::Accepted).await;
         assert_eq!(shop.act(HOTEL, &context).await, Err(refused));
-        assert_eq!(shop.undo(FLIGHT, &context).await, Ok(Outcome::Undone));
+        assert_eq!(shop.undo(FLIGHT, &context).await, Ok(StepOutcome::Undone));
         let tombstones = vec![Some(StepState::Undone), Some(StepState::Refused), Some(StepState::Undone)];
         assert_eq!(shop.states("a").await, (SagaState::Compensated, tombstones));
         assert_eq!(shop.stock(StockKind::Hotel, "H").await, (1, 0));
@@ -163,8 +163,8 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
     calmly(|shop| async move {
         let context = context("a", 0);
         for at in [CAR, HOTEL, FLIGHT] {
-            assert_eq!(shop.undo(at, &context).await, Ok(Outcome::Undone));
-            assert_eq!(shop.undo(at, &context).await, Ok(Outcome::AlreadyUndone));
+            assert_eq!(shop.undo(at, &context).await, Ok(StepOutcome::Undone));
+            assert_eq!(shop.undo(at, &context).await, Ok(StepOutcome::AlreadyUndone));
             assert_eq!(shop.act(at, &context).await, Err(SagaError::SagaNotRunning(context.saga)));
         }
         assert_eq!(shop.states("a").await, (SagaState::Compensated, vec![Some(StepState::Undone); 3]));
@@ -218,13 +218,13 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
         assert_eq!(shop.steps.settle(early.saga, 0).await.unwrap_err().name(), "SagaStuck");
         shop.steps.retry(early.saga).await.unwrap();
         // The end of the first chain comes only now. The hotel may be given back in this round.
-        assert_eq!(shop.undo(FLIGHT, &early).await, Ok(Outcome::Undone));
+        assert_eq!(shop.undo(FLIGHT, &early).await, Ok(StepOutcome::Undone));
         assert_eq!(shop.states("a").await.0, SagaState::Compensating);
         shop.put(StockKind::Hotel, "H", 2, Releases::Accepted).await;
         let later = context("a", 1);
         shop.undo(CAR, &later).await.unwrap();
         shop.undo(HOTEL, &later).await.unwrap();
-        assert_eq!(shop.undo(FLIGHT, &later).await, Ok(Outcome::AlreadyUndone));
+        assert_eq!(shop.undo(FLIGHT, &later).await, Ok(StepOutcome::AlreadyUndone));
         assert_eq!(shop.states("a").await.0, SagaState::Compensated);
     });
 }
@@ -247,7 +247,7 @@ fn two_sagas_share_what_there_is() {
             shop.act(at, &a).await.unwrap();
             shop.act(at, &b).await.unwrap();
         }
-        assert_eq!(shop.act(CAR, &b).await, Ok(Outcome::Done));
+        assert_eq!(shop.act(CAR, &b).await, Ok(StepOutcome::Done));
         assert_eq!(shop.act(CAR, &a).await.unwrap_err().name(), "StepRefused");
         shop.undo(HOTEL, &a).await.unwrap();
         shop.undo(FLIGHT, &a).await.unwrap();

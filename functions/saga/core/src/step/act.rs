@@ -3,7 +3,7 @@
 use tenfold_ports::table::{Cancelled, Write, WriteError};
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
+use super::{Draft, Made, StepOutcome, Steps, TRIES, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
@@ -37,12 +37,12 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// # Errors
     /// `StepRefused`, `SagaNotRunning` and `UnknownSaga` are certain: the step has no effect. After any other
     /// error it may have one; doing it again finds out.
-    pub async fn act(&self, at: usize, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
+    pub async fn act(&self, at: usize, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let step = &self.definition.steps()[at];
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
             match self.make(self.doing(at, step, context)).await? {
-                Made::Yes => return Ok(Outcome::Done),
+                Made::Yes => return Ok(StepOutcome::Done),
                 Made::Saga(reasons) => match why(&reasons)? {
                     Why::Done => return self.again(step, context).await,
                     Why::Refused(why) => return Err(refused(step, context, why)),
@@ -102,21 +102,26 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     }
 
     /// A step that was done before: in a later round of a choreography the next service waits for its event.
-    async fn again(&self, step: &Step<P>, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
+    async fn again(&self, step: &Step<P>, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let retryable = matches!(step.role, Role::Retryable(_));
         if !retryable || context.round == 0 || context.style == Style::Orchestrated {
-            return Ok(Outcome::AlreadyDone);
+            return Ok(StepOutcome::AlreadyDone);
         }
         let entry = self.entry(context, LogEvent::of(&step.name, StepEvent::Done));
         match self.table.write(entry.append()).await {
-            Ok(()) | Err(WriteError::Conflict { .. }) => Ok(Outcome::AlreadyDone),
+            Ok(()) | Err(WriteError::Conflict { .. }) => Ok(StepOutcome::AlreadyDone),
             Err(WriteError::Call(e)) => Err(e.into()),
         }
     }
 
     /// Writes down that the service refuses, which turns the saga around. From then on the step is refused
     /// whatever comes late.
-    async fn refuse(&self, at: usize, context: &SagaContext<P>, why: String) -> Result<Outcome, SagaError> {
+    async fn refuse(
+        &self,
+        at: usize,
+        context: &SagaContext<P>,
+        why: String,
+    ) -> Result<StepOutcome, SagaError> {
         let step = &self.definition.steps()[at];
         if matches!(step.role, Role::Retryable(_)) {
             // There is no way back. It is tried on, and in the end the saga is stuck.

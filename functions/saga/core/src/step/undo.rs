@@ -3,7 +3,7 @@
 use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Made, Outcome, Steps, TRIES, Unclear};
+use super::{Draft, Made, StepOutcome, Steps, TRIES, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
@@ -19,7 +19,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// # Errors
     /// `SagaCommitted`: nothing is undone any more. `UndoRefused`: the step is stuck. After any other error the
     /// step may be undone or not; undoing it again finds out.
-    pub async fn undo(&self, at: usize, context: &SagaContext<P>) -> Result<Outcome, SagaError> {
+    pub async fn undo(&self, at: usize, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let step = &self.definition.steps()[at];
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
@@ -28,13 +28,15 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 return Ok(outcome);
             }
             if part.logged(context.round, &LogEvent::of(&step.name, StepEvent::Undone)) {
-                return Ok(Outcome::AlreadyUndone);
+                return Ok(StepOutcome::AlreadyUndone);
             }
             let before = part.state(at);
             let service = self.taking_back(step, &part, before);
             match self.make(self.undoing(at, &part, context, StepState::Undone, None, service)).await? {
-                Made::Yes if before.is_some_and(StepState::is_final) => return Ok(Outcome::AlreadyUndone),
-                Made::Yes => return Ok(Outcome::Undone),
+                Made::Yes if before.is_some_and(StepState::is_final) => {
+                    return Ok(StepOutcome::AlreadyUndone);
+                }
+                Made::Yes => return Ok(StepOutcome::Undone),
                 // Somebody was faster.
                 Made::Saga(_) => unclear = Unclear::Busy,
                 Made::Unclear(why) => unclear = why,
@@ -49,7 +51,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     let state = if skipped { StepState::Undone } else { StepState::Stuck };
                     let error = (!skipped).then(|| why.clone());
                     match self.make(self.undoing(at, &part, context, state, error, Vec::new())).await? {
-                        Made::Yes if skipped => return Ok(Outcome::Undone),
+                        Made::Yes if skipped => return Ok(StepOutcome::Undone),
                         Made::Yes => return Err(refused(step, context, why)),
                         Made::Unclear(why) => unclear = why,
                         Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
@@ -130,7 +132,7 @@ fn settled<P: Payload>(
     step: &Step<P>,
     part: &Partition<P>,
     context: &SagaContext<P>,
-) -> Result<Option<Outcome>, SagaError> {
+) -> Result<Option<StepOutcome>, SagaError> {
     let stuck = LogEvent::of(&step.name, StepEvent::Stuck);
     let entry = part.log.iter().find(|e| e.round == context.round && e.event == stuck);
     if let Some(entry) = entry {
@@ -142,7 +144,7 @@ fn settled<P: Payload>(
         // It is over; what comes late changes nothing.
         _ => {
             let gone = part.state(at).is_none_or(StepState::is_final);
-            Ok(Some(if gone { Outcome::AlreadyUndone } else { Outcome::LeftAsItIs }))
+            Ok(Some(if gone { StepOutcome::AlreadyUndone } else { StepOutcome::LeftAsItIs }))
         }
     }
 }

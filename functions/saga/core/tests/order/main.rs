@@ -16,7 +16,7 @@ use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, Style};
 use saga_core::service::Service;
 use saga_core::step::turn::Answer;
-use saga_core::step::{Outcome, Steps};
+use saga_core::step::{StepOutcome, Steps};
 use serde_json::Value;
 use shop::{Order, account, definition, stock, warehouse};
 use tenfold_ports::Table;
@@ -146,7 +146,7 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
     let calls = calls_of(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
         for at in [RESERVE, CHARGE, SHIP, NOTIFY] {
-            assert_eq!(bench.steps.act(at, &context(0, Style::Orchestrated)).await, Ok(Outcome::Done));
+            assert_eq!(bench.steps.act(at, &context(0, Style::Orchestrated)).await, Ok(StepOutcome::Done));
         }
         assert_eq!(bench.number(stock("pen"), "free").await, 8);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
@@ -207,10 +207,10 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
         assert_eq!(bench.steps.retry(first.saga).await, Ok(Answer::Yes(SagaState::Committing)));
         // The new execution walks over what is done to what is not.
         for (at, outcome) in [
-            (RESERVE, Outcome::AlreadyDone),
-            (CHARGE, Outcome::AlreadyDone),
-            (SHIP, Outcome::Done),
-            (NOTIFY, Outcome::Done),
+            (RESERVE, StepOutcome::AlreadyDone),
+            (CHARGE, StepOutcome::AlreadyDone),
+            (SHIP, StepOutcome::Done),
+            (NOTIFY, StepOutcome::Done),
         ] {
             assert_eq!(bench.steps.act(at, &later).await, Ok(outcome));
         }
