@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::{Clock, Table};
 
-use crate::definition::choreography::Action;
+use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
@@ -25,7 +25,8 @@ pub struct Service<T, H, P> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task<P> {
     /// Whether to do or to undo.
-    pub action: Action,
+    #[serde(rename = "action")]
+    pub direction: Direction,
     /// The step.
     pub step: Name,
     /// For which saga.
@@ -92,7 +93,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
         }
-        self.carry_out(task.action, &task.context).await
+        self.carry_out(task.direction, &task.context).await
     }
 
     /// Does what an event asks for; `body` is the log entry as JSON.
@@ -107,38 +108,44 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         if entry.definition != *definition.name() {
             return Err(unreadable(format!("it is one of `{}`", entry.definition)));
         }
-        let Some(action) = definition.reaction(self.at, &entry.event) else {
+        let Some(direction) = definition.reaction(self.at, &entry.event) else {
             // The subscription lets through more than the service acts on.
             tracing::warn!(event = %entry.event, saga = %entry.saga, "nothing to do");
             return Ok(());
         };
-        match self.carry_out(action, &entry.context()).await {
-            Err(error) if !self.is_final(action, &error) => Err(error.into()),
+        match self.carry_out(direction, &entry.context()).await {
+            Err(error) if !self.is_final(direction, &error) => Err(error.into()),
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
     /// Whether what kept a step from being done or undone is written down, so that the log leads on.
-    fn is_final(&self, action: Action, error: &SagaError) -> bool {
+    fn is_final(&self, direction: Direction, error: &SagaError) -> bool {
         // After the pivot a refusal is written nowhere: it is tried again.
         let retryable = matches!(self.steps.definition.steps()[self.at].role, Role::Retryable(_));
-        match (action, error) {
-            (Action::Do, SagaError::StepRefused { .. }) => !retryable,
-            (Action::Do, SagaError::SagaNotRunning(_))
-            | (Action::Undo, SagaError::UndoRefused { .. } | SagaError::SagaCommitted(_)) => true,
+        match (direction, error) {
+            (Direction::Do, SagaError::StepRefused { .. }) => !retryable,
+            (Direction::Do, SagaError::SagaNotRunning(_))
+            | (Direction::Undo, SagaError::UndoRefused { .. } | SagaError::SagaCommitted(_)) => true,
             _ => false,
         }
     }
 
-    async fn carry_out(&self, action: Action, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
-        let result = match action {
-            Action::Do => self.steps.act(self.at, context).await,
-            Action::Undo => self.steps.undo(self.at, context).await,
+    async fn carry_out(
+        &self,
+        direction: Direction,
+        context: &SagaContext<P>,
+    ) -> Result<StepOutcome, SagaError> {
+        let result = match direction {
+            Direction::Do => self.steps.act(self.at, context).await,
+            Direction::Undo => self.steps.undo(self.at, context).await,
         };
         let (saga, round) = (context.saga, context.round);
         match &result {
-            Ok(outcome) => tracing::info!(%saga, round, ?action, ?outcome, "step"),
-            Err(error) => tracing::warn!(%saga, round, ?action, error = error.name(), why = %error, "step"),
+            Ok(outcome) => tracing::info!(%saga, round, action = ?direction, ?outcome, "step"),
+            Err(error) => {
+                tracing::warn!(%saga, round, action = ?direction, error = error.name(), why = %error, "step")
+            }
         }
         result
     }
@@ -155,7 +162,7 @@ mod tests {
             "style":"orchestrated","payload":{"traveller":"Ada","flight":"F","hotel":"H","car":"C",
             "from":"2030-01-01","to":"2030-01-02"}}"#;
         let task: Task<Trip> = serde_json::from_str(text).unwrap();
-        assert_eq!((task.action, task.step.as_str(), task.context.round), (Action::Undo, "hotel", 2));
+        assert_eq!((task.direction, task.step.as_str(), task.context.round), (Direction::Undo, "hotel", 2));
         assert_eq!(task.context.payload.to.to_string(), "2030-01-02");
     }
 }

@@ -11,20 +11,20 @@ use super::asl::pretty;
 use super::{Definition, Role, Step};
 use crate::event::{LogEvent, SagaEvent, StepEvent};
 
-/// What a service is to do.
+/// The direction in which a service is asked to take its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Action {
-    /// Do the step.
+pub enum Direction {
+    /// Forward: the step is done.
     Do,
-    /// Undo it.
+    /// Backward: its effect is taken back.
     Undo,
 }
 
 impl<P> Definition<P> {
     /// What the service of the step at `at` does when `event` comes.
     #[must_use]
-    pub fn reaction(&self, at: usize, event: &LogEvent) -> Option<Action> {
+    pub fn reaction(&self, at: usize, event: &LogEvent) -> Option<Direction> {
         let does = match event {
             LogEvent::Saga(SagaEvent::Started) => at == 0,
             LogEvent::Saga(SagaEvent::Resumed) => at == self.pivot + 1,
@@ -41,12 +41,12 @@ impl<P> Definition<P> {
             }
             _ => None,
         };
-        if does { Some(Action::Do) } else { (undoes == Some(at)).then_some(Action::Undo) }
+        if does { Some(Direction::Do) } else { (undoes == Some(at)).then_some(Direction::Undo) }
     }
 
-    /// The events on which the service of the step at `at` takes an action.
+    /// The events on which the service of the step at `at` goes in this direction.
     #[must_use]
-    pub fn events(&self, at: usize, action: Action) -> Vec<LogEvent> {
+    pub fn events(&self, at: usize, direction: Direction) -> Vec<LogEvent> {
         let of_saga = SagaEvent::ALL.into_iter().map(LogEvent::from);
         // A step after the pivot is never refused and never undone.
         let of_step = |step: &Step<P>| match step.role {
@@ -55,7 +55,7 @@ impl<P> Definition<P> {
         };
         let of_steps =
             self.steps.iter().flat_map(|s| of_step(s).iter().map(|event| LogEvent::of(&s.name, *event)));
-        of_saga.chain(of_steps).filter(|event| self.reaction(at, event) == Some(action)).collect()
+        of_saga.chain(of_steps).filter(|event| self.reaction(at, event) == Some(direction)).collect()
     }
 }
 
@@ -90,7 +90,7 @@ struct FilterPolicy {
 #[must_use]
 pub fn subscriptions<P>(definition: &Definition<P>) -> String {
     let subscription = |(at, step): (usize, &Step<P>)| {
-        let (does, undo) = (definition.events(at, Action::Do), definition.events(at, Action::Undo));
+        let (does, undo) = (definition.events(at, Direction::Do), definition.events(at, Direction::Undo));
         Subscription {
             step: step.name.to_string(),
             filter_policy: FilterPolicy {
@@ -128,19 +128,19 @@ mod tests {
             all.collect::<Vec<_>>()
         };
         for (event, expected) in [
-            ("started", Some((0, Action::Do))),
-            ("flight.done", Some((1, Action::Do))),
-            ("hotel.done", Some((2, Action::Do))),
+            ("started", Some((0, Direction::Do))),
+            ("flight.done", Some((1, Direction::Do))),
+            ("hotel.done", Some((2, Direction::Do))),
             ("car.done", None),
             ("flight.failed", None),
-            ("hotel.failed", Some((0, Action::Undo))),
-            ("car.failed", Some((1, Action::Undo))),
-            ("cancelled", Some((2, Action::Undo))),
-            ("deadline", Some((2, Action::Undo))),
-            ("retried", Some((2, Action::Undo))),
-            ("car.undone", Some((1, Action::Undo))),
-            ("hotel.undone", Some((0, Action::Undo))),
-            ("hotel.stuck", Some((0, Action::Undo))),
+            ("hotel.failed", Some((0, Direction::Undo))),
+            ("car.failed", Some((1, Direction::Undo))),
+            ("cancelled", Some((2, Direction::Undo))),
+            ("deadline", Some((2, Direction::Undo))),
+            ("retried", Some((2, Direction::Undo))),
+            ("car.undone", Some((1, Direction::Undo))),
+            ("hotel.undone", Some((0, Direction::Undo))),
+            ("hotel.stuck", Some((0, Direction::Undo))),
             ("flight.undone", None),
             ("flight.stuck", None),
             ("resumed", None),

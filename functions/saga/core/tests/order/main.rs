@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use calm::{calls_of, run};
 use saga_core::definition::asl;
-use saga_core::definition::choreography::{Action, subscriptions};
+use saga_core::definition::choreography::{Direction, subscriptions};
 use saga_core::error::SagaError;
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, Style};
@@ -77,13 +77,13 @@ fn after_the_pivot_there_is_no_way_back() {
 #[test]
 fn the_choreography_resumes_after_the_pivot() {
     let definition = definition();
-    let events = |at, action| -> Vec<String> {
-        definition.events(at, action).iter().map(ToString::to_string).collect()
+    let events = |at, direction| -> Vec<String> {
+        definition.events(at, direction).iter().map(ToString::to_string).collect()
     };
-    assert_eq!(events(SHIP, Action::Do), ["resumed", "charge.done"]);
-    assert_eq!(events(NOTIFY, Action::Do), ["ship.done"]);
-    assert!(events(SHIP, Action::Undo).is_empty() && events(NOTIFY, Action::Undo).is_empty());
-    assert_eq!(events(RESERVE, Action::Undo), ["charge.failed", "charge.undone", "charge.stuck"]);
+    assert_eq!(events(SHIP, Direction::Do), ["resumed", "charge.done"]);
+    assert_eq!(events(NOTIFY, Direction::Do), ["ship.done"]);
+    assert!(events(SHIP, Direction::Undo).is_empty() && events(NOTIFY, Direction::Undo).is_empty());
+    assert_eq!(events(RESERVE, Direction::Undo), ["charge.failed", "charge.undone", "charge.stuck"]);
     assert!(subscriptions(&definition).contains("\"ship.done\""));
 }
 
