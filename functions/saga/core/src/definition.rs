@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 pub use builder::{DefinitionError, Saga};
-pub use step::{Act, Compensable, Pivot, Policy, Retry, Retryable, Undo, Work};
+pub use step::{Action, Compensable, Pivot, Policy, Retry, Retryable, Undo, Work};
 
 use crate::mutant::{Mutant, is_in};
 use crate::names::Name;
@@ -50,18 +50,18 @@ pub enum Role<P> {
     /// It can be undone.
     Compensable(Arc<dyn Undo<P>>),
     /// It decides.
-    Pivot(Arc<dyn Act<P>>),
+    Pivot(Arc<dyn Action<P>>),
     /// It is done in the end.
-    Retryable(Arc<dyn Act<P>>),
+    Retryable(Arc<dyn Action<P>>),
 }
 
 impl<P> Step<P> {
     /// What it does.
     #[must_use]
-    pub fn act(&self) -> &dyn Act<P> {
+    pub fn action(&self) -> &dyn Action<P> {
         match &self.role {
             Role::Compensable(undo) => undo.as_ref(),
-            Role::Pivot(act) | Role::Retryable(act) => act.as_ref(),
+            Role::Pivot(action) | Role::Retryable(action) => action.as_ref(),
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
 
-use crate::definition::{Act, Undo, Work};
+use crate::definition::{Action, Undo, Work};
 use crate::mutant::{Mutant, is_in};
 use crate::trip::Trip;
 
@@ -165,7 +165,7 @@ fn moved(trip: &Trip, kind: StockKind, reserved: i64, condition: Condition) -> W
 #[derive(Debug, Clone, Copy)]
 pub struct Reserve(pub StockKind);
 
-impl Act<Trip> for Reserve {
+impl Action<Trip> for Reserve {
     fn item(&self, trip: &Trip) -> SmolStr {
         format_smolstr!("{} {}", self.0.name(), trip.stock(self.0))
     }

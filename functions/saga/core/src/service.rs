@@ -137,7 +137,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         context: &SagaContext<P>,
     ) -> Result<StepOutcome, SagaError> {
         let result = match direction {
-            Direction::Do => self.steps.act(self.at, context).await,
+            Direction::Do => self.steps.perform(self.at, context).await,
             Direction::Undo => self.steps.undo(self.at, context).await,
         };
         let (saga, round) = (context.saga, context.round);

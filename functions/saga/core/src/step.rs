@@ -1,11 +1,11 @@
 //! Doing a step, undoing it, and ending a saga: the transactions on its rows.
 //!
-//! This module owns what the three have in common. `act` does, `undo` undoes, `end` says what became of the
+//! This module owns what the three have in common. `perform` does, `undo` undoes, `end` says what became of the
 //! saga when nothing is left to undo, [`turn`] turns it around or begins another
 //! round. Whoever calls them, a state machine or a message, may call them twice, too late, or before their time.
 
-mod act;
 mod end;
+mod perform;
 pub mod turn;
 mod undo;
 

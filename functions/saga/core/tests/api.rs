@@ -77,8 +77,8 @@ impl Desk {
         part.saga.context(part.saga.round)
     }
 
-    async fn act(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.act(at, &self.context(key).await).await.map(|_| ())
+    async fn perform(&self, key: &str, at: usize) -> Result<(), SagaError> {
+        self.api.steps.perform(at, &self.context(key).await).await.map(|_| ())
     }
 
     async fn undo(&self, key: &str, at: usize) -> Result<(), SagaError> {
@@ -92,8 +92,8 @@ impl Desk {
             self.put(kind, name, 5, Releases::Accepted).await;
         }
         assert_eq!(self.post(key, &body()).await.0, 202);
-        self.act(key, FLIGHT).await.unwrap();
-        self.act(key, HOTEL).await.unwrap();
+        self.perform(key, FLIGHT).await.unwrap();
+        self.perform(key, HOTEL).await.unwrap();
         self.put(StockKind::Hotel, "H", 5, Releases::Refused).await;
         assert_eq!(self.operate(key, "cancel", &Value::Null).await.0, 202);
         self.undo(key, CAR).await.unwrap();
@@ -217,7 +217,7 @@ fn a_running_trip_is_cancelled_again_and_again_with_one_answer() {
         let first = desk.operate("a", "cancel", &Value::Null).await;
         assert_eq!((first.0, first.1["state"].as_str()), (202, Some("compensating")));
         assert_eq!(desk.operate("a", "cancel", &Value::Null).await, first);
-        assert_eq!(desk.act("a", FLIGHT).await.unwrap_err().name(), "SagaNotRunning");
+        assert_eq!(desk.perform("a", FLIGHT).await.unwrap_err().name(), "SagaNotRunning");
     });
 }
 
@@ -230,7 +230,7 @@ fn a_booked_trip_is_not_cancelled() {
         }
         desk.post("a", &body()).await;
         for at in [FLIGHT, HOTEL, CAR] {
-            desk.act("a", at).await.unwrap();
+            desk.perform("a", at).await.unwrap();
         }
         let (status, problem) = desk.operate("a", "cancel", &Value::Null).await;
         assert_eq!((status, problem["type"].as_str()), (409, Some("urn:tenfold:problem:past-pivot")));

@@ -57,8 +57,8 @@ struct Shop {
 }
 
 impl Shop {
-    async fn act(&self, at: usize, context: &SagaContext<Trip>) -> Result<StepOutcome, SagaError> {
-        self.steps.act(at, context).await
+    async fn perform(&self, at: usize, context: &SagaContext<Trip>) -> Result<StepOutcome, SagaError> {
+        self.steps.perform(at, context).await
     }
 
     async fn undo(&self, at: usize, context: &SagaContext<Trip>) -> Result<StepOutcome, SagaError> {
@@ -90,7 +90,7 @@ impl Shop {
 fn three_steps_are_three_transactions_and_no_read() {
     let calls = calmly(|shop| async move {
         for at in [FLIGHT, HOTEL, CAR] {
-            assert_eq!(shop.act(at, &context("a", 0)).await, Ok(StepOutcome::Done));
+            assert_eq!(shop.perform(at, &context("a", 0)).await, Ok(StepOutcome::Done));
         }
     });
     assert_eq!(calls, ["table.transact"; 3]);
@@ -101,8 +101,8 @@ fn a_step_that_comes_twice_has_one_effect() {
     calmly(|shop| async move {
         let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
-            assert_eq!(shop.act(at, &context).await, Ok(StepOutcome::Done));
-            assert_eq!(shop.act(at, &context).await, Ok(StepOutcome::AlreadyDone));
+            assert_eq!(shop.perform(at, &context).await, Ok(StepOutcome::Done));
+            assert_eq!(shop.perform(at, &context).await, Ok(StepOutcome::AlreadyDone));
         }
         assert_eq!(shop.stock(StockKind::Car, "C").await, (1, 1));
         let part = shop.read("a").await;
@@ -117,7 +117,7 @@ fn a_committed_saga_is_not_undone() {
     calmly(|shop| async move {
         let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
-            shop.act(at, &context).await.unwrap();
+            shop.perform(at, &context).await.unwrap();
         }
         for at in [CAR, HOTEL, FLIGHT] {
             assert_eq!(shop.undo(at, &context).await, Err(SagaError::SagaCommitted(context.saga)));
@@ -131,14 +131,14 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
     calmly(|shop| async move {
         shop.put(StockKind::Hotel, "H", 0, Releases::Accepted).await;
         let context = context("a", 0);
-        shop.act(FLIGHT, &context).await.unwrap();
+        shop.perform(FLIGHT, &context).await.unwrap();
         let why = "hotel H is sold out".to_owned();
         let step = definition().steps()[HOTEL].name.clone();
         let refused = SagaError::StepRefused { saga: context.saga, step, why };
-        assert_eq!(shop.act(HOTEL, &context).await, Err(refused.clone()));
+        assert_eq!(shop.perform(HOTEL, &context).await, Err(refused.clone()));
         // There is room by now, but a late copy of the step must not take it.
         shop.put(StockKind::Hotel, "H", 1, Releases::Accepted).await;
-        assert_eq!(shop.act(HOTEL, &context).await, Err(refused));
+        assert_eq!(shop.perform(HOTEL, &context).await, Err(refused));
         assert_eq!(shop.undo(FLIGHT, &context).await, Ok(StepOutcome::Undone));
         let tombstones = vec![Some(StepState::Undone), Some(StepState::Refused), Some(StepState::Undone)];
         assert_eq!(shop.states("a").await, (SagaState::Compensated, tombstones));
@@ -151,7 +151,7 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
 fn what_is_refused_first_leaves_nothing_to_undo() {
     calmly(|shop| async move {
         shop.put(StockKind::Flight, "F", 0, Releases::Accepted).await;
-        let error = shop.act(FLIGHT, &context("a", 0)).await.unwrap_err();
+        let error = shop.perform(FLIGHT, &context("a", 0)).await.unwrap_err();
         assert_eq!(error.name(), "StepRefused");
         assert_eq!(shop.states("a").await.0, SagaState::Compensated);
         assert_eq!(shop.steps.settle(SagaId::of_key("a"), 0).await, Ok(()));
@@ -165,7 +165,7 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
         for at in [CAR, HOTEL, FLIGHT] {
             assert_eq!(shop.undo(at, &context).await, Ok(StepOutcome::Undone));
             assert_eq!(shop.undo(at, &context).await, Ok(StepOutcome::AlreadyUndone));
-            assert_eq!(shop.act(at, &context).await, Err(SagaError::SagaNotRunning(context.saga)));
+            assert_eq!(shop.perform(at, &context).await, Err(SagaError::SagaNotRunning(context.saga)));
         }
         assert_eq!(shop.states("a").await, (SagaState::Compensated, vec![Some(StepState::Undone); 3]));
         assert_eq!(shop.stock(StockKind::Flight, "F").await, (2, 0));
@@ -176,8 +176,8 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
 fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
     calmly(|shop| async move {
         let context = context("a", 0);
-        shop.act(FLIGHT, &context).await.unwrap();
-        shop.act(HOTEL, &context).await.unwrap();
+        shop.perform(FLIGHT, &context).await.unwrap();
+        shop.perform(HOTEL, &context).await.unwrap();
         shop.put(StockKind::Hotel, "H", 2, Releases::Refused).await;
         shop.undo(CAR, &context).await.unwrap();
         for _ in 0..2 {
@@ -195,8 +195,8 @@ fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
 fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
     calmly(|shop| async move {
         let context = context("a", 0);
-        shop.act(FLIGHT, &context).await.unwrap();
-        shop.act(HOTEL, &context).await.unwrap();
+        shop.perform(FLIGHT, &context).await.unwrap();
+        shop.perform(HOTEL, &context).await.unwrap();
         // The undo of the hotel never came through.
         shop.undo(CAR, &context).await.unwrap();
         shop.undo(FLIGHT, &context).await.unwrap();
@@ -210,8 +210,8 @@ fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
 fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
     calmly(|shop| async move {
         let early = context("a", 0);
-        shop.act(FLIGHT, &early).await.unwrap();
-        shop.act(HOTEL, &early).await.unwrap();
+        shop.perform(FLIGHT, &early).await.unwrap();
+        shop.perform(HOTEL, &early).await.unwrap();
         shop.put(StockKind::Hotel, "H", 2, Releases::Refused).await;
         shop.undo(CAR, &early).await.unwrap();
         shop.undo(HOTEL, &early).await.unwrap_err();
@@ -234,7 +234,7 @@ fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
     calmly(|shop| async move {
         shop.undo(CAR, &context("a", 0)).await.unwrap();
         let later = context("a", 1);
-        assert_eq!(shop.act(FLIGHT, &later).await, Err(SagaError::SagaNotRunning(later.saga)));
+        assert_eq!(shop.perform(FLIGHT, &later).await, Err(SagaError::SagaNotRunning(later.saga)));
     });
 }
 
@@ -244,11 +244,11 @@ fn two_sagas_share_what_there_is() {
         shop.put(StockKind::Car, "C", 1, Releases::Accepted).await;
         let (a, b) = (context("a", 0), context("b", 0));
         for at in [FLIGHT, HOTEL] {
-            shop.act(at, &a).await.unwrap();
-            shop.act(at, &b).await.unwrap();
+            shop.perform(at, &a).await.unwrap();
+            shop.perform(at, &b).await.unwrap();
         }
-        assert_eq!(shop.act(CAR, &b).await, Ok(StepOutcome::Done));
-        assert_eq!(shop.act(CAR, &a).await.unwrap_err().name(), "StepRefused");
+        assert_eq!(shop.perform(CAR, &b).await, Ok(StepOutcome::Done));
+        assert_eq!(shop.perform(CAR, &a).await.unwrap_err().name(), "StepRefused");
         shop.undo(HOTEL, &a).await.unwrap();
         shop.undo(FLIGHT, &a).await.unwrap();
         assert_eq!(
@@ -266,7 +266,7 @@ fn two_sagas_share_what_there_is() {
 fn a_saga_that_does_not_exist_is_not_begun() {
     calmly(|shop| async move {
         let nobody = context("nobody", 0);
-        assert_eq!(shop.act(FLIGHT, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
+        assert_eq!(shop.perform(FLIGHT, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
         assert_eq!(shop.undo(CAR, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
         assert_eq!(shop.stock(StockKind::Flight, "F").await, (2, 0));
     });

@@ -92,7 +92,7 @@ impl TripView {
                 Some(StepRow { data, .. }) => (Some(data.at), data.error),
                 None => (None, None),
             };
-            StepView { name: step.name.clone(), item: step.act().item(trip), state, at, error }
+            StepView { name: step.name.clone(), item: step.action().item(trip), state, at, error }
         });
         let steps = steps.collect();
         // Clocks differ, so the time alone would not tell which of two came first; rounds do.

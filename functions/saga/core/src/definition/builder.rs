@@ -19,12 +19,12 @@
 //! A step before the pivot without a compensation does not build:
 //!
 //! ```compile_fail,E0277
-//! # use saga_core::definition::{Act, Compensable, Pivot, Saga, Work};
+//! # use saga_core::definition::{Action, Compensable, Pivot, Saga, Work};
 //! # use saga_core::trip::Trip;
 //! # use tenfold_ports::table::{Item, Write};
 //! #[derive(Debug)]
 //! struct Mail;
-//! impl Act<Trip> for Mail {
+//! impl Action<Trip> for Mail {
 //! #   fn item(&self, _: &Trip) -> tenfold_ports::SmolStr { "".into() }
 //! #   fn writes(&self, _: &Work<'_, Trip>) -> Vec<Write> { Vec::new() }
 //! #   fn refusal(&self, _: &Work<'_, Trip>, _: usize, _: Option<&Item>) -> String { String::new() }
@@ -161,7 +161,7 @@ impl<P> Builder<P, BeforePivot> {
     #[must_use]
     pub fn pivot(mut self, step: Pivot<P>) -> Builder<P, AfterPivot> {
         self.pivot = self.steps.len();
-        self.steps.push((step.name, Role::Pivot(step.act), step.policy));
+        self.steps.push((step.name, Role::Pivot(step.action), step.policy));
         let Self { name, steps, pivot, deadline, recovery, shards, .. } = self;
         Builder { name, steps, pivot, deadline, recovery, shards, place: PhantomData }
     }
@@ -171,7 +171,7 @@ impl<P> Builder<P, AfterPivot> {
     /// Adds a step that is tried until it is done.
     #[must_use]
     pub fn then(mut self, step: Retryable<P>) -> Self {
-        self.steps.push((step.name, Role::Retryable(step.act), step.policy));
+        self.steps.push((step.name, Role::Retryable(step.action), step.policy));
         self
     }
 

@@ -30,7 +30,7 @@ pub struct Work<'a, P> {
 ///
 /// So it is done once, whatever repeats it, and needs no idempotency of its own. The writes must not touch the
 /// rows of the saga.
-pub trait Act<P>: Debug + Send + Sync {
+pub trait Action<P>: Debug + Send + Sync {
     /// What is taken, in a few words, for people: `flight LH-1`.
     fn item(&self, payload: &P) -> SmolStr;
 
@@ -43,12 +43,12 @@ pub trait Act<P>: Debug + Send + Sync {
 }
 
 /// What takes the effect of a step back.
-pub trait Undo<P>: Act<P> {
+pub trait Undo<P>: Action<P> {
     /// The writes, at most [`WRITES_MOST`], each of another item. They are made once, and only after the step
     /// was done.
     fn undo_writes(&self, work: &Work<'_, P>) -> Vec<Write>;
 
-    /// Why the service does not take it back, like [`Act::refusal`]. The step is stuck then, and a person is
+    /// Why the service does not take it back, like [`Action::refusal`]. The step is stuck then, and a person is
     /// told.
     fn undo_refusal(&self, work: &Work<'_, P>, at: usize, current: Option<&Item>) -> String;
 }
@@ -108,7 +108,7 @@ pub struct Compensable<P> {
 #[derive(Debug, Clone)]
 pub struct Pivot<P> {
     pub(super) name: String,
-    pub(super) act: Arc<dyn Act<P>>,
+    pub(super) action: Arc<dyn Action<P>>,
     pub(super) policy: Policy,
 }
 
@@ -116,7 +116,7 @@ pub struct Pivot<P> {
 #[derive(Debug, Clone)]
 pub struct Retryable<P> {
     pub(super) name: String,
-    pub(super) act: Arc<dyn Act<P>>,
+    pub(super) action: Arc<dyn Action<P>>,
     pub(super) policy: Policy,
 }
 
@@ -148,17 +148,17 @@ impl<P> Compensable<P> {
 
 impl<P> Pivot<P> {
     /// The step that decides.
-    pub fn new(name: impl Into<String>, act: impl Act<P> + 'static) -> Self {
+    pub fn new(name: impl Into<String>, action: impl Action<P> + 'static) -> Self {
         let policy = Policy { retry: Retry::DO, undo_retry: Retry::UNDO, timeout: TIMEOUT };
-        Self { name: name.into(), act: Arc::new(act), policy }
+        Self { name: name.into(), action: Arc::new(action), policy }
     }
 }
 
 impl<P> Retryable<P> {
     /// A step that is tried until it is done.
-    pub fn new(name: impl Into<String>, act: impl Act<P> + 'static) -> Self {
+    pub fn new(name: impl Into<String>, action: impl Action<P> + 'static) -> Self {
         let policy = Policy { retry: Retry::LONG, undo_retry: Retry::UNDO, timeout: TIMEOUT };
-        Self { name: name.into(), act: Arc::new(act), policy }
+        Self { name: name.into(), action: Arc::new(action), policy }
     }
 }
 

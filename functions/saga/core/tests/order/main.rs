@@ -146,7 +146,10 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
     let calls = calls_of(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
         for at in [RESERVE, CHARGE, SHIP, NOTIFY] {
-            assert_eq!(bench.steps.act(at, &context(0, Style::Orchestrated)).await, Ok(StepOutcome::Done));
+            assert_eq!(
+                bench.steps.perform(at, &context(0, Style::Orchestrated)).await,
+                Ok(StepOutcome::Done)
+            );
         }
         assert_eq!(bench.number(stock("pen"), "free").await, 8);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
@@ -161,7 +164,7 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
             (SHIP, SagaState::Committing),
             (NOTIFY, SagaState::Committed),
         ] {
-            bench.steps.act(at, &context).await.unwrap();
+            bench.steps.perform(at, &context).await.unwrap();
             assert_eq!(bench.state().await, state);
         }
     });
@@ -172,8 +175,9 @@ fn who_cannot_pay_gets_the_stock_back() {
     run(|env| async move {
         let bench = bench(env, 29, Style::Orchestrated).await;
         let context = context(0, Style::Orchestrated);
-        bench.steps.act(RESERVE, &context).await.unwrap();
-        let SagaError::StepRefused { why, .. } = bench.steps.act(CHARGE, &context).await.unwrap_err() else {
+        bench.steps.perform(RESERVE, &context).await.unwrap();
+        let SagaError::StepRefused { why, .. } = bench.steps.perform(CHARGE, &context).await.unwrap_err()
+        else {
             panic!("refused")
         };
         assert_eq!(why, "Ada cannot pay 30");
@@ -188,10 +192,10 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
     run(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
         let (first, later) = (context(0, Style::Orchestrated), context(1, Style::Orchestrated));
-        bench.steps.act(RESERVE, &first).await.unwrap();
-        bench.steps.act(CHARGE, &first).await.unwrap();
+        bench.steps.perform(RESERVE, &first).await.unwrap();
+        bench.steps.perform(CHARGE, &first).await.unwrap();
         bench.open(false).await;
-        assert_eq!(bench.steps.act(SHIP, &first).await.unwrap_err().name(), "StepRefused");
+        assert_eq!(bench.steps.perform(SHIP, &first).await.unwrap_err().name(), "StepRefused");
         assert_eq!(bench.state().await, SagaState::Committing, "there is no way back");
         assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
         assert_eq!(bench.steps.cancel(first.saga).await, Ok(Answer::PastPivot));
@@ -200,7 +204,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
 
         bench.open(true).await;
         assert_eq!(
-            bench.steps.act(SHIP, &first).await.unwrap_err().name(),
+            bench.steps.perform(SHIP, &first).await.unwrap_err().name(),
             "SagaNotRunning",
             "a person decides"
         );
@@ -212,7 +216,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
             (SHIP, StepOutcome::Done),
             (NOTIFY, StepOutcome::Done),
         ] {
-            assert_eq!(bench.steps.act(at, &later).await, Ok(outcome));
+            assert_eq!(bench.steps.perform(at, &later).await, Ok(outcome));
         }
         assert_eq!(bench.state().await, SagaState::Committed);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
@@ -223,7 +227,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
 fn a_choreography_that_is_resumed_goes_on_by_its_events() {
     run(|env| async move {
         let bench = bench(env, 100, Style::Choreographed).await;
-        bench.steps.act(RESERVE, &context(0, Style::Choreographed)).await.unwrap();
+        bench.steps.perform(RESERVE, &context(0, Style::Choreographed)).await.unwrap();
         bench.message("charge", 0, "reserve.done").await;
         bench.message("ship", 0, "charge.done").await;
         // The event of the shipment was lost. In the next round it comes anew, without a second parcel.

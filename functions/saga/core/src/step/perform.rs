@@ -37,7 +37,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// # Errors
     /// `StepRefused`, `SagaNotRunning` and `UnknownSaga` are certain: the step has no effect. After any other
     /// error it may have one; doing it again finds out.
-    pub async fn act(&self, at: usize, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
+    pub async fn perform(&self, at: usize, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let step = &self.definition.steps()[at];
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
@@ -52,7 +52,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 },
                 Made::Service(which, current) => {
                     let work = self.work(step, context.saga, &context.payload);
-                    let why = step.act().refusal(&work, which, current.as_ref());
+                    let why = step.action().refusal(&work, which, current.as_ref());
                     return self.refuse(at, context, why).await;
                 }
                 Made::Unclear(why) => unclear = why,
@@ -64,7 +64,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// The transaction: the step's row, the log, for some steps the saga's row, and what the service writes.
     fn doing(&self, at: usize, step: &Step<P>, context: &SagaContext<P>) -> Draft {
         let now = self.host.now();
-        let item = step.act().item(&context.payload);
+        let item = step.action().item(&context.payload);
         let data = StepData { round: context.round, at: now, item: Some(item.clone()), error: None };
         let row = StepRow { state: StepState::Done, data }.write(context.saga, &step.name, None);
         let (state, saga) = self.saga_of(at, step, context);
@@ -72,7 +72,10 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let log = LogEntry { state, item: Some(item), ..entry }.append();
         let mut writes = vec![row, log];
         writes.extend(saga);
-        Draft { saga: writes, service: step.act().writes(&self.work(step, context.saga, &context.payload)) }
+        Draft {
+            saga: writes,
+            service: step.action().writes(&self.work(step, context.saga, &context.payload)),
+        }
     }
 
     /// What a step asks of the saga, and the state that it takes it to.
