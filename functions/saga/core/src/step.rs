@@ -52,19 +52,19 @@ pub enum StepOutcome {
 }
 
 /// A transaction: the saga's own rows first, then the writes of the service.
-struct Draft {
+struct Transaction {
     saga: Vec<Write>,
     service: Vec<Write>,
 }
 
 /// What came of a transaction.
-enum Made {
-    /// It was made.
-    Yes,
+enum TransactionResult {
+    /// It was committed.
+    Committed,
     /// A condition on the saga's own rows did not hold; a reason for each of them, in their order.
-    Saga(Vec<Cancelled>),
+    SagaRefused(Vec<Cancelled>),
     /// All of those held, and one of the service's conditions did not: which, and its item as it is.
-    Service(usize, Option<Item>),
+    ServiceRefused(usize, Option<Item>),
     /// Others were writing, or the answer was lost: look again.
     Unclear(Unclear),
 }
@@ -85,52 +85,54 @@ impl Unclear {
 }
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
-    async fn make(&self, draft: Draft) -> Result<Made, SagaError> {
+    async fn commit(&self, transaction: Transaction) -> Result<TransactionResult, SagaError> {
         if is_in(Mutant::LogAfterwards) {
-            return self.make_and_log(draft).await;
+            return self.commit_then_log(transaction).await;
         }
-        self.make_all(draft).await
+        self.transact_all(transaction).await
     }
 
     /// The mistake that the log in the transaction is there for.
-    async fn make_and_log(&self, mut draft: Draft) -> Result<Made, SagaError> {
+    async fn commit_then_log(&self, mut transaction: Transaction) -> Result<TransactionResult, SagaError> {
         let mut entries = Vec::new();
-        for write in draft.saga.iter_mut().filter(|w| w.key().sk.starts_with(LOG)) {
+        for write in transaction.saga.iter_mut().filter(|w| w.key().sk.starts_with(LOG)) {
             let check = Write::Check { key: write.key().clone(), condition: Condition::Absent };
             entries.push(std::mem::replace(write, check));
         }
-        let made = self.make_all(draft).await?;
-        if matches!(made, Made::Yes) {
+        let result = self.transact_all(transaction).await?;
+        if matches!(result, TransactionResult::Committed) {
             for entry in entries {
                 self.table.write(entry).await.ok();
             }
         }
-        Ok(made)
+        Ok(result)
     }
 
-    async fn make_all(&self, draft: Draft) -> Result<Made, SagaError> {
-        let own = draft.saga.len();
-        let mut writes = draft.saga;
-        writes.extend(draft.service);
+    async fn transact_all(&self, transaction: Transaction) -> Result<TransactionResult, SagaError> {
+        let own = transaction.saga.len();
+        let mut writes = transaction.saga;
+        writes.extend(transaction.service);
         let mut reasons = match self.table.transact(writes).await {
-            Ok(()) => return Ok(Made::Yes),
-            Err(TransactError::Call(e)) if e.may_have_applied() => return Ok(Made::Unclear(Unclear::Lost)),
+            Ok(()) => return Ok(TransactionResult::Committed),
+            Err(TransactError::Call(e)) if e.may_have_applied() => {
+                return Ok(TransactionResult::Unclear(Unclear::Lost));
+            }
             Err(TransactError::Call(e)) => return Err(e.into()),
             Err(TransactError::Cancelled(reasons)) => reasons,
         };
         // While somebody else holds one of the items, the others may change too.
         if reasons.contains(&Cancelled::Busy) {
-            return Ok(Made::Unclear(Unclear::Busy));
+            return Ok(TransactionResult::Unclear(Unclear::Busy));
         }
         let service = reasons.split_off(own.min(reasons.len()));
         if reasons.iter().any(|reason| matches!(reason, Cancelled::Condition(_))) {
-            return Ok(Made::Saga(reasons));
+            return Ok(TransactionResult::SagaRefused(reasons));
         }
         let refused = service.into_iter().enumerate().find_map(|(at, reason)| match reason {
-            Cancelled::Condition(item) => Some(Made::Service(at, item)),
+            Cancelled::Condition(item) => Some(TransactionResult::ServiceRefused(at, item)),
             Cancelled::No | Cancelled::Busy => None,
         });
-        Ok(refused.unwrap_or(Made::Unclear(Unclear::Busy)))
+        Ok(refused.unwrap_or(TransactionResult::Unclear(Unclear::Busy)))
     }
 
     async fn read(&self, saga: SagaId) -> Result<Partition<P>, SagaError> {

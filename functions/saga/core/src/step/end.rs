@@ -3,7 +3,7 @@
 use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Made, Steps, TRIES};
+use super::{Steps, TRIES, Transaction, TransactionResult};
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
@@ -91,7 +91,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let context = saga.context(saga.round);
         writes.push(SagaChange::to(&self.definition, saga.id, to, self.host.now()).when(saga.unchanged()));
         writes.push(LogEntry { state: Some(to), ..self.entry(&context, event) }.append());
-        let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
-        Ok(matches!(made, Made::Yes).then_some(to))
+        let result = self.commit(Transaction { saga: writes, service: Vec::new() }).await?;
+        Ok(matches!(result, TransactionResult::Committed).then_some(to))
     }
 }

@@ -3,7 +3,7 @@
 use tenfold_ports::table::{Cancelled, Write, WriteError};
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Made, StepOutcome, Steps, TRIES, Unclear};
+use super::{StepOutcome, Steps, TRIES, Transaction, TransactionResult, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
@@ -41,28 +41,28 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let step = &self.definition.steps()[at];
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {
-            match self.make(self.doing(at, step, context)).await? {
-                Made::Yes => return Ok(StepOutcome::Done),
-                Made::Saga(reasons) => match why(&reasons)? {
+            match self.commit(self.doing(at, step, context)).await? {
+                TransactionResult::Committed => return Ok(StepOutcome::Done),
+                TransactionResult::SagaRefused(reasons) => match why(&reasons)? {
                     Why::Done => return self.again(step, context).await,
                     Why::Refused(why) => return Err(refused(step, context, why)),
                     Why::NotRunning => return Err(SagaError::SagaNotRunning(context.saga)),
                     Why::Unknown => return Err(SagaError::UnknownSaga(context.saga)),
                     Why::Again => unclear = Unclear::Busy,
                 },
-                Made::Service(which, current) => {
+                TransactionResult::ServiceRefused(which, current) => {
                     let work = self.work(step, context.saga, &context.payload);
                     let why = step.action().refusal(&work, which, current.as_ref());
                     return self.refuse(at, context, why).await;
                 }
-                Made::Unclear(why) => unclear = why,
+                TransactionResult::Unclear(why) => unclear = why,
             }
         }
         Err(unclear.error(context.saga))
     }
 
     /// The transaction: the step's row, the log, for some steps the saga's row, and what the service writes.
-    fn doing(&self, at: usize, step: &Step<P>, context: &SagaContext<P>) -> Draft {
+    fn doing(&self, at: usize, step: &Step<P>, context: &SagaContext<P>) -> Transaction {
         let now = self.host.now();
         let item = step.action().item(&context.payload);
         let data = StepData { round: context.round, at: now, item: Some(item.clone()), error: None };
@@ -72,7 +72,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let log = LogEntry { state, item: Some(item), ..entry }.append();
         let mut writes = vec![row, log];
         writes.extend(saga);
-        Draft {
+        Transaction {
             saga: writes,
             service: step.action().writes(&self.work(step, context.saga, &context.payload)),
         }
@@ -158,10 +158,12 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             if !is_in(Mutant::RefusedWithoutTombstone) {
                 writes.push(row.write(context.saga, &step.name, None));
             }
-            match self.make(Draft { saga: writes, service: Vec::new() }).await? {
-                Made::Yes => return Err(refused(step, context, why)),
-                Made::Unclear(why) => unclear = why,
-                Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
+            match self.commit(Transaction { saga: writes, service: Vec::new() }).await? {
+                TransactionResult::Committed => return Err(refused(step, context, why)),
+                TransactionResult::Unclear(why) => unclear = why,
+                TransactionResult::SagaRefused(_) | TransactionResult::ServiceRefused(..) => {
+                    unclear = Unclear::Busy
+                }
             }
         }
         Err(unclear.error(context.saga))

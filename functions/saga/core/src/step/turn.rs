@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use tenfold_ports::table::{Item, Read, Write};
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Made, Steps, TRIES};
+use super::{Steps, TRIES, Transaction, TransactionResult};
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
@@ -68,7 +68,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 if is_in(Mutant::CancelMakesRow) {
                     let to = SagaChange::to(&self.definition, id, SagaState::Compensating, self.host.now());
                     let ghost = to.round(1, 0).when(tenfold_ports::table::Condition::Always);
-                    self.make(Draft { saga: vec![ghost], service: Vec::new() }).await?;
+                    self.commit(Transaction { saga: vec![ghost], service: Vec::new() }).await?;
                     return Ok(Answer::Yes(SagaState::Compensating));
                 }
                 return Err(SagaError::UnknownSaga(id));
@@ -133,7 +133,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     let entry = self.entry(&saga.context(saga.round), SagaEvent::Resolved);
                     let error = Some(reason.to_string());
                     let entry = LogEntry { state: Some(SagaState::Resolved), error, ..entry };
-                    if self.commit(vec![change, entry.append()]).await? {
+                    if self.committed(vec![change, entry.append()]).await? {
                         return Ok(Answer::Yes(SagaState::Resolved));
                     }
                 }
@@ -175,12 +175,12 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         let round = saga.round + 1;
         let change = SagaChange::to(&self.definition, saga.id, to, self.host.now()).round(round, tries);
         let entry = LogEntry { state: Some(to), ..self.entry(&saga.context(round), event) };
-        self.commit(vec![change.when(saga.unchanged()), entry.append()]).await
+        self.committed(vec![change.when(saga.unchanged()), entry.append()]).await
     }
 
-    async fn commit(&self, writes: Vec<Write>) -> Result<bool, SagaError> {
-        let made = self.make(Draft { saga: writes, service: Vec::new() }).await?;
-        Ok(matches!(made, Made::Yes))
+    async fn committed(&self, writes: Vec<Write>) -> Result<bool, SagaError> {
+        let result = self.commit(Transaction { saga: writes, service: Vec::new() }).await?;
+        Ok(matches!(result, TransactionResult::Committed))
     }
 
     async fn find(&self, id: SagaId) -> Result<Option<SagaRow<P>>, SagaError> {

@@ -3,7 +3,7 @@
 use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
-use super::{Draft, Made, StepOutcome, Steps, TRIES, Unclear};
+use super::{StepOutcome, Steps, TRIES, Transaction, TransactionResult, Unclear};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
@@ -32,15 +32,15 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
             }
             let before = part.state(at);
             let service = self.taking_back(step, &part, before);
-            match self.make(self.undoing(at, &part, context, StepState::Undone, None, service)).await? {
-                Made::Yes if before.is_some_and(StepState::is_final) => {
+            match self.commit(self.undoing(at, &part, context, StepState::Undone, None, service)).await? {
+                TransactionResult::Committed if before.is_some_and(StepState::is_final) => {
                     return Ok(StepOutcome::AlreadyUndone);
                 }
-                Made::Yes => return Ok(StepOutcome::Undone),
+                TransactionResult::Committed => return Ok(StepOutcome::Undone),
                 // Somebody was faster.
-                Made::Saga(_) => unclear = Unclear::Busy,
-                Made::Unclear(why) => unclear = why,
-                Made::Service(which, current) => {
+                TransactionResult::SagaRefused(_) => unclear = Unclear::Busy,
+                TransactionResult::Unclear(why) => unclear = why,
+                TransactionResult::ServiceRefused(which, current) => {
                     let work = self.work(step, context.saga, &part.saga.data.payload);
                     let why = match &step.role {
                         Role::Compensable(undo) => undo.undo_refusal(&work, which, current.as_ref()),
@@ -50,11 +50,13 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     let skipped = is_in(Mutant::RefusedUndoSkipped);
                     let state = if skipped { StepState::Undone } else { StepState::Stuck };
                     let error = (!skipped).then(|| why.clone());
-                    match self.make(self.undoing(at, &part, context, state, error, Vec::new())).await? {
-                        Made::Yes if skipped => return Ok(StepOutcome::Undone),
-                        Made::Yes => return Err(refused(step, context, why)),
-                        Made::Unclear(why) => unclear = why,
-                        Made::Saga(_) | Made::Service(..) => unclear = Unclear::Busy,
+                    match self.commit(self.undoing(at, &part, context, state, error, Vec::new())).await? {
+                        TransactionResult::Committed if skipped => return Ok(StepOutcome::Undone),
+                        TransactionResult::Committed => return Err(refused(step, context, why)),
+                        TransactionResult::Unclear(why) => unclear = why,
+                        TransactionResult::SagaRefused(_) | TransactionResult::ServiceRefused(..) => {
+                            unclear = Unclear::Busy
+                        }
                     }
                 }
             }
@@ -83,7 +85,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         state: StepState,
         error: Option<String>,
         service: Vec<Write>,
-    ) -> Draft {
+    ) -> Transaction {
         let step = &self.definition.steps()[at];
         let now = self.host.now();
         let before = part.steps[at].as_ref();
@@ -118,7 +120,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         });
         let entry = self.entry(context, LogEvent::of(&step.name, event));
         writes.push(LogEntry { state: to, item, error, ..entry }.append());
-        Draft { saga: writes, service }
+        Transaction { saga: writes, service }
     }
 }
 
