@@ -1,6 +1,6 @@
 //! The coordinator: `saga-coordinator`, called by a schedule and by state machines at their end.
 //!
-//! On the schedule it looks after the sagas whose time is up, whatever has held them up: a lost event, a state
+//! On the schedule it recovers the sagas whose time is up, whatever has held them up: a lost event, a state
 //! machine that was stopped, a service that was away. It begins a new round for each, or ends it stuck after
 //! five. It looks at no message and no execution, only at rows.
 
@@ -21,11 +21,11 @@ use crate::names::SagaId;
 use crate::rows::{OPEN_INDEX, Payload, SagaState};
 use crate::step::Steps;
 
-/// How many sagas are looked after at a time.
+/// How many sagas are recovered at a time.
 const WIDTH: usize = 8;
-/// How many of a state and shard a run looks after at most; the next one goes on.
+/// How many of a state and shard a run recovers at most; the next one goes on.
 const MOST: usize = 100;
-/// What looking after a saga may need of the invocation's time where the table is slow.
+/// What recovering a saga may need of the invocation's time where the table is slow.
 const RESERVE: Duration = Duration::from_secs(20);
 
 /// What a coordinator reaches.
@@ -86,9 +86,9 @@ pub struct Summary {
     pub given_up: usize,
 }
 
-/// What a run could not look after, though it looked after the rest.
+/// What a run could not recover, though it recovered the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{failed} sagas or shards could not be looked after, the first because {first}")]
+#[error("{failed} sagas or shards could not be recovered, the first because {first}")]
 pub struct RunError {
     /// How many.
     pub failed: usize,
@@ -126,13 +126,13 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         result
     }
 
-    /// Looks after all sagas whose time is up, before `deadline`, when this process is stopped.
+    /// Recovers all sagas whose time is up, before `deadline`, when this process is stopped.
     ///
     /// # Errors
-    /// Some sagas could not be looked after. The next run tries again.
+    /// Some sagas could not be recovered. The next run tries again.
     pub async fn run(&self, deadline: Timestamp) -> Result<Summary, RunError> {
         let mut tally = Tally::default();
-        // Whatever fails, the rest is looked after. One after the other: nobody waits for it, and the table is
+        // Whatever fails, the rest is recovered. One after the other: nobody waits for it, and the table is
         // there for the trips.
         let stuck = self.stuck().await;
         for state in self.states() {
@@ -190,8 +190,8 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
             let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
             let late = page.items.iter().filter_map(|i| i.number("wake").ok()).min();
             tally.late(late, self.steps.host.now());
-            let looks = ids.take_while(|_| in_time()).map(|id| self.steps.look_after(id));
-            let done: Vec<_> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
+            let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));
+            let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
             done.into_iter().for_each(|result| tally.count(result));
             match page.next {
                 Some(next) => query.after = Some(next),
@@ -233,7 +233,7 @@ impl Tally {
     }
 
     fn fails(&mut self, error: SagaError) {
-        tracing::error!(%error, "sagas not looked after");
+        tracing::error!(%error, "sagas not recovered");
         self.failed += 1;
         self.first.get_or_insert(error);
     }

@@ -31,7 +31,7 @@ pub const OVERDUE_AGE: &str = "OverdueAge";
 /// Rounds that the coordinator began.
 pub const ROUNDS: &str = "Rounds";
 
-/// Sagas, or shards of them, that a run of the coordinator could not look after.
+/// Sagas, or shards of them, that a run of the coordinator could not recover.
 pub const UNATTENDED: &str = "Unattended";
 
 /// How many sagas wait for a person.

@@ -1,4 +1,4 @@
-//! The coordinator on the rows: what one saga has wrong keeps no other from being looked after.
+//! The coordinator on the rows: what one saga has wrong keeps no other from being recovered.
 
 mod calm;
 
@@ -14,7 +14,7 @@ use tenfold_ports::table::{Item, Read, Write};
 use tenfold_ports::{Clock, Table};
 
 #[test]
-fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_looked_after() {
+fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_recovered() {
     run(|env| async move {
         let definition = trip::definition().unwrap();
         let (now, hour) = (env.now(), SignedDuration::from_hours(1));

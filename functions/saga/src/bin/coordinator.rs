@@ -1,4 +1,4 @@
-//! `saga-coordinator`: looks after late trips, on a schedule, and settles those whose state machine is at its end.
+//! `saga-coordinator`: recovers late trips, on a schedule, and settles those whose state machine is at its end.
 
 use std::process::ExitCode;
 

@@ -151,7 +151,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// The table did not answer, or a row is of another shape.
-    pub async fn look_after(&self, id: SagaId) -> Result<Option<(SagaEvent, SagaState)>, SagaError> {
+    pub async fn recover(&self, id: SagaId) -> Result<Option<(SagaEvent, SagaState)>, SagaError> {
         let Some(part) = Partition::read(&self.table, &self.definition, id).await? else { return Ok(None) };
         match due(&part.saga, self.host.now()) {
             Due::No => Ok(None),
