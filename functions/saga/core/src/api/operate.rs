@@ -7,7 +7,7 @@ use tenfold_ports::{Host, Table};
 use super::{Answer, Api, body, small};
 use crate::names::SagaId;
 use crate::rows::{ROUND_MOST, SagaState};
-use crate::step::turn;
+use crate::step::turn::OperatorResult;
 
 impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn cancel(&self, id: SagaId) -> Answer {
@@ -25,16 +25,18 @@ impl<T: Table, H: Host> Api<T, H> {
     }
 }
 
-fn answered(status: u16, id: SagaId, answer: turn::Answer) -> Answer {
+fn answered(status: u16, id: SagaId, answer: OperatorResult) -> Answer {
     match answer {
-        turn::Answer::Yes(state) => Ok(Response::json(status, &json!({ "sagaId": id, "state": state }))),
-        turn::Answer::No(state) => Err(not_stuck(id, state)),
-        turn::Answer::PastPivot => {
+        OperatorResult::Accepted(state) => {
+            Ok(Response::json(status, &json!({ "sagaId": id, "state": state })))
+        }
+        OperatorResult::WrongState(state) => Err(not_stuck(id, state)),
+        OperatorResult::PastPivot => {
             let detail =
                 format!("trip {id} is past its pivot: all of it is booked, and it is not undone any more");
             Err(Problem::new(409, "past-pivot", "The trip is past its pivot", detail))
         }
-        turn::Answer::TooManyRounds => {
+        OperatorResult::TooManyRounds => {
             let detail = format!("trip {id} has gone through {ROUND_MOST} rounds; resolve it instead");
             Err(Problem::new(409, "too-many-rounds", "The trip has had too many rounds", detail))
         }

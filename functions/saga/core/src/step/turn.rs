@@ -17,11 +17,11 @@ pub const ROUNDS: u32 = 5;
 
 /// What came of what a person asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum OperatorResult {
     /// It is so, by this call or before; the state now.
-    Yes(SagaState),
+    Accepted(SagaState),
     /// The state does not allow it.
-    No(SagaState),
+    WrongState(SagaState),
     /// The pivot was done: there is no way back.
     PastPivot,
     /// There were too many rounds, whoever began them.
@@ -62,14 +62,14 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may be cancelled or not.
-    pub async fn cancel(&self, id: SagaId) -> Result<Answer, SagaError> {
+    pub async fn cancel(&self, id: SagaId) -> Result<OperatorResult, SagaError> {
         for _ in 0..TRIES {
             let Some(saga) = self.find(id).await? else {
                 if is_in(Mutant::CancelMakesRow) {
                     let to = SagaChange::to(&self.definition, id, SagaState::Compensating, self.host.now());
                     let ghost = to.round(1, 0).when(tenfold_ports::table::Condition::Always);
                     self.commit(Transaction { saga: vec![ghost], service: Vec::new() }).await?;
-                    return Ok(Answer::Yes(SagaState::Compensating));
+                    return Ok(OperatorResult::Accepted(SagaState::Compensating));
                 }
                 return Err(SagaError::UnknownSaga(id));
             };
@@ -78,13 +78,13 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 SagaState::Committed if blind => {
                     self.begin_round(&saga, SagaEvent::Cancelled, SagaState::Compensating, 0).await?;
                 }
-                _ if saga.pivoted => return Ok(Answer::PastPivot),
+                _ if saga.pivoted => return Ok(OperatorResult::PastPivot),
                 SagaState::Running => {
                     if self.begin_round(&saga, SagaEvent::Cancelled, SagaState::Compensating, 0).await? {
-                        return Ok(Answer::Yes(SagaState::Compensating));
+                        return Ok(OperatorResult::Accepted(SagaState::Compensating));
                     }
                 }
-                state => return Ok(Answer::Yes(state)),
+                state => return Ok(OperatorResult::Accepted(state)),
             }
         }
         Err(SagaError::Conflict(id))
@@ -94,7 +94,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may go on or not.
-    pub async fn retry(&self, id: SagaId) -> Result<Answer, SagaError> {
+    pub async fn retry(&self, id: SagaId) -> Result<OperatorResult, SagaError> {
         let mut tried = None;
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
@@ -104,16 +104,16 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                 (SagaEvent::Retried, SagaState::Compensating)
             };
             match saga.state {
-                SagaState::Stuck if saga.round >= ROUND_MOST => return Ok(Answer::TooManyRounds),
+                SagaState::Stuck if saga.round >= ROUND_MOST => return Ok(OperatorResult::TooManyRounds),
                 SagaState::Stuck => {
                     if self.begin_round(&saga, event, to, 0).await? {
-                        return Ok(Answer::Yes(to));
+                        return Ok(OperatorResult::Accepted(to));
                     }
                     tried = Some(saga.round + 1);
                 }
                 // The answer to this call was lost, or somebody else has asked for the same.
-                state if tried == Some(saga.round) => return Ok(Answer::Yes(state)),
-                state => return Ok(Answer::No(state)),
+                state if tried == Some(saga.round) => return Ok(OperatorResult::Accepted(state)),
+                state => return Ok(OperatorResult::WrongState(state)),
             }
         }
         Err(SagaError::Conflict(id))
@@ -123,7 +123,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may be closed or not.
-    pub async fn resolve(&self, id: SagaId, reason: &SmolStr) -> Result<Answer, SagaError> {
+    pub async fn resolve(&self, id: SagaId, reason: &SmolStr) -> Result<OperatorResult, SagaError> {
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
             match saga.state {
@@ -134,13 +134,13 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
                     let error = Some(reason.to_string());
                     let entry = LogEntry { state: Some(SagaState::Resolved), error, ..entry };
                     if self.committed(vec![change, entry.append()]).await? {
-                        return Ok(Answer::Yes(SagaState::Resolved));
+                        return Ok(OperatorResult::Accepted(SagaState::Resolved));
                     }
                 }
                 SagaState::Resolved if saga.resolution.as_ref() == Some(reason) => {
-                    return Ok(Answer::Yes(SagaState::Resolved));
+                    return Ok(OperatorResult::Accepted(SagaState::Resolved));
                 }
-                state => return Ok(Answer::No(state)),
+                state => return Ok(OperatorResult::WrongState(state)),
             }
         }
         Err(SagaError::Conflict(id))

@@ -15,7 +15,7 @@ use saga_core::error::SagaError;
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, Style};
 use saga_core::service::Service;
-use saga_core::step::turn::Answer;
+use saga_core::step::turn::OperatorResult;
 use saga_core::step::{StepOutcome, Steps};
 use serde_json::Value;
 use shop::{Order, account, definition, stock, warehouse};
@@ -198,7 +198,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
         assert_eq!(bench.steps.perform(SHIP, &first).await.unwrap_err().name(), "StepRefused");
         assert_eq!(bench.state().await, SagaState::Committing, "there is no way back");
         assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
-        assert_eq!(bench.steps.cancel(first.saga).await, Ok(Answer::PastPivot));
+        assert_eq!(bench.steps.cancel(first.saga).await, Ok(OperatorResult::PastPivot));
         assert_eq!(bench.steps.settle(first.saga, 0).await.unwrap_err().name(), "SagaStuck");
         assert_eq!(bench.steps.undo(RESERVE, &first).await.unwrap_err().name(), "SagaCommitted");
 
@@ -208,7 +208,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
             "SagaNotRunning",
             "a person decides"
         );
-        assert_eq!(bench.steps.retry(first.saga).await, Ok(Answer::Yes(SagaState::Committing)));
+        assert_eq!(bench.steps.retry(first.saga).await, Ok(OperatorResult::Accepted(SagaState::Committing)));
         // The new execution walks over what is done to what is not.
         for (at, outcome) in [
             (RESERVE, StepOutcome::AlreadyDone),
