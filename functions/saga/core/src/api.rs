@@ -30,7 +30,7 @@ pub struct Api<T, H> {
 const BODY_MOST: usize = 16 << 10;
 
 /// What a route answers instead of a [`Response`].
-type Answer = Result<Response, Problem>;
+type RouteResult = Result<Response, Problem>;
 
 impl<T: Table, H: Host> Api<T, H> {
     /// Answers a request.
@@ -38,7 +38,7 @@ impl<T: Table, H: Host> Api<T, H> {
         self.route(request).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request) -> Answer {
+    async fn route(&self, request: &Request) -> RouteResult {
         let method = request.method.as_str();
         let allow = |allowed: &str| Err(Problem::method(method, allowed));
         match request.segments().as_slice() {

@@ -4,12 +4,12 @@ use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
-use super::{Answer, Api, body, no_table, small};
+use super::{Api, RouteResult, body, no_table, small};
 use crate::inventory::{Stock, StockId, StockKind, stock_key};
 use crate::rows::ReadError;
 
 impl<T: Table, H: Host> Api<T, H> {
-    pub(super) async fn put_stock(&self, kind: StockKind, id: &StockId, body: &[u8]) -> Answer {
+    pub(super) async fn put_stock(&self, kind: StockKind, id: &StockId, body: &[u8]) -> RouteResult {
         small(body)?;
         let (available, releases) = body::stock(body).map_err(Problem::invalid)?;
         match self.steps.table.write(Stock::put(kind, id, available, releases)).await {
@@ -20,7 +20,7 @@ impl<T: Table, H: Host> Api<T, H> {
         }
     }
 
-    pub(super) async fn get_stock(&self, kind: StockKind, id: &StockId) -> Answer {
+    pub(super) async fn get_stock(&self, kind: StockKind, id: &StockId) -> RouteResult {
         let item = self.steps.table.get(&stock_key(kind, id), Read::Consistent).await.map_err(no_table)?;
         let Some(item) = item else {
             let (kind, detail) = (kind.name(), "PUT it with what is available");

@@ -4,28 +4,28 @@ use serde_json::json;
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::{Host, Table};
 
-use super::{Answer, Api, body, small};
+use super::{Api, RouteResult, body, small};
 use crate::names::SagaId;
 use crate::rows::{ROUND_MOST, SagaState};
 use crate::step::turn::OperatorResult;
 
 impl<T: Table, H: Host> Api<T, H> {
-    pub(super) async fn cancel(&self, id: SagaId) -> Answer {
+    pub(super) async fn cancel(&self, id: SagaId) -> RouteResult {
         answered(202, id, self.steps.cancel(id).await?)
     }
 
-    pub(super) async fn retry(&self, id: SagaId) -> Answer {
+    pub(super) async fn retry(&self, id: SagaId) -> RouteResult {
         answered(202, id, self.steps.retry(id).await?)
     }
 
-    pub(super) async fn resolve(&self, id: SagaId, body: &[u8]) -> Answer {
+    pub(super) async fn resolve(&self, id: SagaId, body: &[u8]) -> RouteResult {
         small(body)?;
         let reason = body::reason(body).map_err(Problem::invalid)?;
         answered(200, id, self.steps.resolve(id, &reason).await?)
     }
 }
 
-fn answered(status: u16, id: SagaId, answer: OperatorResult) -> Answer {
+fn answered(status: u16, id: SagaId, answer: OperatorResult) -> RouteResult {
     match answer {
         OperatorResult::Accepted(state) => {
             Ok(Response::json(status, &json!({ "sagaId": id, "state": state })))

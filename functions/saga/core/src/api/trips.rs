@@ -10,7 +10,7 @@ use tenfold_ports::{CallError, Host, Table};
 
 use super::body::{self, Asked};
 use super::view::{Listed, TripView};
-use super::{Answer, Api, no_table, small, unknown_trip};
+use super::{Api, RouteResult, no_table, small, unknown_trip};
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
@@ -26,7 +26,7 @@ const PAGE: usize = 50;
 const LISTED: [SagaState; 3] = [SagaState::Running, SagaState::Compensating, SagaState::Stuck];
 
 impl<T: Table, H: Host> Api<T, H> {
-    pub(super) async fn post_trip(&self, request: &Request) -> Answer {
+    pub(super) async fn post_trip(&self, request: &Request) -> RouteResult {
         small(&request.body)?;
         let now = self.steps.host.now();
         let mut faults = Vec::new();
@@ -54,7 +54,7 @@ impl<T: Table, H: Host> Api<T, H> {
         self.start(id, data).await
     }
 
-    async fn start(&self, id: SagaId, data: SagaData<Trip>) -> Answer {
+    async fn start(&self, id: SagaId, data: SagaData<Trip>) -> RouteResult {
         let (definition, now) = (&self.steps.definition, data.created);
         let create = SagaRow::create(definition, id, data.clone());
         let context = SagaContext { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
@@ -78,13 +78,13 @@ impl<T: Table, H: Host> Api<T, H> {
         Err(no_table(failure))
     }
 
-    pub(super) async fn get_trip(&self, id: SagaId) -> Answer {
+    pub(super) async fn get_trip(&self, id: SagaId) -> RouteResult {
         let part = Partition::read(&self.steps.table, &self.steps.definition, id).await?;
         let part = part.ok_or_else(|| unknown_trip(&id.to_string()))?;
         Ok(Response::json(200, &TripView::new(&self.steps.definition, part)))
     }
 
-    pub(super) async fn list_trips(&self, request: &Request) -> Answer {
+    pub(super) async fn list_trips(&self, request: &Request) -> RouteResult {
         let shards = self.steps.definition.shards();
         let (state, place) = list_of(request, shards)?;
         // Most shards hold little or nothing, so all are asked at once; what does not fit waits for the next page.
@@ -117,7 +117,7 @@ impl<T: Table, H: Host> Api<T, H> {
 }
 
 /// What a repeated key is answered: what was answered first, to the same request.
-fn repeated(item: &Item, asked: &SagaData<Trip>) -> Answer {
+fn repeated(item: &Item, asked: &SagaData<Trip>) -> RouteResult {
     let there: SagaRow<Trip> = SagaRow::read(item).map_err(ReadError::from)?;
     if (there.data.style, &there.data.payload) == (asked.style, &asked.payload) {
         return Ok(accepted(there.id));
