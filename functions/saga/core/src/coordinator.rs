@@ -38,7 +38,7 @@ pub struct Coordinator<T, H, P> {
 /// Why the coordinator is called.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-pub enum Call {
+pub enum CoordinatorEvent {
     /// A state machine has nothing more to try.
     Settle(Settle),
     /// EventBridge's schedule.
@@ -247,11 +247,16 @@ mod tests {
     fn both_callers_are_understood() {
         let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
         let source = Source::Events;
-        assert_eq!(serde_json::from_str::<Call>(schedule).unwrap(), Call::Schedule { source });
+        assert_eq!(
+            serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(),
+            CoordinatorEvent::Schedule { source }
+        );
         let settle = r#"{"action":"settle","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":1}"#;
-        let Call::Settle(settle) = serde_json::from_str(settle).unwrap() else { panic!("no settling") };
+        let CoordinatorEvent::Settle(settle) = serde_json::from_str(settle).unwrap() else {
+            panic!("no settling")
+        };
         assert_eq!(settle.round, 1);
-        assert!(serde_json::from_str::<Call>(r#"{"source":"aws.s3"}"#).is_err());
-        assert!(serde_json::from_str::<Call>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
+        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"source":"aws.s3"}"#).is_err());
+        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
-use saga_core::coordinator::{Call, Coordinator};
+use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
 use saga_core::event::SagaEvent;
 use saga_core::inventory::{Releases, Reserve, Stock, StockId, StockKind};
@@ -338,7 +338,7 @@ async fn task(env: Env, at: usize, input: Json) -> Result<Json, TaskError> {
 }
 
 async fn settle(env: Env, input: Json) -> Result<Json, TaskError> {
-    let Call::Settle(call) = serde_json::from_value(input).unwrap() else {
+    let CoordinatorEvent::Settle(call) = serde_json::from_value(input).unwrap() else {
         return Err(TaskError::new("BadEvent", "no call of a state machine"));
     };
     let result = Coordinator { steps: steps(&env) }.settle(&call).await;
