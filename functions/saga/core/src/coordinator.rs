@@ -44,7 +44,7 @@ pub enum CoordinatorEvent {
     /// EventBridge's schedule.
     Schedule {
         /// `aws.events`.
-        source: Source,
+        source: ScheduleSource,
     },
 }
 
@@ -69,7 +69,7 @@ pub enum SettleAction {
 
 /// Who calls by a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Source {
+pub enum ScheduleSource {
     /// EventBridge.
     #[serde(rename = "aws.events")]
     Events,
@@ -77,7 +77,7 @@ pub enum Source {
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct CoordinatorSummary {
     /// Sagas past their time that were looked at.
     pub overdue: usize,
     /// Rounds begun.
@@ -104,10 +104,10 @@ impl RunError {
     }
 }
 
-/// What is counted while a run goes on.
+/// How far a run has come, counted while it goes on.
 #[derive(Default)]
-struct Tally {
-    summary: Summary,
+struct RunProgress {
+    summary: CoordinatorSummary,
     failed: usize,
     first: Option<SagaError>,
     latest: Duration,
@@ -130,23 +130,23 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     ///
     /// # Errors
     /// Some sagas could not be recovered. The next run tries again.
-    pub async fn run(&self, deadline: Timestamp) -> Result<Summary, RunError> {
-        let mut tally = Tally::default();
+    pub async fn run(&self, deadline: Timestamp) -> Result<CoordinatorSummary, RunError> {
+        let mut progress = RunProgress::default();
         // Whatever fails, the rest is recovered. One after the other: nobody waits for it, and the table is
         // there for the trips.
         let stuck = self.stuck().await;
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
-                if let Err(error) = self.sweep(state, shard, deadline, &mut tally).await {
-                    tally.fails(error.into());
+                if let Err(error) = self.sweep(state, shard, deadline, &mut progress).await {
+                    progress.fails(error.into());
                 }
             }
         }
         match stuck {
             Ok(stuck) => self.steps.host.record(&[], &[metrics::stuck(stuck)]),
-            Err(error) => tally.fails(error.into()),
+            Err(error) => progress.fails(error.into()),
         }
-        let Tally { summary, failed, first, latest } = tally;
+        let RunProgress { summary, failed, first, latest } = progress;
         tracing::info!(?summary, failed, "run ended");
         self.steps.host.record(&[], &metrics::run(&summary, latest, failed));
         first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
@@ -177,7 +177,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         state: SagaState,
         shard: u8,
         deadline: Timestamp,
-        tally: &mut Tally,
+        progress: &mut RunProgress,
     ) -> Result<(), CallError> {
         let Some(partition) = state.open(shard) else { return Ok(()) };
         let range = Range::AtMost(self.steps.host.now().as_second());
@@ -189,10 +189,10 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
             seen += page.items.len();
             let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
             let late = page.items.iter().filter_map(|i| i.number("wake").ok()).min();
-            tally.late(late, self.steps.host.now());
+            progress.late(late, self.steps.host.now());
             let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
-            done.into_iter().for_each(|result| tally.count(result));
+            done.into_iter().for_each(|result| progress.count(result));
             match page.next {
                 Some(next) => query.after = Some(next),
                 None => break,
@@ -216,7 +216,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     }
 }
 
-impl Tally {
+impl RunProgress {
     fn late(&mut self, wake: Option<i64>, now: Timestamp) {
         let late = wake.map_or(0, |wake| now.as_second().saturating_sub(wake));
         self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn both_callers_are_understood() {
         let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        let source = Source::Events;
+        let source = ScheduleSource::Events;
         assert_eq!(
             serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(),
             CoordinatorEvent::Schedule { source }

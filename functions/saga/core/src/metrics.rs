@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tenfold_ports::metrics::Metric;
 
-use crate::coordinator::Summary;
+use crate::coordinator::CoordinatorSummary;
 use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::rows::{LogEntry, SagaState};
 
@@ -42,7 +42,7 @@ pub fn stuck(n: u64) -> Metric {
 
 /// What a run of the coordinator has seen.
 #[must_use]
-pub fn run(summary: &Summary, latest: Duration, failed: usize) -> [Metric; 4] {
+pub fn run(summary: &CoordinatorSummary, latest: Duration, failed: usize) -> [Metric; 4] {
     [
         Metric::count(OVERDUE, summary.overdue as f64),
         Metric::seconds(OVERDUE_AGE, latest.as_secs_f64()),
