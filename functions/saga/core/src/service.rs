@@ -1,6 +1,6 @@
 //! A service: `saga-flight`, `saga-hotel`, `saga-car`. One handler for one step, in both styles.
 //!
-//! A state machine calls it with a [`Task`] and goes on by its error's name. A message of its queue holds a log
+//! A state machine calls it with a [`StepTask`] and goes on by its error's name. A message of its queue holds a log
 //! entry, and what goes on is the log: a refusal was written down, so the message is done.
 
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,14 @@ use crate::step::{StepOutcome, Steps};
 
 /// A service of one step.
 #[derive(Debug)]
-pub struct Service<T, H, P> {
+pub struct StepService<T, H, P> {
     steps: Steps<T, H, P>,
     at: usize,
 }
 
 /// What a state machine asks of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task<P> {
+pub struct StepTask<P> {
     /// Whether to do or to undo.
     #[serde(rename = "action")]
     pub direction: Direction,
@@ -70,7 +70,7 @@ impl MessageError {
     }
 }
 
-impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
+impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
     /// The service of the step `step`.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
     ///
     /// # Errors
     /// By the names that the state machine catches.
-    pub async fn task(&self, task: &Task<P>) -> Result<StepOutcome, SagaError> {
+    pub async fn task(&self, task: &StepTask<P>) -> Result<StepOutcome, SagaError> {
         let expected = &self.steps.definition.steps()[self.at].name;
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
@@ -161,7 +161,7 @@ mod tests {
         let text = r#"{"action":"undo","step":"hotel","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":2,
             "style":"orchestrated","payload":{"traveller":"Ada","flight":"F","hotel":"H","car":"C",
             "from":"2030-01-01","to":"2030-01-02"}}"#;
-        let task: Task<Trip> = serde_json::from_str(text).unwrap();
+        let task: StepTask<Trip> = serde_json::from_str(text).unwrap();
         assert_eq!((task.direction, task.step.as_str(), task.context.round), (Direction::Undo, "hotel", 2));
         assert_eq!(task.context.payload.to.to_string(), "2030-01-02");
     }

@@ -14,7 +14,7 @@ use saga_core::definition::choreography::{Direction, subscriptions};
 use saga_core::error::SagaError;
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, Style};
-use saga_core::service::Service;
+use saga_core::service::StepService;
 use saga_core::step::turn::OperatorResult;
 use saga_core::step::{StepOutcome, Steps};
 use serde_json::Value;
@@ -136,7 +136,7 @@ impl Bench {
     async fn message(&self, step: &str, round: u32, event: &str) {
         let part = self.part().await;
         let entry = part.log.iter().find(|e| e.round == round && e.event.to_string() == event).unwrap();
-        let service = Service::new(self.env.clone(), self.env.clone(), definition(), step).unwrap();
+        let service = StepService::new(self.env.clone(), self.env.clone(), definition(), step).unwrap();
         service.message(&serde_json::to_string(entry).unwrap()).await.unwrap();
     }
 }

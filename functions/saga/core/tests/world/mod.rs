@@ -27,7 +27,7 @@ use saga_core::publisher::Publisher;
 use saga_core::rows::{
     LogEntry, SagaContext, SagaData, SagaRow, SagaState, StepRow, StepState, Style, step_key,
 };
-use saga_core::service::{Service, Task};
+use saga_core::service::{StepService, StepTask};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value as Json, json};
@@ -299,8 +299,8 @@ fn steps(env: &Env) -> Steps<Env, Env, Trip> {
     Steps { table: env.clone(), host: env.clone(), definition: definition() }
 }
 
-fn service(env: &Env, at: usize) -> Service<Env, Env, Trip> {
-    Service::new(env.clone(), env.clone(), definition(), STEPS[at]).unwrap()
+fn service(env: &Env, at: usize) -> StepService<Env, Env, Trip> {
+    StepService::new(env.clone(), env.clone(), definition(), STEPS[at]).unwrap()
 }
 
 /// A service's queue.
@@ -332,7 +332,7 @@ fn tasks(letters: QueueId, gone: Option<usize>) -> Tasks {
 }
 
 async fn task(env: Env, at: usize, input: Json) -> Result<Json, TaskError> {
-    let task: Task<Trip> = serde_json::from_value(input).unwrap();
+    let task: StepTask<Trip> = serde_json::from_value(input).unwrap();
     let outcome = service(&env, at).task(&task).await;
     outcome.map(|outcome| json!(outcome)).map_err(|error| TaskError::new(error.name(), error.to_string()))
 }
