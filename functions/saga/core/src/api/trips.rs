@@ -86,15 +86,15 @@ impl<T: Table, H: Host> Api<T, H> {
 
     pub(super) async fn list_trips(&self, request: &Request) -> RouteResult {
         let shards = self.steps.definition.shards();
-        let (state, place) = list_of(request, shards)?;
+        let (state, cursor) = list_of(request, shards)?;
         // Most shards hold little or nothing, so all are asked at once; what does not fit waits for the next page.
-        let places = std::iter::once(place).chain((place.shard + 1..shards).map(Place::start));
-        let pages = places.filter_map(|place| Some((place, state.open(place.shard)?)));
-        let pages = pages.map(async |(place, partition)| {
-            let after = place.cursor(&partition);
+        let cursors = std::iter::once(cursor).chain((cursor.shard + 1..shards).map(ListCursor::start));
+        let pages = cursors.filter_map(|cursor| Some((cursor, state.open(cursor.shard)?)));
+        let pages = pages.map(async |(cursor, partition)| {
+            let after = cursor.query_after(&partition);
             let query =
                 Query { index: Some(OPEN_INDEX), limit: PAGE as u32, after, ..Query::partition(partition) };
-            self.steps.table.query(query).await.map(|page| (place, page))
+            self.steps.table.query(query).await.map(|page| (cursor, page))
         });
         let pages = try_join_all(pages).await.map_err(no_table)?;
         let (keys, next) = first_page(pages, shards);
@@ -111,7 +111,7 @@ impl<T: Table, H: Host> Api<T, H> {
                 }
             }
         }
-        let next = next.map(Place::text);
+        let next = next.map(ListCursor::text);
         Ok(Response::json(200, &json!({ "trips": trips, "next": next })))
     }
 }
@@ -140,10 +140,10 @@ fn idempotency_key(request: &Request) -> Result<SmolStr, Fault> {
 }
 
 /// The keys of a page's trips, in the order of the shards, and where the next page begins; none after the last.
-fn first_page(shards_pages: Vec<(Place, Page)>, shards: u8) -> (Vec<Key>, Option<Place>) {
+fn first_page(shards_pages: Vec<(ListCursor, Page)>, shards: u8) -> (Vec<Key>, Option<ListCursor>) {
     let mut keys = Vec::new();
-    for (place, page) in shards_pages {
-        let mut last = place;
+    for (cursor, page) in shards_pages {
+        let mut last = cursor;
         for item in page.items {
             if keys.len() == PAGE {
                 return (keys, Some(last));
@@ -152,18 +152,18 @@ fn first_page(shards_pages: Vec<(Place, Page)>, shards: u8) -> (Vec<Key>, Option
             last.after = item.number(WAKE).ok().zip(id).or(last.after);
             keys.push(item.key);
         }
-        if let Some(next) = page.next.and_then(|next| place.at(&next)) {
+        if let Some(next) = page.next.and_then(|next| cursor.at(&next)) {
             return (keys, Some(next));
         }
         if keys.len() == PAGE {
-            return (keys, (place.shard + 1 < shards).then(|| Place::start(place.shard + 1)));
+            return (keys, (cursor.shard + 1 < shards).then(|| ListCursor::start(cursor.shard + 1)));
         }
     }
     (keys, None)
 }
 
 /// What a list is of, and where it begins.
-fn list_of(request: &Request, shards: u8) -> Result<(SagaState, Place), Problem> {
+fn list_of(request: &Request, shards: u8) -> Result<(SagaState, ListCursor), Problem> {
     let mut faults = Vec::new();
     let mut fault = |at: &str, detail: String| faults.push(Fault::new(at, detail));
     let state = request.parameter("state").map(SmolStr::as_str);
@@ -173,40 +173,40 @@ fn list_of(request: &Request, shards: u8) -> Result<(SagaState, Place), Problem>
         let wanted = "running, compensating or stuck was expected; trips at their end are not listed";
         fault("query:state", format!("{found}; {wanted}"));
     }
-    let place = match request.parameter("after") {
-        None => Some(Place::start(0)),
-        Some(after) => Place::parse(after, shards),
+    let cursor = match request.parameter("after") {
+        None => Some(ListCursor::start(0)),
+        Some(after) => ListCursor::parse(after, shards),
     };
-    if place.is_none() {
+    if cursor.is_none() {
         fault("query:after", "the `next` of the page before was expected".to_owned());
     }
-    match (listed, place) {
-        (Some(state), Some(place)) => Ok((state, place)),
+    match (listed, cursor) {
+        (Some(state), Some(cursor)) => Ok((state, cursor)),
         _ => Err(Problem::invalid(faults)),
     }
 }
 
 /// Where a page of a list begins.
 #[derive(Clone, Copy)]
-struct Place {
+struct ListCursor {
     shard: u8,
     /// After which saga; none: with the first of the shard.
     after: Option<(i64, SagaId)>,
 }
 
-impl Place {
+impl ListCursor {
     const fn start(shard: u8) -> Self {
         Self { shard, after: None }
     }
 
     /// After the last of a page of this shard.
-    fn at(self, cursor: &Cursor) -> Option<Self> {
-        let (_, wake) = cursor.index.as_ref()?;
-        let id = SagaId::parse(cursor.key.pk.strip_prefix("saga#")?)?;
+    fn at(self, last: &Cursor) -> Option<Self> {
+        let (_, wake) = last.index.as_ref()?;
+        let id = SagaId::parse(last.key.pk.strip_prefix("saga#")?)?;
         Some(Self { after: Some((*wake, id)), ..self })
     }
 
-    fn cursor(self, partition: &SmolStr) -> Option<Cursor> {
+    fn query_after(self, partition: &SmolStr) -> Option<Cursor> {
         let (wake, id) = self.after?;
         Some(Cursor { key: saga_key(id), index: Some((partition.clone(), wake)) })
     }
@@ -237,16 +237,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_in_a_list_is_read_as_it_is_written() {
+    fn a_cursor_is_read_as_it_is_written() {
         let id = SagaId::of_key("a");
-        for place in [Place::start(7), Place { shard: 2, after: Some((1_800_000_000, id)) }] {
-            let read = Place::parse(&place.text(), 8).unwrap();
-            assert_eq!((read.shard, read.after), (place.shard, place.after));
+        for cursor in [ListCursor::start(7), ListCursor { shard: 2, after: Some((1_800_000_000, id)) }] {
+            let read = ListCursor::parse(&cursor.text(), 8).unwrap();
+            assert_eq!((read.shard, read.after), (cursor.shard, cursor.after));
         }
         for bad in
             ["", "8", "-1", "1.", "1.5", "1.x.y", "1.5.nobody", "1.-5.7b357e39-9cbe-534c-a136-fc65a8428e65"]
         {
-            assert!(Place::parse(bad, 8).is_none(), "{bad}");
+            assert!(ListCursor::parse(bad, 8).is_none(), "{bad}");
         }
     }
 }
