@@ -8,7 +8,7 @@ use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::table::{Cancelled, Cursor, Item, Key, Page, Query, Read, TransactError};
 use tenfold_ports::{CallError, Host, Table};
 
-use super::body::{self, Asked};
+use super::body::{self, TripRequest};
 use super::view::{Listed, TripView};
 use super::{Api, RouteResult, no_table, small, unknown_trip};
 use crate::event::SagaEvent;
@@ -33,7 +33,7 @@ impl<T: Table, H: Host> Api<T, H> {
         let key = idempotency_key(request).map_err(|fault| faults.push(fault)).ok();
         let asked = body::trip(&request.body, TimeZone::UTC.to_datetime(now).date());
         let asked = asked.map_err(|more| faults.extend(more)).ok();
-        let (key, Asked { style, trip, past }) = match (key, asked) {
+        let (key, TripRequest { style, trip, past }) = match (key, asked) {
             (Some(key), Some(asked)) => (key, asked),
             (_, asked) => {
                 faults.extend(asked.and_then(|asked| asked.past));
