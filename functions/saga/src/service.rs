@@ -12,7 +12,7 @@ use tenfold_aws::Aws;
 use tenfold_lambda::sqs::{self, SqsBatchResponse, SqsEvent};
 use tenfold_lambda::{Env, Invocation, run};
 
-use crate::{Failed, Rows};
+use crate::{Rows, SagaFailure};
 
 /// What a service is called with.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,9 +58,9 @@ pub fn serve(name: &'static str, step: &'static str) -> ExitCode {
                 ServiceEvent::Task(task) => Ok(ServiceResult::Task(service.task(&task).await?)),
                 ServiceEvent::Batch(batch) => {
                     let handle = async |record: &sqs::Record| {
-                        service.message(&record.body).await.map_err(Failed::from)
+                        service.message(&record.body).await.map_err(SagaFailure::from)
                     };
-                    Ok::<_, Failed>(ServiceResult::Batch(sqs::each(batch, handle).await))
+                    Ok::<_, SagaFailure>(ServiceResult::Batch(sqs::each(batch, handle).await))
                 }
             })
             .await

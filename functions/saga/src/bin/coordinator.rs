@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use saga::{Failed, Rows};
+use saga::{Rows, SagaFailure};
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use tenfold_aws::Aws;
 use tenfold_lambda::{Env, Invocation, run};
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             .serve_event(async move |event: CoordinatorEvent, invocation: Invocation| match event {
                 CoordinatorEvent::Settle(settle) => Ok(coordinator.settle(&settle).await.map(|()| None)?),
                 CoordinatorEvent::Schedule { .. } => {
-                    Ok::<_, Failed>(Some(coordinator.run(invocation.deadline).await?))
+                    Ok::<_, SagaFailure>(Some(coordinator.run(invocation.deadline).await?))
                 }
             })
             .await
