@@ -63,12 +63,12 @@ impl<P> Definition<P> {
 #[serde(rename_all = "camelCase")]
 struct Choreography {
     comment: String,
-    subscriptions: Vec<Subscription>,
+    subscriptions: Vec<StepSubscription>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Subscription {
+struct StepSubscription {
     step: String,
     #[serde(rename = "do")]
     does: Vec<LogEvent>,
@@ -91,7 +91,7 @@ struct FilterPolicy {
 pub fn subscriptions<P>(definition: &Definition<P>) -> String {
     let subscription = |(at, step): (usize, &Step<P>)| {
         let (does, undo) = (definition.events(at, Direction::Do), definition.events(at, Direction::Undo));
-        Subscription {
+        StepSubscription {
             step: step.name.to_string(),
             filter_policy: FilterPolicy {
                 definition: [definition.name().to_string()],
