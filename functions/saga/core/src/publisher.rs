@@ -46,26 +46,26 @@ pub struct Publisher<T, F, Q, H, P> {
     pub payload: PhantomData<P>,
 }
 
-/// A letter about something that a person has to look at, as the state machine writes it too.
+/// A dead letter about something that a person has to look at, as the state machine writes it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Letter {
+struct DeadLetter {
     saga: SagaId,
     round: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<Name>,
-    error: LetterError,
+    error: DeadLetterError,
 }
 
-/// A letter about a log entry that is none.
+/// A dead letter about a log entry that is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Unreadable {
+struct UnreadableEntry {
     entry: String,
-    error: LetterError,
+    error: DeadLetterError,
 }
 
-impl Unreadable {
+impl UnreadableEntry {
     fn of(record: &Record, error: &BadItem) -> Self {
-        let error = LetterError { error: BAD_ITEM, cause: error.to_string() };
+        let error = DeadLetterError { error: BAD_ITEM, cause: error.to_string() };
         Self { entry: record.key.to_string(), error }
     }
 }
@@ -73,7 +73,7 @@ impl Unreadable {
 /// As Step Functions names its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct LetterError {
+struct DeadLetterError {
     error: &'static str,
     cause: String,
 }
@@ -86,7 +86,7 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
     /// it; what of these was published already is published twice, which changes nothing.
     pub async fn publish(&self, records: &[Record]) -> Option<SmolStr> {
         let mut entries: Placed<LogEntry<P>> = Vec::new();
-        let mut letters: Placed<Outgoing> = Vec::new();
+        let mut dead_letters: Placed<Outgoing> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             let Some(item) = record.new.as_ref().filter(|_| is_entry(record)) else { continue };
             match LogEntry::read(item) {
@@ -94,17 +94,17 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
                 Err(error) => {
                     // Nobody can act on it but a person; those behind it go on.
                     tracing::error!(%error, "log entry not readable");
-                    letters.push((at, Outgoing::new(json(&Unreadable::of(record, &error)))));
+                    dead_letters.push((at, Outgoing::new(json(&UnreadableEntry::of(record, &error)))));
                 }
             }
         }
         self.count(&entries);
         let about =
-            entries.iter().filter_map(|(at, entry)| Some((*at, Outgoing::new(json(&letter(entry)?)))));
-        letters.extend(about);
-        let (notified, started, told) =
-            join3(self.notify(&entries), self.start(&entries), self.send(letters)).await;
-        let first = [notified, started, told].into_iter().flatten().min()?;
+            entries.iter().filter_map(|(at, entry)| Some((*at, Outgoing::new(json(&dead_letter(entry)?)))));
+        dead_letters.extend(about);
+        let (notified, started, sent) =
+            join3(self.notify(&entries), self.start(&entries), self.send(dead_letters)).await;
+        let first = [notified, started, sent].into_iter().flatten().min()?;
         Some(records[first].sequence.clone())
     }
 
@@ -148,16 +148,16 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
         failed.flat_map(|(at, error)| all_of(&[at], "execution not started", &error)).collect()
     }
 
-    /// Sends letters about what a person has to look at; answers the entries whose letter was not sent.
-    async fn send(&self, mut letters: Placed<Outgoing>) -> Vec<usize> {
+    /// Sends dead letters about what a person has to look at; answers the entries whose dead letter was not sent.
+    async fn send(&self, mut dead_letters: Placed<Outgoing>) -> Vec<usize> {
         let mut failed = Vec::new();
-        while !letters.is_empty() {
-            let rest = letters.split_off(letters.len().min(queue::BATCH));
+        while !dead_letters.is_empty() {
+            let rest = dead_letters.split_off(dead_letters.len().min(queue::BATCH));
             let (places, batch): (Vec<usize>, Vec<Outgoing>) =
-                std::mem::replace(&mut letters, rest).into_iter().unzip();
+                std::mem::replace(&mut dead_letters, rest).into_iter().unzip();
             match self.dead_letters.send(batch).await {
                 Ok(rejected) => failed.extend(rejected.into_iter().filter_map(|i| places.get(i).copied())),
-                Err(error) => failed.extend(all_of(&places, "letters not sent", &error)),
+                Err(error) => failed.extend(all_of(&places, "dead letters not sent", &error)),
             }
         }
         failed
@@ -206,9 +206,9 @@ fn notice<P: Payload>(entry: &LogEntry<P>) -> Notice {
         .with("event", SmolStr::from(entry.event.clone()))
 }
 
-/// The letter about an entry; none where nobody needs to look at it. A step that an orchestrated saga could not
+/// The dead letter about an entry; none where nobody needs to look at it. A step that an orchestrated saga could not
 /// undo has a letter of the state machine's already.
-fn letter<P>(entry: &LogEntry<P>) -> Option<Letter> {
+fn dead_letter<P>(entry: &LogEntry<P>) -> Option<DeadLetter> {
     if is_in(Mutant::StuckWithoutLetter) {
         return None;
     }
@@ -222,11 +222,11 @@ fn letter<P>(entry: &LogEntry<P>) -> Option<Letter> {
     }
     let cause = entry.error.clone().unwrap_or_else(|| format!("stuck by {}", entry.event));
     let error = if step_stuck { UNDO_REFUSED } else { SAGA_STUCK };
-    Some(Letter {
+    Some(DeadLetter {
         saga: entry.saga,
         round: entry.round,
         step: step.map(|(step, _)| step.clone()),
-        error: LetterError { error, cause },
+        error: DeadLetterError { error, cause },
     })
 }
 

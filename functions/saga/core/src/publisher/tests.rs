@@ -59,7 +59,7 @@ fn whatever_is_stuck_has_a_letter() {
         ("flight.undone", choreographed, Some(SagaState::Compensated), None),
         ("car.done", choreographed, Some(SagaState::Committed), None),
     ] {
-        let letter = letter(&entry(event, style, state));
+        let letter = dead_letter(&entry(event, style, state));
         assert_eq!(letter.map(|l| l.error.error), expected, "{event}");
     }
 }
@@ -106,6 +106,6 @@ fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
         at: jiff::Timestamp::UNIX_EPOCH,
         expired: false,
     };
-    let letter = json(&Unreadable::of(&record, &bad));
+    let letter = json(&UnreadableEntry::of(&record, &bad));
     assert!(letter.contains(&id.to_string()) && letter.contains(r#""Error":"BadItem""#), "{letter}");
 }
