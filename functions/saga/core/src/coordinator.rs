@@ -18,7 +18,7 @@ use crate::event::SagaEvent;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{OPEN_INDEX, Payload, SagaState};
+use crate::rows::{OPEN_INDEX, Payload, SagaState, WAKE};
 use crate::step::Steps;
 
 /// How many sagas are recovered at a time.
@@ -188,7 +188,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
             let page = self.steps.table.query(query.clone()).await?;
             seen += page.items.len();
             let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
-            let late = page.items.iter().filter_map(|i| i.number("wake").ok()).min();
+            let late = page.items.iter().filter_map(|i| i.number(WAKE).ok()).min();
             progress.late(late, self.steps.host.now());
             let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;

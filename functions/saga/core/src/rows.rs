@@ -29,7 +29,7 @@ use tenfold_ports::table::BadItem;
 
 pub use log::{LOG, LogEntry, ROUND_MOST, log_key};
 pub use partition::Partition;
-pub use saga::{SagaChange, SagaData, SagaRow, WAKE, check, commit, saga_key};
+pub use saga::{OPEN, SagaChange, SagaData, SagaRow, WAKE, check, commit, saga_key};
 pub use step::{StepData, StepRow, StepState, step_key};
 
 use crate::names::SagaId;

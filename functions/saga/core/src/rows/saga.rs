@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
 
-use super::{OPEN_INDEX, Payload, SagaContext, SagaState, Style, partition};
+use super::{Payload, SagaContext, SagaState, Style, partition};
 use crate::definition::Definition;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
@@ -21,8 +21,9 @@ const TRIES: &str = "tries";
 const PIVOTED: &str = "pivoted";
 const SINCE: &str = "since";
 const RESOLUTION: &str = "resolution";
-const OPEN: &str = OPEN_INDEX;
-/// When somebody has to look at a saga: the sort key of the index of open ones, in seconds since 1970.
+/// The partition key of the index of open sagas: `running#3` for the fourth shard of the running ones.
+pub const OPEN: &str = "open";
+/// The sort key of the index of open sagas: when somebody has to look at one, in seconds since 1970.
 pub const WAKE: &str = "wake";
 
 /// A saga as it was read.
