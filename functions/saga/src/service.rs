@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use saga_core::rows::Payload;
+use saga_core::context::Payload;
 use saga_core::service::{StepService, StepTask};
 use saga_core::step::StepOutcome;
 use saga_core::trip::Trip;

@@ -1,7 +1,8 @@
 //! The fixtures in `events/` are what the functions take; `cargo lambda invoke --data-file` sends them.
 
 use saga_core::coordinator::{CoordinatorEvent, ScheduleSource};
-use saga_core::rows::{LOG, LogEntry, SagaState};
+use saga_core::rows::{LOG, LogEntry};
+use saga_core::state::SagaState;
 use saga_core::trip::Trip;
 use tenfold_lambda::stream::StreamEvent;
 

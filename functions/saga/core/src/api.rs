@@ -12,10 +12,10 @@ mod view;
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::{CallError, Host, Table};
 
+use crate::error::ReadError;
 use crate::error::SagaError;
 use crate::inventory::{StockId, StockKind};
 use crate::names::SagaId;
-use crate::rows::ReadError;
 use crate::step::Steps;
 use crate::trip::Trip;
 

@@ -13,12 +13,14 @@ use serde::{Deserialize, Serialize};
 use tenfold_ports::table::{Query, Range};
 use tenfold_ports::{CallError, Host, Table};
 
+use crate::context::Payload;
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{OPEN_INDEX, Payload, SagaState, WAKE};
+use crate::rows::{OPEN_INDEX, WAKE, saga_of};
+use crate::state::SagaState;
 use crate::step::Steps;
 
 /// How many sagas are recovered at a time.
@@ -187,7 +189,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         while seen < MOST && in_time() {
             let page = self.steps.table.query(query.clone()).await?;
             seen += page.items.len();
-            let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
+            let ids = page.items.iter().filter_map(|i| saga_of(&i.key));
             let late = page.items.iter().filter_map(|i| i.number(WAKE).ok()).min();
             progress.late(late, self.steps.host.now());
             let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));

@@ -4,7 +4,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::table::BadItem;
 
 use crate::names::{Name, SagaId};
-use crate::rows::{ReadError, SagaState};
+use crate::state::SagaState;
 
 /// The service refuses the step for good. Nothing was done.
 pub const STEP_REFUSED: &str = "StepRefused";
@@ -115,6 +115,17 @@ impl SagaError {
             Self::Row(_) => BAD_ITEM,
         }
     }
+}
+
+/// Why rows could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The table did not answer.
+    #[error("the table did not answer: {0}")]
+    Table(#[from] CallError),
+    /// A row is not what this version writes.
+    #[error(transparent)]
+    Row(#[from] BadItem),
 }
 
 impl From<ReadError> for SagaError {

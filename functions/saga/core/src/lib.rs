@@ -5,6 +5,7 @@
 //! and undone, and [`error`] how that fails; [`trip`] with [`inventory`] the saga that ships. Then the functions:
 //! [`api`], [`publisher`], [`service`], [`coordinator`], with their [`metrics`].
 pub mod api;
+pub mod context;
 pub mod coordinator;
 pub mod definition;
 pub mod error;
@@ -16,5 +17,6 @@ pub mod names;
 pub mod publisher;
 pub mod rows;
 pub mod service;
+pub mod state;
 pub mod step;
 pub mod trip;

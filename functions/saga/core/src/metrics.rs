@@ -6,7 +6,8 @@ use tenfold_ports::metrics::Metric;
 
 use crate::coordinator::CoordinatorSummary;
 use crate::event::{LogEvent, SagaEvent, StepEvent};
-use crate::rows::{LogEntry, SagaState};
+use crate::rows::LogEntry;
+use crate::state::SagaState;
 
 /// Sagas asked for.
 pub const STARTED: &str = "Started";

@@ -21,12 +21,14 @@ use tenfold_ports::table::BadItem;
 use tenfold_ports::topic::{self, Notice};
 use tenfold_ports::{CallError, Flow, Host, Queue, Topic};
 
+use crate::context::{Payload, SagaContext, Style};
 use crate::error::{BAD_ITEM, SAGA_STUCK, UNDO_REFUSED};
 use crate::event::{LogEvent, SagaEvent, StepEvent};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
-use crate::rows::{LOG, LogEntry, Payload, SagaContext, SagaState, Style};
+use crate::rows::{LOG, LogEntry};
+use crate::state::SagaState;
 
 /// How many executions are started at a time.
 const WIDTH: usize = 8;

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::{Clock, Table};
 
+use crate::context::{Payload, SagaContext};
 use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
-use crate::rows::{LogEntry, Payload, SagaContext};
+use crate::rows::LogEntry;
 use crate::step::{StepOutcome, Steps};
 
 /// A service of one step.

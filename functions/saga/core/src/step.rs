@@ -13,12 +13,13 @@ use serde::Serialize;
 use tenfold_ports::table::{Cancelled, Condition, Item, TransactError, Write};
 use tenfold_ports::{Clock, Table};
 
+use crate::context::{Payload, SagaContext};
 use crate::definition::{Definition, Step, Work};
 use crate::error::SagaError;
 use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{LOG, LogEntry, Partition, Payload, SagaContext};
+use crate::rows::{LOG, LogEntry, Partition};
 
 /// How often a transaction is made whose answer was lost or that somebody overtook. Four that DynamoDB leaves
 /// without an answer end within 24 s, before the function's time does.

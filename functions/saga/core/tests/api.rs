@@ -6,10 +6,12 @@ mod calm;
 
 use calm::{calls_of, run};
 use saga_core::api::Api;
+use saga_core::context::SagaContext;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::names::SagaId;
-use saga_core::rows::{Partition, SagaContext, SagaState, saga_key};
+use saga_core::rows::{Partition, saga_key};
+use saga_core::state::SagaState;
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
@@ -149,7 +151,7 @@ fn a_trip_that_begins_in_the_past_is_refused_unless_it_was_taken_in_before() {
         let created = tenfold_ports::Clock::now(&env);
         let mut payload = past.clone();
         payload.as_object_mut().unwrap().remove("style");
-        let style = saga_core::rows::Style::Choreographed;
+        let style = saga_core::context::Style::Choreographed;
         let data =
             saga_core::rows::SagaData { style, payload: serde_json::from_value(payload).unwrap(), created };
         env.write(saga_core::rows::SagaRow::create(&definition, SagaId::of_key("a"), data)).await.unwrap();

@@ -2,7 +2,7 @@
 
 mod world;
 
-use saga_core::rows::Style;
+use saga_core::context::Style;
 use world::SHARDS;
 use world::costs::{Calls, booked, idle, transitions};
 

@@ -4,10 +4,12 @@ mod calm;
 
 use calm::run;
 use jiff::SignedDuration;
+use saga_core::context::Style;
 use saga_core::coordinator::Coordinator;
 use saga_core::error::BAD_ITEM;
 use saga_core::names::SagaId;
-use saga_core::rows::{SagaData, SagaRow, SagaState, Style, saga_key};
+use saga_core::rows::{SagaData, SagaRow, saga_key};
+use saga_core::state::SagaState;
 use saga_core::step::Steps;
 use saga_core::trip;
 use tenfold_ports::table::{Item, Read, Write};

@@ -8,8 +8,8 @@ use serde_json::Value;
 use smol_str::SmolStr;
 use tenfold_ports::api::Fault;
 
+use crate::context::Style;
 use crate::inventory::{AVAILABLE_MOST, Releases, StockId};
-use crate::rows::Style;
 use crate::trip::Trip;
 
 /// The longest name of a traveller: characters.

@@ -5,8 +5,8 @@ use tenfold_ports::table::{Read, WriteError};
 use tenfold_ports::{CallError, Host, Table};
 
 use super::{Api, RouteResult, body, no_table, small};
+use crate::error::ReadError;
 use crate::inventory::{Stock, StockId, StockKind, stock_key};
-use crate::rows::ReadError;
 
 impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn put_stock(&self, kind: StockKind, id: &StockId, body: &[u8]) -> RouteResult {

@@ -6,7 +6,8 @@ use tenfold_ports::{Host, Table};
 
 use super::{Api, RouteResult, body, small};
 use crate::names::SagaId;
-use crate::rows::{ROUND_MOST, SagaState};
+use crate::rows::ROUND_MOST;
+use crate::state::SagaState;
 use crate::step::turn::OperatorResult;
 
 impl<T: Table, H: Host> Api<T, H> {

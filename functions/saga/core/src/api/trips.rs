@@ -11,12 +11,13 @@ use tenfold_ports::{CallError, Host, Table};
 use super::body::{self, TripRequest};
 use super::view::{Listed, TripView};
 use super::{Api, RouteResult, no_table, small, unknown_trip};
+use crate::context::SagaContext;
+use crate::error::ReadError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{
-    LogEntry, OPEN_INDEX, Partition, ReadError, SagaContext, SagaData, SagaRow, SagaState, WAKE, saga_key,
-};
+use crate::rows::{LogEntry, OPEN_INDEX, Partition, SagaData, SagaRow, WAKE, saga_key, saga_of};
+use crate::state::SagaState;
 use crate::step::TRIES;
 use crate::trip::Trip;
 
@@ -148,7 +149,7 @@ fn first_page(shards_pages: Vec<(ListCursor, Page)>, shards: u8) -> (Vec<Key>, O
             if keys.len() == PAGE {
                 return (keys, Some(last));
             }
-            let id = item.key.pk.strip_prefix("saga#").and_then(SagaId::parse);
+            let id = saga_of(&item.key);
             last.after = item.number(WAKE).ok().zip(id).or(last.after);
             keys.push(item.key);
         }
@@ -202,7 +203,7 @@ impl ListCursor {
     /// After the last of a page of this shard.
     fn at(self, last: &Cursor) -> Option<Self> {
         let (_, wake) = last.index.as_ref()?;
-        let id = SagaId::parse(last.key.pk.strip_prefix("saga#")?)?;
+        let id = saga_of(&last.key)?;
         Some(Self { after: Some((*wake, id)), ..self })
     }
 

@@ -5,10 +5,12 @@ use jiff::civil::Date;
 use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
+use crate::context::Style;
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
-use crate::rows::{LogEntry, Partition, SagaRow, SagaState, StepRow, Style};
+use crate::rows::{LogEntry, Partition, SagaRow, StepRow};
+use crate::state::SagaState;
 use crate::trip::Trip;
 
 /// A trip in a list.

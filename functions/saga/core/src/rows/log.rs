@@ -2,17 +2,16 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use smol_str::{SmolStr, format_smolstr};
-use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+use smol_str::SmolStr;
+use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
-use super::{Payload, SagaContext, SagaState, Style, partition};
+use super::keys::log_key;
+use crate::context::{Payload, SagaContext, Style};
 use crate::definition::Definition;
 use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
-
-/// How the sort keys of all log entries begin. The stream's filter goes by it.
-pub const LOG: &str = "log#";
+use crate::state::SagaState;
 
 /// The last round of a saga, whoever began them: after it a person has to resolve it.
 pub const ROUND_MOST: u32 = 99;
@@ -44,12 +43,6 @@ pub struct LogEntry<P> {
     pub error: Option<String>,
     /// What the saga is about.
     pub payload: P,
-}
-
-/// The key of an entry: there is one for a round and an event.
-#[must_use]
-pub fn log_key(id: SagaId, round: u32, event: &LogEvent) -> Key {
-    Key::new(partition(id), format_smolstr!("{LOG}{round:02}#{event}"))
 }
 
 impl<P: Payload> LogEntry<P> {

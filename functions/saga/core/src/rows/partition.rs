@@ -3,10 +3,16 @@
 use tenfold_ports::Table;
 use tenfold_ports::table::{BadItem, Query};
 
-use super::{LOG, LogEntry, Payload, ReadError, SagaRow, StepRow, StepState, partition};
+use super::keys::{LOG, STEP, partition};
+use super::log::LogEntry;
+use super::saga::SagaRow;
+use super::step::StepRow;
+use crate::context::Payload;
 use crate::definition::Definition;
+use crate::error::ReadError;
 use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
+use crate::state::StepState;
 
 /// A saga with its steps and its log.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +45,7 @@ impl<P: Payload> Partition<P> {
             for item in &page.items {
                 if item.key.sk.starts_with(LOG) {
                     log.push(LogEntry::read(item)?);
-                } else if let Some(name) = item.key.sk.strip_prefix("step#") {
+                } else if let Some(name) = item.key.sk.strip_prefix(STEP) {
                     let at = Name::parse(name).ok().and_then(|name| definition.place(&name));
                     let Some(at) = at else {
                         let why = format!("names a step that the saga `{}` does not have", definition.name());

@@ -1,30 +1,23 @@
-//! The row of a saga.
-//!
-//! It is changed attribute by attribute under a condition on its state, not replaced under its version: the
-//! pivot's transaction changes it without having read it.
+//! The row of a saga: how it is read, created and held to what it was. How it is changed is in `change`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
+use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
-use super::{Payload, SagaContext, SagaState, Style, partition};
+use super::keys::{OPEN, WAKE, saga_key, saga_of};
+use crate::context::{Payload, SagaContext, Style};
 use crate::definition::Definition;
-use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
+use crate::state::SagaState;
 
-const SK: &str = "saga";
-const STATE: &str = "state";
-const VERSION: &str = "version";
-const ROUND: &str = "round";
-const TRIES: &str = "tries";
-const PIVOTED: &str = "pivoted";
-const SINCE: &str = "since";
-const RESOLUTION: &str = "resolution";
-/// The partition key of the index of open sagas: `running#3` for the fourth shard of the running ones.
-pub const OPEN: &str = "open";
-/// The sort key of the index of open sagas: when somebody has to look at one, in seconds since 1970.
-pub const WAKE: &str = "wake";
+pub(super) const STATE: &str = "state";
+pub(super) const VERSION: &str = "version";
+pub(super) const ROUND: &str = "round";
+pub(super) const TRIES: &str = "tries";
+pub(super) const PIVOTED: &str = "pivoted";
+pub(super) const SINCE: &str = "since";
+pub(super) const RESOLUTION: &str = "resolution";
 
 /// A saga as it was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,12 +56,6 @@ pub struct SagaData<P> {
     pub created: Timestamp,
 }
 
-/// The key of a saga.
-#[must_use]
-pub fn saga_key(id: SagaId) -> Key {
-    Key::new(partition(id), SK)
-}
-
 impl<P: Payload> SagaRow<P> {
     /// Reads a row.
     ///
@@ -80,7 +67,7 @@ impl<P: Payload> SagaRow<P> {
             attribute: attribute.to_owned(),
             why,
         };
-        let id = item.key.pk.strip_prefix("saga#").and_then(SagaId::parse);
+        let id = saga_of(&item.key);
         let state = item.text(STATE)?;
         let count = |name| {
             let n = item.number(name)?;
@@ -155,85 +142,6 @@ pub fn check(id: SagaId, state: SagaState) -> Write {
     Write::Check { key: saga_key(id), condition: is(state) }
 }
 
-fn is(state: SagaState) -> Condition {
+pub(super) fn is(state: SagaState) -> Condition {
     Condition::Is(STATE, state.name().into())
-}
-
-/// A change of a saga's state.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SagaChange {
-    id: SagaId,
-    updates: Vec<(SmolStr, Update)>,
-}
-
-impl SagaChange {
-    /// The change to a state, with the deadline that goes with it.
-    #[must_use]
-    pub fn to<P>(definition: &Definition<P>, id: SagaId, to: SagaState, now: Timestamp) -> Self {
-        let wake = match to {
-            SagaState::Running => now + definition.deadline(),
-            SagaState::Stuck => now,
-            _ => now + definition.recovery(),
-        };
-        let (open, wake) = match to.open(id.shard(definition.shards())) {
-            Some(open) => (Update::Set(open.into()), Update::Set(wake.as_second().into())),
-            None => (Update::Remove, Update::Remove),
-        };
-        let mut change = Self { id, updates: Vec::with_capacity(8) };
-        change.set(STATE, Update::Set(to.name().into()));
-        change.set(VERSION, Update::Add(1));
-        change.set(SINCE, Update::Set(now.as_millisecond().into()));
-        change.set(OPEN, open);
-        change.set(WAKE, wake);
-        change
-    }
-
-    fn set(&mut self, name: &'static str, update: Update) {
-        self.updates.push((SmolStr::new_static(name), update));
-    }
-
-    /// And the pivot is done with it.
-    #[must_use]
-    pub fn pivoted(mut self) -> Self {
-        self.set(PIVOTED, Update::Set(true.into()));
-        self
-    }
-
-    /// And it begins a round, after `tries` that nobody asked for.
-    #[must_use]
-    pub fn round(mut self, round: u32, tries: u32) -> Self {
-        self.set(ROUND, Update::Set(i64::from(round).into()));
-        self.set(TRIES, Update::Set(i64::from(tries).into()));
-        self
-    }
-
-    /// And a person says why.
-    #[must_use]
-    pub fn resolution(mut self, reason: SmolStr) -> Self {
-        self.set(RESOLUTION, Update::Set(reason.into()));
-        self
-    }
-
-    /// Made if the saga is in the state `from`.
-    #[must_use]
-    pub fn from(self, from: SagaState) -> Write {
-        self.when(is(from))
-    }
-
-    /// Made if the condition holds of the row.
-    #[must_use]
-    pub fn when(self, condition: Condition) -> Write {
-        Write::Update { key: saga_key(self.id), updates: self.updates, condition }
-    }
-}
-
-/// The pivot's change: the only way from running to the end that was wanted.
-#[must_use]
-pub fn commit<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (SagaState, Write) {
-    let to = if definition.retryables().is_empty() { SagaState::Committed } else { SagaState::Committing };
-    let change = SagaChange::to(definition, id, to, now).pivoted();
-    if is_in(Mutant::PivotUnconditional) {
-        return (to, change.when(Condition::Present));
-    }
-    (to, change.from(SagaState::Running))
 }

@@ -5,51 +5,15 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use smol_str::{SmolStr, format_smolstr};
-use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+use smol_str::SmolStr;
+use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
-use super::partition;
+use super::keys::step_key;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
+use crate::state::StepState;
 
 const STATE: &str = "state";
-
-/// What became of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum StepState {
-    /// It has its effect.
-    Done,
-    /// It has no effect and never will have: taken back, or never arrived.
-    Undone,
-    /// It was refused and never will have an effect.
-    Refused,
-    /// It has its effect, and that could not be taken back.
-    Stuck,
-}
-
-impl StepState {
-    /// The name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Undone => "undone",
-            Self::Refused => "refused",
-            Self::Stuck => "stuck",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        [Self::Done, Self::Undone, Self::Refused, Self::Stuck].into_iter().find(|s| s.name() == name)
-    }
-
-    /// Whether the step has no effect and never will have: a tombstone.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        matches!(self, Self::Undone | Self::Refused)
-    }
-}
 
 /// A step as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,12 +38,6 @@ pub struct StepData {
     /// Why it was refused or is stuck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// The key of a step.
-#[must_use]
-pub fn step_key(id: SagaId, step: &Name) -> Key {
-    Key::new(partition(id), format_smolstr!("step#{step}"))
 }
 
 impl StepRow {

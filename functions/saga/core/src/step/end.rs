@@ -4,11 +4,13 @@ use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
 use super::{Steps, TRIES, Transaction, TransactionResult};
+use crate::context::Payload;
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{LogEntry, Partition, Payload, SagaChange, SagaState, StepData, StepRow, StepState};
+use crate::rows::{LogEntry, Partition, SagaChange, StepData, StepRow};
+use crate::state::{SagaState, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// What becomes of a saga with `changed`, a step and its new state; none while a step still has an effect

@@ -4,13 +4,13 @@ use tenfold_ports::table::{Cancelled, Write, WriteError};
 use tenfold_ports::{Clock, Table};
 
 use super::{StepOutcome, Steps, TRIES, Transaction, TransactionResult, Unclear};
+use crate::context::{Payload, SagaContext, Style};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{
-    self, LogEntry, Payload, SagaChange, SagaContext, SagaRow, SagaState, StepData, StepRow, StepState, Style,
-};
+use crate::rows::{self, LogEntry, SagaChange, SagaRow, StepData, StepRow};
+use crate::state::{SagaState, StepState};
 
 /// Where in the transaction the step's row is.
 const STEP: usize = 0;

@@ -6,11 +6,13 @@ use tenfold_ports::table::{Item, Read, Write};
 use tenfold_ports::{Clock, Table};
 
 use super::{Steps, TRIES, Transaction, TransactionResult};
+use crate::context::Payload;
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{LogEntry, Partition, Payload, ROUND_MOST, SagaChange, SagaRow, SagaState, saga_key};
+use crate::rows::{LogEntry, Partition, ROUND_MOST, SagaChange, SagaRow, saga_key};
+use crate::state::SagaState;
 
 /// How many rounds there are that nobody asked for, before a person has to.
 pub const ROUNDS: u32 = 5;
@@ -192,8 +194,9 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::Style;
     use crate::names::SagaId;
-    use crate::rows::{SagaData, Style};
+    use crate::rows::SagaData;
 
     #[test]
     fn rounds_end() {

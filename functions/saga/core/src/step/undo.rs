@@ -4,13 +4,13 @@ use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Table};
 
 use super::{StepOutcome, Steps, TRIES, Transaction, TransactionResult, Unclear};
+use crate::context::{Payload, SagaContext};
 use crate::definition::{Role, Step};
 use crate::error::SagaError;
 use crate::event::{LogEvent, StepEvent};
 use crate::mutant::{Mutant, is_in};
-use crate::rows::{
-    LogEntry, Partition, Payload, SagaChange, SagaContext, SagaState, StepData, StepRow, StepState,
-};
+use crate::rows::{LogEntry, Partition, SagaChange, StepData, StepRow};
+use crate::state::{SagaState, StepState};
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga

@@ -9,12 +9,14 @@ mod shop;
 use std::collections::BTreeSet;
 
 use calm::{calls_of, run};
+use saga_core::context::{SagaContext, Style};
 use saga_core::definition::asl;
 use saga_core::definition::choreography::{Direction, subscriptions};
 use saga_core::error::SagaError;
 use saga_core::names::SagaId;
-use saga_core::rows::{Partition, SagaContext, SagaData, SagaRow, SagaState, Style};
+use saga_core::rows::{Partition, SagaData, SagaRow};
 use saga_core::service::StepService;
+use saga_core::state::SagaState;
 use saga_core::step::turn::OperatorResult;
 use saga_core::step::{StepOutcome, Steps};
 use serde_json::Value;

@@ -4,7 +4,8 @@
 use saga_core::event::{LogEvent, StepEvent};
 use saga_core::inventory::{Stock, StockKind};
 use saga_core::names::{Name, SagaId};
-use saga_core::rows::{LOG, LogEntry, SagaRow, SagaState, StepRow, StepState, saga_key};
+use saga_core::rows::{LOG, LogEntry, SagaRow, StepRow, saga_key};
+use saga_core::state::{SagaState, StepState};
 use saga_core::trip::Trip;
 use tenfold_ports::table::Item;
 use tenfold_world::table::Items;

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
+use saga_core::context::{SagaContext, Style};
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
 use saga_core::event::SagaEvent;
@@ -24,10 +25,9 @@ use saga_core::inventory::{Releases, Reserve, Stock, StockId, StockKind};
 use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
-use saga_core::rows::{
-    LogEntry, SagaContext, SagaData, SagaRow, SagaState, StepRow, StepState, Style, step_key,
-};
+use saga_core::rows::{LogEntry, SagaData, SagaRow, StepRow, step_key};
 use saga_core::service::{StepService, StepTask};
+use saga_core::state::{SagaState, StepState};
 use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value as Json, json};

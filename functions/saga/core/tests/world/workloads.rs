@@ -1,9 +1,10 @@
 //! The saga's workloads: who does what at once, and what must hold afterwards.
 
 use jiff::SignedDuration;
+use saga_core::context::Style;
 use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
-use saga_core::rows::{SagaState, Style};
+use saga_core::state::SagaState;
 use tenfold_world::sim::Workload;
 use tenfold_world::{Order, Outcome, World};
 
