@@ -1,11 +1,12 @@
-//! The three services' inventory: how much of each flight, hotel and car there is, and how a step takes one.
+//! The three services' inventory: how much of each flight, hotel and car there is.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `inventory#<kind>#<id>` | `stock` | `available`, `reserved`, whether `releases` are accepted |
 //!
 //! Who has reserved is not here but in the rows of the sagas: the transaction that moves one from `available` to
-//! `reserved` writes the step's row too, so the numbers always agree with the rows.
+//! `reserved` writes the step's row too, so the numbers always agree with the rows. Which trip takes what is the
+//! [`trip`](crate::trip)'s.
 
 use std::fmt;
 
@@ -13,9 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
 
-use crate::definition::{Action, Undo, Work};
 use crate::mutant::{Mutant, is_in};
-use crate::trip::Trip;
 
 const AVAILABLE: &str = "available";
 const RESERVED: &str = "reserved";
@@ -151,56 +150,31 @@ impl Stock {
         ];
         Write::Update { key: stock_key(kind, id), updates, condition: Condition::Always }
     }
+
+    /// Takes one of what is available into what is reserved, where there is one.
+    #[must_use]
+    pub fn take(kind: StockKind, id: &StockId) -> Write {
+        moved(kind, id, 1, one_left())
+    }
+
+    /// Gives one of what is reserved back to what is available, where the service accepts releases.
+    #[must_use]
+    pub fn release(kind: StockKind, id: &StockId) -> Write {
+        let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());
+        moved(kind, id, -1, Condition::All(vec![accepted, Condition::AtLeast(RESERVED, 1)]))
+    }
 }
 
-fn moved(trip: &Trip, kind: StockKind, reserved: i64, condition: Condition) -> Write {
+fn moved(kind: StockKind, id: &StockId, reserved: i64, condition: Condition) -> Write {
     let updates = vec![
         (SmolStr::new_static(AVAILABLE), Update::Add(-reserved)),
         (SmolStr::new_static(RESERVED), Update::Add(reserved)),
     ];
-    Write::Update { key: stock_key(kind, trip.stock(kind)), updates, condition }
+    Write::Update { key: stock_key(kind, id), updates, condition }
 }
 
-/// Reserves one of what the trip names.
-#[derive(Debug, Clone, Copy)]
-pub struct Reserve(pub StockKind);
-
-impl Action<Trip> for Reserve {
-    fn item(&self, trip: &Trip) -> SmolStr {
-        format_smolstr!("{} {}", self.0.name(), trip.stock(self.0))
-    }
-
-    fn writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
-        let blind = is_in(Mutant::StockWithoutCondition);
-        let free = if blind { Condition::Present } else { Condition::AtLeast(AVAILABLE, 1) };
-        vec![moved(work.payload, self.0, 1, free)]
-    }
-
-    fn refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
-        let item = self.item(work.payload);
-        match current {
-            Some(_) => format!("{item} is sold out"),
-            None => format!("there is no {item}"),
-        }
-    }
-}
-
-impl Undo<Trip> for Reserve {
-    fn undo_writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
-        let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());
-        let condition = Condition::All(vec![accepted, Condition::AtLeast(RESERVED, 1)]);
-        vec![moved(work.payload, self.0, -1, condition)]
-    }
-
-    fn undo_refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
-        let item = self.item(work.payload);
-        match current.map(Stock::read) {
-            None => format!("there is no {item} any more"),
-            Some(Ok(stock)) if stock.releases == Releases::Refused => format!("{item} accepts no releases"),
-            Some(Ok(stock)) => format!("{item} has {} reserved", stock.reserved),
-            Some(Err(error)) => error.to_string(),
-        }
-    }
+fn one_left() -> Condition {
+    if is_in(Mutant::StockWithoutCondition) { Condition::Present } else { Condition::AtLeast(AVAILABLE, 1) }
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::table::{Item, Write};
 
 use crate::definition::builder::{AfterPivot, Builder};
-use crate::definition::{Compensable, Definition, DefinitionError, Pivot, Saga};
-use crate::inventory::{Reserve, StockId, StockKind};
+use crate::definition::{Action, Compensable, Definition, DefinitionError, Pivot, Saga, Undo, Work};
+use crate::inventory::{Releases, Stock, StockId, StockKind};
 
 /// What is booked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +36,44 @@ impl Trip {
             StockKind::Flight => &self.flight,
             StockKind::Hotel => &self.hotel,
             StockKind::Car => &self.car,
+        }
+    }
+}
+
+/// The action of each step of a trip: it reserves one of what the trip names.
+#[derive(Debug, Clone, Copy)]
+pub struct Reserve(pub StockKind);
+
+impl Action<Trip> for Reserve {
+    fn item(&self, trip: &Trip) -> SmolStr {
+        format_smolstr!("{} {}", self.0.name(), trip.stock(self.0))
+    }
+
+    fn writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
+        vec![Stock::take(self.0, work.payload.stock(self.0))]
+    }
+
+    fn refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
+        let item = self.item(work.payload);
+        match current {
+            Some(_) => format!("{item} is sold out"),
+            None => format!("there is no {item}"),
+        }
+    }
+}
+
+impl Undo<Trip> for Reserve {
+    fn undo_writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
+        vec![Stock::release(self.0, work.payload.stock(self.0))]
+    }
+
+    fn undo_refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
+        let item = self.item(work.payload);
+        match current.map(Stock::read) {
+            None => format!("there is no {item} any more"),
+            Some(Ok(stock)) if stock.releases == Releases::Refused => format!("{item} accepts no releases"),
+            Some(Ok(stock)) => format!("{item} has {} reserved", stock.reserved),
+            Some(Err(error)) => error.to_string(),
         }
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! ```
 //! # use saga_core::definition::{Compensable, Pivot, Retryable, Saga};
-//! # use saga_core::inventory::{StockKind, Reserve};
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
 //! let seats = Reserve(StockKind::Flight);
 //! let trip = Saga::named("trip")
 //!     .step(Compensable::new("flight", seats))
@@ -37,7 +38,8 @@
 //!
 //! ```compile_fail,E0308
 //! # use saga_core::definition::{Pivot, Retryable, Saga};
-//! # use saga_core::inventory::{StockKind, Reserve};
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
 //! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").step(Retryable::new("flight", seats)).pivot(Pivot::new("car", seats)).build();
 //! ```
@@ -46,7 +48,8 @@
 //!
 //! ```compile_fail,E0308
 //! # use saga_core::definition::{Compensable, Pivot, Saga};
-//! # use saga_core::inventory::{StockKind, Reserve};
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
 //! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").pivot(Pivot::new("car", seats)).then(Compensable::new("flight", seats)).build();
 //! ```
@@ -55,7 +58,8 @@
 //!
 //! ```compile_fail,E0599
 //! # use saga_core::definition::{Compensable, Saga};
-//! # use saga_core::inventory::{StockKind, Reserve};
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
 //! Saga::named("trip").step(Compensable::new("flight", Reserve(StockKind::Flight))).build();
 //! ```
 //!
@@ -63,7 +67,8 @@
 //!
 //! ```compile_fail,E0599
 //! # use saga_core::definition::{Pivot, Saga};
-//! # use saga_core::inventory::{StockKind, Reserve};
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
 //! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").pivot(Pivot::new("car", seats)).pivot(Pivot::new("hotel", seats)).build();
 //! ```
@@ -249,7 +254,8 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::definition::Retry;
-    use crate::inventory::{Reserve, StockKind};
+    use crate::inventory::StockKind;
+    use crate::trip::Reserve;
     use crate::trip::Trip;
 
     fn step(name: &str) -> Compensable<Trip> {
