@@ -150,7 +150,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         }
         let RunProgress { summary, failed, first, latest } = progress;
         tracing::info!(?summary, failed, "run ended");
-        self.steps.host.record(&[], &metrics::run(&summary, latest, failed));
+        self.steps.host.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
         first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
     }
 
