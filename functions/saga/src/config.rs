@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use saga_core::definition::{Definition, DefinitionError};
 use saga_core::rows::{OPEN, OPEN_INDEX, WAKE};
-use saga_core::step::Steps;
+use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use tenfold_aws::flow::StateMachine;
 use tenfold_aws::queue::SqsQueue;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use saga_core::context::Payload;
+use saga_core::decide::StepOutcome;
 use saga_core::service::{StepService, StepTask};
-use saga_core::step::StepOutcome;
 use saga_core::trip::Trip;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -16,7 +16,7 @@ use crate::error::ReadError;
 use crate::error::SagaError;
 use crate::inventory::{StockId, StockKind};
 use crate::names::SagaId;
-use crate::step::Steps;
+use crate::steps::Steps;
 use crate::trip::Trip;
 
 /// What the API reaches.

@@ -21,7 +21,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{OPEN_INDEX, WAKE, saga_of};
 use crate::state::SagaState;
-use crate::step::Steps;
+use crate::steps::Steps;
 
 /// How many sagas are recovered at a time.
 const WIDTH: usize = 8;

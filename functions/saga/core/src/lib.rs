@@ -7,6 +7,7 @@
 pub mod api;
 pub mod context;
 pub mod coordinator;
+pub mod decide;
 pub mod definition;
 pub mod error;
 pub mod event;
@@ -18,5 +19,5 @@ pub mod publisher;
 pub mod rows;
 pub mod service;
 pub mod state;
-pub mod step;
+pub mod steps;
 pub mod trip;

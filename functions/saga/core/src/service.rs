@@ -8,12 +8,13 @@ use smol_str::SmolStr;
 use tenfold_ports::{Clock, Table};
 
 use crate::context::{Payload, SagaContext};
+use crate::decide::StepOutcome;
 use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
 use crate::rows::LogEntry;
-use crate::step::{StepOutcome, Steps};
+use crate::steps::Steps;
 
 /// A service of one step.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, saga_key};
 use saga_core::state::SagaState;
-use saga_core::step::Steps;
+use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
 use tenfold_ports::Table;

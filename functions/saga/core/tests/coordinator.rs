@@ -10,7 +10,7 @@ use saga_core::error::BAD_ITEM;
 use saga_core::names::SagaId;
 use saga_core::rows::{SagaData, SagaRow, saga_key};
 use saga_core::state::SagaState;
-use saga_core::step::Steps;
+use saga_core::steps::Steps;
 use saga_core::trip;
 use tenfold_ports::table::{Item, Read, Write};
 use tenfold_ports::{Clock, Table};

@@ -6,13 +6,14 @@
 mod calm;
 
 use saga_core::context::{SagaContext, Style};
+use saga_core::decide::StepOutcome;
 use saga_core::definition::Definition;
 use saga_core::error::SagaError;
 use saga_core::inventory::{Releases, Stock, StockId, StockKind, stock_key};
 use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaData, SagaRow};
 use saga_core::state::{SagaState, StepState};
-use saga_core::step::{StepOutcome, Steps};
+use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use tenfold_ports::Table;
 use tenfold_world::Env;

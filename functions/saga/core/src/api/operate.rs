@@ -5,10 +5,10 @@ use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::{Host, Table};
 
 use super::{Api, RouteResult, body, small};
+use crate::decide::OperatorResult;
 use crate::names::SagaId;
 use crate::rows::ROUND_MOST;
 use crate::state::SagaState;
-use crate::step::turn::OperatorResult;
 
 impl<T: Table, H: Host> Api<T, H> {
     pub(super) async fn cancel(&self, id: SagaId) -> RouteResult {

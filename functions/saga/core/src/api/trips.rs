@@ -18,7 +18,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{LogEntry, OPEN_INDEX, Partition, SagaData, SagaRow, WAKE, saga_key, saga_of};
 use crate::state::SagaState;
-use crate::step::TRIES;
+use crate::steps::TRIES;
 use crate::trip::Trip;
 
 /// The most trips of a page.

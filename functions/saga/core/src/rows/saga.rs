@@ -129,7 +129,13 @@ impl<P: Payload> SagaRow<P> {
         check(self.id, self.state)
     }
 
-    /// That nobody has written since the row was read.
+    /// Returns the condition that the saga is in the state as it was read.
+    #[must_use]
+    pub fn in_its_state(&self) -> Condition {
+        is(self.state)
+    }
+
+    /// Returns the condition that nobody has written since the row was read.
     #[must_use]
     pub fn unchanged(&self) -> Condition {
         Condition::Is(VERSION, self.version.into())

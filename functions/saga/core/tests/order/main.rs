@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 use calm::{calls_of, run};
 use saga_core::context::{SagaContext, Style};
+use saga_core::decide::OperatorResult;
+use saga_core::decide::StepOutcome;
 use saga_core::definition::asl;
 use saga_core::definition::choreography::{Direction, subscriptions};
 use saga_core::error::SagaError;
@@ -17,8 +19,7 @@ use saga_core::names::SagaId;
 use saga_core::rows::{Partition, SagaData, SagaRow};
 use saga_core::service::StepService;
 use saga_core::state::SagaState;
-use saga_core::step::turn::OperatorResult;
-use saga_core::step::{StepOutcome, Steps};
+use saga_core::steps::Steps;
 use serde_json::Value;
 use shop::{Order, account, definition, stock, warehouse};
 use tenfold_ports::Table;

@@ -28,7 +28,7 @@ use saga_core::publisher::Publisher;
 use saga_core::rows::{LogEntry, SagaData, SagaRow, StepRow, step_key};
 use saga_core::service::{StepService, StepTask};
 use saga_core::state::{SagaState, StepState};
-use saga_core::step::Steps;
+use saga_core::steps::Steps;
 use saga_core::trip::Reserve;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value as Json, json};
