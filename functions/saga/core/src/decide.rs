@@ -7,12 +7,13 @@
 //!
 //! In reading order: `attempt` is what a decision on a step goes by; `perform`, `refuse` and `undo` decide on a step,
 //! `ending` and `close` on the end of a saga, [`due`](fn@due) on one whose time is up, `operate` on what a person asks
-//! for.
+//! for. `list` says what is on a page of a list.
 
 mod attempt;
 mod close;
 mod due;
 mod ending;
+mod list;
 mod operate;
 mod outcome;
 mod perform;
@@ -26,6 +27,7 @@ pub use outcome::{OperatorResult, StepOutcome};
 
 pub(crate) use attempt::Attempt;
 pub(crate) use close::close;
+pub(crate) use list::{LIST_PAGE, ListCursor, first_page};
 pub(crate) use operate::{Operation, cancel, resolve, retry};
 pub(crate) use perform::{NotPerformed, not_performed, perform, performed_again};
 pub(crate) use refuse::{Refusal, refuse};

@@ -4,26 +4,31 @@ use serde_json::json;
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::{Host, Table};
 
-use super::{Api, RouteResult, body, small};
+use super::body;
+use super::problem::{RouteResult, small};
 use crate::decide::OperatorResult;
 use crate::names::SagaId;
 use crate::rows::ROUND_MOST;
 use crate::state::SagaState;
+use crate::steps::Steps;
+use crate::trip::Trip;
 
-impl<T: Table, H: Host> Api<T, H> {
-    pub(super) async fn cancel(&self, id: SagaId) -> RouteResult {
-        answered(202, id, self.steps.cancel(id).await?)
-    }
+pub(super) async fn cancel<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+    answered(202, id, steps.cancel(id).await?)
+}
 
-    pub(super) async fn retry(&self, id: SagaId) -> RouteResult {
-        answered(202, id, self.steps.retry(id).await?)
-    }
+pub(super) async fn retry<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+    answered(202, id, steps.retry(id).await?)
+}
 
-    pub(super) async fn resolve(&self, id: SagaId, body: &[u8]) -> RouteResult {
-        small(body)?;
-        let reason = body::reason(body).map_err(Problem::invalid)?;
-        answered(200, id, self.steps.resolve(id, &reason).await?)
-    }
+pub(super) async fn resolve<T: Table, H: Host>(
+    steps: &Steps<T, H, Trip>,
+    id: SagaId,
+    body: &[u8],
+) -> RouteResult {
+    small(body)?;
+    let reason = body::reason(body).map_err(Problem::invalid)?;
+    answered(200, id, steps.resolve(id, &reason).await?)
 }
 
 fn answered(status: u16, id: SagaId, answer: OperatorResult) -> RouteResult {
