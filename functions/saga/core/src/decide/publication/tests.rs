@@ -1,7 +1,12 @@
 use super::*;
+use crate::decide::{batches, dead_letter, unreadable};
 use crate::definition::Definition;
+use crate::error::{SAGA_STUCK, UNDO_REFUSED};
+use crate::names::SagaId;
 use crate::rows::log_key;
+use crate::state::SagaState;
 use crate::trip::{self, Trip};
+use tenfold_ports::table::BadItem;
 use tenfold_ports::table::Write;
 
 fn definition() -> Definition<Trip> {
@@ -38,8 +43,8 @@ fn a_body_has_only_characters_that_a_message_can_have() {
 #[test]
 fn a_rounds_execution_has_one_name_and_one_input() {
     let context = entry("retried", Style::Orchestrated, None).context();
-    assert_eq!(execution(&context), format!("{}-3", context.saga));
-    assert!(execution(&context).len() <= tenfold_ports::flow::MAX_NAME);
+    assert_eq!(execution_name(&context), format!("{}-3", context.saga));
+    assert!(execution_name(&context).len() <= tenfold_ports::flow::MAX_NAME);
     let input: serde_json::Value = serde_json::to_value(&context).unwrap();
     let mut fields: Vec<&String> = input.as_object().unwrap().keys().collect();
     fields.sort();
@@ -106,6 +111,6 @@ fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
         at: jiff::Timestamp::UNIX_EPOCH,
         expired: false,
     };
-    let letter = json(&UnreadableEntry::of(&record, &bad));
+    let letter = json(&unreadable(&record, &bad));
     assert!(letter.contains(&id.to_string()) && letter.contains(r#""Error":"BadItem""#), "{letter}");
 }
