@@ -8,52 +8,52 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use crate::names::{BadName, Name};
 
-/// An event. In text `started` or, of a step, `flight.done`.
+/// What an entry of a log tells. In text `started` or, of a step, `flight.done`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "SmolStr", into = "SmolStr")]
 pub enum LogEvent {
-    /// Of the saga as a whole.
+    /// It happened to the saga as a whole.
     Saga(SagaEvent),
-    /// Of one step.
+    /// It happened to one step.
     Step(Name, StepEvent),
 }
 
 /// What happens to a saga as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SagaEvent {
-    /// Somebody asked for it.
+    /// Somebody asked for the saga.
     Started,
-    /// Somebody took that back.
+    /// Somebody took that back: the undoing begins.
     Cancelled,
-    /// It was not done in time.
+    /// The saga was not done in time: the undoing begins.
     Deadline,
-    /// Its undoing begins anew.
+    /// The undoing begins anew.
     Retried,
-    /// After the pivot: its doing begins anew.
+    /// After the pivot: the doing begins anew.
     Resumed,
     /// The state machine has nothing more to try.
     Settled,
-    /// Nobody tries it again.
+    /// Nobody tries the saga again: there were enough rounds.
     GaveUp,
-    /// A person has closed it.
+    /// A person has closed the saga.
     Resolved,
 }
 
 /// What happens to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StepEvent {
-    /// It had its effect.
+    /// The step had its effect.
     Done,
-    /// It was refused, for good and without an effect.
+    /// The step was refused, for good and without an effect.
     Failed,
-    /// It has no effect any more, and never will have.
+    /// The step has no effect any more, and never will have.
     Undone,
-    /// It has its effect, and that cannot be taken back.
+    /// The step has its effect, and that cannot be taken back.
     Stuck,
 }
 
 impl SagaEvent {
-    /// All of them.
+    /// All events.
     pub const ALL: [Self; 8] = [
         Self::Started,
         Self::Cancelled,
@@ -65,7 +65,7 @@ impl SagaEvent {
         Self::Resolved,
     ];
 
-    /// The name.
+    /// Returns the event's name, as the log has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,10 +82,10 @@ impl SagaEvent {
 }
 
 impl StepEvent {
-    /// All of them.
+    /// All events.
     pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Undone, Self::Stuck];
 
-    /// The name.
+    /// Returns the event's name, as the log has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ impl StepEvent {
 }
 
 impl LogEvent {
-    /// The event of a step.
+    /// Returns what tells that this happened to a step.
     #[must_use]
     pub fn of(step: &Name, event: StepEvent) -> Self {
         Self::Step(step.clone(), event)

@@ -20,7 +20,9 @@ use smol_str::format_smolstr;
 
 pub(super) use self::state::pretty;
 use self::state::{Catcher, Json, Machine, Retrier, State, Task, Then};
-use super::{Definition, Role, Step};
+use super::policy::Retry;
+use super::saga::Definition;
+use super::step::{Role, Step};
 use crate::error::{
     BAD_EVENT, SAGA_COMMITTED, SAGA_NOT_RUNNING, SAGA_STUCK, SAGA_UNSETTLED, STEP_REFUSED, UNDO_REFUSED,
     UNKNOWN_SAGA, WRONG_STEP,
@@ -37,7 +39,7 @@ const UNSETTLED: &str = "Unsettled";
 /// How long the coordinator and the dead-letter queue may take to answer: seconds.
 const TIMEOUT: u32 = 30;
 
-/// The state machine as JSON. Resources are substitutions, as `DefinitionSubstitutions` of SAM fills them in:
+/// Returns the state machine as JSON. Resources are substitutions, as `DefinitionSubstitutions` of SAM fills them in:
 /// `${SagaFlightArn}` for the function of the step `flight` where `prefix` is `Saga`, and
 /// `${SagaCoordinatorArn}` and `${SagaDeadLetterQueueUrl}`.
 #[must_use]
@@ -173,7 +175,7 @@ impl<P> Generator<'_, P> {
             parameters: Json::Map(settle.into()),
             result_path: (),
             timeout_seconds: TIMEOUT,
-            retry: retry(&certain, super::Retry::UNDO.into()),
+            retry: retry(&certain, Retry::UNDO.into()),
             catch: vec![
                 catch(&[SAGA_COMMITTED], COMMITTED),
                 catch(&[SAGA_STUCK], STUCK),

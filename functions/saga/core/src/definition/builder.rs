@@ -77,19 +77,20 @@ use std::marker::PhantomData;
 
 use jiff::SignedDuration;
 
-use super::step::{Compensable, Pivot, Policy, Retryable};
-use super::{Definition, Role, STEPS_MOST, Step};
+use super::policy::Policy;
+use super::saga::{Definition, STEPS_MOST};
+use super::step::{Compensable, Pivot, Retryable, Role, Step};
 use crate::names::{BadName, Name};
 
-/// Where a definition begins.
+/// The beginning of a definition.
 #[derive(Debug, Clone, Copy)]
 pub struct Saga;
 
-/// No pivot yet.
+/// The place in a definition before its pivot.
 #[derive(Debug)]
 pub struct BeforePivot;
 
-/// The pivot is there.
+/// The place in a definition after its pivot.
 #[derive(Debug)]
 pub struct AfterPivot;
 
@@ -128,18 +129,18 @@ pub enum DefinitionError {
     /// A deadline is out of range.
     #[error("{what} is {found}; 1 s to 365 days was expected")]
     Deadline {
-        /// Which.
+        /// Which of them.
         what: &'static str,
         /// How long it is.
         found: SignedDuration,
     },
-    /// There must be at least one.
+    /// There must be at least one shard.
     #[error("no shards; 1 to 255 were expected")]
     NoShards,
 }
 
 impl Saga {
-    /// Begins a definition.
+    /// Begins the definition of a saga with this name.
     #[must_use]
     pub fn named<P>(name: impl Into<String>) -> Builder<P, BeforePivot> {
         Builder {
@@ -180,7 +181,7 @@ impl<P> Builder<P, AfterPivot> {
         self
     }
 
-    /// The definition.
+    /// Returns the definition.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
@@ -219,34 +220,27 @@ impl<P> Builder<P, AfterPivot> {
 }
 
 impl<P, S> Builder<P, S> {
-    /// How long the saga may take to its pivot before it is undone; 10 min unless said otherwise.
+    /// Sets how long the saga may take to its pivot before it is undone: 1 s to 365 days; 10 min unless said otherwise.
     #[must_use]
     pub const fn deadline(mut self, deadline: SignedDuration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// How long a round of undoing may take, or of doing what comes after the pivot, before the next one
-    /// begins; 15 min unless said otherwise.
+    /// Sets how long a round of undoing may take, or of doing what comes after the pivot, before the next one begins:
+    /// 1 s to 365 days; 15 min unless said otherwise.
     #[must_use]
     pub const fn recovery(mut self, recovery: SignedDuration) -> Self {
         self.recovery = recovery;
         self
     }
 
-    /// Over how many partitions of the index the open sagas of a state are spread; 8 unless said otherwise. To
+    /// Sets over how many partitions of the index the open sagas of a state are spread: 1 to 255; 8 unless said otherwise. To
     /// change it makes the coordinator overlook the sagas that are open at that moment.
     #[must_use]
     pub const fn shards(mut self, shards: u8) -> Self {
         self.shards = shards;
         self
-    }
-}
-
-impl Policy {
-    fn fault(&self) -> Option<&'static str> {
-        let timeout = (!(1..=900).contains(&self.timeout)).then_some("the timeout should be 1 to 900 s");
-        self.retry.fault().or_else(|| self.undo_retry.fault()).or(timeout)
     }
 }
 

@@ -8,7 +8,8 @@
 use serde::Serialize;
 
 use super::asl::pretty;
-use super::{Definition, Role, Step};
+use super::saga::Definition;
+use super::step::{Role, Step};
 use crate::event::{LogEvent, SagaEvent, StepEvent};
 
 /// The direction in which a service is asked to take its step.
@@ -22,7 +23,7 @@ pub enum Direction {
 }
 
 impl<P> Definition<P> {
-    /// What the service of the step at `at` does when `event` comes.
+    /// Returns what the service of the step at `at` does when `event` comes; none where it does nothing.
     #[must_use]
     pub fn reaction(&self, at: usize, event: &LogEvent) -> Option<Direction> {
         let does = match event {
@@ -44,7 +45,7 @@ impl<P> Definition<P> {
         if does { Some(Direction::Do) } else { (undoes == Some(at)).then_some(Direction::Undo) }
     }
 
-    /// The events on which the service of the step at `at` goes in this direction.
+    /// Returns the events on which the service of the step at `at` goes in this direction.
     #[must_use]
     pub fn events(&self, at: usize, direction: Direction) -> Vec<LogEvent> {
         let of_saga = SagaEvent::ALL.into_iter().map(LogEvent::from);
@@ -85,7 +86,7 @@ struct FilterPolicy {
     event: Vec<LogEvent>,
 }
 
-/// The subscriptions as JSON: for each step the events that its queue gets, by an SNS filter policy on message
+/// Returns the subscriptions as JSON: for each step the events that its queue gets, by an SNS filter policy on message
 /// attributes, and how often and after what time the queue delivers again.
 #[must_use]
 pub fn subscriptions<P>(definition: &Definition<P>) -> String {
