@@ -11,7 +11,8 @@
 //! committing one, the beginning of a stuck one.
 //!
 //! A log entry is written in the transaction that it tells of. Its key is made of what it tells, so the same
-//! transaction made twice cannot append twice. The table's stream brings it to the publisher: it is the outbox.
+//! transaction made twice cannot append twice. The table's stream brings it to the publisher: it is the
+//! outbox.
 
 mod change;
 mod keys;
@@ -20,9 +21,12 @@ mod partition;
 mod saga;
 mod step;
 
-pub use change::{SagaChange, commit};
+pub use change::{SagaChange, pivot_change};
 pub use keys::{LOG, OPEN, OPEN_INDEX, WAKE, log_key, saga_key, saga_of, step_key};
 pub use log::{LogEntry, ROUND_MOST};
 pub use partition::Partition;
 pub use saga::{SagaData, SagaRow, check};
 pub use step::{StepData, StepRow};
+
+#[cfg(test)]
+mod tests;

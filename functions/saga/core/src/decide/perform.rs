@@ -30,8 +30,8 @@ pub(crate) enum NotPerformed {
     Unclear,
 }
 
-/// Returns the transaction that does a step: the step's row, the log, for some steps the saga's row, and what the
-/// service writes.
+/// Returns the transaction that does a step: the step's row, the log, for some steps the saga's row, and what
+/// the service writes.
 pub(crate) fn perform<P: Payload>(attempt: &Attempt<'_, P>) -> Transaction {
     let (step, context) = (attempt.step(), attempt.context);
     let item = step.action().item(&context.payload);
@@ -48,13 +48,13 @@ pub(crate) fn perform<P: Payload>(attempt: &Attempt<'_, P>) -> Transaction {
 fn asked_of_saga<P: Payload>(attempt: &Attempt<'_, P>) -> (Option<SagaState>, Option<Write>) {
     let Attempt { definition, at, context, now } = *attempt;
     match attempt.step().role {
-        // A new round enters at the first step, and must not begin to do what is to be undone. The steps after it
-        // need no check: they are asked for once the first was done, their tombstones refuse them, and the pivot asks
-        // for the saga itself.
+        // A new round enters at the first step, and must not begin to do what is to be undone. The steps
+        // after it need no check: they are asked for once the first was done, their tombstones refuse them,
+        // and the pivot asks for the saga itself.
         Role::Compensable(_) if at == 0 => (None, Some(rows::check(context.saga, SagaState::Running))),
         Role::Compensable(_) => (None, None),
         Role::Pivot(_) => {
-            let (to, write) = rows::commit(definition, context.saga, now);
+            let (to, write) = rows::pivot_change(definition, context.saga, now);
             (Some(to), Some(write))
         }
         Role::Retryable(_) if at + 1 == definition.steps().len() => {
@@ -65,9 +65,9 @@ fn asked_of_saga<P: Payload>(attempt: &Attempt<'_, P>) -> (Option<SagaState>, Op
     }
 }
 
-/// Says what kept a step from being done, by the rows whose conditions did not hold. The step's row comes first: a
-/// step that is done is done, whatever has become of the saga since; unless the saga is being undone, when nothing
-/// goes forward any more.
+/// Says what kept a step from being done, by the rows whose conditions did not hold. The step's row comes
+/// first: a step that is done is done, whatever has become of the saga since; unless the saga is being
+/// undone, when nothing goes forward any more.
 ///
 /// # Errors
 /// One of the rows is of another shape.
@@ -93,8 +93,8 @@ pub(crate) fn not_performed(reasons: &[Cancelled]) -> Result<NotPerformed, BadIt
     })
 }
 
-/// Returns the log entry that a step needs which was done in an earlier round; none where it needs none. In a later
-/// round of a choreography the next service waits for its event.
+/// Returns the log entry that a step needs which was done in an earlier round; none where it needs none. In a
+/// later round of a choreography the next service waits for its event.
 pub(crate) fn performed_again<P: Payload>(attempt: &Attempt<'_, P>) -> Option<LogEntry<P>> {
     let retryable = matches!(attempt.step().role, Role::Retryable(_));
     let later = attempt.context.round > 0 && attempt.context.style == Style::Choreographed;

@@ -1,7 +1,7 @@
 //! A change of a saga's row.
 //!
-//! A row is changed attribute by attribute under a condition on its state, not replaced under its version: the
-//! pivot's transaction changes it without having read it.
+//! A row is changed attribute by attribute under a condition on its state, not replaced under its version:
+//! the pivot's transaction changes it without having read it.
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -14,7 +14,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::state::SagaState;
 
-/// A change of a saga's state.
+/// A change of a saga's row to a state, attribute by attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SagaChange {
     id: SagaId,
@@ -22,7 +22,7 @@ pub struct SagaChange {
 }
 
 impl SagaChange {
-    /// The change to a state, with the deadline that goes with it.
+    /// Returns the change to a state, with the deadline that goes with it.
     #[must_use]
     pub fn to<P>(definition: &Definition<P>, id: SagaId, to: SagaState, now: Timestamp) -> Self {
         let wake = match to {
@@ -47,14 +47,14 @@ impl SagaChange {
         self.updates.push((SmolStr::new_static(name), update));
     }
 
-    /// And the pivot is done with it.
+    /// Returns the change by which the pivot is done, too.
     #[must_use]
     pub fn pivoted(mut self) -> Self {
         self.set(PIVOTED, Update::Set(true.into()));
         self
     }
 
-    /// And it begins a round, after `tries` that nobody asked for.
+    /// Returns the change that begins a round, too, after `tries` that nobody asked for.
     #[must_use]
     pub fn round(mut self, round: u32, tries: u32) -> Self {
         self.set(ROUND, Update::Set(i64::from(round).into()));
@@ -62,33 +62,36 @@ impl SagaChange {
         self
     }
 
-    /// And a person says why.
+    /// Returns the change for which a person gives a reason, too.
     #[must_use]
     pub fn resolution(mut self, reason: SmolStr) -> Self {
         self.set(RESOLUTION, Update::Set(reason.into()));
         self
     }
 
-    /// Made if the saga is in the state `from`.
+    /// Returns the write that makes the change where the saga is in the state `from`.
     #[must_use]
     pub fn from(self, from: SagaState) -> Write {
         self.when(is(from))
     }
 
-    /// Made if the condition holds of the row.
+    /// Returns the write that makes the change where the condition holds of the row.
     #[must_use]
     pub fn when(self, condition: Condition) -> Write {
         Write::Update { key: saga_key(self.id), updates: self.updates, condition }
     }
 }
 
-/// The pivot's change: the only way from running to the end that was wanted.
+/// Returns the pivot's change, and the state that it leads to: it is the only way from running to the end
+/// that was wanted.
 #[must_use]
-pub fn commit<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (SagaState, Write) {
+pub fn pivot_change<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (SagaState, Write) {
     let to = if definition.retryables().is_empty() { SagaState::Committed } else { SagaState::Committing };
     let change = SagaChange::to(definition, id, to, now).pivoted();
-    if is_in(Mutant::PivotUnconditional) {
-        return (to, change.when(Condition::Present));
-    }
-    (to, change.from(SagaState::Running))
+    let write = if is_in(Mutant::PivotUnconditional) {
+        change.when(Condition::Present)
+    } else {
+        change.from(SagaState::Running)
+    };
+    (to, write)
 }

@@ -51,8 +51,8 @@ pub fn saga_of(key: &Key) -> Option<SagaId> {
 }
 
 impl SagaState {
-    /// Returns the partition of the index that holds a shard of the sagas in this state; none where the state is an
-    /// end.
+    /// Returns the partition of the index that holds a shard of the sagas in this state; none where the state
+    /// is an end.
     #[must_use]
     pub fn open(self, shard: u8) -> Option<SmolStr> {
         match self {

@@ -13,29 +13,30 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
 use crate::state::SagaState;
 
-/// The last round of a saga, whoever began them: after it a person has to resolve it.
+/// The last round that a saga can have, whoever began them: after it a person has to resolve the saga. Its
+/// number has two digits, as the keys of the log have.
 pub const ROUND_MOST: u32 = 99;
 
-/// What happened, when, and all that whoever acts on it needs to know.
+/// An entry of a saga's log: what happened, when, and all that whoever acts on it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEntry<P> {
-    /// Which saga's.
+    /// The saga's id.
     pub saga: SagaId,
-    /// Of which definition.
+    /// The name of the saga's definition.
     pub definition: Name,
-    /// Who leads it on.
+    /// Who leads the saga on.
     pub style: Style,
-    /// In which round.
+    /// The round in which it happened.
     pub round: u32,
     /// What happened.
     pub event: LogEvent,
-    /// When, by the clock of whoever wrote it.
+    /// When it happened, by the clock of whoever wrote it.
     pub at: Timestamp,
     /// The saga's state from here on, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<SagaState>,
-    /// What was taken or given back.
+    /// What was taken or given back, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<SmolStr>,
     /// Why it failed, is stuck, or is resolved.
@@ -46,7 +47,7 @@ pub struct LogEntry<P> {
 }
 
 impl<P: Payload> LogEntry<P> {
-    /// An entry that changes no state and has no item and no error.
+    /// Returns an entry that changes no state and has no item and no error.
     #[must_use]
     pub fn of(
         definition: &Definition<P>,
@@ -68,7 +69,7 @@ impl<P: Payload> LogEntry<P> {
         }
     }
 
-    /// What it leads on.
+    /// Returns what whoever acts on the entry is given.
     #[must_use]
     pub fn context(self) -> SagaContext<P> {
         SagaContext { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
@@ -82,7 +83,7 @@ impl<P: Payload> LogEntry<P> {
         item.doc()
     }
 
-    /// Writes the entry, once.
+    /// Returns the write of the entry, which is made once.
     #[must_use]
     pub fn append(self) -> Write {
         let key = log_key(self.saga, self.round, &self.event);

@@ -14,7 +14,7 @@ use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
 use crate::state::StepState;
 
-/// A saga with its steps and its log.
+/// A saga with its steps and its log, as they were read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partition<P> {
     /// The saga.
@@ -29,7 +29,7 @@ pub struct Partition<P> {
 const PAGE: u32 = 2000;
 
 impl<P: Payload> Partition<P> {
-    /// Reads all that there is of a saga; none where there is no such saga.
+    /// Reads all that there is of a saga; none where there is none with this id.
     ///
     /// # Errors
     /// The table did not answer, or a row is of another shape.
@@ -66,13 +66,13 @@ impl<P: Payload> Partition<P> {
         }
     }
 
-    /// Whether an event of a round is in the log.
+    /// Says whether an event of a round is in the log.
     #[must_use]
     pub fn logged(&self, round: u32, event: &LogEvent) -> bool {
         self.log.iter().any(|entry| entry.round == round && entry.event == *event)
     }
 
-    /// What became of the step at `at`.
+    /// Returns the state of the step at `at`; none where nothing happened to it yet.
     #[must_use]
     pub fn state(&self, at: usize) -> Option<StepState> {
         self.steps.get(at)?.as_ref().map(|row| row.state)

@@ -22,23 +22,23 @@ pub(super) const RESOLUTION: &str = "resolution";
 /// A saga as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SagaRow<P> {
-    /// Its id.
+    /// The saga's id.
     pub id: SagaId,
     /// How often the row was written.
     pub version: i64,
-    /// Its state.
+    /// The saga's state.
     pub state: SagaState,
-    /// Counts how often its doing or undoing was begun; 0 is the first doing.
+    /// How often the saga's doing or undoing was begun before: 0 to [`ROUND_MOST`](super::ROUND_MOST).
     pub round: u32,
-    /// Rounds that nobody asked for, since somebody last did.
+    /// The number of rounds that nobody asked for, since somebody last did.
     pub tries: u32,
     /// Whether the pivot is done.
     pub pivoted: bool,
-    /// When it came into its state.
+    /// When the saga came into its state.
     pub since: Timestamp,
-    /// When somebody has to look at it; none at its end.
+    /// When somebody has to look at the saga; none at its end.
     pub wake: Option<Timestamp>,
-    /// Why a person has closed it.
+    /// Why a person has closed the saga.
     pub resolution: Option<SmolStr>,
     /// What never changes.
     pub data: SagaData<P>,
@@ -48,11 +48,11 @@ pub struct SagaRow<P> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SagaData<P> {
-    /// Who leads it on.
+    /// Who leads the saga on.
     pub style: Style,
-    /// What it is about.
+    /// What the saga is about.
     pub payload: P,
-    /// When it was asked for.
+    /// When the saga was asked for.
     pub created: Timestamp,
 }
 
@@ -92,7 +92,7 @@ impl<P: Payload> SagaRow<P> {
         })
     }
 
-    /// The state of a row, whatever the saga is about.
+    /// Reads the state of a row, whatever the saga is about.
     ///
     /// # Errors
     /// The item is no such row.
@@ -100,7 +100,7 @@ impl<P: Payload> SagaRow<P> {
         Ok(SagaState::parse(item.text(STATE)?))
     }
 
-    /// Writes the row of a new saga, where there is none with its id.
+    /// Returns the write of a new saga's row, where there is none with its id.
     #[must_use]
     pub fn create(definition: &Definition<P>, id: SagaId, data: SagaData<P>) -> Write {
         let now = data.created;
@@ -117,13 +117,13 @@ impl<P: Payload> SagaRow<P> {
         Write::create(item.with_doc(data))
     }
 
-    /// The saga as whoever acts on it in a round knows it.
+    /// Returns what whoever acts on the saga in a round is given.
     #[must_use]
     pub fn context(&self, round: u32) -> SagaContext<P> {
         SagaContext { saga: self.id, round, style: self.data.style, payload: self.data.payload.clone() }
     }
 
-    /// Writes nothing, and holds a transaction to the saga being in the state as it was read.
+    /// Returns the check that the saga is in the state as it was read. It writes nothing.
     #[must_use]
     pub fn check(&self) -> Write {
         check(self.id, self.state)
@@ -142,7 +142,7 @@ impl<P: Payload> SagaRow<P> {
     }
 }
 
-/// Writes nothing, and holds a transaction to the saga being in this state.
+/// Returns the check that a saga is in this state. It writes nothing.
 #[must_use]
 pub fn check(id: SagaId, state: SagaState) -> Write {
     Write::Check { key: saga_key(id), condition: is(state) }
