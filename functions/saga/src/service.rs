@@ -1,4 +1,5 @@
-//! What the three services' functions share: a task of the state machine or a batch of messages, by its shape.
+//! What the three services' functions share: a task of the state machine or a batch of messages, by its
+//! shape.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Why a step, an undo or a settling failed, and under which name: what the state machine catches and alarms count.
+//! Why a step, an undo or a settling failed, and under which name: what the state machine catches and alarms
+//! count.
 
 use tenfold_ports::CallError;
 use tenfold_ports::table::BadItem;
@@ -99,7 +100,7 @@ pub enum SagaError {
 }
 
 impl SagaError {
-    /// The name: the Lambda `errorType`.
+    /// Returns the name under which a caller sees the error: the Lambda `errorType`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
