@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use saga_core::definition::{Definition, DefinitionError};
-use saga_core::rows::OPEN_INDEX;
-use saga_core::step::Steps;
+use saga_core::rows::{OPEN, OPEN_INDEX, WAKE};
+use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use tenfold_aws::flow::StateMachine;
 use tenfold_aws::queue::SqsQueue;
@@ -71,7 +71,7 @@ impl Rows {
     /// The table, with its index.
     #[must_use]
     pub fn table(&self, aws: &Aws) -> DynamoTable {
-        DynamoTable::new(aws.dynamodb(), &self.table).index(OPEN_INDEX, OPEN_INDEX, "wake")
+        DynamoTable::new(aws.dynamodb(), &self.table).index(OPEN_INDEX, OPEN, WAKE)
     }
 
     /// The trip's definition, with these times.

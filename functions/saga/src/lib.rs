@@ -24,7 +24,7 @@ pub fn host(name: &'static str) -> Process<Emf> {
 /// Why an invocation failed, by the names that the state machine catches and a person sees.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub enum Failed {
+pub enum SagaFailure {
     /// A step, its undoing or the settling.
     Saga(#[from] SagaError),
     /// A message.
@@ -33,7 +33,7 @@ pub enum Failed {
     Run(#[from] RunError),
 }
 
-impl ErrorType for Failed {
+impl ErrorType for SagaFailure {
     fn error_type(&self) -> &'static str {
         match self {
             Self::Saga(error) => error.name(),

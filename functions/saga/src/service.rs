@@ -1,10 +1,11 @@
-//! What the three services' functions share: a task of the state machine or a batch of messages, by its shape.
+//! What the three services' functions share: a task of the state machine or a batch of messages, by its
+//! shape.
 
 use std::process::ExitCode;
 
-use saga_core::rows::Payload;
-use saga_core::service::{Service, Task};
-use saga_core::step::Outcome;
+use saga_core::context::Payload;
+use saga_core::decide::StepOutcome;
+use saga_core::service::{StepService, StepTask};
 use saga_core::trip::Trip;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,28 +13,28 @@ use tenfold_aws::Aws;
 use tenfold_lambda::sqs::{self, SqsBatchResponse, SqsEvent};
 use tenfold_lambda::{Env, Invocation, run};
 
-use crate::{Failed, Rows};
+use crate::{Rows, SagaFailure};
 
 /// What a service is called with.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
 #[serde(bound(deserialize = "P: Payload"))]
-enum Event<P> {
+enum ServiceEvent<P> {
     /// By the state machine.
-    Task(Box<Task<P>>),
+    Task(Box<StepTask<P>>),
     /// By its queue.
     Batch(SqsEvent),
 }
 
-/// What it answers.
+/// What a service answers.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Answer {
-    Task(Outcome),
+enum ServiceResult {
+    Task(StepOutcome),
     Batch(SqsBatchResponse),
 }
 
-impl<P: Payload> TryFrom<Value> for Event<P> {
+impl<P: Payload> TryFrom<Value> for ServiceEvent<P> {
     type Error = serde_json::Error;
 
     fn try_from(event: Value) -> Result<Self, serde_json::Error> {
@@ -41,7 +42,7 @@ impl<P: Payload> TryFrom<Value> for Event<P> {
         if event.get("Records").is_some() {
             return SqsEvent::deserialize(event).map(Self::Batch);
         }
-        Task::deserialize(event).map(|task| Self::Task(Box::new(task)))
+        StepTask::deserialize(event).map(|task| Self::Task(Box::new(task)))
     }
 }
 
@@ -51,16 +52,16 @@ pub fn serve(name: &'static str, step: &'static str) -> ExitCode {
     run(name, async |start| {
         let rows = Rows::read(Env::from_process())?;
         let aws = Aws::from_env()?;
-        let service = Service::new(rows.table(&aws), crate::host(name), rows.definition()?, step)?;
+        let service = StepService::new(rows.table(&aws), crate::host(name), rows.definition()?, step)?;
         let start = start.counting(move || aws.calls().take());
         start
-            .serve_event(async move |event: Event<Trip>, _: Invocation| match event {
-                Event::Task(task) => Ok(Answer::Task(service.task(&task).await?)),
-                Event::Batch(batch) => {
+            .serve_event(async move |event: ServiceEvent<Trip>, _: Invocation| match event {
+                ServiceEvent::Task(task) => Ok(ServiceResult::Task(service.task(&task).await?)),
+                ServiceEvent::Batch(batch) => {
                     let handle = async |record: &sqs::Record| {
-                        service.message(&record.body).await.map_err(Failed::from)
+                        service.message(&record.body).await.map_err(SagaFailure::from)
                     };
-                    Ok::<_, Failed>(Answer::Batch(sqs::each(batch, handle).await))
+                    Ok::<_, SagaFailure>(ServiceResult::Batch(sqs::each(batch, handle).await))
                 }
             })
             .await
@@ -71,19 +72,19 @@ pub fn serve(name: &'static str, step: &'static str) -> ExitCode {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Event<Trip>, serde_json::Error> {
+    fn read(text: &str) -> Result<ServiceEvent<Trip>, serde_json::Error> {
         serde_json::from_str(text)
     }
 
     #[test]
     fn both_callers_are_understood() {
         let task = read(include_str!("../events/task.json")).unwrap();
-        assert!(matches!(task, Event::Task(task) if task.step.as_str() == "hotel"));
-        let Event::Batch(batch) = read(include_str!("../events/messages.json")).unwrap() else {
+        assert!(matches!(task, ServiceEvent::Task(task) if task.step.as_str() == "hotel"));
+        let ServiceEvent::Batch(batch) = read(include_str!("../events/messages.json")).unwrap() else {
             panic!("a batch")
         };
         let body = &batch.records[0].body;
-        let entry: saga_core::rows::Entry<Trip> = serde_json::from_str(body).unwrap();
+        let entry: saga_core::rows::LogEntry<Trip> = serde_json::from_str(body).unwrap();
         assert_eq!(entry.event.to_string(), "flight.done");
     }
 

@@ -32,9 +32,9 @@ def test_a_step_that_cannot_be_undone_holds_up_no_other(agency, stuck, stack):
     (hotel,) = [step for step in trip["steps"] if step["name"] == "hotel"]
     assert hotel["error"] == f"hotel {agency.name} accepts no releases"
     found = eventually("letters tell of it", lambda: letters(stack, stuck), lambda seen: len(seen) >= 2)
-    told = [(letter.get("step"), letter["error"]["Error"]) for letter in found]
-    assert ("hotel", "UndoRefused") in told, found
-    assert "SagaStuck" in [name for _, name in told], found
+    reported = [(letter.get("step"), letter["error"]["Error"]) for letter in found]
+    assert ("hotel", "UndoRefused") in reported, found
+    assert "SagaStuck" in [name for _, name in reported], found
 
 
 def test_a_stuck_trip_is_listed_until_it_is_resolved(agency, stuck, api):

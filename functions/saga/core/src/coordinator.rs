@@ -1,6 +1,6 @@
 //! The coordinator: `saga-coordinator`, called by a schedule and by state machines at their end.
 //!
-//! On the schedule it looks after the sagas whose time is up, whatever has held them up: a lost event, a state
+//! On the schedule it recovers the sagas whose time is up, whatever has held them up: a lost event, a state
 //! machine that was stopped, a service that was away. It begins a new round for each, or ends it stuck after
 //! five. It looks at no message and no execution, only at rows.
 
@@ -13,49 +13,51 @@ use serde::{Deserialize, Serialize};
 use tenfold_ports::table::{Query, Range};
 use tenfold_ports::{CallError, Host, Table};
 
+use crate::context::Payload;
 use crate::error::SagaError;
-use crate::event::Turn;
+use crate::event::SagaEvent;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{OPEN_INDEX, Payload, State};
-use crate::step::Steps;
+use crate::rows::{OPEN_INDEX, WAKE, saga_of};
+use crate::state::SagaState;
+use crate::steps::Steps;
 
-/// How many sagas are looked after at a time.
+/// How many sagas are recovered at a time.
 const WIDTH: usize = 8;
-/// How many of a state and shard a run looks after at most; the next one goes on.
+/// How many of a state and shard a run recovers at most; the next one goes on.
 const MOST: usize = 100;
-/// What looking after a saga may need of the invocation's time where the table is slow.
+/// What recovering a saga may need of the invocation's time where the table is slow.
 const RESERVE: Duration = Duration::from_secs(20);
 
-/// What a coordinator reaches.
+/// The coordinator, and what it reaches.
 #[derive(Debug)]
 pub struct Coordinator<T, H, P> {
-    /// The rows.
+    /// The sagas' rows.
     pub steps: Steps<T, H, P>,
 }
 
-/// Why the coordinator is called.
+/// An event that the coordinator is called with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-pub enum Call {
+pub enum CoordinatorEvent {
     /// A state machine has nothing more to try.
     Settle(Settle),
     /// EventBridge's schedule.
     Schedule {
         /// `aws.events`.
-        source: Source,
+        source: ScheduleSource,
     },
 }
 
-/// What a state machine says at its end.
+/// The input of a state machine's last task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Settle {
-    /// Always the same.
+    /// The action, always the same.
     pub action: SettleAction,
-    /// Which saga.
+    /// The saga's id.
     pub saga: SagaId,
-    /// In which round.
+    /// The round of the state machine.
     pub round: u32,
 }
 
@@ -67,47 +69,47 @@ pub enum SettleAction {
     Settle,
 }
 
-/// Who calls by a schedule.
+/// The source of a schedule's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Source {
+pub enum ScheduleSource {
     /// EventBridge.
     #[serde(rename = "aws.events")]
     Events,
 }
 
-/// What a run did.
+/// The summary of a run: what it did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Sagas past their time that were looked at.
+pub struct CoordinatorSummary {
+    /// The number of sagas past their time that were looked at.
     pub overdue: usize,
-    /// Rounds begun.
+    /// The number of rounds begun.
     pub rounds: usize,
-    /// Sagas ended, since there were enough rounds.
+    /// The number of sagas ended, since there were enough rounds.
     pub given_up: usize,
 }
 
-/// What a run could not look after, though it looked after the rest.
+/// What a run could not recover, though it recovered the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{failed} sagas or shards could not be looked after, the first because {first}")]
+#[error("{failed} sagas or shards could not be recovered, the first because {first}")]
 pub struct RunError {
-    /// How many.
+    /// How many were not.
     pub failed: usize,
-    /// Why the first could not.
+    /// Why the first was not.
     pub first: SagaError,
 }
 
 impl RunError {
-    /// The name: the Lambda `errorType`.
+    /// Returns the name under which a caller sees the error: the Lambda `errorType`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.first.name()
     }
 }
 
-/// What is counted while a run goes on.
+/// How far a run has come, counted while it goes on.
 #[derive(Default)]
-struct Tally {
-    summary: Summary,
+struct RunProgress {
+    summary: CoordinatorSummary,
     failed: usize,
     first: Option<SagaError>,
     latest: Duration,
@@ -126,29 +128,29 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         result
     }
 
-    /// Looks after all sagas whose time is up, before `deadline`, when this process is stopped.
+    /// Recovers all sagas whose time is up, before `deadline`, when this process is stopped.
     ///
     /// # Errors
-    /// Some sagas could not be looked after. The next run tries again.
-    pub async fn run(&self, deadline: Timestamp) -> Result<Summary, RunError> {
-        let mut tally = Tally::default();
-        // Whatever fails, the rest is looked after. One after the other: nobody waits for it, and the table is
+    /// Some sagas could not be recovered. The next run tries again.
+    pub async fn run(&self, deadline: Timestamp) -> Result<CoordinatorSummary, RunError> {
+        let mut progress = RunProgress::default();
+        // Whatever fails, the rest is recovered. One after the other: nobody waits for it, and the table is
         // there for the trips.
         let stuck = self.stuck().await;
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
-                if let Err(error) = self.sweep(state, shard, deadline, &mut tally).await {
-                    tally.fails(error.into());
+                if let Err(error) = self.sweep(state, shard, deadline, &mut progress).await {
+                    progress.fails(error.into());
                 }
             }
         }
         match stuck {
             Ok(stuck) => self.steps.host.record(&[], &[metrics::stuck(stuck)]),
-            Err(error) => tally.fails(error.into()),
+            Err(error) => progress.fails(error.into()),
         }
-        let Tally { summary, failed, first, latest } = tally;
+        let RunProgress { summary, failed, first, latest } = progress;
         tracing::info!(?summary, failed, "run ended");
-        self.steps.host.record(&[], &metrics::run(&summary, latest, failed));
+        self.steps.host.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
         first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
     }
 
@@ -156,28 +158,25 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     async fn stuck(&self) -> Result<u64, CallError> {
         let mut sum = 0;
         for shard in 0..self.steps.definition.shards() {
-            sum += self.count(State::Stuck, shard).await?;
+            sum += self.count(SagaState::Stuck, shard).await?;
         }
         Ok(sum)
     }
 
     /// The states in which a saga can be late.
-    fn states(&self) -> impl Iterator<Item = State> + use<T, H, P> {
+    fn states(&self) -> impl Iterator<Item = SagaState> + use<T, H, P> {
         let committing = !self.steps.definition.retryables().is_empty();
-        let states = [State::Running, State::Compensating, State::Committing];
-        states.into_iter().filter(move |state| match state {
-            State::Running => !is_in(Mutant::NoDeadline),
-            State::Committing => committing,
-            _ => true,
-        })
+        let states = [SagaState::Running, SagaState::Compensating, SagaState::Committing];
+        let states = states.into_iter().filter(move |state| *state != SagaState::Committing || committing);
+        states.filter(|state| *state != SagaState::Running || !is_in(Mutant::NoDeadline))
     }
 
     async fn sweep(
         &self,
-        state: State,
+        state: SagaState,
         shard: u8,
         deadline: Timestamp,
-        tally: &mut Tally,
+        progress: &mut RunProgress,
     ) -> Result<(), CallError> {
         let Some(partition) = state.open(shard) else { return Ok(()) };
         let range = Range::AtMost(self.steps.host.now().as_second());
@@ -187,12 +186,12 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         while seen < MOST && in_time() {
             let page = self.steps.table.query(query.clone()).await?;
             seen += page.items.len();
-            let ids = page.items.iter().filter_map(|i| SagaId::parse(i.key.pk.strip_prefix("saga#")?));
-            let late = page.items.iter().filter_map(|i| i.number("wake").ok()).min();
-            tally.late(late, self.steps.host.now());
-            let looks = ids.take_while(|_| in_time()).map(|id| self.steps.look_after(id));
-            let done: Vec<_> = stream::iter(looks).buffer_unordered(WIDTH).collect().await;
-            done.into_iter().for_each(|result| tally.count(result));
+            let ids = page.items.iter().filter_map(|i| saga_of(&i.key));
+            let late = page.items.iter().filter_map(|i| i.number(WAKE).ok()).min();
+            progress.late(late, self.steps.host.now());
+            let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));
+            let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
+            done.into_iter().for_each(|result| progress.count(result));
             match page.next {
                 Some(next) => query.after = Some(next),
                 None => break,
@@ -201,7 +200,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         Ok(())
     }
 
-    async fn count(&self, state: State, shard: u8) -> Result<u64, CallError> {
+    async fn count(&self, state: SagaState, shard: u8) -> Result<u64, CallError> {
         let Some(partition) = state.open(shard) else { return Ok(0) };
         let mut query = Query { index: Some(OPEN_INDEX), ..Query::partition(partition) };
         let mut sum = 0;
@@ -216,16 +215,16 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     }
 }
 
-impl Tally {
+impl RunProgress {
     fn late(&mut self, wake: Option<i64>, now: Timestamp) {
         let late = wake.map_or(0, |wake| now.as_second().saturating_sub(wake));
         self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
     }
 
-    fn count(&mut self, result: Result<Option<(Turn, State)>, SagaError>) {
+    fn count(&mut self, result: Result<Option<(SagaEvent, SagaState)>, SagaError>) {
         self.summary.overdue += 1;
         match result {
-            Ok(Some((Turn::GaveUp, _))) => self.summary.given_up += 1,
+            Ok(Some((SagaEvent::GaveUp, _))) => self.summary.given_up += 1,
             Ok(Some(_)) => self.summary.rounds += 1,
             Ok(None) => {}
             Err(error) => self.fails(error),
@@ -233,7 +232,7 @@ impl Tally {
     }
 
     fn fails(&mut self, error: SagaError) {
-        tracing::error!(%error, "sagas not looked after");
+        tracing::error!(%error, "sagas not recovered");
         self.failed += 1;
         self.first.get_or_insert(error);
     }
@@ -246,12 +245,17 @@ mod tests {
     #[test]
     fn both_callers_are_understood() {
         let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        let source = Source::Events;
-        assert_eq!(serde_json::from_str::<Call>(schedule).unwrap(), Call::Schedule { source });
+        let source = ScheduleSource::Events;
+        assert_eq!(
+            serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(),
+            CoordinatorEvent::Schedule { source }
+        );
         let settle = r#"{"action":"settle","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":1}"#;
-        let Call::Settle(settle) = serde_json::from_str(settle).unwrap() else { panic!("no settling") };
+        let CoordinatorEvent::Settle(settle) = serde_json::from_str(settle).unwrap() else {
+            panic!("no settling")
+        };
         assert_eq!(settle.round, 1);
-        assert!(serde_json::from_str::<Call>(r#"{"source":"aws.s3"}"#).is_err());
-        assert!(serde_json::from_str::<Call>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
+        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"source":"aws.s3"}"#).is_err());
+        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
     }
 }

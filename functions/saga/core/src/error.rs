@@ -1,10 +1,11 @@
-//! Why a step, an undo or a settling failed, and under which name: what the state machine catches and alarms count.
+//! Why a step, an undo or a settling failed, and under which name: what the state machine catches and alarms
+//! count.
 
 use tenfold_ports::CallError;
 use tenfold_ports::table::BadItem;
 
 use crate::names::{Name, SagaId};
-use crate::rows::{ReadError, State};
+use crate::state::SagaState;
 
 /// The service refuses the step for good. Nothing was done.
 pub const STEP_REFUSED: &str = "StepRefused";
@@ -64,7 +65,7 @@ pub enum SagaError {
         /// Which saga.
         saga: SagaId,
         /// Stuck, or resolved since.
-        state: State,
+        state: SagaState,
     },
     /// Somebody else goes on with it.
     #[error("saga {saga} is {state} in round {round}: that round or the next one ends it")]
@@ -72,7 +73,7 @@ pub enum SagaError {
         /// Which saga.
         saga: SagaId,
         /// Its state.
-        state: State,
+        state: SagaState,
         /// The round that it is in.
         round: u32,
     },
@@ -99,7 +100,7 @@ pub enum SagaError {
 }
 
 impl SagaError {
-    /// The name: the Lambda `errorType`.
+    /// Returns the name under which a caller sees the error: the Lambda `errorType`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -115,6 +116,17 @@ impl SagaError {
             Self::Row(_) => BAD_ITEM,
         }
     }
+}
+
+/// Why rows could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The table did not answer.
+    #[error("the table did not answer: {0}")]
+    Table(#[from] CallError),
+    /// A row is not what this version writes.
+    #[error(transparent)]
+    Row(#[from] BadItem),
 }
 
 impl From<ReadError> for SagaError {

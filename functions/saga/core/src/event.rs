@@ -8,52 +8,52 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use crate::names::{BadName, Name};
 
-/// An event. In text `started` or, of a step, `flight.done`.
+/// What an entry of a log tells. In text `started` or, of a step, `flight.done`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "SmolStr", into = "SmolStr")]
-pub enum Event {
-    /// Of the saga as a whole.
-    Saga(Turn),
-    /// Of one step.
-    Step(Name, What),
+pub enum LogEvent {
+    /// It happened to the saga as a whole.
+    Saga(SagaEvent),
+    /// It happened to one step.
+    Step(Name, StepEvent),
 }
 
 /// What happens to a saga as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Turn {
-    /// Somebody asked for it.
+pub enum SagaEvent {
+    /// Somebody asked for the saga.
     Started,
-    /// Somebody took that back.
+    /// Somebody took that back: the undoing begins.
     Cancelled,
-    /// It was not done in time.
+    /// The saga was not done in time: the undoing begins.
     Deadline,
-    /// Its undoing begins anew.
+    /// The undoing begins anew.
     Retried,
-    /// After the pivot: its doing begins anew.
+    /// After the pivot: the doing begins anew.
     Resumed,
     /// The state machine has nothing more to try.
     Settled,
-    /// Nobody tries it again.
+    /// Nobody tries the saga again: there were enough rounds.
     GaveUp,
-    /// A person has closed it.
+    /// A person has closed the saga.
     Resolved,
 }
 
 /// What happens to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum What {
-    /// It had its effect.
+pub enum StepEvent {
+    /// The step had its effect.
     Done,
-    /// It was refused, for good and without an effect.
+    /// The step was refused, for good and without an effect.
     Failed,
-    /// It has no effect any more, and never will have.
+    /// The step has no effect any more, and never will have.
     Undone,
-    /// It has its effect, and that cannot be taken back.
+    /// The step has its effect, and that cannot be taken back.
     Stuck,
 }
 
-impl Turn {
-    /// All of them.
+impl SagaEvent {
+    /// All events.
     pub const ALL: [Self; 8] = [
         Self::Started,
         Self::Cancelled,
@@ -65,7 +65,7 @@ impl Turn {
         Self::Resolved,
     ];
 
-    /// The name.
+    /// Returns the event's name, as the log has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -81,11 +81,11 @@ impl Turn {
     }
 }
 
-impl What {
-    /// All of them.
+impl StepEvent {
+    /// All events.
     pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Undone, Self::Stuck];
 
-    /// The name.
+    /// Returns the event's name, as the log has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -97,32 +97,32 @@ impl What {
     }
 }
 
-impl Event {
-    /// The event of a step.
+impl LogEvent {
+    /// Returns what tells that this happened to a step.
     #[must_use]
-    pub fn of(step: &Name, what: What) -> Self {
-        Self::Step(step.clone(), what)
+    pub fn of(step: &Name, event: StepEvent) -> Self {
+        Self::Step(step.clone(), event)
     }
 }
 
-impl From<Turn> for Event {
-    fn from(turn: Turn) -> Self {
-        Self::Saga(turn)
+impl From<SagaEvent> for LogEvent {
+    fn from(event: SagaEvent) -> Self {
+        Self::Saga(event)
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for LogEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Saga(turn) => f.write_str(turn.name()),
-            Self::Step(step, what) => write!(f, "{step}.{}", what.name()),
+            Self::Saga(event) => f.write_str(event.name()),
+            Self::Step(step, event) => write!(f, "{step}.{}", event.name()),
         }
     }
 }
 
 /// Text that is no event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadEvent {
+pub enum BadLogEvent {
     /// Neither the saga nor a step knows it.
     #[error("`{0}` is no event; `started` or `flight.done`, for instance, was expected")]
     Unknown(SmolStr),
@@ -131,34 +131,34 @@ pub enum BadEvent {
     Step(#[from] BadName),
 }
 
-impl FromStr for Event {
-    type Err = BadEvent;
+impl FromStr for LogEvent {
+    type Err = BadLogEvent;
 
-    fn from_str(text: &str) -> Result<Self, BadEvent> {
-        let unknown = || BadEvent::Unknown(text.into());
+    fn from_str(text: &str) -> Result<Self, BadLogEvent> {
+        let unknown = || BadLogEvent::Unknown(text.into());
         match text.rsplit_once('.') {
             None => {
-                let turn = Turn::ALL.into_iter().find(|t| t.name() == text);
-                turn.map(Self::Saga).ok_or_else(unknown)
+                let event = SagaEvent::ALL.into_iter().find(|e| e.name() == text);
+                event.map(Self::Saga).ok_or_else(unknown)
             }
-            Some((step, what)) => {
-                let what = What::ALL.into_iter().find(|w| w.name() == what).ok_or_else(unknown)?;
-                Ok(Self::Step(Name::parse(step)?, what))
+            Some((step, event)) => {
+                let event = StepEvent::ALL.into_iter().find(|e| e.name() == event).ok_or_else(unknown)?;
+                Ok(Self::Step(Name::parse(step)?, event))
             }
         }
     }
 }
 
-impl TryFrom<SmolStr> for Event {
-    type Error = BadEvent;
+impl TryFrom<SmolStr> for LogEvent {
+    type Error = BadLogEvent;
 
-    fn try_from(text: SmolStr) -> Result<Self, BadEvent> {
+    fn try_from(text: SmolStr) -> Result<Self, BadLogEvent> {
         text.parse()
     }
 }
 
-impl From<Event> for SmolStr {
-    fn from(event: Event) -> Self {
+impl From<LogEvent> for SmolStr {
+    fn from(event: LogEvent) -> Self {
         event.to_smolstr()
     }
 }
@@ -170,12 +170,12 @@ mod tests {
     #[test]
     fn an_event_is_read_as_it_is_written() {
         let step = Name::parse("rental-car").unwrap();
-        let steps = What::ALL.into_iter().map(|what| Event::of(&step, what));
-        for event in Turn::ALL.into_iter().map(Event::from).chain(steps) {
+        let steps = StepEvent::ALL.into_iter().map(|event| LogEvent::of(&step, event));
+        for event in SagaEvent::ALL.into_iter().map(LogEvent::from).chain(steps) {
             assert_eq!(event.to_string().parse(), Ok(event.clone()), "{event}");
         }
         for bad in ["", "done", "flight.", ".done", "flight.gone", "A.done"] {
-            assert!(bad.parse::<Event>().is_err(), "{bad}");
+            assert!(bad.parse::<LogEvent>().is_err(), "{bad}");
         }
     }
 }

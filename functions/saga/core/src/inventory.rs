@@ -1,11 +1,12 @@
-//! The three services' inventory: how much of each flight, hotel and car there is, and how a step takes one.
+//! The three services' inventory: how much of each flight, hotel and car there is.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `inventory#<kind>#<id>` | `stock` | `available`, `reserved`, whether `releases` are accepted |
 //!
-//! Who has reserved is not here but in the rows of the sagas: the transaction that moves one from `available` to
-//! `reserved` writes the step's row too, so the numbers always agree with the rows.
+//! Who has reserved is not here but in the rows of the sagas: the transaction that moves one from `available`
+//! to `reserved` writes the step's row too, so the numbers always agree with the rows. Which trip takes what
+//! is the [`trip`](crate::trip)'s.
 
 use std::fmt;
 
@@ -13,9 +14,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
 
-use crate::definition::{Act, Undo, Work};
 use crate::mutant::{Mutant, is_in};
-use crate::trip::Trip;
 
 const AVAILABLE: &str = "available";
 const RESERVED: &str = "reserved";
@@ -23,7 +22,7 @@ const RELEASES: &str = "releases";
 
 /// What there is inventory of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum StockKind {
     /// Seats of a flight.
     Flight,
     /// Rooms of a hotel.
@@ -32,11 +31,11 @@ pub enum Kind {
     Car,
 }
 
-impl Kind {
-    /// All of them.
+impl StockKind {
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Flight, Self::Hotel, Self::Car];
 
-    /// The name, in paths and keys.
+    /// Returns the kind's name, in paths and keys.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// The kind with this name.
+    /// Returns the kind with this name; none where it is no kind's.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -93,10 +92,10 @@ impl fmt::Display for StockId {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Releases {
-    /// It does.
+    /// The service takes it back.
     #[default]
     Accepted,
-    /// It does not: whatever is undone is stuck.
+    /// The service does not take it back: whatever is undone is stuck.
     Refused,
 }
 
@@ -112,9 +111,9 @@ impl Releases {
 /// How much there is of one flight, hotel or car.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stock {
-    /// What can be reserved.
+    /// How many can be reserved: 0 to [`AVAILABLE_MOST`].
     pub available: i64,
-    /// What is reserved, for trips that are booked or on their way.
+    /// How many are reserved, for trips that are booked or on their way.
     pub reserved: i64,
     /// Whether what is reserved can be given back.
     pub releases: Releases,
@@ -123,9 +122,9 @@ pub struct Stock {
 /// The most that can be put as available.
 pub const AVAILABLE_MOST: i64 = 1_000_000;
 
-/// The key of a stock.
+/// Returns the key of a stock's row.
 #[must_use]
-pub fn stock_key(kind: Kind, id: &StockId) -> Key {
+pub fn stock_key(kind: StockKind, id: &StockId) -> Key {
     Key::new(format_smolstr!("inventory#{}#{id}", kind.name()), "stock")
 }
 
@@ -140,9 +139,10 @@ impl Stock {
         Ok(Self { available: item.number(AVAILABLE)?, reserved: item.number(RESERVED)?, releases })
     }
 
-    /// Sets what is available and whether releases are accepted; what is reserved stays. The last one wins.
+    /// Returns the write that sets what is available and whether releases are accepted; what is reserved
+    /// stays. The last one wins.
     #[must_use]
-    pub fn put(kind: Kind, id: &StockId, available: i64, releases: Releases) -> Write {
+    pub fn put(kind: StockKind, id: &StockId, available: i64, releases: Releases) -> Write {
         let updates = vec![
             (SmolStr::new_static(AVAILABLE), Update::Set(available.into())),
             // There from the beginning, so that it can be conditioned on.
@@ -151,56 +151,32 @@ impl Stock {
         ];
         Write::Update { key: stock_key(kind, id), updates, condition: Condition::Always }
     }
+
+    /// Returns the write that takes one of what is available into what is reserved, where there is one.
+    #[must_use]
+    pub fn take(kind: StockKind, id: &StockId) -> Write {
+        moved(kind, id, 1, one_left())
+    }
+
+    /// Returns the write that gives one of what is reserved back to what is available, where the service
+    /// accepts releases.
+    #[must_use]
+    pub fn release(kind: StockKind, id: &StockId) -> Write {
+        let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());
+        moved(kind, id, -1, Condition::All(vec![accepted, Condition::AtLeast(RESERVED, 1)]))
+    }
 }
 
-fn moved(trip: &Trip, kind: Kind, reserved: i64, condition: Condition) -> Write {
+fn moved(kind: StockKind, id: &StockId, reserved: i64, condition: Condition) -> Write {
     let updates = vec![
         (SmolStr::new_static(AVAILABLE), Update::Add(-reserved)),
         (SmolStr::new_static(RESERVED), Update::Add(reserved)),
     ];
-    Write::Update { key: stock_key(kind, trip.stock(kind)), updates, condition }
+    Write::Update { key: stock_key(kind, id), updates, condition }
 }
 
-/// Reserves one of what the trip names.
-#[derive(Debug, Clone, Copy)]
-pub struct Reserve(pub Kind);
-
-impl Act<Trip> for Reserve {
-    fn item(&self, trip: &Trip) -> SmolStr {
-        format_smolstr!("{} {}", self.0.name(), trip.stock(self.0))
-    }
-
-    fn writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
-        let blind = is_in(Mutant::StockWithoutCondition);
-        let free = if blind { Condition::Present } else { Condition::AtLeast(AVAILABLE, 1) };
-        vec![moved(work.payload, self.0, 1, free)]
-    }
-
-    fn refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
-        let item = self.item(work.payload);
-        match current {
-            Some(_) => format!("{item} is sold out"),
-            None => format!("there is no {item}"),
-        }
-    }
-}
-
-impl Undo<Trip> for Reserve {
-    fn undo_writes(&self, work: &Work<'_, Trip>) -> Vec<Write> {
-        let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());
-        let condition = Condition::All(vec![accepted, Condition::AtLeast(RESERVED, 1)]);
-        vec![moved(work.payload, self.0, -1, condition)]
-    }
-
-    fn undo_refusal(&self, work: &Work<'_, Trip>, _: usize, current: Option<&Item>) -> String {
-        let item = self.item(work.payload);
-        match current.map(Stock::read) {
-            None => format!("there is no {item} any more"),
-            Some(Ok(stock)) if stock.releases == Releases::Refused => format!("{item} accepts no releases"),
-            Some(Ok(stock)) => format!("{item} has {} reserved", stock.reserved),
-            Some(Err(error)) => error.to_string(),
-        }
-    }
+fn one_left() -> Condition {
+    if is_in(Mutant::StockWithoutCondition) { Condition::Present } else { Condition::AtLeast(AVAILABLE, 1) }
 }
 
 #[cfg(test)]
@@ -213,6 +189,6 @@ mod tests {
             assert!(StockId::parse(bad).is_err(), "{bad}");
         }
         let id = StockId::parse("LH-1.a_b").unwrap();
-        assert_eq!(stock_key(Kind::Flight, &id), Key::new("inventory#flight#LH-1.a_b", "stock"));
+        assert_eq!(stock_key(StockKind::Flight, &id), Key::new("inventory#flight#LH-1.a_b", "stock"));
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tenfold_ports::metrics::Metric;
 
-use crate::coordinator::Summary;
-use crate::event::{Event, Turn, What};
-use crate::rows::{Entry, State};
+use crate::event::{LogEvent, SagaEvent, StepEvent};
+use crate::rows::LogEntry;
+use crate::state::SagaState;
 
 /// Sagas asked for.
 pub const STARTED: &str = "Started";
@@ -20,49 +20,50 @@ pub const BECAME_STUCK: &str = "BecameStuck";
 pub const RESOLVED: &str = "Resolved";
 /// Steps that could not be undone.
 pub const STEPS_STUCK: &str = "StepsStuck";
-/// The age of a log entry when the publisher had it in its hands.
+/// The age of a batch's oldest log entry when the publisher had it in its hands: milliseconds.
 pub const OUTBOX_AGE: &str = "OutboxAge";
 /// Sagas that wait for a person, by the coordinator's count.
 pub const STUCK: &str = "Stuck";
 /// Sagas past their time that the coordinator found.
 pub const OVERDUE: &str = "Overdue";
-/// By how much the latest of them was late.
+/// By how much the latest of them was late: seconds.
 pub const OVERDUE_AGE: &str = "OverdueAge";
 /// Rounds that the coordinator began.
 pub const ROUNDS: &str = "Rounds";
-
-/// Sagas, or shards of them, that a run of the coordinator could not look after.
+/// Sagas, or shards of them, that a run of the coordinator could not recover.
 pub const UNATTENDED: &str = "Unattended";
 
-/// How many sagas wait for a person.
+/// Returns the metric of how many sagas wait for a person.
 #[must_use]
 pub fn stuck(n: u64) -> Metric {
     Metric::plain(STUCK, n as f64)
 }
 
-/// What a run of the coordinator has seen.
+/// Returns the metrics of a run of the coordinator: how many sagas were past their time, by how much the
+/// latest of them was, how many rounds were begun, and how many sagas or shards could not be recovered.
 #[must_use]
-pub fn run(summary: &Summary, latest: Duration, failed: usize) -> [Metric; 4] {
+pub fn run(overdue: usize, latest: Duration, rounds: usize, unattended: usize) -> [Metric; 4] {
     [
-        Metric::count(OVERDUE, summary.overdue as f64),
+        Metric::count(OVERDUE, overdue as f64),
         Metric::seconds(OVERDUE_AGE, latest.as_secs_f64()),
-        Metric::count(ROUNDS, summary.rounds as f64),
-        Metric::count(UNATTENDED, failed as f64),
+        Metric::count(ROUNDS, rounds as f64),
+        Metric::count(UNATTENDED, unattended as f64),
     ]
 }
 
-/// What a log entry counts as. An entry that the stream brings twice counts twice.
-pub fn entry<P>(entry: &Entry<P>) -> impl Iterator<Item = &'static str> {
+/// Returns the names of the metrics that a log entry counts for. An entry that the stream brings twice counts
+/// twice.
+pub fn entry<P>(entry: &LogEntry<P>) -> impl Iterator<Item = &'static str> {
     let event = match &entry.event {
-        Event::Saga(Turn::Started) => Some(STARTED),
-        Event::Step(_, What::Stuck) => Some(STEPS_STUCK),
+        LogEvent::Saga(SagaEvent::Started) => Some(STARTED),
+        LogEvent::Step(_, StepEvent::Stuck) => Some(STEPS_STUCK),
         _ => None,
     };
     let state = match entry.state {
-        Some(State::Committed) => Some(COMMITTED),
-        Some(State::Compensated) => Some(COMPENSATED),
-        Some(State::Stuck) => Some(BECAME_STUCK),
-        Some(State::Resolved) => Some(RESOLVED),
+        Some(SagaState::Committed) => Some(COMMITTED),
+        Some(SagaState::Compensated) => Some(COMPENSATED),
+        Some(SagaState::Stuck) => Some(BECAME_STUCK),
+        Some(SagaState::Resolved) => Some(RESOLVED),
         _ => None,
     };
     event.into_iter().chain(state)

@@ -1,36 +1,39 @@
 //! A service: `saga-flight`, `saga-hotel`, `saga-car`. One handler for one step, in both styles.
 //!
-//! A state machine calls it with a [`Task`] and goes on by its error's name. A message of its queue holds a log
-//! entry, and what goes on is the log: a refusal was written down, so the message is done.
+//! A state machine calls it with a [`StepTask`] and goes on by its error's name. A message of its queue holds
+//! a log entry, and what goes on is the log: a refusal was written down, so the message is done.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::{Clock, Table};
 
-use crate::definition::choreography::Action;
+use crate::context::{Payload, SagaContext};
+use crate::decide::StepOutcome;
+use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
 use crate::names::Name;
-use crate::rows::{Entry, Job, Payload};
-use crate::step::{Outcome, Steps};
+use crate::rows::LogEntry;
+use crate::steps::Steps;
 
-/// A service of one step.
+/// The service of one step, for both styles.
 #[derive(Debug)]
-pub struct Service<T, H, P> {
+pub struct StepService<T, H, P> {
     steps: Steps<T, H, P>,
     at: usize,
 }
 
-/// What a state machine asks of a service.
+/// A task: what a state machine asks of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task<P> {
-    /// Whether to do or to undo.
-    pub action: Action,
-    /// The step.
+pub struct StepTask<P> {
+    /// Whether the step is to be done or to be undone.
+    #[serde(rename = "action")]
+    pub direction: Direction,
+    /// The step's name.
     pub step: Name,
-    /// For which saga.
+    /// The saga that the step is asked of.
     #[serde(flatten)]
-    pub job: Job<P>,
+    pub context: SagaContext<P>,
 }
 
 /// The definition has no such step.
@@ -59,7 +62,7 @@ pub enum MessageError {
 }
 
 impl MessageError {
-    /// The name under which it is logged.
+    /// Returns the name under which the error is logged.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -69,8 +72,8 @@ impl MessageError {
     }
 }
 
-impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
-    /// The service of the step `step`.
+impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
+    /// Returns the service of the step `step`.
     ///
     /// # Errors
     /// The definition has no such step.
@@ -87,12 +90,12 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
     ///
     /// # Errors
     /// By the names that the state machine catches.
-    pub async fn task(&self, task: &Task<P>) -> Result<Outcome, SagaError> {
+    pub async fn task(&self, task: &StepTask<P>) -> Result<StepOutcome, SagaError> {
         let expected = &self.steps.definition.steps()[self.at].name;
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
         }
-        self.carry_out(task.action, &task.job).await
+        self.carry_out(task.direction, &task.context).await
     }
 
     /// Does what an event asks for; `body` is the log entry as JSON.
@@ -103,42 +106,48 @@ impl<T: Table, H: Clock, P: Payload> Service<T, H, P> {
         let definition = &self.steps.definition;
         let unreadable =
             |why: String| MessageError::Unreadable { definition: definition.name().clone(), why };
-        let entry: Entry<P> = serde_json::from_str(body).map_err(|e| unreadable(e.to_string()))?;
+        let entry: LogEntry<P> = serde_json::from_str(body).map_err(|e| unreadable(e.to_string()))?;
         if entry.definition != *definition.name() {
             return Err(unreadable(format!("it is one of `{}`", entry.definition)));
         }
-        let Some(action) = definition.reaction(self.at, &entry.event) else {
+        let Some(direction) = definition.reaction(self.at, &entry.event) else {
             // The subscription lets through more than the service acts on.
             tracing::warn!(event = %entry.event, saga = %entry.saga, "nothing to do");
             return Ok(());
         };
-        match self.carry_out(action, &entry.job()).await {
-            Err(error) if !self.is_final(action, &error) => Err(error.into()),
+        match self.carry_out(direction, &entry.context()).await {
+            Err(error) if !self.is_final(direction, &error) => Err(error.into()),
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    /// Whether what kept a step from being done or undone is written down, so that the log leads on.
-    fn is_final(&self, action: Action, error: &SagaError) -> bool {
+    /// Says whether what kept a step from being done or undone is written down, so that the log leads on.
+    fn is_final(&self, direction: Direction, error: &SagaError) -> bool {
         // After the pivot a refusal is written nowhere: it is tried again.
         let retryable = matches!(self.steps.definition.steps()[self.at].role, Role::Retryable(_));
-        match (action, error) {
-            (Action::Do, SagaError::StepRefused { .. }) => !retryable,
-            (Action::Do, SagaError::SagaNotRunning(_))
-            | (Action::Undo, SagaError::UndoRefused { .. } | SagaError::SagaCommitted(_)) => true,
+        match (direction, error) {
+            (Direction::Do, SagaError::StepRefused { .. }) => !retryable,
+            (Direction::Do, SagaError::SagaNotRunning(_))
+            | (Direction::Undo, SagaError::UndoRefused { .. } | SagaError::SagaCommitted(_)) => true,
             _ => false,
         }
     }
 
-    async fn carry_out(&self, action: Action, job: &Job<P>) -> Result<Outcome, SagaError> {
-        let result = match action {
-            Action::Do => self.steps.act(self.at, job).await,
-            Action::Undo => self.steps.undo(self.at, job).await,
+    async fn carry_out(
+        &self,
+        direction: Direction,
+        context: &SagaContext<P>,
+    ) -> Result<StepOutcome, SagaError> {
+        let result = match direction {
+            Direction::Do => self.steps.perform(self.at, context).await,
+            Direction::Undo => self.steps.undo(self.at, context).await,
         };
-        let (saga, round) = (job.saga, job.round);
+        let (saga, round) = (context.saga, context.round);
         match &result {
-            Ok(outcome) => tracing::info!(%saga, round, ?action, ?outcome, "step"),
-            Err(error) => tracing::warn!(%saga, round, ?action, error = error.name(), why = %error, "step"),
+            Ok(outcome) => tracing::info!(%saga, round, action = ?direction, ?outcome, "step"),
+            Err(error) => {
+                tracing::warn!(%saga, round, action = ?direction, error = error.name(), why = %error, "step");
+            }
         }
         result
     }
@@ -154,8 +163,8 @@ mod tests {
         let text = r#"{"action":"undo","step":"hotel","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":2,
             "style":"orchestrated","payload":{"traveller":"Ada","flight":"F","hotel":"H","car":"C",
             "from":"2030-01-01","to":"2030-01-02"}}"#;
-        let task: Task<Trip> = serde_json::from_str(text).unwrap();
-        assert_eq!((task.action, task.step.as_str(), task.job.round), (Action::Undo, "hotel", 2));
-        assert_eq!(task.job.payload.to.to_string(), "2030-01-02");
+        let task: StepTask<Trip> = serde_json::from_str(text).unwrap();
+        assert_eq!((task.direction, task.step.as_str(), task.context.round), (Direction::Undo, "hotel", 2));
+        assert_eq!(task.context.payload.to.to_string(), "2030-01-02");
     }
 }

@@ -6,11 +6,13 @@ mod calm;
 
 use calm::{calls_of, run};
 use saga_core::api::Api;
+use saga_core::context::SagaContext;
 use saga_core::error::SagaError;
-use saga_core::inventory::{Kind, Releases, Stock, StockId};
+use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::names::SagaId;
-use saga_core::rows::{Job, Partition, State, saga_key};
-use saga_core::step::Steps;
+use saga_core::rows::{Partition, saga_key};
+use saga_core::state::SagaState;
+use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
 use tenfold_ports::Table;
@@ -66,35 +68,35 @@ impl Desk {
         self.call("POST", &format!("/trips/{}/{what}", SagaId::of_key(key)), None, body).await
     }
 
-    async fn put(&self, kind: Kind, name: &str, available: i64, releases: Releases) {
+    async fn put(&self, kind: StockKind, name: &str, available: i64, releases: Releases) {
         let id = StockId::parse(name).unwrap();
         self.env.write(Stock::put(kind, &id, available, releases)).await.unwrap();
     }
 
-    async fn job(&self, key: &str) -> Job<Trip> {
+    async fn context(&self, key: &str) -> SagaContext<Trip> {
         let steps = &self.api.steps;
         let part = Partition::read(&self.env, &steps.definition, SagaId::of_key(key)).await.unwrap().unwrap();
-        part.saga.job(part.saga.round)
+        part.saga.context(part.saga.round)
     }
 
-    async fn act(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.act(at, &self.job(key).await).await.map(|_| ())
+    async fn perform(&self, key: &str, at: usize) -> Result<(), SagaError> {
+        self.api.steps.perform(at, &self.context(key).await).await.map(|_| ())
     }
 
     async fn undo(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.undo(at, &self.job(key).await).await.map(|_| ())
+        self.api.steps.undo(at, &self.context(key).await).await.map(|_| ())
     }
 
     /// A trip whose hotel cannot be given back.
     async fn stuck(&self, key: &str) {
-        for kind in Kind::ALL {
-            let name = if kind == Kind::Flight { "F" } else { "H" };
+        for kind in StockKind::ALL {
+            let name = if kind == StockKind::Flight { "F" } else { "H" };
             self.put(kind, name, 5, Releases::Accepted).await;
         }
         assert_eq!(self.post(key, &body()).await.0, 202);
-        self.act(key, FLIGHT).await.unwrap();
-        self.act(key, HOTEL).await.unwrap();
-        self.put(Kind::Hotel, "H", 5, Releases::Refused).await;
+        self.perform(key, FLIGHT).await.unwrap();
+        self.perform(key, HOTEL).await.unwrap();
+        self.put(StockKind::Hotel, "H", 5, Releases::Refused).await;
         assert_eq!(self.operate(key, "cancel", &Value::Null).await.0, 202);
         self.undo(key, CAR).await.unwrap();
         self.undo(key, HOTEL).await.unwrap_err();
@@ -149,7 +151,7 @@ fn a_trip_that_begins_in_the_past_is_refused_unless_it_was_taken_in_before() {
         let created = tenfold_ports::Clock::now(&env);
         let mut payload = past.clone();
         payload.as_object_mut().unwrap().remove("style");
-        let style = saga_core::rows::Style::Choreographed;
+        let style = saga_core::context::Style::Choreographed;
         let data =
             saga_core::rows::SagaData { style, payload: serde_json::from_value(payload).unwrap(), created };
         env.write(saga_core::rows::SagaRow::create(&definition, SagaId::of_key("a"), data)).await.unwrap();
@@ -217,7 +219,7 @@ fn a_running_trip_is_cancelled_again_and_again_with_one_answer() {
         let first = desk.operate("a", "cancel", &Value::Null).await;
         assert_eq!((first.0, first.1["state"].as_str()), (202, Some("compensating")));
         assert_eq!(desk.operate("a", "cancel", &Value::Null).await, first);
-        assert_eq!(desk.act("a", FLIGHT).await.unwrap_err().name(), "SagaNotRunning");
+        assert_eq!(desk.perform("a", FLIGHT).await.unwrap_err().name(), "SagaNotRunning");
     });
 }
 
@@ -225,12 +227,12 @@ fn a_running_trip_is_cancelled_again_and_again_with_one_answer() {
 fn a_booked_trip_is_not_cancelled() {
     run(|env| async move {
         let desk = desk(&env);
-        for (kind, name) in [(Kind::Flight, "F"), (Kind::Hotel, "H"), (Kind::Car, "C")] {
+        for (kind, name) in [(StockKind::Flight, "F"), (StockKind::Hotel, "H"), (StockKind::Car, "C")] {
             desk.put(kind, name, 1, Releases::Accepted).await;
         }
         desk.post("a", &body()).await;
         for at in [FLIGHT, HOTEL, CAR] {
-            desk.act("a", at).await.unwrap();
+            desk.perform("a", at).await.unwrap();
         }
         let (status, problem) = desk.operate("a", "cancel", &Value::Null).await;
         assert_eq!((status, problem["type"].as_str()), (409, Some("urn:tenfold:problem:past-pivot")));
@@ -252,7 +254,7 @@ fn a_stuck_trip_goes_on_when_it_is_retried() {
         desk.stuck("a").await;
         assert_eq!(desk.operate("a", "retry", &Value::Null).await.0, 202);
         assert_eq!(desk.operate("a", "retry", &Value::Null).await.0, 409);
-        desk.put(Kind::Hotel, "H", 5, Releases::Accepted).await;
+        desk.put(StockKind::Hotel, "H", 5, Releases::Accepted).await;
         for at in [CAR, HOTEL, FLIGHT] {
             desk.undo("a", at).await.unwrap();
         }
@@ -319,7 +321,7 @@ fn a_row_that_cannot_be_read_hides_no_other_trip() {
         let desk = desk(&env);
         assert_eq!(desk.post("a", &body()).await.0, 202);
         let (id, shards) = (SagaId::of_key("odd"), desk.api.steps.definition.shards());
-        let open = State::Running.open(id.shard(shards)).unwrap();
+        let open = SagaState::Running.open(id.shard(shards)).unwrap();
         let odd = Item::new(saga_key(id)).with("state", "running").with("open", open).with("wake", 0);
         desk.env.write(Write::create(odd)).await.unwrap();
         let (status, page) = desk.get("/trips?state=running").await;

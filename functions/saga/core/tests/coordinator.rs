@@ -1,20 +1,22 @@
-//! The coordinator on the rows: what one saga has wrong keeps no other from being looked after.
+//! The coordinator on the rows: what one saga has wrong keeps no other from being recovered.
 
 mod calm;
 
 use calm::run;
 use jiff::SignedDuration;
+use saga_core::context::Style;
 use saga_core::coordinator::Coordinator;
 use saga_core::error::BAD_ITEM;
 use saga_core::names::SagaId;
-use saga_core::rows::{SagaData, SagaRow, State, Style, saga_key};
-use saga_core::step::Steps;
+use saga_core::rows::{SagaData, SagaRow, saga_key};
+use saga_core::state::SagaState;
+use saga_core::steps::Steps;
 use saga_core::trip;
 use tenfold_ports::table::{Item, Read, Write};
 use tenfold_ports::{Clock, Table};
 
 #[test]
-fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_looked_after() {
+fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_recovered() {
     run(|env| async move {
         let definition = trip::definition().unwrap();
         let (now, hour) = (env.now(), SignedDuration::from_hours(1));
@@ -24,7 +26,7 @@ fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_looked_after() {
         let data = SagaData { style: Style::Choreographed, payload: payload.unwrap(), created: now - hour };
         let (bad, good) = (SagaId::of_key("bad"), SagaId::of_key("good"));
         env.write(SagaRow::create(&definition, good, data)).await.unwrap();
-        let open = State::Running.open(bad.shard(definition.shards())).unwrap();
+        let open = SagaState::Running.open(bad.shard(definition.shards())).unwrap();
         let item = Item::new(saga_key(bad)).with("state", "nowhere").with("open", open).with("wake", 0);
         env.write(Write::create(item)).await.unwrap();
 
@@ -32,6 +34,6 @@ fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_looked_after() {
         let error = Coordinator { steps }.run(now + hour).await.unwrap_err();
         assert_eq!((error.failed, error.name()), (1, BAD_ITEM));
         let item = env.get(&saga_key(good), Read::Consistent).await.unwrap().unwrap();
-        assert_eq!(SagaRow::<trip::Trip>::state_of(&item).unwrap(), Some(State::Compensating));
+        assert_eq!(SagaRow::<trip::Trip>::state_of(&item).unwrap(), Some(SagaState::Compensating));
     });
 }

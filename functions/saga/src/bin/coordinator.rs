@@ -1,9 +1,10 @@
-//! `saga-coordinator`: looks after late trips, on a schedule, and settles those whose state machine is at its end.
+//! `saga-coordinator`: recovers late trips, on a schedule, and settles those whose state machine is at its
+//! end.
 
 use std::process::ExitCode;
 
-use saga::{Failed, Rows};
-use saga_core::coordinator::{Call, Coordinator};
+use saga::{Rows, SagaFailure};
+use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use tenfold_aws::Aws;
 use tenfold_lambda::{Env, Invocation, run};
 
@@ -16,9 +17,11 @@ fn main() -> ExitCode {
         let coordinator = Coordinator { steps: rows.steps(&aws, NAME)? };
         let start = start.counting(move || aws.calls().take());
         start
-            .serve_event(async move |call: Call, invocation: Invocation| match call {
-                Call::Settle(settle) => Ok(coordinator.settle(&settle).await.map(|()| None)?),
-                Call::Schedule { .. } => Ok::<_, Failed>(Some(coordinator.run(invocation.deadline).await?)),
+            .serve_event(async move |event: CoordinatorEvent, invocation: Invocation| match event {
+                CoordinatorEvent::Settle(settle) => Ok(coordinator.settle(&settle).await.map(|()| None)?),
+                CoordinatorEvent::Schedule { .. } => {
+                    Ok::<_, SagaFailure>(Some(coordinator.run(invocation.deadline).await?))
+                }
             })
             .await
     })

@@ -8,8 +8,8 @@ use serde_json::Value;
 use smol_str::SmolStr;
 use tenfold_ports::api::Fault;
 
+use crate::context::Style;
 use crate::inventory::{AVAILABLE_MOST, Releases, StockId};
-use crate::rows::Style;
 use crate::trip::Trip;
 
 /// The longest name of a traveller: characters.
@@ -18,7 +18,7 @@ const TRAVELLER_MOST: usize = 100;
 const REASON_MOST: usize = 500;
 
 /// A trip that somebody asks for.
-pub(super) struct Asked {
+pub(super) struct TripRequest {
     pub style: Style,
     pub trip: Trip,
     /// That it begins before today, which does not matter where it is known already.
@@ -26,7 +26,7 @@ pub(super) struct Asked {
 }
 
 /// Reads the body of `POST /trips`.
-pub(super) fn trip(body: &[u8], today: Date) -> Result<Asked, Vec<Fault>> {
+pub(super) fn trip(body: &[u8], today: Date) -> Result<TripRequest, Vec<Fault>> {
     let mut fields = Fields::parse(body)?;
     let style = fields.text("style").and_then(|text| match text.as_str() {
         "orchestrated" => Some(Style::Orchestrated),
@@ -54,7 +54,7 @@ pub(super) fn trip(body: &[u8], today: Date) -> Result<Asked, Vec<Fault>> {
         (Some(style), Some(traveller), Some(flight), Some(hotel), Some(car), Some(from), Some(to))
             if fields.is_good() =>
         {
-            Ok(Asked { style, trip: Trip { traveller, flight, hotel, car, from, to }, past })
+            Ok(TripRequest { style, trip: Trip { traveller, flight, hotel, car, from, to }, past })
         }
         _ => Err(fields.faults(past)),
     }

@@ -4,44 +4,52 @@ use serde_json::json;
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::{Host, Table};
 
-use super::{Answer, Api, body, small};
+use super::body;
+use super::problem::{RouteResult, small};
+use crate::decide::OperatorResult;
 use crate::names::SagaId;
-use crate::rows::{ROUND_MOST, State};
-use crate::step::turn;
+use crate::rows::ROUND_MOST;
+use crate::state::SagaState;
+use crate::steps::Steps;
+use crate::trip::Trip;
 
-impl<T: Table, H: Host> Api<T, H> {
-    pub(super) async fn cancel(&self, id: SagaId) -> Answer {
-        answered(202, id, self.steps.cancel(id).await?)
-    }
-
-    pub(super) async fn retry(&self, id: SagaId) -> Answer {
-        answered(202, id, self.steps.retry(id).await?)
-    }
-
-    pub(super) async fn resolve(&self, id: SagaId, body: &[u8]) -> Answer {
-        small(body)?;
-        let reason = body::reason(body).map_err(Problem::invalid)?;
-        answered(200, id, self.steps.resolve(id, &reason).await?)
-    }
+pub(super) async fn cancel<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+    answered(202, id, steps.cancel(id).await?)
 }
 
-fn answered(status: u16, id: SagaId, answer: turn::Answer) -> Answer {
+pub(super) async fn retry<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+    answered(202, id, steps.retry(id).await?)
+}
+
+pub(super) async fn resolve<T: Table, H: Host>(
+    steps: &Steps<T, H, Trip>,
+    id: SagaId,
+    body: &[u8],
+) -> RouteResult {
+    small(body)?;
+    let reason = body::reason(body).map_err(Problem::invalid)?;
+    answered(200, id, steps.resolve(id, &reason).await?)
+}
+
+fn answered(status: u16, id: SagaId, answer: OperatorResult) -> RouteResult {
     match answer {
-        turn::Answer::Yes(state) => Ok(Response::json(status, &json!({ "sagaId": id, "state": state }))),
-        turn::Answer::No(state) => Err(not_stuck(id, state)),
-        turn::Answer::PastPivot => {
+        OperatorResult::Accepted(state) => {
+            Ok(Response::json(status, &json!({ "sagaId": id, "state": state })))
+        }
+        OperatorResult::WrongState(state) => Err(not_stuck(id, state)),
+        OperatorResult::PastPivot => {
             let detail =
                 format!("trip {id} is past its pivot: all of it is booked, and it is not undone any more");
             Err(Problem::new(409, "past-pivot", "The trip is past its pivot", detail))
         }
-        turn::Answer::TooManyRounds => {
+        OperatorResult::TooManyRounds => {
             let detail = format!("trip {id} has gone through {ROUND_MOST} rounds; resolve it instead");
             Err(Problem::new(409, "too-many-rounds", "The trip has had too many rounds", detail))
         }
     }
 }
 
-fn not_stuck(id: SagaId, state: State) -> Problem {
+fn not_stuck(id: SagaId, state: SagaState) -> Problem {
     let detail = format!("trip {id} is {state}; only a stuck one is retried or resolved");
     Problem::new(409, "not-stuck", "The trip is not stuck", detail)
 }

@@ -5,10 +5,12 @@ use jiff::civil::Date;
 use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
+use crate::context::Style;
 use crate::definition::Definition;
-use crate::event::Event;
+use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
-use crate::rows::{Entry, Partition, SagaRow, State, StepRow, Style};
+use crate::rows::{LogEntry, Partition, SagaRow, StepRow};
+use crate::state::SagaState;
 use crate::trip::Trip;
 
 /// A trip in a list.
@@ -17,7 +19,7 @@ use crate::trip::Trip;
 pub(super) struct Listed {
     saga_id: SagaId,
     style: Style,
-    state: State,
+    state: SagaState,
     since: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<Timestamp>,
@@ -33,7 +35,7 @@ impl Listed {
             state: saga.state,
             since: saga.since,
             // A stuck one waits for a person, for as long as it takes.
-            deadline: saga.wake.filter(|_| saga.state != State::Stuck),
+            deadline: saga.wake.filter(|_| saga.state != SagaState::Stuck),
             round: saga.round,
             created_at: saga.data.created,
         }
@@ -78,7 +80,7 @@ struct LogView {
     outcome: &'static str,
     /// The saga's state from here on, where it changed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<State>,
+    state: Option<SagaState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -92,7 +94,7 @@ impl TripView {
                 Some(StepRow { data, .. }) => (Some(data.at), data.error),
                 None => (None, None),
             };
-            StepView { name: step.name.clone(), item: step.act().item(trip), state, at, error }
+            StepView { name: step.name.clone(), item: step.action().item(trip), state, at, error }
         });
         let steps = steps.collect();
         // Clocks differ, so the time alone would not tell which of two came first; rounds do.
@@ -111,10 +113,10 @@ impl TripView {
 }
 
 impl LogView {
-    fn new(entry: Entry<Trip>) -> Self {
+    fn new(entry: LogEntry<Trip>) -> Self {
         let (step, outcome) = match &entry.event {
-            Event::Saga(turn) => (None, turn.name()),
-            Event::Step(step, what) => (Some(step.clone()), what.name()),
+            LogEvent::Saga(event) => (None, event.name()),
+            LogEvent::Step(step, event) => (Some(step.clone()), event.name()),
         };
         Self {
             at: entry.at,

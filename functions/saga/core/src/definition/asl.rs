@@ -8,9 +8,10 @@
 //! | `SagaNotRunning` | somebody else has begun to undo: cancelled, past its deadline, retried | at the last step |
 //! | anything else | nothing: the answer may have been lost | at the step itself |
 //!
-//! A new round enters the same machine: its first step answers `SagaNotRunning` (or, after the pivot, walks over
-//! what is done to what is not). An undo that fails for good leaves a letter in the dead-letter queue, and the
-//! next undo follows in any case. At the end the coordinator looks at the rows and says what became of the saga.
+//! A new round enters the same machine: its first step answers `SagaNotRunning` (or, after the pivot, walks
+//! over what is done to what is not). An undo that fails for good leaves a letter in the dead-letter queue,
+//! and the next undo follows in any case. At the end the coordinator looks at the rows and says what became
+//! of the saga.
 //!
 //! n steps are n transitions when all goes well.
 
@@ -20,7 +21,9 @@ use smol_str::format_smolstr;
 
 pub(super) use self::state::pretty;
 use self::state::{Catcher, Json, Machine, Retrier, State, Task, Then};
-use super::{Definition, Role, Step};
+use super::policy::Retry;
+use super::saga::Definition;
+use super::step::{Role, Step};
 use crate::error::{
     BAD_EVENT, SAGA_COMMITTED, SAGA_NOT_RUNNING, SAGA_STUCK, SAGA_UNSETTLED, STEP_REFUSED, UNDO_REFUSED,
     UNKNOWN_SAGA, WRONG_STEP,
@@ -37,8 +40,8 @@ const UNSETTLED: &str = "Unsettled";
 /// How long the coordinator and the dead-letter queue may take to answer: seconds.
 const TIMEOUT: u32 = 30;
 
-/// The state machine as JSON. Resources are substitutions, as `DefinitionSubstitutions` of SAM fills them in:
-/// `${SagaFlightArn}` for the function of the step `flight` where `prefix` is `Saga`, and
+/// Returns the state machine as JSON. Resources are substitutions, as `DefinitionSubstitutions` of SAM fills
+/// them in: `${SagaFlightArn}` for the function of the step `flight` where `prefix` is `Saga`, and
 /// `${SagaCoordinatorArn}` and `${SagaDeadLetterQueueUrl}`.
 #[must_use]
 pub fn machine<P>(definition: &Definition<P>, prefix: &str) -> String {
@@ -173,7 +176,7 @@ impl<P> Generator<'_, P> {
             parameters: Json::Map(settle.into()),
             result_path: (),
             timeout_seconds: TIMEOUT,
-            retry: retry(&certain, super::Retry::UNDO.into()),
+            retry: retry(&certain, Retry::UNDO.into()),
             catch: vec![
                 catch(&[SAGA_COMMITTED], COMMITTED),
                 catch(&[SAGA_STUCK], STUCK),

@@ -1,15 +1,16 @@
 //! The way to a definition, in types: what is unsafe does not compile.
 //!
-//! Steps before the pivot are [`Compensable`], which takes something that knows how to undo; then comes exactly
-//! one [`Pivot`]; then only [`Retryable`] steps.
+//! Steps before the pivot are [`Compensable`], which takes something that knows how to undo; then comes
+//! exactly one [`Pivot`]; then only [`Retryable`] steps.
 //!
 //! ```
 //! # use saga_core::definition::{Compensable, Pivot, Retryable, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
+//! let seats = Reserve(StockKind::Flight);
 //! let trip = Saga::named("trip")
 //!     .step(Compensable::new("flight", seats))
-//!     .pivot(Pivot::new("car", Reserve(Kind::Car)))
+//!     .pivot(Pivot::new("car", Reserve(StockKind::Car)))
 //!     .then(Retryable::new("confirm", seats))
 //!     .build()?;
 //! assert_eq!(trip.pivot(), 1);
@@ -19,12 +20,12 @@
 //! A step before the pivot without a compensation does not build:
 //!
 //! ```compile_fail,E0277
-//! # use saga_core::definition::{Act, Compensable, Pivot, Saga, Work};
+//! # use saga_core::definition::{Action, Compensable, Pivot, Saga, Work};
 //! # use saga_core::trip::Trip;
 //! # use tenfold_ports::table::{Item, Write};
 //! #[derive(Debug)]
 //! struct Mail;
-//! impl Act<Trip> for Mail {
+//! impl Action<Trip> for Mail {
 //! #   fn item(&self, _: &Trip) -> tenfold_ports::SmolStr { "".into() }
 //! #   fn writes(&self, _: &Work<'_, Trip>) -> Vec<Write> { Vec::new() }
 //! #   fn refusal(&self, _: &Work<'_, Trip>, _: usize, _: Option<&Item>) -> String { String::new() }
@@ -37,8 +38,9 @@
 //!
 //! ```compile_fail,E0308
 //! # use saga_core::definition::{Pivot, Retryable, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! # let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
+//! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").step(Retryable::new("flight", seats)).pivot(Pivot::new("car", seats)).build();
 //! ```
 //!
@@ -46,8 +48,9 @@
 //!
 //! ```compile_fail,E0308
 //! # use saga_core::definition::{Compensable, Pivot, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! # let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
+//! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").pivot(Pivot::new("car", seats)).then(Compensable::new("flight", seats)).build();
 //! ```
 //!
@@ -55,16 +58,18 @@
 //!
 //! ```compile_fail,E0599
 //! # use saga_core::definition::{Compensable, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! Saga::named("trip").step(Compensable::new("flight", Reserve(Kind::Flight))).build();
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
+//! Saga::named("trip").step(Compensable::new("flight", Reserve(StockKind::Flight))).build();
 //! ```
 //!
 //! nor one with two:
 //!
 //! ```compile_fail,E0599
 //! # use saga_core::definition::{Pivot, Saga};
-//! # use saga_core::inventory::{Kind, Reserve};
-//! # let seats = Reserve(Kind::Flight);
+//! # use saga_core::inventory::StockKind;
+//! # use saga_core::trip::Reserve;
+//! # let seats = Reserve(StockKind::Flight);
 //! Saga::named("trip").pivot(Pivot::new("car", seats)).pivot(Pivot::new("hotel", seats)).build();
 //! ```
 
@@ -72,19 +77,20 @@ use std::marker::PhantomData;
 
 use jiff::SignedDuration;
 
-use super::step::{Compensable, Pivot, Policy, Retryable};
-use super::{Definition, Role, STEPS_MOST, Step};
+use super::policy::Policy;
+use super::saga::{Definition, STEPS_MOST};
+use super::step::{Compensable, Pivot, Retryable, Role, Step};
 use crate::names::{BadName, Name};
 
-/// Where a definition begins.
+/// The beginning of a definition.
 #[derive(Debug, Clone, Copy)]
 pub struct Saga;
 
-/// No pivot yet.
+/// The place in a definition before its pivot.
 #[derive(Debug)]
 pub struct BeforePivot;
 
-/// The pivot is there.
+/// The place in a definition after its pivot.
 #[derive(Debug)]
 pub struct AfterPivot;
 
@@ -123,18 +129,18 @@ pub enum DefinitionError {
     /// A deadline is out of range.
     #[error("{what} is {found}; 1 s to 365 days was expected")]
     Deadline {
-        /// Which.
+        /// Which of them.
         what: &'static str,
         /// How long it is.
         found: SignedDuration,
     },
-    /// There must be at least one.
+    /// There must be at least one shard.
     #[error("no shards; 1 to 255 were expected")]
     NoShards,
 }
 
 impl Saga {
-    /// Begins a definition.
+    /// Begins the definition of a saga with this name.
     #[must_use]
     pub fn named<P>(name: impl Into<String>) -> Builder<P, BeforePivot> {
         Builder {
@@ -161,7 +167,7 @@ impl<P> Builder<P, BeforePivot> {
     #[must_use]
     pub fn pivot(mut self, step: Pivot<P>) -> Builder<P, AfterPivot> {
         self.pivot = self.steps.len();
-        self.steps.push((step.name, Role::Pivot(step.act), step.policy));
+        self.steps.push((step.name, Role::Pivot(step.action), step.policy));
         let Self { name, steps, pivot, deadline, recovery, shards, .. } = self;
         Builder { name, steps, pivot, deadline, recovery, shards, place: PhantomData }
     }
@@ -171,11 +177,11 @@ impl<P> Builder<P, AfterPivot> {
     /// Adds a step that is tried until it is done.
     #[must_use]
     pub fn then(mut self, step: Retryable<P>) -> Self {
-        self.steps.push((step.name, Role::Retryable(step.act), step.policy));
+        self.steps.push((step.name, Role::Retryable(step.action), step.policy));
         self
     }
 
-    /// The definition.
+    /// Returns the definition.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
@@ -214,23 +220,24 @@ impl<P> Builder<P, AfterPivot> {
 }
 
 impl<P, S> Builder<P, S> {
-    /// How long the saga may take to its pivot before it is undone; 10 min unless said otherwise.
+    /// Sets how long the saga may take to its pivot before it is undone: 1 s to 365 days; 10 min unless said
+    /// otherwise.
     #[must_use]
     pub const fn deadline(mut self, deadline: SignedDuration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// How long a round of undoing may take, or of doing what comes after the pivot, before the next one
-    /// begins; 15 min unless said otherwise.
+    /// Sets how long a round of undoing may take, or of doing what comes after the pivot, before the next one
+    /// begins: 1 s to 365 days; 15 min unless said otherwise.
     #[must_use]
     pub const fn recovery(mut self, recovery: SignedDuration) -> Self {
         self.recovery = recovery;
         self
     }
 
-    /// Over how many partitions of the index the open sagas of a state are spread; 8 unless said otherwise. To
-    /// change it makes the coordinator overlook the sagas that are open at that moment.
+    /// Sets over how many partitions of the index the open sagas of a state are spread: 1 to 255; 8 unless
+    /// said otherwise. To change it makes the coordinator overlook the sagas that are open at that moment.
     #[must_use]
     pub const fn shards(mut self, shards: u8) -> Self {
         self.shards = shards;
@@ -238,26 +245,19 @@ impl<P, S> Builder<P, S> {
     }
 }
 
-impl Policy {
-    fn fault(&self) -> Option<&'static str> {
-        let timeout = (!(1..=900).contains(&self.timeout)).then_some("the timeout should be 1 to 900 s");
-        self.retry.fault().or_else(|| self.undo_retry.fault()).or(timeout)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::definition::Retry;
-    use crate::inventory::{Kind, Reserve};
-    use crate::trip::Trip;
+    use crate::inventory::StockKind;
+    use crate::trip::{Reserve, Trip};
 
     fn step(name: &str) -> Compensable<Trip> {
-        Compensable::new(name, Reserve(Kind::Flight))
+        Compensable::new(name, Reserve(StockKind::Flight))
     }
 
     fn pivot() -> Pivot<Trip> {
-        Pivot::new("car", Reserve(Kind::Car))
+        Pivot::new("car", Reserve(StockKind::Car))
     }
 
     #[test]

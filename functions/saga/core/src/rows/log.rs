@@ -2,41 +2,41 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use smol_str::{SmolStr, format_smolstr};
-use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+use smol_str::SmolStr;
+use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
-use super::{Job, Payload, State, Style, partition};
+use super::keys::log_key;
+use crate::context::{Payload, SagaContext, Style};
 use crate::definition::Definition;
-use crate::event::Event;
+use crate::event::LogEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
+use crate::state::SagaState;
 
-/// How the sort keys of all log entries begin. The stream's filter goes by it.
-pub const LOG: &str = "log#";
-
-/// The last round of a saga, whoever began them: after it a person has to resolve it.
+/// The last round that a saga can have, whoever began them: after it a person has to resolve the saga. Its
+/// number has two digits, as the keys of the log have.
 pub const ROUND_MOST: u32 = 99;
 
-/// What happened, when, and all that whoever acts on it needs to know.
+/// An entry of a saga's log: what happened, when, and all that whoever acts on it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry<P> {
-    /// Which saga's.
+pub struct LogEntry<P> {
+    /// The saga's id.
     pub saga: SagaId,
-    /// Of which definition.
+    /// The name of the saga's definition.
     pub definition: Name,
-    /// Who leads it on.
+    /// Who leads the saga on.
     pub style: Style,
-    /// In which round.
+    /// The round in which it happened.
     pub round: u32,
     /// What happened.
-    pub event: Event,
-    /// When, by the clock of whoever wrote it.
+    pub event: LogEvent,
+    /// When it happened, by the clock of whoever wrote it.
     pub at: Timestamp,
     /// The saga's state from here on, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<State>,
-    /// What was taken or given back.
+    pub state: Option<SagaState>,
+    /// What was taken or given back, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<SmolStr>,
     /// Why it failed, is stuck, or is resolved.
@@ -46,34 +46,33 @@ pub struct Entry<P> {
     pub payload: P,
 }
 
-/// The key of an entry: there is one for a round and an event.
-#[must_use]
-pub fn log_key(id: SagaId, round: u32, event: &Event) -> Key {
-    Key::new(partition(id), format_smolstr!("{LOG}{round:02}#{event}"))
-}
-
-impl<P: Payload> Entry<P> {
-    /// An entry that changes no state and has no item and no error.
+impl<P: Payload> LogEntry<P> {
+    /// Returns an entry that changes no state and has no item and no error.
     #[must_use]
-    pub fn of(definition: &Definition<P>, job: &Job<P>, event: impl Into<Event>, at: Timestamp) -> Self {
+    pub fn of(
+        definition: &Definition<P>,
+        context: &SagaContext<P>,
+        event: impl Into<LogEvent>,
+        at: Timestamp,
+    ) -> Self {
         Self {
-            saga: job.saga,
+            saga: context.saga,
             definition: definition.name().clone(),
-            style: job.style,
-            round: job.round,
+            style: context.style,
+            round: context.round,
             event: event.into(),
             at,
             state: None,
             item: None,
             error: None,
-            payload: job.payload.clone(),
+            payload: context.payload.clone(),
         }
     }
 
-    /// What it leads on.
+    /// Returns what whoever acts on the entry is given.
     #[must_use]
-    pub fn job(self) -> Job<P> {
-        Job { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
+    pub fn context(self) -> SagaContext<P> {
+        SagaContext { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
     }
 
     /// Reads an entry.
@@ -84,7 +83,7 @@ impl<P: Payload> Entry<P> {
         item.doc()
     }
 
-    /// Writes the entry, once.
+    /// Returns the write of the entry, which is made once.
     #[must_use]
     pub fn append(self) -> Write {
         let key = log_key(self.saga, self.round, &self.event);

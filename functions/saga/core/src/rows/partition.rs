@@ -3,12 +3,18 @@
 use tenfold_ports::Table;
 use tenfold_ports::table::{BadItem, Query};
 
-use super::{Entry, LOG, Payload, ReadError, SagaRow, StepRow, StepState, partition};
+use super::keys::{LOG, STEP, partition};
+use super::log::LogEntry;
+use super::saga::SagaRow;
+use super::step::StepRow;
+use crate::context::Payload;
 use crate::definition::Definition;
-use crate::event::Event;
+use crate::error::ReadError;
+use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
+use crate::state::StepState;
 
-/// A saga with its steps and its log.
+/// A saga with its steps and its log, as they were read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partition<P> {
     /// The saga.
@@ -16,14 +22,14 @@ pub struct Partition<P> {
     /// The steps, in the order of the definition; none where nothing happened to one yet.
     pub steps: Vec<Option<StepRow>>,
     /// The log, by round and event.
-    pub log: Vec<Entry<P>>,
+    pub log: Vec<LogEntry<P>>,
 }
 
 /// More than all rows of a trip, so that one page holds them.
 const PAGE: u32 = 2000;
 
 impl<P: Payload> Partition<P> {
-    /// Reads all that there is of a saga; none where there is no such saga.
+    /// Reads all that there is of a saga; none where there is none with this id.
     ///
     /// # Errors
     /// The table did not answer, or a row is of another shape.
@@ -38,8 +44,8 @@ impl<P: Payload> Partition<P> {
             let page = table.query(query.clone()).await?;
             for item in &page.items {
                 if item.key.sk.starts_with(LOG) {
-                    log.push(Entry::read(item)?);
-                } else if let Some(name) = item.key.sk.strip_prefix("step#") {
+                    log.push(LogEntry::read(item)?);
+                } else if let Some(name) = item.key.sk.strip_prefix(STEP) {
                     let at = Name::parse(name).ok().and_then(|name| definition.place(&name));
                     let Some(at) = at else {
                         let why = format!("names a step that the saga `{}` does not have", definition.name());
@@ -60,13 +66,13 @@ impl<P: Payload> Partition<P> {
         }
     }
 
-    /// Whether an event of a round is in the log.
+    /// Says whether an event of a round is in the log.
     #[must_use]
-    pub fn logged(&self, round: u32, event: &Event) -> bool {
+    pub fn logged(&self, round: u32, event: &LogEvent) -> bool {
         self.log.iter().any(|entry| entry.round == round && entry.event == *event)
     }
 
-    /// What became of the step at `at`.
+    /// Returns the state of the step at `at`; none where nothing happened to it yet.
     #[must_use]
     pub fn state(&self, at: usize) -> Option<StepState> {
         self.steps.get(at)?.as_ref().map(|row| row.state)

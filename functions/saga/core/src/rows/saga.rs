@@ -1,50 +1,44 @@
-//! The row of a saga.
-//!
-//! It is changed attribute by attribute under a condition on its state, not replaced under its version: the
-//! pivot's transaction changes it without having read it.
+//! The row of a saga: how it is read, created and held to what it was. How it is changed is in `change`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_ports::table::{BadItem, Condition, Item, Key, Update, Write};
+use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
-use super::{Job, OPEN_INDEX, Payload, State, Style, partition};
+use super::keys::{OPEN, WAKE, saga_key, saga_of};
+use crate::context::{Payload, SagaContext, Style};
 use crate::definition::Definition;
-use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
+use crate::state::SagaState;
 
-const SK: &str = "saga";
-const STATE: &str = "state";
-const VERSION: &str = "version";
-const ROUND: &str = "round";
-const TRIES: &str = "tries";
-const PIVOTED: &str = "pivoted";
-const SINCE: &str = "since";
-const RESOLUTION: &str = "resolution";
-const OPEN: &str = OPEN_INDEX;
-/// When somebody has to look at a saga: the sort key of the index of open ones, in seconds since 1970.
-pub const WAKE: &str = "wake";
+pub(super) const STATE: &str = "state";
+pub(super) const VERSION: &str = "version";
+pub(super) const ROUND: &str = "round";
+pub(super) const TRIES: &str = "tries";
+pub(super) const PIVOTED: &str = "pivoted";
+pub(super) const SINCE: &str = "since";
+pub(super) const RESOLUTION: &str = "resolution";
 
 /// A saga as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SagaRow<P> {
-    /// Its id.
+    /// The saga's id.
     pub id: SagaId,
     /// How often the row was written.
     pub version: i64,
-    /// Its state.
-    pub state: State,
-    /// Counts how often its doing or undoing was begun; 0 is the first doing.
+    /// The saga's state.
+    pub state: SagaState,
+    /// How often the saga's doing or undoing was begun before: 0 to [`ROUND_MOST`](super::ROUND_MOST).
     pub round: u32,
-    /// Rounds that nobody asked for, since somebody last did.
+    /// The number of rounds that nobody asked for, since somebody last did.
     pub tries: u32,
     /// Whether the pivot is done.
     pub pivoted: bool,
-    /// When it came into its state.
+    /// When the saga came into its state.
     pub since: Timestamp,
-    /// When somebody has to look at it; none at its end.
+    /// When somebody has to look at the saga; none at its end.
     pub wake: Option<Timestamp>,
-    /// Why a person has closed it.
+    /// Why a person has closed the saga.
     pub resolution: Option<SmolStr>,
     /// What never changes.
     pub data: SagaData<P>,
@@ -54,18 +48,12 @@ pub struct SagaRow<P> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SagaData<P> {
-    /// Who leads it on.
+    /// Who leads the saga on.
     pub style: Style,
-    /// What it is about.
+    /// What the saga is about.
     pub payload: P,
-    /// When it was asked for.
+    /// When the saga was asked for.
     pub created: Timestamp,
-}
-
-/// The key of a saga.
-#[must_use]
-pub fn saga_key(id: SagaId) -> Key {
-    Key::new(partition(id), SK)
 }
 
 impl<P: Payload> SagaRow<P> {
@@ -79,7 +67,7 @@ impl<P: Payload> SagaRow<P> {
             attribute: attribute.to_owned(),
             why,
         };
-        let id = item.key.pk.strip_prefix("saga#").and_then(SagaId::parse);
+        let id = saga_of(&item.key);
         let state = item.text(STATE)?;
         let count = |name| {
             let n = item.number(name)?;
@@ -90,7 +78,7 @@ impl<P: Payload> SagaRow<P> {
         Ok(Self {
             id: id.ok_or_else(|| bad("pk", "names no saga".to_owned()))?,
             version: item.number(VERSION)?,
-            state: State::parse(state)
+            state: SagaState::parse(state)
                 .ok_or_else(|| bad(STATE, format!("is `{state}`, which is no state")))?,
             round: count(ROUND)?,
             tries: count(TRIES)?,
@@ -104,135 +92,62 @@ impl<P: Payload> SagaRow<P> {
         })
     }
 
-    /// The state of a row, whatever the saga is about.
+    /// Reads the state of a row, whatever the saga is about.
     ///
     /// # Errors
     /// The item is no such row.
-    pub fn state_of(item: &Item) -> Result<Option<State>, BadItem> {
-        Ok(State::parse(item.text(STATE)?))
+    pub fn state_of(item: &Item) -> Result<Option<SagaState>, BadItem> {
+        Ok(SagaState::parse(item.text(STATE)?))
     }
 
-    /// Writes the row of a new saga, where there is none with its id.
+    /// Returns the write of a new saga's row, where there is none with its id.
     #[must_use]
     pub fn create(definition: &Definition<P>, id: SagaId, data: SagaData<P>) -> Write {
         let now = data.created;
         let item = Item::new(saga_key(id))
-            .with(STATE, State::Running.name())
+            .with(STATE, SagaState::Running.name())
             .with(VERSION, 1)
             .with(ROUND, 0)
             .with(TRIES, 0)
             .with(SINCE, now.as_millisecond());
-        let item = match State::Running.open(id.shard(definition.shards())) {
+        let item = match SagaState::Running.open(id.shard(definition.shards())) {
             Some(open) => item.with(OPEN, open).with(WAKE, (now + definition.deadline()).as_second()),
             None => item,
         };
         Write::create(item.with_doc(data))
     }
 
-    /// The saga as whoever acts on it in a round knows it.
+    /// Returns what whoever acts on the saga in a round is given.
     #[must_use]
-    pub fn job(&self, round: u32) -> Job<P> {
-        Job { saga: self.id, round, style: self.data.style, payload: self.data.payload.clone() }
+    pub fn context(&self, round: u32) -> SagaContext<P> {
+        SagaContext { saga: self.id, round, style: self.data.style, payload: self.data.payload.clone() }
     }
 
-    /// Writes nothing, and holds a transaction to the saga being in the state as it was read.
+    /// Returns the check that the saga is in the state as it was read. It writes nothing.
     #[must_use]
     pub fn check(&self) -> Write {
         check(self.id, self.state)
     }
 
-    /// That nobody has written since the row was read.
+    /// Returns the condition that the saga is in the state as it was read.
+    #[must_use]
+    pub fn in_its_state(&self) -> Condition {
+        is(self.state)
+    }
+
+    /// Returns the condition that nobody has written since the row was read.
     #[must_use]
     pub fn unchanged(&self) -> Condition {
         Condition::Is(VERSION, self.version.into())
     }
 }
 
-/// Writes nothing, and holds a transaction to the saga being in this state.
+/// Returns the check that a saga is in this state. It writes nothing.
 #[must_use]
-pub fn check(id: SagaId, state: State) -> Write {
+pub fn check(id: SagaId, state: SagaState) -> Write {
     Write::Check { key: saga_key(id), condition: is(state) }
 }
 
-fn is(state: State) -> Condition {
+pub(super) fn is(state: SagaState) -> Condition {
     Condition::Is(STATE, state.name().into())
-}
-
-/// A change of a saga's state.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    id: SagaId,
-    updates: Vec<(SmolStr, Update)>,
-}
-
-impl Change {
-    /// The change to a state, with the deadline that goes with it.
-    #[must_use]
-    pub fn to<P>(definition: &Definition<P>, id: SagaId, to: State, now: Timestamp) -> Self {
-        let wake = match to {
-            State::Running => now + definition.deadline(),
-            State::Stuck => now,
-            _ => now + definition.recovery(),
-        };
-        let (open, wake) = match to.open(id.shard(definition.shards())) {
-            Some(open) => (Update::Set(open.into()), Update::Set(wake.as_second().into())),
-            None => (Update::Remove, Update::Remove),
-        };
-        let mut change = Self { id, updates: Vec::with_capacity(8) };
-        change.set(STATE, Update::Set(to.name().into()));
-        change.set(VERSION, Update::Add(1));
-        change.set(SINCE, Update::Set(now.as_millisecond().into()));
-        change.set(OPEN, open);
-        change.set(WAKE, wake);
-        change
-    }
-
-    fn set(&mut self, name: &'static str, update: Update) {
-        self.updates.push((SmolStr::new_static(name), update));
-    }
-
-    /// And the pivot is done with it.
-    #[must_use]
-    pub fn pivoted(mut self) -> Self {
-        self.set(PIVOTED, Update::Set(true.into()));
-        self
-    }
-
-    /// And it begins a round, after `tries` that nobody asked for.
-    #[must_use]
-    pub fn round(mut self, round: u32, tries: u32) -> Self {
-        self.set(ROUND, Update::Set(i64::from(round).into()));
-        self.set(TRIES, Update::Set(i64::from(tries).into()));
-        self
-    }
-
-    /// And a person says why.
-    #[must_use]
-    pub fn resolution(mut self, reason: SmolStr) -> Self {
-        self.set(RESOLUTION, Update::Set(reason.into()));
-        self
-    }
-
-    /// Made if the saga is in the state `from`.
-    #[must_use]
-    pub fn from(self, from: State) -> Write {
-        self.when(is(from))
-    }
-
-    /// Made if the condition holds of the row.
-    #[must_use]
-    pub fn when(self, condition: Condition) -> Write {
-        Write::Update { key: saga_key(self.id), updates: self.updates, condition }
-    }
-}
-
-/// The pivot's change: the only way from running to the end that was wanted.
-#[must_use]
-pub fn commit<P>(definition: &Definition<P>, id: SagaId, now: Timestamp) -> (State, Write) {
-    let to = if definition.retryables().is_empty() { State::Committed } else { State::Committing };
-    let change = Change::to(definition, id, to, now).pivoted();
-    if is_in(Mutant::PivotUnconditional) {
-        return (to, change.when(Condition::Present));
-    }
-    (to, change.from(State::Running))
 }

@@ -1,62 +1,26 @@
 //! The row of a step: the reservation, the idempotency marker and the tombstone in one.
 //!
-//! It only ever goes from nothing to `done`, `undone` or `refused`, from `done` to `undone` or `stuck`, and from
-//! `stuck` to `undone`. So a condition on the state is a condition on all of its history.
+//! It only ever goes from nothing to `done`, `undone` or `refused`, from `done` to `undone` or `stuck`, and
+//! from `stuck` to `undone`. So a condition on the state is a condition on all of its history.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use smol_str::{SmolStr, format_smolstr};
-use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
+use smol_str::SmolStr;
+use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
-use super::partition;
+use super::keys::step_key;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{Name, SagaId};
+use crate::state::StepState;
 
 const STATE: &str = "state";
-
-/// What became of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum StepState {
-    /// It has its effect.
-    Done,
-    /// It has no effect and never will have: taken back, or never arrived.
-    Undone,
-    /// It was refused and never will have an effect.
-    Refused,
-    /// It has its effect, and that could not be taken back.
-    Stuck,
-}
-
-impl StepState {
-    /// The name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Undone => "undone",
-            Self::Refused => "refused",
-            Self::Stuck => "stuck",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        [Self::Done, Self::Undone, Self::Refused, Self::Stuck].into_iter().find(|s| s.name() == name)
-    }
-
-    /// Whether the step has no effect and never will have: a tombstone.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        matches!(self, Self::Undone | Self::Refused)
-    }
-}
 
 /// A step as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StepRow {
-    /// What became of it.
+    /// The step's state.
     pub state: StepState,
-    /// The rest.
+    /// What nobody conditions on.
     pub data: StepData,
 }
 
@@ -64,22 +28,16 @@ pub struct StepRow {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepData {
-    /// In which round it came into its state.
+    /// The round in which the step came into its state.
     pub round: u32,
-    /// When.
+    /// When the step came into its state, by the clock of whoever wrote it.
     pub at: Timestamp,
-    /// What was taken; none where nothing ever was.
+    /// What was taken, in a few words; none where nothing ever was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<SmolStr>,
-    /// Why it was refused or is stuck.
+    /// Why the step was refused or is stuck, in the service's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// The key of a step.
-#[must_use]
-pub fn step_key(id: SagaId, step: &Name) -> Key {
-    Key::new(partition(id), format_smolstr!("step#{step}"))
 }
 
 impl StepRow {
@@ -96,20 +54,20 @@ impl StepRow {
         Ok(Self { state, data: item.doc()? })
     }
 
-    /// Writes the row where `before` (none: no row) is as it was read.
+    /// Returns the write of the row where `before` (none: no row) is as it was read.
     #[must_use]
     pub fn write(self, id: SagaId, step: &Name, before: Option<StepState>) -> Write {
         let item = Item::new(step_key(id, step)).with(STATE, self.state.name()).with_doc(self.data);
-        let twice = is_in(Mutant::StepTwice) && self.state == StepState::Done;
         let condition = match before {
-            _ if twice => Condition::Always,
             None => Condition::Absent,
             Some(state) => Condition::Is(STATE, state.name().into()),
         };
+        let twice = is_in(Mutant::StepTwice) && self.state == StepState::Done;
+        let condition = if twice { Condition::Always } else { condition };
         Write::Put { item, condition }
     }
 
-    /// Writes nothing, and holds a transaction to the row being in the state as it was read.
+    /// Returns the check that the row is in the state as it was read. It writes nothing.
     #[must_use]
     pub fn check(&self, id: SagaId, step: &Name) -> Write {
         Write::Check { key: step_key(id, step), condition: Condition::Is(STATE, self.state.name().into()) }

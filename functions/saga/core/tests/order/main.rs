@@ -9,14 +9,17 @@ mod shop;
 use std::collections::BTreeSet;
 
 use calm::{calls_of, run};
+use saga_core::context::{SagaContext, Style};
+use saga_core::decide::OperatorResult;
+use saga_core::decide::StepOutcome;
 use saga_core::definition::asl;
-use saga_core::definition::choreography::{Action, subscriptions};
+use saga_core::definition::choreography::{Direction, subscriptions};
 use saga_core::error::SagaError;
 use saga_core::names::SagaId;
-use saga_core::rows::{Job, Partition, SagaData, SagaRow, State, Style};
-use saga_core::service::Service;
-use saga_core::step::turn::Answer;
-use saga_core::step::{Outcome, Steps};
+use saga_core::rows::{Partition, SagaData, SagaRow};
+use saga_core::service::StepService;
+use saga_core::state::SagaState;
+use saga_core::steps::Steps;
 use serde_json::Value;
 use shop::{Order, account, definition, stock, warehouse};
 use tenfold_ports::Table;
@@ -77,13 +80,13 @@ fn after_the_pivot_there_is_no_way_back() {
 #[test]
 fn the_choreography_resumes_after_the_pivot() {
     let definition = definition();
-    let events = |at, action| -> Vec<String> {
-        definition.events(at, action).iter().map(ToString::to_string).collect()
+    let events = |at, direction| -> Vec<String> {
+        definition.events(at, direction).iter().map(ToString::to_string).collect()
     };
-    assert_eq!(events(SHIP, Action::Do), ["resumed", "charge.done"]);
-    assert_eq!(events(NOTIFY, Action::Do), ["ship.done"]);
-    assert!(events(SHIP, Action::Undo).is_empty() && events(NOTIFY, Action::Undo).is_empty());
-    assert_eq!(events(RESERVE, Action::Undo), ["charge.failed", "charge.undone", "charge.stuck"]);
+    assert_eq!(events(SHIP, Direction::Do), ["resumed", "charge.done"]);
+    assert_eq!(events(NOTIFY, Direction::Do), ["ship.done"]);
+    assert!(events(SHIP, Direction::Undo).is_empty() && events(NOTIFY, Direction::Undo).is_empty());
+    assert_eq!(events(RESERVE, Direction::Undo), ["charge.failed", "charge.undone", "charge.stuck"]);
     assert!(subscriptions(&definition).contains("\"ship.done\""));
 }
 
@@ -92,15 +95,15 @@ struct Bench {
     steps: Steps<Env, Env, Order>,
 }
 
-fn job(round: u32, style: Style) -> Job<Order> {
+fn context(round: u32, style: Style) -> SagaContext<Order> {
     let payload = Order { customer: "Ada".into(), sku: "pen".into(), quantity: 2, amount: 30 };
-    Job { saga: SagaId::of_key("a"), round, style, payload }
+    SagaContext { saga: SagaId::of_key("a"), round, style, payload }
 }
 
 /// Ten pens, a customer with that much money, an open warehouse, and the saga `a`.
 async fn bench(env: Env, balance: i64, style: Style) -> Bench {
     let put = |item| Write::Put { item, condition: Condition::Always };
-    let Job { saga, payload, .. } = job(0, style);
+    let SagaContext { saga, payload, .. } = context(0, style);
     let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
     for write in [
         put(Item::new(stock("pen")).with("free", 10)),
@@ -128,7 +131,7 @@ impl Bench {
         Partition::read(&self.env, &definition(), SagaId::of_key("a")).await.unwrap().unwrap()
     }
 
-    async fn state(&self) -> State {
+    async fn state(&self) -> SagaState {
         self.part().await.saga.state
     }
 
@@ -136,7 +139,7 @@ impl Bench {
     async fn message(&self, step: &str, round: u32, event: &str) {
         let part = self.part().await;
         let entry = part.log.iter().find(|e| e.round == round && e.event.to_string() == event).unwrap();
-        let service = Service::new(self.env.clone(), self.env.clone(), definition(), step).unwrap();
+        let service = StepService::new(self.env.clone(), self.env.clone(), definition(), step).unwrap();
         service.message(&serde_json::to_string(entry).unwrap()).await.unwrap();
     }
 }
@@ -146,7 +149,10 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
     let calls = calls_of(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
         for at in [RESERVE, CHARGE, SHIP, NOTIFY] {
-            assert_eq!(bench.steps.act(at, &job(0, Style::Orchestrated)).await, Ok(Outcome::Done));
+            assert_eq!(
+                bench.steps.perform(at, &context(0, Style::Orchestrated)).await,
+                Ok(StepOutcome::Done)
+            );
         }
         assert_eq!(bench.number(stock("pen"), "free").await, 8);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
@@ -154,14 +160,14 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
     assert_eq!(calls.iter().filter(|call| **call == "table.transact").count(), 4);
     run(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
-        let job = job(0, Style::Orchestrated);
+        let context = context(0, Style::Orchestrated);
         for (at, state) in [
-            (RESERVE, State::Running),
-            (CHARGE, State::Committing),
-            (SHIP, State::Committing),
-            (NOTIFY, State::Committed),
+            (RESERVE, SagaState::Running),
+            (CHARGE, SagaState::Committing),
+            (SHIP, SagaState::Committing),
+            (NOTIFY, SagaState::Committed),
         ] {
-            bench.steps.act(at, &job).await.unwrap();
+            bench.steps.perform(at, &context).await.unwrap();
             assert_eq!(bench.state().await, state);
         }
     });
@@ -171,14 +177,15 @@ fn four_steps_are_four_transactions_and_the_pivot_decides() {
 fn who_cannot_pay_gets_the_stock_back() {
     run(|env| async move {
         let bench = bench(env, 29, Style::Orchestrated).await;
-        let job = job(0, Style::Orchestrated);
-        bench.steps.act(RESERVE, &job).await.unwrap();
-        let SagaError::StepRefused { why, .. } = bench.steps.act(CHARGE, &job).await.unwrap_err() else {
+        let context = context(0, Style::Orchestrated);
+        bench.steps.perform(RESERVE, &context).await.unwrap();
+        let SagaError::StepRefused { why, .. } = bench.steps.perform(CHARGE, &context).await.unwrap_err()
+        else {
             panic!("refused")
         };
         assert_eq!(why, "Ada cannot pay 30");
-        bench.steps.undo(RESERVE, &job).await.unwrap();
-        assert_eq!(bench.state().await, State::Compensated);
+        bench.steps.undo(RESERVE, &context).await.unwrap();
+        assert_eq!(bench.state().await, SagaState::Compensated);
         assert_eq!(bench.number(stock("pen"), "free").await, 10);
     });
 }
@@ -187,34 +194,34 @@ fn who_cannot_pay_gets_the_stock_back() {
 fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
     run(|env| async move {
         let bench = bench(env, 100, Style::Orchestrated).await;
-        let (first, later) = (job(0, Style::Orchestrated), job(1, Style::Orchestrated));
-        bench.steps.act(RESERVE, &first).await.unwrap();
-        bench.steps.act(CHARGE, &first).await.unwrap();
+        let (first, later) = (context(0, Style::Orchestrated), context(1, Style::Orchestrated));
+        bench.steps.perform(RESERVE, &first).await.unwrap();
+        bench.steps.perform(CHARGE, &first).await.unwrap();
         bench.open(false).await;
-        assert_eq!(bench.steps.act(SHIP, &first).await.unwrap_err().name(), "StepRefused");
-        assert_eq!(bench.state().await, State::Committing, "there is no way back");
+        assert_eq!(bench.steps.perform(SHIP, &first).await.unwrap_err().name(), "StepRefused");
+        assert_eq!(bench.state().await, SagaState::Committing, "there is no way back");
         assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
-        assert_eq!(bench.steps.cancel(first.saga).await, Ok(Answer::PastPivot));
+        assert_eq!(bench.steps.cancel(first.saga).await, Ok(OperatorResult::PastPivot));
         assert_eq!(bench.steps.settle(first.saga, 0).await.unwrap_err().name(), "SagaStuck");
         assert_eq!(bench.steps.undo(RESERVE, &first).await.unwrap_err().name(), "SagaCommitted");
 
         bench.open(true).await;
         assert_eq!(
-            bench.steps.act(SHIP, &first).await.unwrap_err().name(),
+            bench.steps.perform(SHIP, &first).await.unwrap_err().name(),
             "SagaNotRunning",
             "a person decides"
         );
-        assert_eq!(bench.steps.retry(first.saga).await, Ok(Answer::Yes(State::Committing)));
+        assert_eq!(bench.steps.retry(first.saga).await, Ok(OperatorResult::Accepted(SagaState::Committing)));
         // The new execution walks over what is done to what is not.
         for (at, outcome) in [
-            (RESERVE, Outcome::AlreadyDone),
-            (CHARGE, Outcome::AlreadyDone),
-            (SHIP, Outcome::Done),
-            (NOTIFY, Outcome::Done),
+            (RESERVE, StepOutcome::AlreadyDone),
+            (CHARGE, StepOutcome::AlreadyDone),
+            (SHIP, StepOutcome::Done),
+            (NOTIFY, StepOutcome::Done),
         ] {
-            assert_eq!(bench.steps.act(at, &later).await, Ok(outcome));
+            assert_eq!(bench.steps.perform(at, &later).await, Ok(outcome));
         }
-        assert_eq!(bench.state().await, State::Committed);
+        assert_eq!(bench.state().await, SagaState::Committed);
         assert_eq!(bench.number(account("Ada"), "balance").await, 70);
     });
 }
@@ -223,7 +230,7 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
 fn a_choreography_that_is_resumed_goes_on_by_its_events() {
     run(|env| async move {
         let bench = bench(env, 100, Style::Choreographed).await;
-        bench.steps.act(RESERVE, &job(0, Style::Choreographed)).await.unwrap();
+        bench.steps.perform(RESERVE, &context(0, Style::Choreographed)).await.unwrap();
         bench.message("charge", 0, "reserve.done").await;
         bench.message("ship", 0, "charge.done").await;
         // The event of the shipment was lost. In the next round it comes anew, without a second parcel.
@@ -232,6 +239,6 @@ fn a_choreography_that_is_resumed_goes_on_by_its_events() {
         bench.steps.retry(later).await.unwrap();
         bench.message("ship", 1, "resumed").await;
         bench.message("notify", 1, "ship.done").await;
-        assert_eq!(bench.state().await, State::Committed);
+        assert_eq!(bench.state().await, SagaState::Committed);
     });
 }

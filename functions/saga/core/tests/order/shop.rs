@@ -1,6 +1,6 @@
 //! An order: stock is reserved, the charge decides, then it is shipped and the customer is told.
 
-use saga_core::definition::{Act, Compensable, Definition, Pivot, Retry, Retryable, Saga, Undo, Work};
+use saga_core::definition::{Action, Compensable, Definition, Pivot, Retry, Retryable, Saga, Undo, Work};
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{Condition, Item, Key, Update, Write};
@@ -41,7 +41,7 @@ fn add(key: Key, name: &'static str, n: i64, condition: Condition) -> Write {
 #[derive(Debug)]
 struct Reserve;
 
-impl Act<Order> for Reserve {
+impl Action<Order> for Reserve {
     fn item(&self, order: &Order) -> SmolStr {
         format_smolstr!("{} {}", order.quantity, order.sku)
     }
@@ -70,7 +70,7 @@ impl Undo<Order> for Reserve {
 #[derive(Debug)]
 struct Charge;
 
-impl Act<Order> for Charge {
+impl Action<Order> for Charge {
     fn item(&self, order: &Order) -> SmolStr {
         format_smolstr!("{} of {}", order.amount, order.customer)
     }
@@ -96,7 +96,7 @@ impl Act<Order> for Charge {
 #[derive(Debug)]
 struct Ship;
 
-impl Act<Order> for Ship {
+impl Action<Order> for Ship {
     fn item(&self, order: &Order) -> SmolStr {
         format_smolstr!("a parcel to {}", order.customer)
     }
@@ -115,7 +115,7 @@ impl Act<Order> for Ship {
 #[derive(Debug)]
 struct Notify;
 
-impl Act<Order> for Notify {
+impl Action<Order> for Notify {
     fn item(&self, order: &Order) -> SmolStr {
         format_smolstr!("a letter to {}", order.customer)
     }

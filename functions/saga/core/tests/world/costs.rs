@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use saga_core::rows::Style;
+use saga_core::context::Style;
 use tenfold_world::{Bounds, World, replay};
 
 use super::{Stack, sagas};

@@ -1,10 +1,11 @@
-//! What must hold: of every change of a row, and when everything has come to its end. The numbers are those of
-//! the pattern's README.
+//! What must hold: of every change of a row, and when everything has come to its end. The numbers are those
+//! of the pattern's README.
 
-use saga_core::event::{Event, What};
-use saga_core::inventory::{Kind, Stock};
+use saga_core::event::{LogEvent, StepEvent};
+use saga_core::inventory::{Stock, StockKind};
 use saga_core::names::{Name, SagaId};
-use saga_core::rows::{Entry, LOG, SagaRow, State, StepRow, StepState, saga_key};
+use saga_core::rows::{LOG, LogEntry, SagaRow, StepRow, saga_key};
+use saga_core::state::{SagaState, StepState};
 use saga_core::trip::Trip;
 use tenfold_ports::table::Item;
 use tenfold_world::table::Items;
@@ -32,12 +33,14 @@ fn saga_goes_its_way(before: Option<&Item>, after: Option<&Item>) -> Result<(), 
         return if before.is_some() { Err("a saga's row is gone".to_owned()) } else { Ok(()) };
     };
     let may = match before {
-        State::Running => after != State::Resolved,
-        State::Compensating => {
-            matches!(after, State::Compensating | State::Compensated | State::Stuck)
+        SagaState::Running => after != SagaState::Resolved,
+        SagaState::Compensating => {
+            matches!(after, SagaState::Compensating | SagaState::Compensated | SagaState::Stuck)
         }
-        State::Stuck => matches!(after, State::Compensating | State::Resolved),
-        State::Committing | State::Committed | State::Compensated | State::Resolved => after == before,
+        SagaState::Stuck => matches!(after, SagaState::Compensating | SagaState::Resolved),
+        SagaState::Committing | SagaState::Committed | SagaState::Compensated | SagaState::Resolved => {
+            after == before
+        }
     };
     if may { Ok(()) } else { Err(format!("a saga went from {before} to {after}")) }
 }
@@ -100,19 +103,19 @@ pub fn at_the_end(world: &World, stack: Stack) -> Outcome {
         let all = |state| steps.iter().all(|step| *step == Some(state));
         let any = |state| steps.contains(&Some(state));
         let well = match saga.state {
-            State::Committed => all(StepState::Done),
+            SagaState::Committed => all(StepState::Done),
             // 4: each step has a row that refuses a late one.
-            State::Compensated => steps.iter().all(|step| step.is_some_and(StepState::is_final)),
-            State::Stuck => any(StepState::Stuck) || any(StepState::Done),
-            State::Resolved => true,
-            State::Running | State::Committing | State::Compensating => false,
+            SagaState::Compensated => steps.iter().all(|step| step.is_some_and(StepState::is_final)),
+            SagaState::Stuck => any(StepState::Stuck) || any(StepState::Done),
+            SagaState::Resolved => true,
+            SagaState::Running | SagaState::Committing | SagaState::Compensating => false,
         };
         if !well {
             return Err(format!("saga {} ended {} with its steps {steps:?}", saga.id, saga.state).into());
         }
         // 1: somebody was told.
         let id = saga.id.to_string();
-        if saga.state == State::Stuck && !letters.iter().any(|letter| letter.contains(&id)) {
+        if saga.state == SagaState::Stuck && !letters.iter().any(|letter| letter.contains(&id)) {
             return Err(format!("saga {id} is stuck, and nobody was told").into());
         }
     }
@@ -127,8 +130,8 @@ fn log_holds_every_transition(world: &World) -> Outcome {
             table.all().filter(|item| item.key.pk == saga_key(saga.id).pk).cloned().collect::<Vec<_>>()
         });
         let log = partition.iter().filter(|item| item.key.sk.starts_with(LOG));
-        let log: Vec<Entry<Trip>> = log.map(|item| Entry::read(item).unwrap()).collect();
-        let told = |event: Event| log.iter().any(|entry| entry.event == event);
+        let log: Vec<LogEntry<Trip>> = log.map(|item| LogEntry::read(item).unwrap()).collect();
+        let logged = |event: LogEvent| log.iter().any(|entry| entry.event == event);
         // In its latest round: only that one ends a saga.
         if !log.iter().any(|entry| entry.round == saga.round && entry.state == Some(saga.state)) {
             let (id, state, round) = (saga.id, saga.state, saga.round);
@@ -139,17 +142,17 @@ fn log_holds_every_transition(world: &World) -> Outcome {
         for item in &partition {
             let Some(step) = item.key.sk.strip_prefix("step#") else { continue };
             let (step, row) = (Name::parse(step).unwrap(), StepRow::read(item).unwrap());
-            let happened: &[What] = match row.state {
-                StepState::Done => &[What::Done],
-                StepState::Refused => &[What::Failed],
-                StepState::Stuck => &[What::Done, What::Stuck],
-                StepState::Undone if row.data.item.is_some() => &[What::Done, What::Undone],
+            let happened: &[StepEvent] = match row.state {
+                StepState::Done => &[StepEvent::Done],
+                StepState::Refused => &[StepEvent::Failed],
+                StepState::Stuck => &[StepEvent::Done, StepEvent::Stuck],
+                StepState::Undone if row.data.item.is_some() => &[StepEvent::Done, StepEvent::Undone],
                 // It was never done, and never will be.
                 StepState::Undone => &[],
             };
-            for what in happened {
-                if !told(Event::of(&step, *what)) {
-                    return Err(format!("the log of saga {} has no {step}.{}", saga.id, what.name()).into());
+            for event in happened {
+                if !logged(LogEvent::of(&step, *event)) {
+                    return Err(format!("the log of saga {} has no {step}.{}", saga.id, event.name()).into());
                 }
             }
         }
@@ -160,7 +163,7 @@ fn log_holds_every_transition(world: &World) -> Outcome {
 /// 5: what is reserved is what steps have done and not undone.
 fn reserved_is_what_is_done(world: &World) -> Outcome {
     let sagas = sagas(world);
-    for (at, kind) in Kind::ALL.into_iter().enumerate() {
+    for (at, kind) in StockKind::ALL.into_iter().enumerate() {
         let holds = |saga: &&SagaRow<Trip>| {
             let step = world.table(|table| steps_of(table, saga.id))[at];
             matches!(step, Some(StepState::Done | StepState::Stuck))

@@ -1,13 +1,15 @@
 //! The saga's workloads: who does what at once, and what must hold afterwards.
 
 use jiff::SignedDuration;
-use saga_core::inventory::{Kind, Releases};
+use saga_core::context::Style;
+use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
-use saga_core::rows::{State, Style};
+use saga_core::state::SagaState;
 use tenfold_world::sim::Workload;
 use tenfold_world::{Order, Outcome, World};
 
-use super::{Answered, Setup, Stack, put_stock, sagas, state};
+use super::traffic::{Answered, put_stock};
+use super::{Setup, Stack, sagas, state};
 
 const ORCHESTRATED: Style = Style::Orchestrated;
 const CHOREOGRAPHED: Style = Style::Choreographed;
@@ -75,9 +77,9 @@ fn booked(world: &World, style: Style) -> Outcome {
     let well = world.faults() == 0;
     // Whatever it is called: that a key is one trip is for another workload.
     stack.finish(world, |world| match sagas(world).first().map(|saga| saga.state) {
-        Some(State::Committed) => Ok(()),
+        Some(SagaState::Committed) => Ok(()),
         other if well => Err(format!("nothing went wrong, and the trip is {other:?}").into()),
-        Some(State::Compensated) => Ok(()),
+        Some(SagaState::Compensated) => Ok(()),
         None if world.reports::<Answered>().iter().all(|answer| answer.1 != 202) => Ok(()),
         other => Err(format!("the trip ended {other:?}").into()),
     })
@@ -89,7 +91,7 @@ fn no_car(world: &World, style: Style) -> Outcome {
     Stack::book(world, "a", style);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated) | None => Ok(()),
+        Some(SagaState::Compensated) | None => Ok(()),
         other => Err(format!("there is no car, and the trip ended {other:?}").into()),
     })
 }
@@ -100,7 +102,7 @@ fn no_flight(world: &World, style: Style) -> Outcome {
     Stack::booked(world, "a", style);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated) => Ok(()),
+        Some(SagaState::Compensated) => Ok(()),
         other => Err(format!("there is no flight, and the trip ended {other:?}").into()),
     })
 }
@@ -122,7 +124,7 @@ fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
     let well = world.faults() == 0;
     stack.finish(world, |world| {
         let ends = [state(world, "a"), state(world, "b")];
-        let booked = ends.iter().filter(|end| **end == Some(State::Committed)).count();
+        let booked = ends.iter().filter(|end| **end == Some(SagaState::Committed)).count();
         if booked > 1 || (well && booked != 1) {
             return Err(format!("two trips over the last seat ended {ends:?}").into());
         }
@@ -133,14 +135,14 @@ fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
 /// The hotel does not take a room back; then a person sees to it.
 fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::book(world, "a", style);
     world.run()?;
     world.calm_while(Stack::run_schedule)?;
-    if state(world, "a").is_some_and(|state| !matches!(state, State::Stuck | State::Compensated)) {
+    if state(world, "a").is_some_and(|state| !matches!(state, SagaState::Stuck | SagaState::Compensated)) {
         return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
     }
-    put_stock(world, Kind::Hotel, 0, Releases::Accepted);
+    put_stock(world, StockKind::Hotel, 0, Releases::Accepted);
     Stack::operate(world, "a", what);
     world.run()?;
     // What a crash kept from being said is said again.
@@ -148,7 +150,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     Stack::operate(world, "a", what);
     world.run()?;
     stack.finish(world, |world| match (state(world, "a"), what) {
-        (None | Some(State::Compensated), _) | (Some(State::Resolved), "resolve") => Ok(()),
+        (None | Some(SagaState::Compensated), _) | (Some(SagaState::Resolved), "resolve") => Ok(()),
         (other, _) => Err(format!("{what} led to {other:?}").into()),
     })
 }
@@ -156,13 +158,13 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
 /// A person retries what still cannot be undone.
 fn stuck_again(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
     world.calm_while(World::run)?;
     Stack::operate(world, "a", "retry");
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Stuck) => Ok(()),
+        Some(SagaState::Stuck) => Ok(()),
         other => Err(format!("what cannot be undone ended {other:?}").into()),
     })
 }
@@ -170,12 +172,12 @@ fn stuck_again(world: &World, style: Style) -> Outcome {
 /// The hotel does not take a room back, and while that is found out the schedule begins another round.
 fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
     Stack::tick_at(world, world.now() + super::definition().recovery() + SignedDuration::from_secs(1));
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Stuck | State::Compensated) => Ok(()),
+        Some(SagaState::Stuck | SagaState::Compensated) => Ok(()),
         other => Err(format!("what cannot be undone ended {other:?}").into()),
     })
 }
@@ -191,8 +193,8 @@ fn cancelled(world: &World, style: Style) -> Outcome {
         let taken =
             world.reports::<Answered>().iter().any(|Answered(name, status)| name != "a" && *status == 202);
         match state(world, "a") {
-            Some(State::Committed) if taken => Err("cancelled, and booked".into()),
-            Some(State::Compensated) if refused => {
+            Some(SagaState::Committed) if taken => Err("cancelled, and booked".into()),
+            Some(SagaState::Compensated) if refused => {
                 Err("the cancellation was refused, and the trip undone".into())
             }
             _ => Ok(()),
@@ -243,20 +245,20 @@ fn twice(world: &World) -> Outcome {
     Stack::book(world, "a", CHOREOGRAPHED);
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated) | None => Ok(()),
+        Some(SagaState::Compensated) | None => Ok(()),
         other => Err(format!("there is no car, and the trip ended {other:?}").into()),
     })
 }
 
-/// Two trips over the last room, and no car for either: the room that one gives back comes free for a late copy of
-/// what the other was refused.
+/// Two trips over the last room, and no car for either: the room that one gives back comes free for a late
+/// copy of what the other was refused.
 fn room_comes_free(world: &World) -> Outcome {
     let stack = Stack::set_up(world, Setup { stock: [2, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::booked(world, "a", CHOREOGRAPHED);
     Stack::booked(world, "b", CHOREOGRAPHED);
     world.run()?;
     stack.finish(world, |world| match [state(world, "a"), state(world, "b")] {
-        [Some(State::Compensated), Some(State::Compensated)] => Ok(()),
+        [Some(SagaState::Compensated), Some(SagaState::Compensated)] => Ok(()),
         other => Err(format!("there is no car, and the trips ended {other:?}").into()),
     })
 }
@@ -276,7 +278,7 @@ fn gone(world: &World, style: Style) -> Outcome {
     world.run()?;
     Stack::run_schedule(world)?;
     stack.finish(world, |world| match state(world, "a") {
-        Some(State::Compensated | State::Stuck) => Ok(()),
+        Some(SagaState::Compensated | SagaState::Stuck) => Ok(()),
         other => Err(format!("nobody has booked the hotel, and the trip ended {other:?}").into()),
     })
 }
@@ -284,7 +286,7 @@ fn gone(world: &World, style: Style) -> Outcome {
 /// Everything that the API shows, of a trip that is stuck.
 fn looked_at(world: &World) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
-    put_stock(world, Kind::Hotel, 1, Releases::Refused);
+    put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", CHOREOGRAPHED);
     world.calm_while(World::run)?;
     Stack::call(world, "PUT", "/inventory/flight/Y", "", r#"{"available": 3}"#);

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 
-use crate::definition::Retry;
+use crate::definition::policy::Retry;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,20 +1,25 @@
 use super::*;
+use crate::decide::{batches, dead_letter, unreadable};
 use crate::definition::Definition;
+use crate::error::{SAGA_STUCK, UNDO_REFUSED};
+use crate::names::SagaId;
 use crate::rows::log_key;
+use crate::state::SagaState;
 use crate::trip::{self, Trip};
+use tenfold_ports::table::BadItem;
 use tenfold_ports::table::Write;
 
 fn definition() -> Definition<Trip> {
     trip::definition().unwrap()
 }
 
-fn entry(event: &str, style: Style, state: Option<State>) -> Entry<Trip> {
+fn entry(event: &str, style: Style, state: Option<SagaState>) -> LogEntry<Trip> {
     let text =
         r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
     let payload = serde_json::from_str(text).unwrap();
-    let job = Job { saga: SagaId::of_key("a"), round: 3, style, payload };
-    let event: Event = event.parse().unwrap();
-    Entry { state, ..Entry::of(&definition(), &job, event, jiff::Timestamp::UNIX_EPOCH) }
+    let context = SagaContext { saga: SagaId::of_key("a"), round: 3, style, payload };
+    let event: LogEvent = event.parse().unwrap();
+    LogEntry { state, ..LogEntry::of(&definition(), &context, event, jiff::Timestamp::UNIX_EPOCH) }
 }
 
 #[test]
@@ -23,7 +28,7 @@ fn an_event_carries_what_subscriptions_filter_by_and_what_services_need() {
     let notice = notice(&entry);
     let attributes: Vec<_> = notice.attributes.iter().map(|(n, v)| format!("{n}={}", v.to_text())).collect();
     assert_eq!(attributes, ["definition=trip", "style=choreographed", "event=hotel.failed"]);
-    assert_eq!(serde_json::from_str::<Entry<Trip>>(&notice.body).unwrap(), entry);
+    assert_eq!(serde_json::from_str::<LogEntry<Trip>>(&notice.body).unwrap(), entry);
 }
 
 #[test]
@@ -32,15 +37,15 @@ fn a_body_has_only_characters_that_a_message_can_have() {
     entry.payload.traveller = "A\u{fffe}\u{ffff}\u{1}".into();
     let body = notice(&entry).body;
     assert!(body.chars().all(|c| (' '..='\u{fffd}').contains(&c)), "{body}");
-    assert_eq!(serde_json::from_str::<Entry<Trip>>(&body).unwrap(), entry);
+    assert_eq!(serde_json::from_str::<LogEntry<Trip>>(&body).unwrap(), entry);
 }
 
 #[test]
 fn a_rounds_execution_has_one_name_and_one_input() {
-    let job = entry("retried", Style::Orchestrated, None).job();
-    assert_eq!(execution(&job), format!("{}-3", job.saga));
-    assert!(execution(&job).len() <= tenfold_ports::flow::MAX_NAME);
-    let input: serde_json::Value = serde_json::to_value(&job).unwrap();
+    let context = entry("retried", Style::Orchestrated, None).context();
+    assert_eq!(execution_name(&context), format!("{}-3", context.saga));
+    assert!(execution_name(&context).len() <= tenfold_ports::flow::MAX_NAME);
+    let input: serde_json::Value = serde_json::to_value(&context).unwrap();
     let mut fields: Vec<&String> = input.as_object().unwrap().keys().collect();
     fields.sort();
     assert_eq!(fields, ["payload", "round", "saga", "style"], "what the state machine passes on");
@@ -52,21 +57,21 @@ fn whatever_is_stuck_has_a_letter() {
     for (event, style, state, expected) in [
         ("hotel.stuck", choreographed, None, Some(UNDO_REFUSED)),
         ("hotel.stuck", orchestrated, None, None),
-        ("flight.stuck", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("flight.undone", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("settled", orchestrated, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("gave-up", choreographed, Some(State::Stuck), Some(SAGA_STUCK)),
-        ("flight.undone", choreographed, Some(State::Compensated), None),
-        ("car.done", choreographed, Some(State::Committed), None),
+        ("flight.stuck", orchestrated, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("flight.undone", orchestrated, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("settled", orchestrated, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("gave-up", choreographed, Some(SagaState::Stuck), Some(SAGA_STUCK)),
+        ("flight.undone", choreographed, Some(SagaState::Compensated), None),
+        ("car.done", choreographed, Some(SagaState::Committed), None),
     ] {
-        let letter = letter(&entry(event, style, state));
+        let letter = dead_letter(&entry(event, style, state));
         assert_eq!(letter.map(|l| l.error.error), expected, "{event}");
     }
 }
 
 #[test]
 fn only_new_log_entries_are_published() {
-    let entry = entry("started", Style::Choreographed, Some(State::Running));
+    let entry = entry("started", Style::Choreographed, Some(SagaState::Running));
     let key = log_key(entry.saga, entry.round, &entry.event);
     let Write::Put { item, .. } = entry.append() else { panic!("a put") };
     let record = |new, old| Record {
@@ -106,6 +111,6 @@ fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
         at: jiff::Timestamp::UNIX_EPOCH,
         expired: false,
     };
-    let letter = json(&Unreadable::of(&record, &bad));
+    let letter = json(&unreadable(&record, &bad));
     assert!(letter.contains(&id.to_string()) && letter.contains(r#""Error":"BadItem""#), "{letter}");
 }
