@@ -22,9 +22,9 @@ use circuit_breaker_core::rows::{BreakerRow, RequestRow, Status, Target, breaker
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
-use tenfold_world::queue::{Messages, QueueOf};
+use tenfold_world::queue::Messages;
 use tenfold_world::table::Items;
-use tenfold_world::{Env, Outcome, QueueId, QueueSettings, World};
+use tenfold_world::{Env, Outcome, QueueId, QueueOf, QueueSettings, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);

@@ -4,8 +4,7 @@ use jiff::SignedDuration;
 use saga_core::inventory::{Kind, Releases};
 use saga_core::names::SagaId;
 use saga_core::rows::{State, Style};
-use tenfold_world::sim::Workload;
-use tenfold_world::{Order, Outcome, World};
+use tenfold_world::{Order, Outcome, Workload, World};
 
 use super::{Answered, Setup, Stack, put_stock, sagas, state};
 
