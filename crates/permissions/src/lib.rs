@@ -16,8 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use template::{Template, TemplateError};
 use tenfold_aws::MethodActions;
-use tenfold_world::sim::Workload;
-use tenfold_world::{Bounds, Memory, Site, sample};
+use tenfold_world::{Bounds, Memory, Site, Workload, sample};
 
 /// A role's actions on resources, as `dynamodb:GetItem on Table`.
 pub type Rights = BTreeMap<String, BTreeSet<String>>;

@@ -10,48 +10,38 @@
 //!
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
 //! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
+//!
+//! The source is laid in floors; what a file imports is on its own floor or below: `sim` and `taste`,
+//! [`explore`], `ports` (what handlers call), `run` (who goes on next), `aws` (what services do), [`flow`]
+//! and [`pattern`], `kernel`.
+//!
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
-pub mod alarm;
-pub mod blob;
-pub mod bus;
-mod choice;
-pub mod downstream;
-mod env;
-mod executor;
+mod aws;
 pub mod explore;
-pub mod fault;
-pub mod flags;
 pub mod flow;
-mod ids;
-pub mod invocations;
-mod machines;
-mod memory;
-mod options;
+mod kernel;
 pub mod pattern;
-pub mod queue;
-pub mod schedule;
-mod search;
-mod services;
-mod shared;
+mod ports;
+mod run;
 pub mod sim;
-mod sources;
-mod state;
-pub mod stream;
-pub mod table;
 pub mod taste;
-pub mod topic;
-mod trace;
-mod trail;
 
-pub use env::Env;
-pub use executor::{Actor, Outcome, Stop, World};
-pub use explore::{Bounds, Report, exhaust, replay, sample, told};
-pub use fault::Fault;
-pub use ids::{BucketId, BusId, MachineId, QueueId, TopicId};
-pub use machines::{FlowOf, Tasks};
-pub use memory::Memory;
+pub use aws::{alarm, blob, bus, downstream, flags, invocations, queue, schedule, stream, table, topic};
+pub use explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample, told};
+pub use kernel::actor::Actor;
+pub use kernel::fault::{self, Fault};
+pub use kernel::ids::{BucketId, BusId, MachineId, QueueId, TopicId};
+pub use kernel::site::Site;
+pub use kernel::trace::Event;
+pub use ports::blob::BlobOf;
+pub use ports::bus::BusOf;
+pub use ports::flow::{FlowOf, Tasks};
+pub use ports::queue::QueueOf;
+pub use ports::topic::TopicOf;
 pub use queue::QueueSettings;
-pub use sources::Failed;
-pub use state::Order;
-pub use trace::{Event, Site};
+pub use run::env::Env;
+pub use run::invocation::Failed;
+pub use run::limits::Order;
+pub use run::stop::{Outcome, Stop};
+pub use run::world::World;

@@ -1,21 +1,25 @@
-//! Event patterns: the language in which EventBridge rules, SNS filter policies and Lambda's event filters say
-//! which events they want.
+//! Event patterns: the language in which EventBridge rules, SNS filter policies and Lambda's event filters
+//! say which events they want.
 //!
-//! By EventBridge's user guide, "Creating event patterns" and "Comparison operators": a pattern has the shape of
-//! the event; each of its fields must match, by one of the matchers listed for it; a field of an array matches
-//! by any of its elements; `$or` wants one of its alternatives. Known are exact values, `prefix`, `suffix`,
-//! `equals-ignore-case`, `anything-but` (of values, a prefix or a suffix), `numeric` and `exists`.
+//! By EventBridge's user guide, "Creating event patterns" and "Comparison operators": a pattern has the shape
+//! of the event; each of its fields must match, by one of the matchers listed for it; a field of an array
+//! matches by any of its elements; `$or` wants one of its alternatives. Known are exact values, `prefix`,
+//! `suffix`, `equals-ignore-case`, `anything-but` (of values, a prefix or a suffix), `numeric` and `exists`.
 //! Anything else is refused when the pattern is read, so that no rule is quietly another one than on AWS.
 //!
 //! What events look like belongs to those who have them: they implement [`Node`].
 
+mod bad;
 mod matcher;
+mod node;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde_json::Value as Json;
 use smol_str::SmolStr;
+
+pub use bad::BadPattern;
+pub use node::{Leaf, Node};
 
 use matcher::Matcher;
 
@@ -37,72 +41,6 @@ enum Rule {
     Map(Fields),
     /// One of these matches the field.
     Any(Vec<Matcher>),
-}
-
-/// The pattern is none, or none that the world knows.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the pattern{}: {why}", if at.is_empty() { String::new() } else { format!(" at `{at}`") })]
-pub struct BadPattern {
-    /// The field, as a path of names with dots between them; empty for the pattern as a whole.
-    pub at: String,
-    /// What was found and what was expected.
-    pub why: String,
-}
-
-impl BadPattern {
-    pub(crate) fn new(at: &str, why: impl Into<String>) -> Self {
-        Self { at: at.to_owned(), why: why.into() }
-    }
-}
-
-/// A single value of an event.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Leaf<'a> {
-    /// `null`.
-    Null,
-    /// A truth value.
-    Bool(bool),
-    /// A number.
-    Number(f64),
-    /// Text.
-    Text(Cow<'a, str>),
-}
-
-/// A place in an event.
-pub trait Node: Copy {
-    /// The field `name`; none where there is none, or no map.
-    fn field(self, name: &str) -> Option<Self>;
-
-    /// The value; none for a map.
-    fn leaf(&self) -> Option<Leaf<'_>>;
-
-    /// Whether `holds` does of one of the elements of an array, or of anything else itself.
-    fn any(self, holds: &dyn Fn(Self) -> bool) -> bool {
-        holds(self)
-    }
-}
-
-impl Node for &Json {
-    fn field(self, name: &str) -> Option<Self> {
-        self.get(name)
-    }
-
-    fn leaf(&self) -> Option<Leaf<'_>> {
-        Some(match self {
-            Json::Null => Leaf::Null,
-            Json::Bool(truth) => Leaf::Bool(*truth),
-            Json::Number(number) => Leaf::Number(number.as_f64()?),
-            Json::String(text) => Leaf::Text(Cow::Borrowed(text)),
-            Json::Array(_) | Json::Object(_) => return None,
-        })
-    }
-
-    fn any(self, holds: &dyn Fn(Self) -> bool) -> bool {
-        match self {
-            Json::Array(all) => all.iter().any(|element| element.any(holds)),
-            one => holds(one),
-        }
-    }
 }
 
 impl Pattern {
@@ -163,7 +101,8 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Whether the fields of a map match, none standing for a map that is not there: its fields are not either.
+    /// Whether the fields of a map match, none standing for a map that is not there: its fields are not
+    /// either.
     fn match_<N: Node>(&self, map: Option<N>) -> bool {
         let field = |(name, rule): &(SmolStr, Rule)| rule.matches(map.and_then(|map| map.field(name)));
         self.all.iter().all(field) && (self.any.is_empty() || self.any.iter().any(|some| some.match_(map)))

@@ -1,110 +1,29 @@
-//! `make sim`: all workloads of a pattern, explored as far as time goes, with the proof that it looks closely.
+//! `make sim`: all workloads of a pattern, explored as far as time goes, with the proof that it looks
+//! closely.
 //!
 //! Three parts: every workload whole within its bounds, then at random and deeper; a table of which fault met
 //! which call site; and the mutants, bugs put in on purpose, each of which must be found.
 
 mod coverage;
+mod effort;
 mod mutants;
+mod names;
+mod pattern;
 mod runs;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+pub use self::effort::Effort;
+pub use self::pattern::Pattern;
 
 use self::coverage::coverage;
 use self::mutants::mutants;
+use self::names::understood;
 use self::runs::{Progress, random, whole};
-use crate::explore::{Bounds, Violation, replay};
-use crate::state::Order;
-use crate::trace::Site;
-use crate::{Outcome, World};
-
-/// A run of the world, and how far the exhaustive part goes with it.
-#[derive(Debug, Clone, Copy)]
-pub struct Workload {
-    /// Its name.
-    pub name: &'static str,
-    /// How many calls of a run go wrong.
-    pub faults: usize,
-    /// In which orders calls are made. Each is explored whole.
-    pub orders: &'static [Order],
-    /// The run: sets the world up, runs it and says which invariant does not hold.
-    pub run: fn(&World) -> Outcome,
-}
-
-impl Workload {
-    /// A workload, of which so many calls go wrong.
-    #[must_use]
-    pub const fn new(
-        name: &'static str,
-        faults: usize,
-        orders: &'static [Order],
-        run: fn(&World) -> Outcome,
-    ) -> Self {
-        Self { name, faults, orders, run }
-    }
-
-    /// The bounds of the exhaustive part, with calls made in such an order.
-    #[must_use]
-    pub const fn bounds(&self, order: Order) -> Bounds {
-        Bounds { faults: self.faults, order, stale_reads: false, runs: u64::MAX, time: Duration::MAX }
-    }
-
-    /// The bounds of the random part.
-    #[must_use]
-    pub const fn deep(&self) -> Bounds {
-        Bounds { faults: 3, stale_reads: true, ..self.bounds(Order::Calls) }
-    }
-}
-
-/// What of a pattern is explored.
-#[derive(Debug, Clone, Copy)]
-pub struct Pattern {
-    /// Its slug.
-    pub slug: &'static str,
-    /// Its workloads.
-    pub workloads: &'static [Workload],
-    /// The names of its mutants.
-    pub mutants: &'static [&'static str],
-    /// Puts the mutant with this number in, for the thread that calls, or takes it out.
-    pub mutate: fn(Option<usize>),
-}
-
-/// How long and how much, as the command line or the environment says.
-#[derive(Debug, Clone)]
-pub struct Effort {
-    /// The random part goes on until so much time has passed since the start.
-    pub time: Duration,
-    /// And until there were so many runs, the exhaustive part's too, but some of each workload and a hundredth of
-    /// them in all at random,
-    pub runs: u64,
-    /// but never longer than this since the random part began.
-    pub limit: Duration,
-    /// Where random choices begin.
-    pub seed: u64,
-    /// How many threads.
-    pub threads: usize,
-    /// Of which workloads the exhaustive part is: those whose names contain it. For who works on one of them.
-    pub only: String,
-}
-
-impl Effort {
-    /// Reads `SECONDS` (30), `RUNS` (2,000,000), `LIMIT` (300 s), `SEED` (1) and `ONLY` (all).
-    #[must_use]
-    pub fn from_environment() -> Self {
-        let number = |name: &str, default: u64| {
-            std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-        };
-        Self {
-            time: Duration::from_secs(number("SECONDS", 30)),
-            runs: number("RUNS", 2_000_000),
-            limit: Duration::from_secs(number("LIMIT", 300)),
-            seed: number("SEED", 1),
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-            only: std::env::var("ONLY").unwrap_or_default(),
-        }
-    }
-}
+use crate::explore::replay;
+use crate::kernel::site::Site;
 
 /// The program behind `make sim`: explores a pattern, or runs again what `REPLAY` names.
 #[must_use]
@@ -200,35 +119,4 @@ fn again(pattern: &Pattern, run: &str) -> bool {
         result.as_ref().map_or_else(|why| format!("VIOLATION: {why}"), |()| "all is well".to_owned())
     );
     result.is_ok()
-}
-
-/// How an order is said in a command; none for the random part, in which calls are made in any order.
-fn said(order: Option<Order>) -> String {
-    match order {
-        Some(Order::Invocations) => "every order".to_owned(),
-        Some(Order::Interrupted(n)) => format!("{n} interruptions"),
-        Some(Order::Calls) => "every order of calls".to_owned(),
-        None => "random".to_owned(),
-    }
-}
-
-/// What is said, as an order again.
-fn understood(text: &str) -> Option<Order> {
-    match text.split_once(' ') {
-        Some((n, "interruptions")) => n.parse().ok().map(Order::Interrupted),
-        _ if text == "every order" => Some(Order::Invocations),
-        _ if text == "every order of calls" => Some(Order::Calls),
-        _ => None,
-    }
-}
-
-/// A violation that says which workload it is of, and how to run it again.
-fn named(violation: Violation, pattern: &Pattern, workload: &Workload, order: Option<Order>) -> Violation {
-    let Violation { what, replay, .. } = &violation;
-    let again = format!("{}: {}: {replay}", workload.name, said(order));
-    Violation {
-        what: format!("{}: {what}", workload.name),
-        replay: format!("make sim P={} REPLAY='{again}'", pattern.slug),
-        ..violation
-    }
 }

@@ -1,11 +1,9 @@
 //! What a pattern's tests ask of its workloads: a taste of what `make sim` explores whole.
 
-use crate::Memory;
-use crate::explore::{Bounds, Violation, exhaust, sample, told};
-use crate::sim::Workload;
+use crate::explore::{Bounds, Memory, Violation, Workload, exhaust, sample, told};
 
-/// Explores a workload for so many runs in each of its orders, and half as many at random and deeper. Gives how many
-/// runs there were.
+/// Explores a workload for so many runs in each of its orders, and half as many at random and deeper. Gives
+/// how many runs there were.
 ///
 /// # Errors
 /// What does not hold, and in which run.
@@ -21,8 +19,8 @@ pub fn taste(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
     report.violation.map_or(Ok(made + report.runs), |violation| Err(Box::new(violation)))
 }
 
-/// Whether nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte. So
-/// many seeds are run twice, each with one of the workloads.
+/// Whether nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte.
+/// So many seeds are run twice, each with one of the workloads.
 ///
 /// # Errors
 /// Both runs of a seed, where they differ or nothing happened in them.

@@ -1,5 +1,5 @@
-//! The search, which remembers what handlers do, goes back instead of beginning anew and leaves off where it has
-//! been, held against plain runs of every vector of choices, each in a world of its own.
+//! The search, which remembers what handlers do, goes back instead of beginning anew and leaves off where it
+//! has been, held against plain runs of every vector of choices, each in a world of its own.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -16,8 +16,17 @@ use tenfold_ports::table::{Condition, Item, Key, Read, Update, Value, Write, Wri
 use tenfold_ports::{Clock, Table};
 
 use super::*;
+use crate::kernel::choice::Choices;
+use crate::kernel::choice::Rest;
+use crate::run::limits::Order;
+use crate::run::state::State;
+use crate::run::stop::Outcome;
+use crate::run::stop::Stop;
+use crate::run::world::World;
 use crate::table::Items;
 use crate::{Actor, Env};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A port call, on one of two items.
 #[derive(Debug, Clone, Copy, Hash)]
@@ -102,7 +111,8 @@ fn at_most_five(_: &Items, _: Option<&Item>, after: Option<&Item>) -> Result<(),
     if n > 5 { Err(format!("{n} are more than five")) } else { Ok(()) }
 }
 
-/// What a run comes to: what stands for it, the reports, the items after each phase, how many calls went wrong.
+/// What a run comes to: what stands for it, the reports, the items after each phase, how many calls went
+/// wrong.
 type End = (u64, Vec<(Actor, i64, Timestamp)>, Vec<Vec<(SmolStr, i64)>>, usize);
 
 fn play(world: &World, phases: &[Phase]) -> Result<End, Stop> {
@@ -135,8 +145,8 @@ fn ends<R>(phases: &[Phase], explore: impl FnOnce(&dyn Fn(&World) -> Outcome) ->
     (report, ends.into_inner())
 }
 
-/// Makes a run with every vector of choices, from its beginning and for itself. Gives how many there were, and
-/// whether one broke an invariant.
+/// Makes a run with every vector of choices, from its beginning and for itself. Gives how many there were,
+/// and whether one broke an invariant.
 fn plain(bounds: Bounds, most: u128, run: impl Run) -> (u128, bool) {
     let (mut schedules, mut broken) = (0, false);
     let mut next = Some(Vec::new());
@@ -154,7 +164,8 @@ fn plain(bounds: Bounds, most: u128, run: impl Run) -> (u128, bool) {
 /// The most schedules of a program that is run plainly.
 const MOST: u64 = 2_000;
 
-/// The bounds in which a program has few enough schedules to run them all plainly, and what the search says then.
+/// The bounds in which a program has few enough schedules to run them all plainly, and what the search says
+/// then.
 fn small(phases: &[Phase], stale_reads: bool) -> Vec<(Bounds, Report, BTreeSet<End>)> {
     let orders = [Order::Invocations, Order::Interrupted(1), Order::Interrupted(2), Order::Calls];
     let with = |order| {

@@ -1,11 +1,11 @@
 //! One run of a state machine.
 
+mod advance;
 mod failure;
 mod fork;
 mod state;
 mod walk;
 
-use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -13,29 +13,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use smol_str::{SmolStr, format_smolstr};
 
-use super::Machine;
 use super::context::About;
 use super::error::TaskError;
 use super::history::{Book, Event, Happening};
-use super::json::{Json, brief};
+use super::json::Json;
+use super::machine::Machine;
+use super::outcome::{Outcome, TaskId};
 use super::resource::Resource;
 use walk::{Call, Moment, Walk};
-
-/// Names a task within its execution. A retry is another task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskId(u32);
-
-impl TaskId {
-    pub(super) const fn new(number: u32) -> Self {
-        Self(number)
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}", self.0)
-    }
-}
 
 /// What an execution asks of whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,27 +41,6 @@ pub enum Step {
     Wait(Timestamp),
     /// The execution has ended.
     Ended(Outcome),
-}
-
-/// How an execution ended.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// With this output.
-    Succeeded(Json),
-    /// With this error: a Fail state, or one that nothing caught.
-    Failed(TaskError),
-    /// The machine's `TimeoutSeconds` were over, or a year.
-    TimedOut,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Succeeded(output) => write!(f, "succeeded with {}", brief(output)),
-            Self::Failed(error) => write!(f, "failed, {error}"),
-            Self::TimedOut => f.write_str("timed out"),
-        }
-    }
 }
 
 /// One run of a state machine: data only, which whoever holds it moves on.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::error::{RUNTIME, TaskError};
-use super::execution::{Outcome, TaskId};
+use super::outcome::{Outcome, TaskId};
 
 /// An event of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 mod fields;
 mod graph;
+mod parts;
 mod rules;
 mod states;
 mod text;
@@ -16,6 +17,7 @@ use rustc_hash::FxBuildHasher;
 use super::definition::Scope;
 use fields::Fields;
 pub use fields::{Fault, MachineError};
+use parts::LONGEST;
 
 /// What there is of a machine besides its name.
 #[derive(Debug)]
@@ -27,9 +29,6 @@ pub(super) struct Definition {
 
 /// An execution ends after a year (developer guide, "Step Functions service quotas").
 const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
-
-/// The longest time-out and interval, in seconds.
-const LONGEST: u32 = 99_999_999;
 
 /// Reads a definition in which `${Name}` stands for what `substitutions` says.
 pub(super) fn definition(text: &str, substitutions: &[(&str, &str)]) -> Result<Definition, MachineError> {

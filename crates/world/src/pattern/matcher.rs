@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 
-use super::{BadPattern, Leaf};
+use super::bad::BadPattern;
+use super::node::Leaf;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Matcher {

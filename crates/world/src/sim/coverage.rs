@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::explore::Report;
-use crate::fault::Fault;
-use crate::trace::Site;
+use crate::kernel::fault::Fault;
+use crate::kernel::site::Site;
 
 /// Prints which fault met which call site, how often. Gives how many pairs were met, of how many.
 pub(super) fn coverage(report: &Report) -> (usize, usize) {

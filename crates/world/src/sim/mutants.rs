@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::effort::Effort;
+use super::names::named;
+use super::pattern::Pattern;
 use super::runs::share;
-use super::{Effort, Pattern, Workload, named};
-use crate::Memory;
-use crate::explore::{Bounds, Report, exhaust, replay, sample};
-use crate::state::Order;
+use crate::explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample};
+use crate::run::limits::Order;
 
 /// How many runs of a workload a mutant may survive, at first and then.
 const PATIENCE: [u64; 3] = [2_000, 20_000, 100_000];

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
 
-use super::{Effort, Pattern, Workload, named, said};
-use crate::Memory;
-use crate::explore::{Bounds, Report, exhaust, sample};
-use crate::state::Order;
+use super::effort::Effort;
+use super::names::{named, said};
+use super::pattern::Pattern;
+use crate::explore::{Bounds, Memory, Report, Workload, exhaust, sample};
+use crate::run::limits::Order;
 
 #[derive(Default)]
 pub(super) struct Progress {

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::fork::Fork;
-use super::walk::{Call, Moment, Phase, Walk};
+use super::walk::{Call, Fork, Moment, Phase, Walk};
 use crate::flow::context::Context;
 use crate::flow::definition::{Kind, State};
 use crate::flow::error::{NO_CHOICE_MATCHED, TaskError};

@@ -1,18 +1,17 @@
-//! A walk through the states of one scope: the machine's own, a branch's, or an iteration's.
+//! A walk through the states of one scope: the machine's own, a branch's, or an iteration's. A walk may fork
+//! into walks of its own. Not here: going on.
 
 use std::hash::{Hash, Hasher};
-use std::mem;
 use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::TaskId;
-use super::fork::{Fork, Forked};
 use crate::flow::context::About;
 use crate::flow::definition::Scope;
-use crate::flow::error::{TIMEOUT, TaskError};
+use crate::flow::error::TaskError;
 use crate::flow::history::Book;
 use crate::flow::json::Json;
+use crate::flow::outcome::TaskId;
 use crate::flow::resource::Resource;
 
 /// What a walk needs to go on.
@@ -61,6 +60,30 @@ pub(super) enum Phase {
     Ended(Result<Json, TaskError>),
 }
 
+/// Several walks at once.
+#[derive(Debug, Clone)]
+pub(super) struct Fork {
+    pub(super) seeds: Rc<[(Rc<Scope>, Json)]>,
+    /// How many walk at once.
+    pub(super) most: usize,
+    pub(super) branches: Vec<Walk>,
+}
+
+/// What came of going on.
+pub(super) enum Forked {
+    /// Something is still under way; a task may be called.
+    Goes(Option<Call>),
+    /// All branches have ended, or one has failed.
+    Ended(Result<Json, TaskError>),
+}
+
+// What the branches begin with follows from the state's input.
+impl Hash for Fork {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.branches.hash(state);
+    }
+}
+
 // The scope follows from the machine and from where in the tree the walk is.
 impl Hash for Walk {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -106,39 +129,6 @@ impl Walk {
             phase => matches!(phase, Phase::Calling { task, .. } if *task == id).then_some(phase),
         }
     }
-
-    /// Goes on until a task is to be called, or nothing is left to do for now.
-    pub fn advance(&mut self, moment: &mut Moment<'_>) -> Option<Call> {
-        let scope = Rc::clone(&self.scope);
-        loop {
-            let state = scope.states.get(self.at)?;
-            let went = match mem::replace(&mut self.phase, Phase::Entering) {
-                Phase::Entering => self.enter(state, moment),
-                Phase::Waiting(until) if until <= moment.now => self.pass_on(state, moment),
-                Phase::Resting(until) if until <= moment.now => {
-                    moment.book.transition().and_then(|()| self.work(state, moment))
-                }
-                Phase::Calling { deadline, .. } if deadline <= moment.now => Err(TaskError::new(TIMEOUT, "")),
-                Phase::Answered(answer) => answer.and_then(|result| self.complete(state, result, moment)),
-                Phase::Forked(mut fork) => match fork.advance(moment) {
-                    Forked::Ended(result) => result.and_then(|result| self.complete(state, result, moment)),
-                    Forked::Goes(call) => {
-                        self.phase = Phase::Forked(fork);
-                        return call;
-                    }
-                },
-                phase @ (Phase::Waiting(_) | Phase::Resting(_) | Phase::Calling { .. } | Phase::Ended(_)) => {
-                    self.phase = phase;
-                    return None;
-                }
-            };
-            match went {
-                Ok(None) => {}
-                Ok(call) => return call,
-                Err(error) => self.fail(state, error, moment),
-            }
-        }
-    }
 }
 
 impl Phase {
@@ -147,5 +137,19 @@ impl Phase {
             Self::Waiting(until) | Self::Resting(until) | Self::Calling { deadline: until, .. } => *until,
             Self::Entering | Self::Answered(_) | Self::Forked(_) | Self::Ended(_) => Timestamp::MIN,
         }
+    }
+}
+
+impl Fork {
+    pub fn new(seeds: Rc<[(Rc<Scope>, Json)]>, most: usize) -> Self {
+        Self { seeds, most, branches: Vec::new() }
+    }
+
+    pub fn branches(&mut self) -> impl Iterator<Item = &mut Walk> {
+        self.branches.iter_mut()
+    }
+
+    pub fn wakes(&self) -> Timestamp {
+        self.branches.iter().map(Walk::wakes).min().unwrap_or(Timestamp::MIN)
     }
 }

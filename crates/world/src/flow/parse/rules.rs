@@ -3,9 +3,8 @@
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::LONGEST;
 use super::fields::{Fault, Fields, MachineError, wrong};
-use super::states::{Names, place, source};
+use super::parts::{LONGEST, Names, place, source};
 use crate::flow::choice::{Operand, Operator, Test, pattern};
 use crate::flow::context::Source;
 use crate::flow::error::{ALL, RESERVED};

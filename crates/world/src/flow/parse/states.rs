@@ -7,11 +7,12 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::fields::{Fault, Fields, MachineError, wrong};
-use super::{LONGEST, graph, rules};
+use super::graph;
+use super::parts::{LONGEST, Names, path, place, plain, source, template};
+use super::rules;
 use crate::flow::choice::timestamp;
 use crate::flow::context::Source;
 use crate::flow::definition::{Kind, Scope, State, Work};
-use crate::flow::path::ReferencePath;
 use crate::flow::resource::Service;
 use crate::flow::template::Template;
 use crate::flow::wait::Until;
@@ -22,18 +23,6 @@ const LONGEST_NAME: usize = 80;
 /// How many iterations of a Map go on at once, whatever it allows (developer guide, "Map state in Inline
 /// mode").
 const MOST_AT_ONCE: u32 = 40;
-
-/// The names of a scope's states, in the states' order.
-pub(super) struct Names<'a>(Vec<&'a str>);
-
-impl Names<'_> {
-    /// The state that a field names.
-    pub fn need(&self, fields: &mut Fields<'_>, field: &'static str) -> Result<usize, MachineError> {
-        let name = fields.need_text(field)?;
-        let at = self.0.iter().position(|known| *known == name);
-        at.ok_or_else(|| MachineError::new(fields.place(field), Fault::NoSuchState(name.to_owned())))
-    }
-}
 
 /// `StartAt` and `States`.
 pub(super) fn scope(fields: &mut Fields<'_>) -> Result<Scope, MachineError> {
@@ -105,50 +94,6 @@ fn next(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Option<usize>, Mac
         (true, false) => names.need(fields, "Next").map(Some),
         (false, true) => Ok(None),
         (true, true) | (false, false) => Err(MachineError::new(fields.at.as_str(), Fault::NextOrEnd)),
-    }
-}
-
-/// A path that is `$` by default, and none where it is null.
-fn path(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Source>, MachineError> {
-    match fields.take(name) {
-        None => Source::parse("$").map(Some).map_err(|why| fields.unreadable(name, why)),
-        Some(Value::Null) => Ok(None),
-        Some(_) => source(fields, name).map(Some),
-    }
-}
-
-/// A path that is there, and not about an element of a Map.
-pub(super) fn source(fields: &mut Fields<'_>, name: &'static str) -> Result<Source, MachineError> {
-    let source = Source::parse(fields.need_text(name)?).map_err(|why| fields.unreadable(name, why))?;
-    if source.is_of_item() { Err(fields.unreadable(name, OF_ITEM.to_owned())) } else { Ok(source) }
-}
-
-const OF_ITEM: &str = "`$$.Map.Item` is supported in a Map's `ItemSelector` only";
-
-/// `ResultPath`: `$` by default, and none where it is null.
-pub(super) fn place(fields: &mut Fields<'_>) -> Result<Option<ReferencePath>, MachineError> {
-    match fields.take("ResultPath") {
-        None => Ok(Some(ReferencePath::default())),
-        Some(Value::Null) => Ok(None),
-        Some(_) => {
-            let path = ReferencePath::parse(fields.need_text("ResultPath")?);
-            path.map(Some).map_err(|why| fields.unreadable("ResultPath", why))
-        }
-    }
-}
-
-fn template(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Template>, MachineError> {
-    let Some(value) = fields.take(name) else { return Ok(None) };
-    let at = fields.place(name);
-    let read = Template::parse(value);
-    read.map(Some).map_err(|(inner, why)| MachineError::new(at + &inner, Fault::Unreadable(why)))
-}
-
-/// A template outside of a Map, which has no element to ask about.
-fn plain(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Template>, MachineError> {
-    match template(fields, name)? {
-        Some(template) if template.asks_for_item() => Err(fields.unreadable(name, OF_ITEM.to_owned())),
-        template => Ok(template),
     }
 }
 

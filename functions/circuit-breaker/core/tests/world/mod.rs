@@ -22,8 +22,7 @@ use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key, target_item};
 use tenfold_ports::table::Write;
-use tenfold_world::queue::QueueOf;
-use tenfold_world::{Env, QueueId, QueueSettings, World};
+use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, World};
 
 pub use invariants::promises_are_kept;
 pub use traffic::{Answered, Called, Post, answers};

@@ -5,8 +5,7 @@ use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, MonitorE
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::sim::Workload;
-use tenfold_world::{Order, Outcome, World};
+use tenfold_world::{Order, Outcome, Workload, World};
 
 use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
 

@@ -5,8 +5,7 @@ use saga_core::context::Style;
 use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
 use saga_core::state::SagaState;
-use tenfold_world::sim::Workload;
-use tenfold_world::{Order, Outcome, World};
+use tenfold_world::{Order, Outcome, Workload, World};
 
 use super::traffic::{Answered, put_stock};
 use super::{Setup, Stack, sagas, state};

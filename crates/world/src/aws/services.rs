@@ -1,0 +1,21 @@
+//! What a run has of services beside its table, its queues and the downstream service.
+
+use super::alarm::Alarm;
+use super::blob::Objects;
+use super::bus::Rules;
+use super::flags::Documents;
+use super::invocations::Invocations;
+use super::schedule::Schedule;
+use super::topic::Subscriptions;
+
+/// All of them, each a module of its own.
+#[derive(Debug, Clone, Default, Hash)]
+pub(crate) struct Services {
+    pub topics: Vec<Subscriptions>,
+    pub buses: Vec<Rules>,
+    pub buckets: Vec<Objects>,
+    pub flags: Documents,
+    pub functions: Vec<Invocations>,
+    pub schedules: Vec<Schedule>,
+    pub alarms: Vec<Alarm>,
+}

@@ -1,0 +1,14 @@
+//! The table in memory, with DynamoDB's semantics: conditional writes, transactions with reasons, pages,
+//! what DynamoDB refuses, eventually consistent reads that may miss the last write, an index that may lag
+//! behind, expiry that never comes.
+
+pub(crate) mod expiry;
+pub(crate) mod items;
+mod page;
+pub(crate) mod refusal;
+mod size;
+
+pub use items::{Items, Watch};
+
+#[cfg(test)]
+mod tests;

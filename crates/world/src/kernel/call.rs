@@ -1,0 +1,95 @@
+//! Port calls, and where a handler's calls meet their answers.
+//!
+//! A call acts on a state `S`, of which nothing is known here. Not here: whose turn it is.
+
+use std::any::Any;
+use std::hash::Hash;
+use std::rc::Rc;
+use std::task::Waker;
+
+use jiff::Timestamp;
+use tenfold_ports::CallError;
+use tenfold_ports::metrics::{Dimension, Metric};
+
+use super::fingerprint::print;
+use super::report::Report;
+use super::site::Site;
+
+/// The answer to a call, of whatever type.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub value: Rc<dyn Any>,
+    pub print: u64,
+}
+
+impl Answer {
+    pub fn new<R: Hash + 'static>(value: R) -> Self {
+        Self { print: print(&value), value: Rc::new(value) }
+    }
+}
+
+/// How long a call is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// No time worth telling.
+    NoTime,
+    /// As long as the service takes, at most so much.
+    Service(jiff::SignedDuration),
+}
+
+/// What a call does: its answer, and what to tell of it.
+type Effect<S> = Box<dyn Fn(&mut S) -> (Answer, String)>;
+
+/// A port call that a handler has made.
+pub(crate) struct Call<S> {
+    /// Which of its handler's calls.
+    pub id: u32,
+    pub site: Site,
+    pub takes: Takes,
+    pub effect: Effect<S>,
+    /// The answer when it fails.
+    pub fails: fn(CallError) -> Answer,
+    /// The answer when it meets another transaction.
+    pub conflicts: fn() -> Answer,
+}
+
+/// Metrics that a handler recorded.
+pub(crate) struct Measured {
+    pub dimensions: Vec<Dimension>,
+    pub metrics: Vec<Metric>,
+    pub at: Timestamp,
+}
+
+/// What happened to a handler: it was begun, or a call of its was answered.
+#[derive(Clone)]
+pub(crate) struct Came {
+    /// The call; none for the beginning.
+    pub call: Option<u32>,
+    pub now: Timestamp,
+    pub answer: Answer,
+}
+
+/// Where a handler's calls meet their answers.
+pub(crate) struct Desk<S> {
+    pub now: Timestamp,
+    pub calls: Vec<(Rc<Call<S>>, Waker)>,
+    pub answer: Option<(u32, Answer)>,
+    pub next: u32,
+    pub reports: Vec<Report>,
+    pub measured: Vec<Measured>,
+    pub returned: Option<Report>,
+}
+
+impl<S> Default for Desk<S> {
+    fn default() -> Self {
+        Self {
+            now: Timestamp::default(),
+            calls: Vec::new(),
+            answer: None,
+            next: 0,
+            reports: Vec::new(),
+            measured: Vec::new(),
+            returned: None,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What handlers report, of whatever type.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use super::fingerprint::print;
+
+/// What a handler reported.
+pub(crate) type Report = Rc<dyn Told>;
+
+/// Something that can be reported.
+pub(crate) trait Told: Any {
+    fn print(&self) -> u64;
+    fn show(&self) -> String;
+    fn any(&self) -> &dyn Any;
+}
+
+impl<T: Any + Hash + fmt::Debug> Told for T {
+    fn print(&self) -> u64 {
+        print(self)
+    }
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+    fn any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,48 @@
+//! The port of the service that the handlers call.
+
+use jiff::SignedDuration;
+use tenfold_ports::CallError;
+use tenfold_ports::downstream::{Answer, Call, Downstream, Method, NoAnswer};
+
+use crate::aws::downstream::{Service, answer};
+use crate::kernel::call::Takes;
+use crate::kernel::fault::Fails;
+use crate::run::env::Env;
+use crate::run::state::{State, told};
+use crate::run::world::World;
+
+impl World {
+    /// Looks at or changes the service that the handlers call.
+    pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
+        look(&mut self.state.borrow_mut().service)
+    }
+}
+
+#[derive(Clone, Hash)]
+struct Outcome(Result<Answer, NoAnswer>);
+
+impl Fails for Outcome {
+    fn fails(error: CallError) -> Self {
+        Self(match error {
+            CallError::Throttled => Ok(answer(429, "slow down")),
+            CallError::Unavailable | CallError::Refused(_) => Err(NoAnswer::NotConnected("fault".to_owned())),
+            CallError::Unknown => Err(NoAnswer::TimedOut),
+        })
+    }
+}
+
+impl Downstream for Env {
+    async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
+        let timeout = SignedDuration::try_from(call.timeout).unwrap_or(SignedDuration::MAX);
+        let actor = self.actor;
+        let about = if call.method == Method::Get { "health" } else { "request" };
+        let effect = move |state: &mut State| {
+            let now = state.now;
+            let result = state.service.take(now, actor, &call);
+            let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
+            let what = told(state, || format!("{result:?}"));
+            (Outcome(result), what)
+        };
+        self.call_for(self.site("downstream.call", about), Takes::Service(timeout), effect).await.0
+    }
+}

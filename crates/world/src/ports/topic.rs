@@ -1,0 +1,86 @@
+//! The port of a topic, and the topics of a run.
+
+use std::rc::Rc;
+
+use tenfold_ports::CallError;
+use tenfold_ports::queue::Rejected;
+use tenfold_ports::topic::{Notice, Topic};
+
+use crate::aws::topic::{Subscription, Subscriptions, TopicSettings};
+use crate::kernel::ids::TopicId;
+use crate::run::env::Env;
+use crate::run::state::{State, told};
+use crate::run::world::World;
+
+impl World {
+    /// Adds a topic.
+    pub fn add_topic(&self, name: &'static str, settings: TopicSettings) -> TopicId {
+        let topics = &mut self.state.borrow_mut().services.topics;
+        topics.push(Subscriptions::new(name, settings));
+        TopicId { index: topics.len() - 1, name }
+    }
+
+    /// Subscribes a queue to a topic. SNS does not deliver from a standard topic to a FIFO queue.
+    pub fn subscribe(&self, topic: TopicId, subscription: Subscription) {
+        let mut state = self.state.borrow_mut();
+        let to_fifo = state.queues[subscription.queue.index].is_fifo();
+        let topic = &mut state.services.topics[topic.index];
+        debug_assert!(topic.settings.fifo || !to_fifo, "a FIFO queue subscribes to FIFO topics only");
+        topic.add(subscription);
+    }
+}
+
+/// A topic as a handler holds it: an environment and which topic.
+#[derive(Debug, Clone)]
+pub struct TopicOf {
+    env: Env,
+    topic: TopicId,
+}
+
+impl Env {
+    /// The port of a topic.
+    #[must_use]
+    pub fn topic(&self, topic: TopicId) -> TopicOf {
+        TopicOf { env: self.clone(), topic }
+    }
+}
+
+impl State {
+    fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
+        let topic = &mut self.services.topics[topic];
+        let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
+        for message in posted {
+            self.post(message);
+        }
+        Ok(rejected)
+    }
+}
+
+impl Topic for TopicOf {
+    async fn publish(&self, notices: Vec<Notice>) -> Result<Rejected, CallError> {
+        if notices.is_empty() {
+            return Ok(Rejected::new());
+        }
+        let TopicId { index: topic, name } = self.topic;
+        let notices: Rc<[Notice]> = notices.into();
+        let effect = move |state: &mut State| {
+            let result = state.sends(&notices, |state, notices| state.publish(topic, notices));
+            let what = told(state, || {
+                let show = |notice: &Notice| {
+                    let attributes = notice.attributes.iter().map(|(n, v)| format!("{n}={} ", v.to_text()));
+                    format!("{}{}", attributes.collect::<String>(), notice.body)
+                };
+                let all = notices.iter().map(show).collect::<Vec<_>>().join(", ");
+                match &result {
+                    Ok(rejected) if rejected.is_empty() => all,
+                    result => format!("{all} -> {result:?}"),
+                }
+            });
+            (result, what)
+        };
+        self.env.call(self.env.site("topic.publish", name), effect).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! What may happen next in a run. Not here: choosing one of it.
+
+use super::actor::{Stage, Waiting};
+use super::limits::Order;
+use super::state::State;
+use crate::kernel::actor::{Actor, NOBODY};
+
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    /// Who goes on; for a delivery somebody who is not there yet.
+    pub actor: Actor,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    /// An invocation begins.
+    Beginning,
+    /// The call at this place among those that wait has its turn.
+    Call(usize),
+    /// This source delivers.
+    Delivery(usize),
+    /// Time passes.
+    Time,
+}
+
+/// What delivers and is not there yet comes after all who are, and is none of them.
+const DELIVERS: Actor = Actor::MAX / 2;
+
+/// What could happen, the invocation that went on last first.
+pub(crate) fn options(state: &State) -> Vec<Choice> {
+    let calls = state.waiting.iter().enumerate();
+    let mut options: Vec<Choice> = calls
+        .map(|(at, w): (usize, &Waiting<State>)| Choice { actor: w.actor, what: What::Call(at) })
+        .collect();
+    if state.limits.order == Order::Invocations {
+        // Those that are late are nobody's any more, and in no order.
+        options.dedup_by(|later, first| later.actor == first.actor && first.actor != NOBODY);
+    }
+    for (actor, at) in state.actors.iter().enumerate() {
+        if at.stage == Stage::Waits {
+            options.push(Choice { actor, what: What::Beginning });
+        }
+    }
+    options.extend(state.deliverable().map(|at| Choice { actor: DELIVERS + at, what: What::Delivery(at) }));
+    // What is late may be so late that something happens by itself before.
+    if !options.is_empty()
+        && options.iter().all(|choice| choice.actor == NOBODY)
+        && state.next_due().is_some()
+    {
+        options.push(Choice { actor: NOBODY, what: What::Time });
+    }
+    if options.len() > 1 {
+        options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
+    }
+    options
+}

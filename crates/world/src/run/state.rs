@@ -1,0 +1,237 @@
+//! All there is in a run: what handlers' calls act upon, and how far each handler is.
+//!
+//! A state is cheap to copy, so that a search can go back to it, and has a print, so that a search sees where
+//! it has been. Not here: choosing what happens next.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use tenfold_ports::CallError;
+use tenfold_ports::metrics::{Dimension, Metric};
+use tenfold_ports::queue::Rejected;
+
+use super::actor::{ActorState, Stage, Waiting};
+use super::limits::{Limits, Order};
+use super::machine::Machines;
+use super::source::Source;
+use crate::aws::downstream::Service;
+use crate::aws::queue::Messages;
+use crate::aws::services::Services;
+use crate::aws::table::Items;
+use crate::kernel::actor::{Actor, NOBODY};
+use crate::kernel::call::{Answer, Call, Takes};
+use crate::kernel::choice::Choices;
+use crate::kernel::fault::Fault;
+use crate::kernel::fingerprint::print;
+use crate::kernel::memory::NodeId;
+use crate::kernel::report::Report;
+use crate::kernel::shared::Shared;
+use crate::kernel::site::Site;
+use crate::kernel::trace::Event;
+use crate::kernel::trail::Trail;
+
+/// What happened in a run so far.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub now: Timestamp,
+    pub choices: Choices,
+    pub limits: Limits,
+    pub faults_left: usize,
+    pub switches_left: usize,
+    pub calm: bool,
+    pub last: Option<Actor>,
+    /// Whether the batch that is being sent loses its last entry.
+    pub rejects: bool,
+    pub actors: Shared<Vec<ActorState<Self>>>,
+    pub sources: Shared<Vec<Source<Self>>>,
+    pub machines: Shared<Vec<Machines<Self>>>,
+    /// In the order of actors and calls.
+    pub waiting: Shared<Vec<Waiting<Self>>>,
+    pub table: Items,
+    pub queues: Shared<Vec<Messages>>,
+    pub service: Shared<Service>,
+    pub services: Shared<Services>,
+    pub calls: Trail<(Site, Option<Fault>)>,
+    pub reports: Trail<Report>,
+    pub trace: Option<Vec<Event>>,
+}
+
+/// When every run begins.
+fn begin() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl State {
+    pub fn new(choices: Choices, limits: Limits, traced: bool) -> Self {
+        Self {
+            now: begin(),
+            choices,
+            limits,
+            faults_left: limits.faults,
+            switches_left: if let Order::Interrupted(most) = limits.order { most } else { usize::MAX },
+            calm: false,
+            last: None,
+            rejects: false,
+            actors: Shared::default(),
+            sources: Shared::default(),
+            machines: Shared::default(),
+            waiting: Shared::default(),
+            table: Items::default(),
+            queues: Shared::default(),
+            service: Shared::default(),
+            services: Shared::default(),
+            calls: Trail::default(),
+            reports: Trail::default(),
+            trace: traced.then(Vec::new),
+        }
+    }
+
+    /// A copy to come back to: all but the choices.
+    pub fn snapshot(&mut self) -> Self {
+        let choices = std::mem::take(&mut self.choices);
+        let copy = self.clone();
+        self.choices = choices;
+        copy
+    }
+
+    /// Stands for everything that what follows can depend on.
+    pub fn print(&self) -> u64 {
+        let waiting = |w: &Waiting<Self>| (w.actor, w.made_by, w.call.id, w.not_before);
+        let waiting: Vec<_> = self.waiting.iter().map(waiting).collect();
+        // Who ran last matters only where interruptions are counted.
+        let counted = matches!(self.limits.order, Order::Interrupted(_));
+        let order = counted.then_some((self.switches_left, self.last));
+        print(&(self.settled(), self.faults_left, order, &self.actors, waiting))
+    }
+
+    /// Stands for the outcome, once nobody runs any more.
+    pub fn settled(&self) -> u64 {
+        let reports = self.reports.print();
+        let of_services = (&self.queues, &self.service, &self.services, &self.machines);
+        print(&(self.now, self.table.print(), &self.table.stream, of_services, reports, self.calm))
+    }
+
+    /// Adds calls that a handler has made.
+    pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<Call<Self>>]) {
+        for call in calls {
+            let takes = match call.takes {
+                Takes::NoTime => jiff::SignedDuration::ZERO,
+                Takes::Service(most) => self.service.latency.min(most),
+            };
+            let waiting = Waiting { actor, made_by, call: Rc::clone(call), not_before: self.now + takes };
+            let all = &mut self.waiting;
+            let at = all.partition_point(|w| (w.actor, w.call.id) < (actor, call.id));
+            all.insert(at, waiting);
+            if call.takes != Takes::NoTime {
+                let on_their_way = all.iter().filter(|w| w.call.takes != Takes::NoTime).count();
+                let service = &mut self.service;
+                service.most_in_flight = service.most_in_flight.max(on_their_way as u32);
+            }
+        }
+    }
+
+    /// Takes back calls that are not waited for any more.
+    pub fn withdraw(&mut self, gone: impl Fn(&Waiting<Self>) -> bool) {
+        if self.waiting.iter().any(&gone) {
+            self.waiting.retain(|w| !gone(w));
+        }
+    }
+
+    pub fn goes_to(&mut self, actor: Actor, node: NodeId, stage: Stage) {
+        let actor = &mut self.actors[actor];
+        (actor.node, actor.stage) = (node, stage);
+    }
+
+    /// Keeps what a handler reports.
+    pub fn report(&mut self, actor: Actor, report: &Report) {
+        self.reports.push(Rc::clone(report));
+        if let Some(trace) = &mut self.trace {
+            let site = Site { role: "", call: "reports", about: "" };
+            trace.push(Event { at: self.now, actor, site, fault: None, what: report.show() });
+        }
+    }
+
+    /// Lets alarms take in what a handler recorded.
+    pub fn measure(&mut self, dimensions: &[Dimension], metrics: &[Metric], at: Timestamp) {
+        if self.services.alarms.is_empty() {
+            return;
+        }
+        self.services.alarms.iter_mut().for_each(|alarm| alarm.record(dimensions, metrics, at));
+    }
+
+    /// Chooses what goes wrong with a call, if anything.
+    pub fn fault(&mut self, site: Site) -> Option<Fault> {
+        if self.faults_left == 0 || self.calm {
+            return None;
+        }
+        let faults = Fault::of(site);
+        let fault = match self.choices.pick_rarely(1 + faults.len(), 8) {
+            0 => None,
+            n => Some(faults[n - 1]),
+        };
+        self.faults_left -= usize::from(fault.is_some());
+        fault
+    }
+
+    /// Sends a batch: whole, or all but the last entry, which is rejected for itself.
+    pub fn sends<T>(
+        &mut self,
+        all: &[T],
+        send: impl FnOnce(&mut Self, &[T]) -> Result<Rejected, CallError>,
+    ) -> Result<Rejected, CallError> {
+        let rejects = std::mem::take(&mut self.rejects);
+        let Some((_, taken)) = all.split_last().filter(|_| rejects) else { return send(self, all) };
+        let mut rejected = if taken.is_empty() { Rejected::new() } else { send(self, taken)? };
+        rejected.push(taken.len());
+        Ok(rejected)
+    }
+
+    /// Makes a call whose turn has come. No answer when the handler is dead then.
+    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<Fault>) -> Option<Answer> {
+        let call = &waiting.call;
+        let mut what = String::new();
+        let mut apply = |state: &mut Self| {
+            let (answer, text) = (call.effect)(state);
+            what = text;
+            answer
+        };
+        let answer = match fault {
+            None => Some(apply(self)),
+            Some(Fault::CrashBefore) => None,
+            Some(Fault::AppliedLate) => {
+                self.waiting.push(Waiting { actor: NOBODY, ..waiting.clone() });
+                None
+            }
+            Some(Fault::CrashAfter) => {
+                apply(self);
+                None
+            }
+            Some(Fault::AnswerLost) => {
+                apply(self);
+                Some((call.fails)(CallError::Unknown))
+            }
+            Some(Fault::Throttled) => Some((call.fails)(CallError::Throttled)),
+            Some(Fault::Unavailable) => Some((call.fails)(CallError::Unavailable)),
+            Some(Fault::Rejected) => {
+                self.rejects = true;
+                Some(apply(self))
+            }
+            Some(Fault::Conflict) => Some((call.conflicts)()),
+            Some(Fault::Twice) => {
+                apply(self);
+                Some(apply(self))
+            }
+        };
+        self.calls.push((call.site, fault));
+        if let Some(trace) = &mut self.trace {
+            trace.push(Event { at: self.now, actor: waiting.actor, site: call.site, fault, what });
+        }
+        answer
+    }
+}
+
+/// What an event shall say, made up only where somebody will read it.
+pub(crate) fn told(state: &State, what: impl FnOnce() -> String) -> String {
+    if state.trace.is_some() { what() } else { String::new() }
+}

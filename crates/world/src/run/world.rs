@@ -1,0 +1,182 @@
+//! A run as its driver holds it: time, invocations, and what came of them.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::actor::{ActorState, Asked, Stage};
+use super::begin::Begin;
+use super::env::Env;
+use super::search::Search;
+use super::state::State;
+use super::stop::Stop;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
+use crate::kernel::fingerprint::print;
+use crate::kernel::memory::{Live, Task};
+use crate::kernel::site::Site;
+
+/// One run of the world.
+pub struct World {
+    pub(crate) state: RefCell<State>,
+    pub(super) search: Rc<RefCell<Search>>,
+    /// Handlers that run in this run; the others are only remembered.
+    pub(super) lives: RefCell<Vec<Option<Live<State>>>>,
+    /// How often the run was let run.
+    pub(super) phase: Cell<usize>,
+    /// What stands for the state after each time that it was, where that is wanted.
+    pub(super) ends: RefCell<Option<Vec<u64>>>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
+        let state = RefCell::new(state);
+        Self { state, search, lives: RefCell::default(), phase: Cell::new(0), ends: RefCell::default() }
+    }
+
+    /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
+    /// time. What follows in calm is then the same too, and was looked at. To be asked once a run, just
+    /// before it becomes calm for good.
+    pub fn settled_before(&self) -> bool {
+        let state = self.state.borrow();
+        // A run in which something went wrong may be judged otherwise; and who calls what in calm draws from
+        // its own place among the invocations.
+        let print = print(&(state.settled(), state.faults_left, state.actors.len()));
+        state.trace.is_none() && !self.search.borrow_mut().settled.insert(print)
+    }
+
+    pub(crate) fn keep_ends(&self) {
+        *self.ends.borrow_mut() = Some(Vec::new());
+    }
+
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        self.ends.borrow().clone().unwrap_or_default()
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.state.borrow().now
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: SignedDuration) {
+        self.state.borrow_mut().now += time;
+    }
+
+    /// From now on nothing goes wrong and nobody is interrupted, so that what was promised can be asked for.
+    pub fn calm(&self) {
+        self.set_calm(true);
+    }
+
+    /// Runs something during which nothing goes wrong, for what a run takes for granted.
+    pub fn calm_while<R>(&self, act: impl FnOnce(&Self) -> R) -> R {
+        self.set_calm(true);
+        let result = act(self);
+        self.set_calm(false);
+        result
+    }
+
+    fn set_calm(&self, calm: bool) {
+        let mut state = self.state.borrow_mut();
+        state.calm = calm;
+        state.choices.calm(calm);
+    }
+
+    /// How many calls have gone wrong so far.
+    #[must_use]
+    pub fn faults(&self) -> usize {
+        let state = self.state.borrow();
+        state.limits.faults - state.faults_left
+    }
+
+    /// All calls that were made so far, in their order, and what went wrong with each. For counting, and not
+    /// for invariants: a run ends where another has been in the same state, whatever calls led there.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
+        self.state.borrow().calls.all()
+    }
+
+    /// What handlers [reported](Env::report) of this type so far, in their order.
+    #[must_use]
+    pub fn reports<T: Clone + 'static>(&self) -> Vec<T> {
+        let reports = self.state.borrow().reports.all();
+        reports.iter().filter_map(|report| report.any().downcast_ref::<T>()).cloned().collect()
+    }
+
+    /// Adds an invocation that may begin now: see [`World::spawn_at`].
+    pub fn spawn<I: Hash + Clone + 'static, F: Future<Output = ()> + 'static>(
+        &self,
+        role: &'static str,
+        input: I,
+        body: impl Fn(Env, I) -> F + 'static,
+    ) -> Actor {
+        self.spawn_at(self.now(), SignedDuration::ZERO, role, input, body)
+    }
+
+    /// Adds an invocation that may begin at `start` on a machine whose clock is off by `skew`.
+    ///
+    /// What it does depends on its input and its calls' answers only: `body` captures nothing but what is the
+    /// same in all runs of the workload, and leaves nothing behind but calls and [reports](Env::report).
+    pub fn spawn_at<
+        I: Hash + Clone + 'static,
+        F: Future<Output = ()> + 'static,
+        B: Fn(Env, I) -> F + 'static,
+    >(
+        &self,
+        start: Timestamp,
+        skew: SignedDuration,
+        role: &'static str,
+        input: I,
+        body: B,
+    ) -> Actor {
+        let actor = self.state.borrow().actors.len();
+        let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
+        let begin =
+            move |actor, desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
+        self.add(start, Some(asked), Rc::new(begin))
+    }
+
+    /// Makes calls outside of any invocation, for tests of the ports themselves in a run that is made once
+    /// ([`crate::replay`]). Gives none where the call died.
+    ///
+    /// # Errors
+    /// An invariant that is [watched](crate::table::Items::watch) does not hold.
+    pub fn ask<R: 'static, F: Future<Output = R> + 'static>(
+        &self,
+        calls: impl FnOnce(Env) -> F + 'static,
+    ) -> Result<Option<R>, Stop> {
+        let answer = Rc::new(RefCell::new(None));
+        let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
+        let begin = move |actor, desk| -> Task {
+            let env = Env::new(desk, actor, "test", SignedDuration::ZERO);
+            let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
+            Box::pin(async move {
+                if let Some(calls) = calls {
+                    *asked.borrow_mut() = Some(calls.await);
+                }
+            })
+        };
+        self.add(self.now(), None, Rc::new(begin));
+        self.run()?;
+        Ok(answer.take())
+    }
+
+    /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
+    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin<State>) -> Actor {
+        let node = self.search.borrow_mut().memory.root(asked);
+        let mut state = self.state.borrow_mut();
+        let asked = Rc::new(Asked { start, begin, job: None });
+        state.actors.push(ActorState { node, stage: Stage::Waits, asked });
+        state.actors.len() - 1
+    }
+}
