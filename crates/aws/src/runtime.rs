@@ -1,23 +1,25 @@
 //! What the process itself offers, without any AWS call: the port `Runtime`.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Clock, Metrics, Rng};
 
 use crate::system::{SystemClock, SystemRng};
 
-/// The system's clock and random numbers, with a place for metrics.
-#[derive(Debug, Default)]
+/// The system's clock and random numbers, with a place for metrics. A clone draws from the same generator.
+#[derive(Debug, Clone, Default)]
 pub struct SystemRuntime<M> {
     clock: SystemClock,
-    rng: SystemRng,
+    rng: Arc<SystemRng>,
     metrics: M,
 }
 
 impl<M: Metrics> SystemRuntime<M> {
     /// The system, recording metrics there.
     pub fn new(metrics: M) -> Self {
-        Self { clock: SystemClock, rng: SystemRng::default(), metrics }
+        Self { clock: SystemClock, rng: Arc::default(), metrics }
     }
 }
 
