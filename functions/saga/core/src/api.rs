@@ -1,8 +1,8 @@
 //! The API: `saga-api`.
 //!
-//! This module owns the routes. `trips` takes trips in and shows them, `operate` cancels, retries and resolves them,
-//! `inventory` puts what can be booked; `body` reads what comes in, `view` is what is shown, and `problem` what is
-//! answered where that cannot be done.
+//! This module owns the routes. `trips` takes trips in and shows them, `operate` cancels, retries and
+//! resolves them, `inventory` puts what can be booked; `body` reads what comes in, `view` is what is shown,
+//! and `problem` what is answered where that cannot be done.
 
 mod body;
 mod inventory;

@@ -30,14 +30,14 @@ const MOST: usize = 100;
 /// What recovering a saga may need of the invocation's time where the table is slow.
 const RESERVE: Duration = Duration::from_secs(20);
 
-/// What a coordinator reaches.
+/// The coordinator, and what it reaches.
 #[derive(Debug)]
 pub struct Coordinator<T, H, P> {
-    /// The rows.
+    /// The sagas' rows.
     pub steps: Steps<T, H, P>,
 }
 
-/// Why the coordinator is called.
+/// An event that the coordinator is called with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum CoordinatorEvent {
@@ -50,14 +50,14 @@ pub enum CoordinatorEvent {
     },
 }
 
-/// What a state machine says at its end.
+/// The input of a state machine's last task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Settle {
-    /// Always the same.
+    /// The action, always the same.
     pub action: SettleAction,
-    /// Which saga.
+    /// The saga's id.
     pub saga: SagaId,
-    /// In which round.
+    /// The round of the state machine.
     pub round: u32,
 }
 
@@ -69,7 +69,7 @@ pub enum SettleAction {
     Settle,
 }
 
-/// Who calls by a schedule.
+/// The source of a schedule's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum ScheduleSource {
     /// EventBridge.
@@ -77,29 +77,29 @@ pub enum ScheduleSource {
     Events,
 }
 
-/// What a run did.
+/// The summary of a run: what it did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CoordinatorSummary {
-    /// Sagas past their time that were looked at.
+    /// The number of sagas past their time that were looked at.
     pub overdue: usize,
-    /// Rounds begun.
+    /// The number of rounds begun.
     pub rounds: usize,
-    /// Sagas ended, since there were enough rounds.
+    /// The number of sagas ended, since there were enough rounds.
     pub given_up: usize,
 }
 
-/// What a run could not recover, though it recovered the rest.
+/// The error of a run that could not recover some sagas, though it recovered the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{failed} sagas or shards could not be recovered, the first because {first}")]
 pub struct RunError {
-    /// How many.
+    /// How many were not.
     pub failed: usize,
-    /// Why the first could not.
+    /// Why the first was not.
     pub first: SagaError,
 }
 
 impl RunError {
-    /// The name: the Lambda `errorType`.
+    /// Returns the name under which a caller sees the error: the Lambda `errorType`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.first.name()
@@ -167,11 +167,8 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     fn states(&self) -> impl Iterator<Item = SagaState> + use<T, H, P> {
         let committing = !self.steps.definition.retryables().is_empty();
         let states = [SagaState::Running, SagaState::Compensating, SagaState::Committing];
-        states.into_iter().filter(move |state| match state {
-            SagaState::Running => !is_in(Mutant::NoDeadline),
-            SagaState::Committing => committing,
-            _ => true,
-        })
+        let states = states.into_iter().filter(move |state| *state != SagaState::Committing || committing);
+        states.filter(|state| *state != SagaState::Running || !is_in(Mutant::NoDeadline))
     }
 
     async fn sweep(

@@ -1,14 +1,14 @@
 //! Decisions: from what was read to what shall be. Everything here is pure.
 //!
-//! A decision is given the definition, the rows and the time, and answers with the [`Transaction`] that shall be
-//! made, or with what can be said without one. Whoever commits it is in [`steps`](crate::steps), [`api`](crate::api)
-//! and [`publisher`](crate::publisher); what a mutant gets wrong is at the end of each file or in a function of its
-//! own.
+//! A decision is given the definition, the rows and the time, and answers with the `Transaction` that shall
+//! be made, or with what can be said without one. Whoever commits it is in [`steps`](crate::steps),
+//! [`api`](crate::api) and [`publisher`](crate::publisher); what a mutant gets wrong is at the end of each
+//! file or in a function of its own.
 //!
-//! In reading order: `attempt` is what a decision on a step goes by; `perform`, `refuse` and `undo` decide on a step,
-//! `ending` and `close` on the end of a saga, [`due`](fn@due) on one whose time is up, `operate` on what a person asks
-//! for. `list` says what is on a page of a list; `publication` where an entry of the log goes on to, `dead_letter` what a
-//! person has to look at, `message` what fits into one.
+//! In reading order: `attempt` is what a decision on a step goes by; `perform`, `refuse` and `undo` decide on
+//! a step, `ending` and `close` on the end of a saga, [`due`](fn@due) on one whose time is up, `operate` on
+//! what a person asks for. `list` says what is on a page of a list; `publication` where an entry of the log
+//! goes on to, `dead_letter` what a person has to look at, `message` what fits into one.
 
 mod attempt;
 mod close;

@@ -1,8 +1,9 @@
 //! What a saga is: one definition, for both styles.
 //!
-//! In reading order: `action` is what a team implements, `policy` how often it is tried, `step` what it is to the saga,
-//! `saga` the order of the steps, [`builder`] what keeps a team from defining what is unsafe. From a definition are
-//! generated [`choreography`], which service goes by which event, and [`asl`], the state machine.
+//! In reading order: `action` is what a team implements, `policy` how often it is tried, `step` what it is to
+//! the saga, `saga` the order of the steps, [`builder`] what keeps a team from defining what is unsafe. From
+//! a definition are generated [`choreography`], which service goes by which event, and [`asl`], the state
+//! machine.
 //!
 //! ```
 //! use saga_core::definition::choreography::Direction;

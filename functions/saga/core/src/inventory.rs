@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | `inventory#<kind>#<id>` | `stock` | `available`, `reserved`, whether `releases` are accepted |
 //!
-//! Who has reserved is not here but in the rows of the sagas: the transaction that moves one from `available` to
-//! `reserved` writes the step's row too, so the numbers always agree with the rows. Which trip takes what is the
-//! [`trip`](crate::trip)'s.
+//! Who has reserved is not here but in the rows of the sagas: the transaction that moves one from `available`
+//! to `reserved` writes the step's row too, so the numbers always agree with the rows. Which trip takes what
+//! is the [`trip`](crate::trip)'s.
 
 use std::fmt;
 
@@ -32,10 +32,10 @@ pub enum StockKind {
 }
 
 impl StockKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Flight, Self::Hotel, Self::Car];
 
-    /// The name, in paths and keys.
+    /// Returns the kind's name, in paths and keys.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl StockKind {
         }
     }
 
-    /// The kind with this name.
+    /// Returns the kind with this name; none where it is no kind's.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -92,10 +92,10 @@ impl fmt::Display for StockId {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Releases {
-    /// It does.
+    /// The service takes it back.
     #[default]
     Accepted,
-    /// It does not: whatever is undone is stuck.
+    /// The service does not take it back: whatever is undone is stuck.
     Refused,
 }
 
@@ -111,9 +111,9 @@ impl Releases {
 /// How much there is of one flight, hotel or car.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stock {
-    /// What can be reserved.
+    /// How many can be reserved: 0 to [`AVAILABLE_MOST`].
     pub available: i64,
-    /// What is reserved, for trips that are booked or on their way.
+    /// How many are reserved, for trips that are booked or on their way.
     pub reserved: i64,
     /// Whether what is reserved can be given back.
     pub releases: Releases,
@@ -122,7 +122,7 @@ pub struct Stock {
 /// The most that can be put as available.
 pub const AVAILABLE_MOST: i64 = 1_000_000;
 
-/// The key of a stock.
+/// Returns the key of a stock's row.
 #[must_use]
 pub fn stock_key(kind: StockKind, id: &StockId) -> Key {
     Key::new(format_smolstr!("inventory#{}#{id}", kind.name()), "stock")
@@ -139,7 +139,8 @@ impl Stock {
         Ok(Self { available: item.number(AVAILABLE)?, reserved: item.number(RESERVED)?, releases })
     }
 
-    /// Sets what is available and whether releases are accepted; what is reserved stays. The last one wins.
+    /// Returns the write that sets what is available and whether releases are accepted; what is reserved
+    /// stays. The last one wins.
     #[must_use]
     pub fn put(kind: StockKind, id: &StockId, available: i64, releases: Releases) -> Write {
         let updates = vec![
@@ -151,13 +152,14 @@ impl Stock {
         Write::Update { key: stock_key(kind, id), updates, condition: Condition::Always }
     }
 
-    /// Takes one of what is available into what is reserved, where there is one.
+    /// Returns the write that takes one of what is available into what is reserved, where there is one.
     #[must_use]
     pub fn take(kind: StockKind, id: &StockId) -> Write {
         moved(kind, id, 1, one_left())
     }
 
-    /// Gives one of what is reserved back to what is available, where the service accepts releases.
+    /// Returns the write that gives one of what is reserved back to what is available, where the service
+    /// accepts releases.
     #[must_use]
     pub fn release(kind: StockKind, id: &StockId) -> Write {
         let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());

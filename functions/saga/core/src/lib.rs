@@ -1,9 +1,15 @@
 //! Sagas with compensating transactions, orchestrated or choreographed, from one definition.
 //!
-//! In reading order: [`definition`] is what a team writes, and what the state machine and the subscriptions are
-//! generated from; [`event`] and [`names`] what it speaks of; [`rows`] what is stored; [`step`] how a step is done
-//! and undone, and [`error`] how that fails; [`trip`] with [`inventory`] the saga that ships. Then the functions:
-//! [`api`], [`publisher`], [`service`], [`coordinator`], with their [`metrics`].
+//! In reading order:
+//!
+//! 1. What is spoken of: [`names`], [`state`], [`event`], [`context`], and how a step fails, [`error`].
+//! 2. What a saga is: [`definition`], which a team writes, and from which the state machine and the subscriptions are
+//!    generated. The saga that ships is a [`trip`] of what is in the [`inventory`].
+//! 3. What is stored: [`rows`].
+//! 4. What is decided: [`decide`], from what was read to what shall be; all of it is pure.
+//! 5. What is done: [`steps`], the transactions that the functions share.
+//! 6. The functions, one module each: [`api`], [`publisher`], [`service`] (flight, hotel and car), [`coordinator`].
+//! 7. What is measured, [`metrics`], and the bugs for the tests to find, [`mutant`].
 pub mod api;
 pub mod context;
 pub mod coordinator;

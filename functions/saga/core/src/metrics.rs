@@ -39,8 +39,8 @@ pub fn stuck(n: u64) -> Metric {
     Metric::plain(STUCK, n as f64)
 }
 
-/// Returns the metrics of a run of the coordinator: how many sagas were past their time, by how much the latest of them
-/// was, how many rounds were begun, and how many sagas or shards could not be recovered.
+/// Returns the metrics of a run of the coordinator: how many sagas were past their time, by how much the
+/// latest of them was, how many rounds were begun, and how many sagas or shards could not be recovered.
 #[must_use]
 pub fn run(overdue: usize, latest: Duration, rounds: usize, unattended: usize) -> [Metric; 4] {
     [
@@ -51,7 +51,8 @@ pub fn run(overdue: usize, latest: Duration, rounds: usize, unattended: usize) -
     ]
 }
 
-/// Returns the names of the metrics that a log entry counts for. An entry that the stream brings twice counts twice.
+/// Returns the names of the metrics that a log entry counts for. An entry that the stream brings twice counts
+/// twice.
 pub fn entry<P>(entry: &LogEntry<P>) -> impl Iterator<Item = &'static str> {
     let event = match &entry.event {
         LogEvent::Saga(SagaEvent::Started) => Some(STARTED),

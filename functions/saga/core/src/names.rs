@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, ToSmolStr};
 use uuid::Uuid;
 
-/// The name of a saga's definition or of a step: 1 to 64 of `a-z`, `0-9` and `-`, with letters or digits around
-/// each `-`.
+/// The name of a saga's definition or of a step: 1 to 64 of `a-z`, `0-9` and `-`, with letters or digits
+/// around each `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "SmolStr")]
 pub struct Name(SmolStr);
@@ -33,13 +33,13 @@ impl Name {
         }
     }
 
-    /// The name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as a part of a resource's: `rental-car` is `RentalCar`.
+    /// Returns the name as a part of a resource's: `rental-car` is `RentalCar`.
     #[must_use]
     pub fn pascal(&self) -> String {
         let mut pascal = String::with_capacity(self.0.len());
@@ -74,7 +74,7 @@ pub struct SagaId(Uuid);
 const NAMESPACE: Uuid = Uuid::from_u128(0x7b35_7e39_9cbe_534c_a136_fc65_a842_8e65);
 
 impl SagaId {
-    /// The id of the saga with an idempotency key.
+    /// Returns the id of the saga with an idempotency key.
     #[must_use]
     pub fn of_key(key: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, key.as_bytes()))
@@ -88,7 +88,7 @@ impl SagaId {
         (id.to_smolstr() == text).then_some(id)
     }
 
-    /// Which of `shards` partitions of an index it belongs to.
+    /// Returns which of `shards` partitions of an index the saga belongs to, from 0.
     #[must_use]
     pub const fn shard(self, shards: u8) -> u8 {
         // The last byte: in the others a UUID has its version.

@@ -1,9 +1,10 @@
 //! The publisher: `saga-publisher`, called by the table's stream with new log entries.
 //!
-//! The log is the outbox: what is in it was written together with what it tells of, so there is no gap between
-//! the two, and here it only goes on. Choreographed sagas go on by their events on a topic. Orchestrated ones by
-//! an execution for each round, started under a name that is made of both, so that a second start is none (of an
-//! Express workflow: another one, which changes nothing). What is stuck becomes a dead letter, in either style.
+//! The log is the outbox: what is in it was written together with what it tells of, so there is no gap
+//! between the two, and here it only goes on. Choreographed sagas go on by their events on a topic.
+//! Orchestrated ones by an execution for each round, started under a name that is made of both, so that a
+//! second start is none (of an Express workflow: another one, which changes nothing). What is stuck becomes a
+//! dead letter, in either style.
 //!
 //! Which entry goes where is decided in [`decide`](crate::decide); this module makes the calls and counts.
 
@@ -47,8 +48,8 @@ pub struct Publisher<T, F, Q, H, P> {
 }
 
 impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> {
-    /// Publishes what is new in the log. Answers the first record that has to come again, and with it all after
-    /// it; what of these was published already is published twice, which changes nothing.
+    /// Publishes what is new in the log. Answers the first record that has to come again, and with it all
+    /// after it; what of these was published already is published twice, which changes nothing.
     pub async fn publish(&self, records: &[Record]) -> Option<SmolStr> {
         let mut entries: Placed<LogEntry<P>> = Vec::new();
         let mut dead_letters: Placed<Outgoing> = Vec::new();
@@ -102,7 +103,8 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
         failed.flat_map(|(at, error)| all_of(&[at], "execution not started", &error)).collect()
     }
 
-    /// Sends dead letters about what a person has to look at; answers the entries whose dead letter was not sent.
+    /// Sends dead letters about what a person has to look at; answers the entries whose dead letter was not
+    /// sent.
     async fn send(&self, mut dead_letters: Placed<Outgoing>) -> Vec<usize> {
         let mut failed = Vec::new();
         while !dead_letters.is_empty() {

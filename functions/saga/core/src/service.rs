@@ -1,7 +1,7 @@
 //! A service: `saga-flight`, `saga-hotel`, `saga-car`. One handler for one step, in both styles.
 //!
-//! A state machine calls it with a [`StepTask`] and goes on by its error's name. A message of its queue holds a log
-//! entry, and what goes on is the log: a refusal was written down, so the message is done.
+//! A state machine calls it with a [`StepTask`] and goes on by its error's name. A message of its queue holds
+//! a log entry, and what goes on is the log: a refusal was written down, so the message is done.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -16,27 +16,27 @@ use crate::names::Name;
 use crate::rows::LogEntry;
 use crate::steps::Steps;
 
-/// A service of one step.
+/// The service of one step, for both styles.
 #[derive(Debug)]
 pub struct StepService<T, H, P> {
     steps: Steps<T, H, P>,
     at: usize,
 }
 
-/// What a state machine asks of a service.
+/// A task: what a state machine asks of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepTask<P> {
-    /// Whether to do or to undo.
+    /// Whether the step is to be done or to be undone.
     #[serde(rename = "action")]
     pub direction: Direction,
-    /// The step.
+    /// The step's name.
     pub step: Name,
-    /// For which saga.
+    /// The saga that the step is asked of.
     #[serde(flatten)]
     pub context: SagaContext<P>,
 }
 
-/// The definition has no such step.
+/// The error of a service for a step that the definition does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the saga `{saga}` has no step `{step}`; it has {known}")]
 pub struct NoStep {
@@ -45,15 +45,15 @@ pub struct NoStep {
     known: String,
 }
 
-/// Why a message has to come again.
+/// The error of a message that has to come again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// It is no log entry of this saga. It comes again until it is in the dead-letter queue.
     #[error("no log entry of the saga `{definition}`: {why}")]
     Unreadable {
-        /// Whose entries were expected.
+        /// The definition whose entries were expected.
         definition: Name,
-        /// What was wrong.
+        /// The reason why it is none.
         why: String,
     },
     /// It could not be acted on yet.
@@ -62,7 +62,7 @@ pub enum MessageError {
 }
 
 impl MessageError {
-    /// The name under which it is logged.
+    /// Returns the name under which the error is logged.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ impl MessageError {
 }
 
 impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
-    /// The service of the step `step`.
+    /// Returns the service of the step `step`.
     ///
     /// # Errors
     /// The definition has no such step.
@@ -121,7 +121,7 @@ impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
         }
     }
 
-    /// Whether what kept a step from being done or undone is written down, so that the log leads on.
+    /// Says whether what kept a step from being done or undone is written down, so that the log leads on.
     fn is_final(&self, direction: Direction, error: &SagaError) -> bool {
         // After the pivot a refusal is written nowhere: it is tried again.
         let retryable = matches!(self.steps.definition.steps()[self.at].role, Role::Retryable(_));
@@ -146,7 +146,7 @@ impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
         match &result {
             Ok(outcome) => tracing::info!(%saga, round, action = ?direction, ?outcome, "step"),
             Err(error) => {
-                tracing::warn!(%saga, round, action = ?direction, error = error.name(), why = %error, "step")
+                tracing::warn!(%saga, round, action = ?direction, error = error.name(), why = %error, "step");
             }
         }
         result

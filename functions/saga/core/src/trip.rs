@@ -10,7 +10,7 @@ use crate::definition::builder::{AfterPivot, Builder};
 use crate::definition::{Action, Compensable, Definition, DefinitionError, Pivot, Saga, Undo, Work};
 use crate::inventory::{Releases, Stock, StockId, StockKind};
 
-/// What is booked.
+/// A trip: what is booked, for whom and when.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trip {
@@ -29,7 +29,7 @@ pub struct Trip {
 }
 
 impl Trip {
-    /// Which of a kind the trip needs.
+    /// Returns which of a kind the trip needs.
     #[must_use]
     pub const fn stock(&self, kind: StockKind) -> &StockId {
         match kind {
@@ -78,7 +78,7 @@ impl Undo<Trip> for Reserve {
     }
 }
 
-/// The definition, with the times that are usual.
+/// Returns the definition, with the times that are usual.
 ///
 /// # Errors
 /// None; the tests build it.
@@ -86,7 +86,7 @@ pub fn definition() -> Result<Definition<Trip>, DefinitionError> {
     builder().build()
 }
 
-/// The definition, with a time for the way to the pivot and one for each round of undoing.
+/// Returns the definition, with a time for the way to the pivot and one for each round of undoing.
 ///
 /// # Errors
 /// One of them is not between 1 s and 365 days.
@@ -97,8 +97,8 @@ pub fn definition_within(
     builder().deadline(deadline).recovery(recovery).build()
 }
 
-/// The definition, to be changed before it is built. The car decides: it is booked last, so that the trip is
-/// complete with it.
+/// Returns the definition, to be changed before it is built. The car decides: it is booked last, so that the
+/// trip is complete with it.
 #[must_use]
 pub fn builder() -> Builder<Trip, AfterPivot> {
     Saga::named("trip")

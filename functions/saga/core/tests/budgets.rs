@@ -22,8 +22,8 @@ fn an_orchestrated_trip_costs_one_write_a_step_and_no_read() {
     assert_eq!(booked(Style::Orchestrated), expected);
 }
 
-/// `started`, `flight.done`, `hotel.done` and `car.done` are published, each by itself as the batch of a stream
-/// is whatever is there.
+/// `started`, `flight.done`, `hotel.done` and `car.done` are published, each by itself as the batch of a
+/// stream is whatever is there.
 #[test]
 fn a_choreographed_trip_costs_one_write_and_one_publication_a_step_and_no_read() {
     let expected = calls(&[

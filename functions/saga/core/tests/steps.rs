@@ -1,5 +1,5 @@
-//! Steps on the rows, one call after the other: what each leaves behind, and what a repeated, late or early one
-//! finds. What crashes and races do is explored in the world.
+//! Steps on the rows, one call after the other: what each leaves behind, and what a repeated, late or early
+//! one finds. What crashes and races do is explored in the world.
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 

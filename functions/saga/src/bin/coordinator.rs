@@ -1,4 +1,5 @@
-//! `saga-coordinator`: recovers late trips, on a schedule, and settles those whose state machine is at its end.
+//! `saga-coordinator`: recovers late trips, on a schedule, and settles those whose state machine is at its
+//! end.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! `saga-publisher`: brings new log entries from the table's stream to the topic, the state machine and people.
+//! `saga-publisher`: brings new log entries from the table's stream to the topic, the state machine and
+//! people.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;

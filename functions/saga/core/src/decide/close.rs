@@ -10,8 +10,8 @@ use crate::event::SagaEvent;
 use crate::rows::{LogEntry, Partition, SagaChange};
 use crate::state::SagaState;
 
-/// Returns the state in which the round of a compensating or committing saga ends, and the transaction that ends it:
-/// as the saga is, whatever is missing.
+/// Returns the state in which the round of a compensating or committing saga ends, and the transaction that
+/// ends it: as the saga is, whatever is missing.
 pub(crate) fn close<P: Payload>(
     definition: &Definition<P>,
     part: &Partition<P>,

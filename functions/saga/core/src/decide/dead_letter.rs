@@ -36,8 +36,8 @@ pub(super) struct DeadLetterError {
     cause: String,
 }
 
-/// Returns the dead letter about an entry; none where nobody needs to look at it. A step that an orchestrated saga could not
-/// undo has a letter of the state machine's already.
+/// Returns the dead letter about an entry; none where nobody needs to look at it. A step that an orchestrated
+/// saga could not undo has a letter of the state machine's already.
 pub(crate) fn dead_letter<P>(entry: &LogEntry<P>) -> Option<DeadLetter> {
     let step = match &entry.event {
         LogEvent::Step(step, event) => Some((step, *event == StepEvent::Stuck)),

@@ -9,8 +9,8 @@ use crate::mutant::{Mutant, is_in};
 use crate::rows::{Partition, StepData, StepRow};
 use crate::state::{SagaState, StepState};
 
-/// Says what becomes of a saga with `changed`, a step and its new state; none while a step still has an effect that
-/// nobody has tried to undo.
+/// Says what becomes of a saga with `changed`, a step and its new state; none while a step still has an
+/// effect that nobody has tried to undo.
 pub(super) fn ending<P: Payload>(
     definition: &Definition<P>,
     part: &Partition<P>,
@@ -27,8 +27,8 @@ pub(super) fn ending<P: Payload>(
     Some(if has(StepState::Stuck) { SagaState::Stuck } else { SagaState::Compensated })
 }
 
-/// Returns what goes with an end: tombstones for the steps (but `except`) that have no row, so that none can come
-/// late, and that the others are as they were read.
+/// Returns what goes with an end: tombstones for the steps (but `except`) that have no row, so that none can
+/// come late, and that the others are as they were read.
 pub(super) fn closing<P: Payload>(
     definition: &Definition<P>,
     part: &Partition<P>,

@@ -23,8 +23,8 @@ impl ListCursor {
         Self { shard, after: None }
     }
 
-    /// Returns this cursor and one for the beginning of each shard behind it: most shards hold little or nothing, so
-    /// a page asks all of them at once.
+    /// Returns this cursor and one for the beginning of each shard behind it: most shards hold little or
+    /// nothing, so a page asks all of them at once.
     pub(crate) fn and_behind(self, shards: u8) -> impl Iterator<Item = Self> {
         std::iter::once(self).chain((self.shard + 1..shards).map(Self::start))
     }
@@ -69,8 +69,8 @@ impl ListCursor {
     }
 }
 
-/// Returns the keys of a page's sagas, in the order of the shards, and where the next page begins; none after the
-/// last. It is given what a query of each shard brought, from the cursor on.
+/// Returns the keys of a page's sagas, in the order of the shards, and where the next page begins; none after
+/// the last. It is given what a query of each shard brought, from the cursor on.
 pub(crate) fn first_page(found: Vec<(ListCursor, Page)>, shards: u8) -> (Vec<Key>, Option<ListCursor>) {
     let mut keys = Vec::new();
     for (cursor, page) in found {

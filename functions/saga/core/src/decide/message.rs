@@ -6,8 +6,8 @@ use tenfold_ports::topic::{self, Notice};
 /// Entries of a batch, each with its place there.
 pub(crate) type Placed<T> = Vec<(usize, T)>;
 
-/// Returns a message's body. SNS and SQS take no characters that XML does not have, and would refuse the whole message
-/// for one; JSON can say them in others. (Control characters are escaped in any JSON.)
+/// Returns a message's body. SNS and SQS take no characters that XML does not have, and would refuse the
+/// whole message for one; JSON can say them in others. (Control characters are escaped in any JSON.)
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
     // A struct of text and numbers can always be written as JSON.
     let text = serde_json::to_string(value).unwrap_or_default();

@@ -37,8 +37,8 @@ pub(crate) fn cancel<P: Payload>(saga: &SagaRow<P>) -> Operation {
     }
 }
 
-/// Decides what a retry does: it begins another round of a stuck saga, of undoing or after the pivot of doing.
-/// `tried` is the round that this very call has tried to begin.
+/// Decides what a retry does: it begins another round of a stuck saga, of undoing or after the pivot of
+/// doing. `tried` is the round that this very call has tried to begin.
 pub(crate) fn retry<P: Payload>(saga: &SagaRow<P>, tried: Option<u32>) -> Operation {
     match saga.state {
         SagaState::Stuck if saga.round >= ROUND_MOST => Operation::Answer(OperatorResult::TooManyRounds),

@@ -22,8 +22,8 @@ pub(crate) enum Refusal {
     NotRunning,
 }
 
-/// Decides what is to be done about a service's refusal of a step, by the rows as they are by now. Once it is written
-/// down the step is refused whatever comes late.
+/// Decides what is to be done about a service's refusal of a step, by the rows as they are by now. Once it is
+/// written down the step is refused whatever comes late.
 pub(crate) fn refuse<P: Payload>(attempt: &Attempt<'_, P>, part: &Partition<P>, why: &str) -> Refusal {
     match &part.steps[attempt.at] {
         Some(row) if row.state == StepState::Done => Refusal::Done,

@@ -9,8 +9,9 @@ use crate::event::SagaEvent;
 use crate::rows::{LogEntry, SagaChange, SagaRow};
 use crate::state::SagaState;
 
-/// Returns the transaction that begins the round after the one that a saga is in, by an event, in the state `to`, as
-/// the `tries`-th that nobody asked for. It is made only where nobody has written the saga since it was read.
+/// Returns the transaction that begins the round after the one that a saga is in, by an event, in the state
+/// `to`, as the `tries`-th that nobody asked for. It is made only where nobody has written the saga since it
+/// was read.
 pub(crate) fn begin_round<P: Payload>(
     definition: &Definition<P>,
     saga: &SagaRow<P>,

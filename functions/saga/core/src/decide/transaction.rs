@@ -4,8 +4,8 @@ use tenfold_ports::table::Write;
 
 /// A transaction: the writes on the saga's own rows first, then those of the service.
 ///
-/// They are told apart because a condition that does not hold means another thing in each: the saga has moved on, or
-/// the service refuses.
+/// They are told apart because a condition that does not hold means another thing in each: the saga has moved
+/// on, or the service refuses.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) saga: Vec<Write>,

@@ -47,8 +47,8 @@ pub(crate) fn undo<P: Payload>(attempt: &Attempt<'_, P>, part: &Partition<P>) ->
     Transaction { saga, service: taking_back(attempt, part) }
 }
 
-/// Returns the transaction that says that a step is stuck, since its service does not take it back, and why that is,
-/// from the write (by its place) whose condition did not hold, and its item as it is.
+/// Returns the transaction that says that a step is stuck, since its service does not take it back, and why
+/// that is, from the write (by its place) whose condition did not hold, and its item as it is.
 pub(crate) fn undo_stuck<P: Payload>(
     attempt: &Attempt<'_, P>,
     part: &Partition<P>,
@@ -64,7 +64,8 @@ pub(crate) fn undo_stuck<P: Payload>(
     (Transaction::of_saga(saga), why)
 }
 
-/// Returns the mistake that [`undo_stuck`] is there for: the step is called undone, though its service refuses.
+/// Returns the mistake that [`undo_stuck`] is there for: the step is called undone, though its service
+/// refuses.
 pub(crate) fn undo_skipped<P: Payload>(attempt: &Attempt<'_, P>, part: &Partition<P>) -> Transaction {
     Transaction::of_saga(undoing(attempt, part, StepState::Undone, None))
 }
@@ -95,8 +96,8 @@ fn undoing<P: Payload>(
     let Attempt { definition, at, context, now } = *attempt;
     let before = part.steps[at].as_ref();
     let item = before.and_then(|row| row.data.item.clone());
-    // A chain of an earlier round that is late undoes what there is to undo, but says nothing of the end: the chain of
-    // this round may be about to undo what was stuck.
+    // A chain of an earlier round that is late undoes what there is to undo, but says nothing of the end: the
+    // chain of this round may be about to undo what was stuck.
     let last = definition.undo_next(at).is_none() && context.round == part.saga.round;
     let end = if last { ending(definition, part, Some((at, state))) } else { None };
 
@@ -125,8 +126,8 @@ fn leaves_row(before: Option<&StepRow>) -> bool {
     }
 }
 
-/// The condition under which an undo changes the saga. Not only in the state that was read: another round may have
-/// come into it meanwhile.
+/// The condition under which an undo changes the saga. Not only in the state that was read: another round may
+/// have come into it meanwhile.
 fn as_read<P: Payload>(saga: &SagaRow<P>) -> Condition {
     if is_in(Mutant::EndOfAnyRound) { saga.in_its_state() } else { saga.unchanged() }
 }

@@ -8,9 +8,10 @@
 //! | `SagaNotRunning` | somebody else has begun to undo: cancelled, past its deadline, retried | at the last step |
 //! | anything else | nothing: the answer may have been lost | at the step itself |
 //!
-//! A new round enters the same machine: its first step answers `SagaNotRunning` (or, after the pivot, walks over
-//! what is done to what is not). An undo that fails for good leaves a letter in the dead-letter queue, and the
-//! next undo follows in any case. At the end the coordinator looks at the rows and says what became of the saga.
+//! A new round enters the same machine: its first step answers `SagaNotRunning` (or, after the pivot, walks
+//! over what is done to what is not). An undo that fails for good leaves a letter in the dead-letter queue,
+//! and the next undo follows in any case. At the end the coordinator looks at the rows and says what became
+//! of the saga.
 //!
 //! n steps are n transitions when all goes well.
 
@@ -39,8 +40,8 @@ const UNSETTLED: &str = "Unsettled";
 /// How long the coordinator and the dead-letter queue may take to answer: seconds.
 const TIMEOUT: u32 = 30;
 
-/// Returns the state machine as JSON. Resources are substitutions, as `DefinitionSubstitutions` of SAM fills them in:
-/// `${SagaFlightArn}` for the function of the step `flight` where `prefix` is `Saga`, and
+/// Returns the state machine as JSON. Resources are substitutions, as `DefinitionSubstitutions` of SAM fills
+/// them in: `${SagaFlightArn}` for the function of the step `flight` where `prefix` is `Saga`, and
 /// `${SagaCoordinatorArn}` and `${SagaDeadLetterQueueUrl}`.
 #[must_use]
 pub fn machine<P>(definition: &Definition<P>, prefix: &str) -> String {

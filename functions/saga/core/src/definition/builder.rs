@@ -1,7 +1,7 @@
 //! The way to a definition, in types: what is unsafe does not compile.
 //!
-//! Steps before the pivot are [`Compensable`], which takes something that knows how to undo; then comes exactly
-//! one [`Pivot`]; then only [`Retryable`] steps.
+//! Steps before the pivot are [`Compensable`], which takes something that knows how to undo; then comes
+//! exactly one [`Pivot`]; then only [`Retryable`] steps.
 //!
 //! ```
 //! # use saga_core::definition::{Compensable, Pivot, Retryable, Saga};
@@ -106,7 +106,8 @@ pub struct Builder<P, S> {
     place: PhantomData<S>,
 }
 
-/// Why a definition is none. What the types do not keep from being written is found when it is built.
+/// The error of a definition that is none. What the types do not keep from being written is found when it is
+/// built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
     /// The saga or a step has no name that fits into keys, states and resources.
@@ -220,23 +221,24 @@ impl<P> Builder<P, AfterPivot> {
 }
 
 impl<P, S> Builder<P, S> {
-    /// Sets how long the saga may take to its pivot before it is undone: 1 s to 365 days; 10 min unless said otherwise.
+    /// Sets how long the saga may take to its pivot before it is undone: 1 s to 365 days; 10 min unless said
+    /// otherwise.
     #[must_use]
     pub const fn deadline(mut self, deadline: SignedDuration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Sets how long a round of undoing may take, or of doing what comes after the pivot, before the next one begins:
-    /// 1 s to 365 days; 15 min unless said otherwise.
+    /// Sets how long a round of undoing may take, or of doing what comes after the pivot, before the next one
+    /// begins: 1 s to 365 days; 15 min unless said otherwise.
     #[must_use]
     pub const fn recovery(mut self, recovery: SignedDuration) -> Self {
         self.recovery = recovery;
         self
     }
 
-    /// Sets over how many partitions of the index the open sagas of a state are spread: 1 to 255; 8 unless said otherwise. To
-    /// change it makes the coordinator overlook the sagas that are open at that moment.
+    /// Sets over how many partitions of the index the open sagas of a state are spread: 1 to 255; 8 unless
+    /// said otherwise. To change it makes the coordinator overlook the sagas that are open at that moment.
     #[must_use]
     pub const fn shards(mut self, shards: u8) -> Self {
         self.shards = shards;

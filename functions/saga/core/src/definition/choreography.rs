@@ -1,9 +1,9 @@
 //! The choreography: which service acts on which events, and the subscriptions that bring them to it.
 //!
 //! Doing goes forward from `started` by each step's `done`. Undoing goes backward: from what a person or the
-//! clock says, or from the step that was refused, by each step's `undone`, and by `stuck` too, so that one step
-//! that cannot be undone does not keep those before it from being undone. The first step's undo ends the saga,
-//! and nobody waits for its event.
+//! clock says, or from the step that was refused, by each step's `undone`, and by `stuck` too, so that one
+//! step that cannot be undone does not keep those before it from being undone. The first step's undo ends the
+//! saga, and nobody waits for its event.
 
 use serde::Serialize;
 
@@ -86,8 +86,8 @@ struct FilterPolicy {
     event: Vec<LogEvent>,
 }
 
-/// Returns the subscriptions as JSON: for each step the events that its queue gets, by an SNS filter policy on message
-/// attributes, and how often and after what time the queue delivers again.
+/// Returns the subscriptions as JSON: for each step the events that its queue gets, by an SNS filter policy
+/// on message attributes, and how often and after what time the queue delivers again.
 #[must_use]
 pub fn subscriptions<P>(definition: &Definition<P>) -> String {
     let subscription = |(at, step): (usize, &Step<P>)| {

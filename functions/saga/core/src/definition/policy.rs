@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-/// A retry policy: how often something is tried again, and when, after `interval`, each time `backoff` times as long, to
-/// `max_delay`; each wait is drawn from zero to that ("full jitter": AWS Architecture Blog, "Exponential Backoff
-/// And Jitter").
+/// A retry policy: how often something is tried again, and when, after `interval`, each time `backoff` times
+/// as long, to `max_delay`; each wait is drawn from zero to that ("full jitter": AWS Architecture Blog,
+/// "Exponential Backoff And Jitter").
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Retry {
     /// The longest wait before the second attempt: 1 to 3,600, in seconds.

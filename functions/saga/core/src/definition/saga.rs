@@ -77,8 +77,8 @@ impl<P> Definition<P> {
         first_of(self.pivot)
     }
 
-    /// Returns the place at which undoing begins when the step at `failed` was refused: it and the steps after it were
-    /// never done. None where no step is before it.
+    /// Returns the place at which undoing begins when the step at `failed` was refused: it and the steps
+    /// after it were never done. None where no step is before it.
     #[must_use]
     pub fn undo_from(&self, failed: usize) -> Option<usize> {
         failed.checked_sub(1).map(first_of)
@@ -94,7 +94,8 @@ impl<P> Definition<P> {
     }
 }
 
-/// Which of the steps to the one at `last` is undone first: that one, since the order is the reverse of doing.
+/// Which of the steps to the one at `last` is undone first: that one, since the order is the reverse of
+/// doing.
 fn first_of(last: usize) -> usize {
     if is_in(Mutant::OrderNotReversed) { 0 } else { last }
 }

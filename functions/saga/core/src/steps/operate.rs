@@ -15,8 +15,8 @@ use crate::rows::{SagaChange, SagaRow, saga_key};
 use crate::state::SagaState;
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
-    /// Turns a running saga around, because somebody asks for it. What is turned around already, or over without its
-    /// pivot, stays as it is.
+    /// Turns a running saga around, because somebody asks for it. What is turned around already, or over
+    /// without its pivot, stays as it is.
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may be cancelled or not.
@@ -61,7 +61,8 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         Err(SagaError::Conflict(id))
     }
 
-    /// Does what was decided. None where somebody has written the saga since it was read, or the answer was lost.
+    /// Does what was decided. None where somebody has written the saga since it was read, or the answer was
+    /// lost.
     async fn operate(
         &self,
         saga: &SagaRow<P>,

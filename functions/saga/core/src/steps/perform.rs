@@ -13,8 +13,8 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// Performs the step at `at`, once for a saga.
     ///
     /// # Errors
-    /// `StepRefused`, `SagaNotRunning` and `UnknownSaga` are certain: the step has no effect. After any other error it
-    /// may have one; performing it again finds out.
+    /// `StepRefused`, `SagaNotRunning` and `UnknownSaga` are certain: the step has no effect. After any other
+    /// error it may have one; performing it again finds out.
     pub async fn perform(&self, at: usize, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {

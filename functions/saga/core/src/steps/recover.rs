@@ -12,8 +12,8 @@ use crate::rows::Partition;
 use crate::state::SagaState;
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
-    /// Does what is due for a saga, and answers what happened to it. None where nothing was due, or somebody else has
-    /// written it meanwhile; then the next run looks again.
+    /// Does what is due for a saga, and answers what happened to it. None where nothing was due, or somebody
+    /// else has written it meanwhile; then the next run looks again.
     ///
     /// # Errors
     /// The table did not answer, or a row is of another shape.

@@ -12,12 +12,12 @@ use crate::rows::Partition;
 use crate::state::SagaState;
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
-    /// Says what became of a saga, when the state machine of `round` has nothing more to try. It is compensated where
-    /// there is no error.
+    /// Says what became of a saga, when the state machine of `round` has nothing more to try. It is
+    /// compensated where there is no error.
     ///
     /// # Errors
-    /// `SagaStuck` and `SagaCommitted` say so; `SagaUnsettled`: another round goes on with it. After any other error
-    /// it may be settled or not; settling it again finds out.
+    /// `SagaStuck` and `SagaCommitted` say so; `SagaUnsettled`: another round goes on with it. After any
+    /// other error it may be settled or not; settling it again finds out.
     pub async fn settle(&self, saga: SagaId, round: u32) -> Result<(), SagaError> {
         for _ in 0..TRIES {
             let part = self.read(saga).await?;
@@ -39,8 +39,8 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         Err(SagaError::Conflict(saga))
     }
 
-    /// Ends the round of a saga that was read, compensating or committing: as it is, whatever is missing. None where
-    /// the saga has moved on, or the answer was lost: read it again.
+    /// Ends the round of a saga that was read, compensating or committing: as it is, whatever is missing.
+    /// None where the saga has moved on, or the answer was lost: read it again.
     pub(super) async fn close(
         &self,
         part: &Partition<P>,

@@ -11,12 +11,12 @@ use crate::rows::Partition;
 use crate::state::StepState;
 
 impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
-    /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A saga that
-    /// was running is compensating by it; with the last step to be undone it ends.
+    /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A
+    /// saga that was running is compensating by it; with the last step to be undone it ends.
     ///
     /// # Errors
-    /// `SagaCommitted`: nothing is undone any more. `UndoRefused`: the step is stuck. After any other error the step
-    /// may be undone or not; undoing it again finds out.
+    /// `SagaCommitted`: nothing is undone any more. `UndoRefused`: the step is stuck. After any other error
+    /// the step may be undone or not; undoing it again finds out.
     pub async fn undo(&self, at: usize, context: &SagaContext<P>) -> Result<StepOutcome, SagaError> {
         let mut unclear = Unclear::Busy;
         for _ in 0..TRIES {

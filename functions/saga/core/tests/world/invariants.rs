@@ -1,5 +1,5 @@
-//! What must hold: of every change of a row, and when everything has come to its end. The numbers are those of
-//! the pattern's README.
+//! What must hold: of every change of a row, and when everything has come to its end. The numbers are those
+//! of the pattern's README.
 
 use saga_core::event::{LogEvent, StepEvent};
 use saga_core::inventory::{Stock, StockKind};

@@ -249,8 +249,8 @@ fn twice(world: &World) -> Outcome {
     })
 }
 
-/// Two trips over the last room, and no car for either: the room that one gives back comes free for a late copy of
-/// what the other was refused.
+/// Two trips over the last room, and no car for either: the room that one gives back comes free for a late
+/// copy of what the other was refused.
 fn room_comes_free(world: &World) -> Outcome {
     let stack = Stack::set_up(world, Setup { stock: [2, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::booked(world, "a", CHOREOGRAPHED);
