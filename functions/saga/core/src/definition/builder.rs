@@ -251,8 +251,7 @@ mod tests {
     use super::*;
     use crate::definition::Retry;
     use crate::inventory::StockKind;
-    use crate::trip::Reserve;
-    use crate::trip::Trip;
+    use crate::trip::{Reserve, Trip};
 
     fn step(name: &str) -> Compensable<Trip> {
         Compensable::new(name, Reserve(StockKind::Flight))
