@@ -1,4 +1,4 @@
-//! What the saga's runs in the world have in common: wiring, traffic, settling.
+//! What the saga's runs in the world have in common: wiring and settling. What comes in is in `traffic`.
 //!
 //! The stack is the one that ships: the state machine is `statemachines/saga.asl.json`, the subscriptions are
 //! those of `statemachines/saga.subscriptions.json`.
@@ -8,6 +8,7 @@
 
 pub mod costs;
 pub mod invariants;
+mod traffic;
 pub mod workloads;
 
 use std::cell::RefCell;
@@ -15,33 +16,27 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use saga_core::api::Api;
-use saga_core::context::{SagaContext, Style};
+use jiff::SignedDuration;
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::definition::{Compensable, Definition, Pivot, Retry, Saga, asl};
-use saga_core::event::SagaEvent;
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::mutant::{Mutant, is_in};
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
-use saga_core::rows::{LogEntry, SagaData, SagaRow, StepRow, step_key};
+use saga_core::rows::{SagaRow, StepRow, step_key};
 use saga_core::service::{StepService, StepTask};
 use saga_core::state::{SagaState, StepState};
 use saga_core::steps::Steps;
-use saga_core::trip::Reserve;
-use saga_core::trip::{self, Trip};
+use saga_core::trip::{self, Reserve, Trip};
 use serde_json::{Value as Json, json};
-use tenfold_ports::Clock;
-use tenfold_ports::api::Request;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
-use tenfold_ports::table::{Item, Write};
 use tenfold_world::flow::{Machine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
 use tenfold_world::topic::{Filter, Subscription, TopicSettings};
 use tenfold_world::{Env, Failed, MachineId, Outcome, QueueId, QueueSettings, Tasks, TopicId, World};
+use traffic::put_stock;
 
 const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
 const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
@@ -51,8 +46,6 @@ const LOG_RECORDS: &str = r#"{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"
 pub const SHARDS: u8 = 2;
 const STEPS: [&str; 3] = ["flight", "hotel", "car"];
 const LETTERS_URL: &str = "https://sqs/letters";
-/// How long an invocation of the coordinator may take.
-const RUN: SignedDuration = SignedDuration::from_secs(60);
 
 thread_local! {
     // Two shards are several; each takes the coordinator three calls.
@@ -119,10 +112,6 @@ fn impatient_definition() -> Definition<Trip> {
 fn arn(role: &str) -> String {
     format!("arn:aws:lambda:us-east-1:000000000000:function:saga-{role}")
 }
-
-/// A request's key and the status that its sender was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Answered(pub String, pub u16);
 
 /// A run's queues, topic and state machine.
 #[derive(Clone, Copy)]
@@ -202,64 +191,6 @@ impl Stack {
         };
         let records: Vec<Record> = records.iter().map(|record| (**record).clone()).collect();
         publisher.publish(&records).await.into_iter().collect()
-    }
-
-    /// One call of the API: its path may have a query.
-    pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
-        let input = (method, path.to_owned(), key, body.to_owned());
-        world.spawn("api", input, |env, (method, whole, key, body)| async move {
-            let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key".into(), key.into())] };
-            let (method, body) = (method.into(), body.into());
-            let (path, query) = whole.split_once('?').unwrap_or((&whole, ""));
-            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
-            let query = query.into_iter().collect();
-            let request = Request { method, path: path.into(), query, headers, body };
-            let response = Api { steps: steps(&env) }.handle(&request).await;
-            let name = if key.is_empty() { whole } else { key.to_owned() };
-            env.report(Answered(name, response.status));
-        });
-    }
-
-    /// Somebody books a trip.
-    pub fn book(world: &World, key: &'static str, style: Style) {
-        let style = style.name();
-        let body = json!({
-            "style": style, "traveller": key, "flight": "X", "hotel": "X", "car": "X",
-            "from": "2030-01-01", "to": "2030-01-02",
-        });
-        Self::call(world, "POST", "/trips", key, &body.to_string());
-    }
-
-    /// Somebody has booked a trip: it is taken in, and nothing more.
-    pub fn booked(world: &World, key: &'static str, style: Style) {
-        let definition = definition();
-        let (id, date) = (SagaId::of_key(key), "2030-01-01".parse().unwrap());
-        let x = || StockId::parse("X").unwrap();
-        let payload = Trip { traveller: key.into(), flight: x(), hotel: x(), car: x(), from: date, to: date };
-        let context = SagaContext { saga: id, round: 0, style, payload: payload.clone() };
-        let created = world.now();
-        let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
-        let entry = LogEntry::of(&definition, &context, SagaEvent::Started, created).append();
-        world.write(&[row, entry]);
-    }
-
-    /// Somebody cancels, retries or resolves a trip.
-    pub fn operate(world: &World, key: &str, what: &str) {
-        let body = if what == "resolve" { r#"{"reason":"by telephone"}"# } else { "" };
-        Self::call(world, "POST", &format!("/trips/{}/{what}", SagaId::of_key(key)), "", body);
-    }
-
-    /// The schedule's minute.
-    pub fn tick(world: &World) {
-        Self::tick_at(world, world.now());
-    }
-
-    /// A minute of the schedule that comes at this time, whatever is still going on.
-    pub fn tick_at(world: &World, start: Timestamp) {
-        world.spawn_at(start, SignedDuration::ZERO, "coordinator", (), |env, ()| async move {
-            let until = env.now() + RUN;
-            let _ = Coordinator { steps: steps(&env) }.run(until).await;
-        });
     }
 
     /// Ends a run: in calm, the schedule goes on until no saga is open but those that wait for a person. Then
@@ -344,16 +275,6 @@ async fn settle(env: Env, input: Json) -> Result<Json, TaskError> {
     };
     let result = Coordinator { steps: steps(&env) }.settle(&call).await;
     result.map(|()| Json::Null).map_err(|error| TaskError::new(error.name(), error.to_string()))
-}
-
-pub fn put_stock(world: &World, kind: StockKind, available: i64, releases: Releases) {
-    let write = Stock::put(kind, &StockId::parse("X").unwrap(), available, releases);
-    let Write::Update { key, updates, .. } = write else { return };
-    world.edit(|table| {
-        let mut item = table.get(&key).cloned().unwrap_or_else(|| Item::new(key));
-        updates.iter().for_each(|(name, update)| update.apply(name, &mut item));
-        table.put(item);
-    });
 }
 
 pub fn stock(world: &World, kind: StockKind) -> Stock {

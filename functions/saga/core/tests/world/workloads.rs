@@ -8,7 +8,8 @@ use saga_core::state::SagaState;
 use tenfold_world::sim::Workload;
 use tenfold_world::{Order, Outcome, World};
 
-use super::{Answered, Setup, Stack, put_stock, sagas, state};
+use super::traffic::{Answered, put_stock};
+use super::{Setup, Stack, sagas, state};
 
 const ORCHESTRATED: Style = Style::Orchestrated;
 const CHOREOGRAPHED: Style = Style::Choreographed;

@@ -1,0 +1,96 @@
+//! What comes into a world: requests, minutes of the schedule, and what is there before either.
+
+use jiff::{SignedDuration, Timestamp};
+use saga_core::api::Api;
+use saga_core::context::{SagaContext, Style};
+use saga_core::coordinator::Coordinator;
+use saga_core::event::SagaEvent;
+use saga_core::inventory::{Releases, Stock, StockId, StockKind};
+use saga_core::names::SagaId;
+use saga_core::rows::{LogEntry, SagaData, SagaRow};
+use saga_core::trip::Trip;
+use serde_json::json;
+use tenfold_ports::Clock;
+use tenfold_ports::api::Request;
+use tenfold_ports::table::{Item, Write};
+use tenfold_world::World;
+
+use super::{Stack, definition, steps};
+
+/// How long an invocation of the coordinator may take.
+const RUN: SignedDuration = SignedDuration::from_secs(60);
+
+/// A request's key and the status that its sender was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Answered(pub String, pub u16);
+
+impl Stack {
+    /// One call of the API: its path may have a query.
+    pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
+        let input = (method, path.to_owned(), key, body.to_owned());
+        world.spawn("api", input, |env, (method, whole, key, body)| async move {
+            let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key".into(), key.into())] };
+            let (method, body) = (method.into(), body.into());
+            let (path, query) = whole.split_once('?').unwrap_or((&whole, ""));
+            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            let query = query.into_iter().collect();
+            let request = Request { method, path: path.into(), query, headers, body };
+            let response = Api { steps: steps(&env) }.handle(&request).await;
+            let name = if key.is_empty() { whole } else { key.to_owned() };
+            env.report(Answered(name, response.status));
+        });
+    }
+
+    /// Somebody books a trip.
+    pub fn book(world: &World, key: &'static str, style: Style) {
+        let style = style.name();
+        let body = json!({
+            "style": style, "traveller": key, "flight": "X", "hotel": "X", "car": "X",
+            "from": "2030-01-01", "to": "2030-01-02",
+        });
+        Self::call(world, "POST", "/trips", key, &body.to_string());
+    }
+
+    /// Somebody has booked a trip: it is taken in, and nothing more.
+    pub fn booked(world: &World, key: &'static str, style: Style) {
+        let definition = definition();
+        let (id, date) = (SagaId::of_key(key), "2030-01-01".parse().unwrap());
+        let x = || StockId::parse("X").unwrap();
+        let payload = Trip { traveller: key.into(), flight: x(), hotel: x(), car: x(), from: date, to: date };
+        let context = SagaContext { saga: id, round: 0, style, payload: payload.clone() };
+        let created = world.now();
+        let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
+        let entry = LogEntry::of(&definition, &context, SagaEvent::Started, created).append();
+        world.write(&[row, entry]);
+    }
+
+    /// Somebody cancels, retries or resolves a trip.
+    pub fn operate(world: &World, key: &str, what: &str) {
+        let body = if what == "resolve" { r#"{"reason":"by telephone"}"# } else { "" };
+        Self::call(world, "POST", &format!("/trips/{}/{what}", SagaId::of_key(key)), "", body);
+    }
+
+    /// The schedule's minute.
+    pub fn tick(world: &World) {
+        Self::tick_at(world, world.now());
+    }
+
+    /// A minute of the schedule that comes at this time, whatever is still going on.
+    pub fn tick_at(world: &World, start: Timestamp) {
+        world.spawn_at(start, SignedDuration::ZERO, "coordinator", (), |env, ()| async move {
+            let until = env.now() + RUN;
+            let _ = Coordinator { steps: steps(&env) }.run(until).await;
+        });
+    }
+}
+
+/// Puts how many there are of a kind, as nobody's call.
+pub fn put_stock(world: &World, kind: StockKind, available: i64, releases: Releases) {
+    let write = Stock::put(kind, &StockId::parse("X").unwrap(), available, releases);
+    let Write::Update { key, updates, .. } = write else { return };
+    world.edit(|table| {
+        let mut item = table.get(&key).cloned().unwrap_or_else(|| Item::new(key));
+        updates.iter().for_each(|(name, update)| update.apply(name, &mut item));
+        table.put(item);
+    });
+}
