@@ -16,7 +16,7 @@ use tenfold_lambda::{ConfigError, Emf, Env};
 
 use crate::host;
 
-/// The table, and the times that are written into its rows.
+/// The configuration of those who work on rows: the table, and the times that are written into it.
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// `TABLE_NAME`: the table.
@@ -27,7 +27,7 @@ pub struct Rows {
     pub recovery: Duration,
 }
 
-/// Where the log goes on.
+/// The configuration of the publisher: where the log goes on.
 #[derive(Debug, Clone)]
 pub struct Outlets {
     /// `TOPIC_ARN`: where choreographed trips publish their events.
@@ -42,7 +42,7 @@ pub struct Outlets {
 const TIMES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(365 * 24);
 
 impl Rows {
-    /// Reads it.
+    /// Reads the configuration from the environment.
     ///
     /// # Errors
     /// All variables that are missing or bad, at once.
@@ -56,7 +56,7 @@ impl Rows {
         env.finish(rows)
     }
 
-    /// What the function `name` works on the rows with.
+    /// Returns what the function `name` works on the rows with.
     ///
     /// # Errors
     /// None after [`Rows::read`].
@@ -68,13 +68,13 @@ impl Rows {
         Ok(Steps { table: self.table(aws), host: host(name), definition: self.definition()? })
     }
 
-    /// The table, with its index.
+    /// Returns the table, with its index.
     #[must_use]
     pub fn table(&self, aws: &Aws) -> DynamoTable {
         DynamoTable::new(aws.dynamodb(), &self.table).index(OPEN_INDEX, OPEN, WAKE)
     }
 
-    /// The trip's definition, with these times.
+    /// Returns the trip's definition, with these times.
     ///
     /// # Errors
     /// None after [`Rows::read`].
@@ -85,7 +85,7 @@ impl Rows {
 }
 
 impl Outlets {
-    /// Reads it.
+    /// Reads the configuration from the environment.
     ///
     /// # Errors
     /// All variables that are missing or bad, at once.
@@ -110,19 +110,19 @@ impl Outlets {
         env.finish(outlets)
     }
 
-    /// The topic of events.
+    /// Returns the topic of events.
     #[must_use]
     pub fn topic(&self, aws: &Aws) -> SnsTopic {
         SnsTopic::new(aws.sns(), &self.topic)
     }
 
-    /// The state machine.
+    /// Returns the state machine.
     #[must_use]
     pub fn state_machine(&self, aws: &Aws) -> StateMachine {
         StateMachine::new(aws.sfn(), &self.state_machine)
     }
 
-    /// The queue of letters.
+    /// Returns the queue of dead letters.
     #[must_use]
     pub fn dead_letters(&self, aws: &Aws) -> SqsQueue {
         SqsQueue::new(aws.sqs(), &self.dead_letters)

@@ -15,13 +15,13 @@ pub use service::serve;
 /// The pattern's slug, which names its metrics' namespace.
 const SLUG: &str = "saga";
 
-/// Time, chance and metrics of the function `name`.
+/// Returns the time, the chance and the metrics of the function `name`.
 #[must_use]
 pub fn host(name: &'static str) -> Process<Emf> {
     Process::new(Emf::new(SLUG, name))
 }
 
-/// Why an invocation failed, by the names that the state machine catches and a person sees.
+/// The error of an invocation that failed, by the names that the state machine catches and a person sees.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub enum SagaFailure {

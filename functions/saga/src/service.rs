@@ -15,7 +15,7 @@ use tenfold_lambda::{Env, Invocation, run};
 
 use crate::{Rows, SagaFailure};
 
-/// What a service is called with.
+/// An event that a service is called with.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
 #[serde(bound(deserialize = "P: Payload"))]
@@ -26,7 +26,7 @@ enum ServiceEvent<P> {
     Batch(SqsEvent),
 }
 
-/// What a service answers.
+/// The result that a service answers with.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum ServiceResult {

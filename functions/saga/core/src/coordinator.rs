@@ -88,7 +88,7 @@ pub struct CoordinatorSummary {
     pub given_up: usize,
 }
 
-/// What a run could not recover, though it recovered the rest.
+/// The error of a run that could not recover some sagas, though it recovered the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{failed} sagas or shards could not be recovered, the first because {first}")]
 pub struct RunError {

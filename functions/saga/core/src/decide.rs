@@ -1,6 +1,6 @@
 //! Decisions: from what was read to what shall be. Everything here is pure.
 //!
-//! A decision is given the definition, the rows and the time, and answers with the [`Transaction`] that shall
+//! A decision is given the definition, the rows and the time, and answers with the `Transaction` that shall
 //! be made, or with what can be said without one. Whoever commits it is in [`steps`](crate::steps),
 //! [`api`](crate::api) and [`publisher`](crate::publisher); what a mutant gets wrong is at the end of each
 //! file or in a function of its own.

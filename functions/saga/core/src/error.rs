@@ -30,17 +30,17 @@ pub const SERVICE_UNAVAILABLE: &str = "ServiceUnavailable";
 /// A row is not what this version writes.
 pub const BAD_ITEM: &str = "BadItem";
 
-/// Why a step was not done or undone, or a saga is not compensated.
+/// The error of a step that was not done or undone, or of a saga that is not compensated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SagaError {
-    /// The service refuses it.
+    /// The service refuses the step.
     #[error("{step} of saga {saga} was refused: {why}")]
     StepRefused {
-        /// Which saga.
+        /// The saga's id.
         saga: SagaId,
-        /// Which step.
+        /// The step's name.
         step: Name,
-        /// Why, in the service's words.
+        /// The reason, in the service's words.
         why: String,
     },
     /// The saga does not go forward any more.
@@ -49,35 +49,35 @@ pub enum SagaError {
     /// The pivot was done.
     #[error("saga {0} is past its pivot and is not undone any more")]
     SagaCommitted(SagaId),
-    /// The service does not take it back.
+    /// The service does not take the step back.
     #[error("{step} of saga {saga} cannot be undone: {why}")]
     UndoRefused {
-        /// Which saga.
+        /// The saga's id.
         saga: SagaId,
-        /// Which step.
+        /// The step's name.
         step: Name,
-        /// Why, in the service's words.
+        /// The reason, in the service's words.
         why: String,
     },
     /// A person is needed.
     #[error("saga {saga} is {state}: some of its steps could not be undone, or not be done")]
     SagaStuck {
-        /// Which saga.
+        /// The saga's id.
         saga: SagaId,
-        /// Stuck, or resolved since.
+        /// The saga's state: stuck, or resolved since.
         state: SagaState,
     },
-    /// Somebody else goes on with it.
+    /// Somebody else goes on with the saga.
     #[error("saga {saga} is {state} in round {round}: that round or the next one ends it")]
     SagaUnsettled {
-        /// Which saga.
+        /// The saga's id.
         saga: SagaId,
-        /// Its state.
+        /// The saga's state.
         state: SagaState,
         /// The round that it is in.
         round: u32,
     },
-    /// There is none.
+    /// There is no saga with this id.
     #[error("there is no saga {0}")]
     UnknownSaga(SagaId),
     /// The function is for another step.
@@ -118,7 +118,7 @@ impl SagaError {
     }
 }
 
-/// Why rows could not be read.
+/// The error of rows that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The table did not answer.

@@ -36,7 +36,7 @@ pub struct StepTask<P> {
     pub context: SagaContext<P>,
 }
 
-/// The definition has no such step.
+/// The error of a service for a step that the definition does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the saga `{saga}` has no step `{step}`; it has {known}")]
 pub struct NoStep {
@@ -45,15 +45,15 @@ pub struct NoStep {
     known: String,
 }
 
-/// Why a message has to come again.
+/// The error of a message that has to come again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// It is no log entry of this saga. It comes again until it is in the dead-letter queue.
     #[error("no log entry of the saga `{definition}`: {why}")]
     Unreadable {
-        /// Whose entries were expected.
+        /// The definition whose entries were expected.
         definition: Name,
-        /// What was wrong.
+        /// The reason why it is none.
         why: String,
     },
     /// It could not be acted on yet.

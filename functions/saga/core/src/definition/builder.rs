@@ -106,7 +106,8 @@ pub struct Builder<P, S> {
     place: PhantomData<S>,
 }
 
-/// Why a definition is none. What the types do not keep from being written is found when it is built.
+/// The error of a definition that is none. What the types do not keep from being written is found when it is
+/// built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
     /// The saga or a step has no name that fits into keys, states and resources.

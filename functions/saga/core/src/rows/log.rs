@@ -39,7 +39,7 @@ pub struct LogEntry<P> {
     /// What was taken or given back, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<SmolStr>,
-    /// Why it failed, is stuck, or is resolved.
+    /// The reason why it failed, is stuck, or is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What the saga is about.
