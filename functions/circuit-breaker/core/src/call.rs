@@ -10,7 +10,7 @@ use tenfold_ports::{Bytes, Clock, Downstream};
 use crate::config::TargetConfig;
 use crate::decide::judge::{Verdict, judge};
 use crate::decide::window::CallOutcome;
-use crate::rows::{AnswerHead, Attempt, RequestData};
+use crate::rows::{AnswerHead, DeliveryAttempt, RequestData};
 
 /// The largest body of a request and of an answer, 256 KiB: a row with either stays under DynamoDB's 400 KB.
 pub const BODY_MOST: usize = 256 * 1024;
@@ -31,11 +31,13 @@ pub struct CallResult {
 impl CallResult {
     /// Returns the attempt as it is kept in the request's row.
     #[must_use]
-    pub fn attempt(&self) -> Attempt {
+    pub fn attempt(&self) -> DeliveryAttempt {
         match &self.verdict {
-            Verdict::Final(answer) => Attempt { at: self.at, status: Some(answer.status), error: None },
+            Verdict::Final(answer) => {
+                DeliveryAttempt { at: self.at, status: Some(answer.status), error: None }
+            }
             Verdict::Again { why, status, .. } => {
-                Attempt { at: self.at, status: *status, error: Some(why.clone()) }
+                DeliveryAttempt { at: self.at, status: *status, error: Some(why.clone()) }
             }
         }
     }

@@ -1,14 +1,15 @@
 //! The pattern's decisions: pure functions from what was read to what shall be.
 //!
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
-//! [`window`] counts calls, [`breaker`] and [`half_open`] are the state machine, [`judge`] says what an
-//! answer means; [`retry`] and [`timing`] say when a parked request is tried, `order` (on
+//! [`window`] counts calls; [`permits`], [`breaker`] and `half_open` are the state machine; [`judge`] says
+//! what an answer means; [`retry`] and [`timing`] say when a parked request is tried, `order` (on
 //! [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is.
 
 pub mod breaker;
-pub mod half_open;
+mod half_open;
 pub mod judge;
 mod order;
+pub mod permits;
 pub mod retry;
 pub mod timing;
 pub mod window;

@@ -9,6 +9,7 @@
 //! dead-letter queue by itself when processors keep dying over it.
 
 mod deliver;
+mod disposition;
 mod give_up;
 mod order;
 mod sweep;
@@ -32,7 +33,7 @@ use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::{self, RetryMessage};
 use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
-use deliver::Processed;
+use disposition::{Disposition, Processed};
 
 /// The time for which a run goes on taking messages.
 const RUN: Duration = Duration::from_secs(55);
@@ -80,16 +81,6 @@ pub struct RunSummary {
     pub dropped: usize,
     /// The number of requests whose message was lost.
     pub woken: usize,
-}
-
-/// What became of one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Disposition {
-    Delivered,
-    Failed,
-    Deferred,
-    Dead,
-    Dropped,
 }
 
 impl RunSummary {

@@ -23,7 +23,9 @@ use tenfold_ports::table::{Condition, Item, Key};
 
 pub use breaker::{BreakerRow, breaker_key};
 pub use order_group::{Lease, ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
-pub use request::{AnswerHead, Attempt, RequestData, RequestRow, RequestStatus, active, dead, request_key};
+pub use request::{
+    AnswerHead, DeliveryAttempt, RequestData, RequestRow, RequestStatus, active, dead, request_key,
+};
 
 use crate::config::TargetConfig;
 use crate::names::TargetName;

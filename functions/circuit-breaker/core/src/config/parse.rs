@@ -8,8 +8,19 @@ use smol_str::SmolStr;
 use tenfold_ports::api::Fault;
 use url::Url;
 
-use super::{Idempotency, RetryConfig, TargetConfig};
+use super::target::{Idempotency, RetryConfig, TargetConfig};
 use crate::decide::window::{WindowConfig, WindowType};
+
+impl TargetConfig {
+    /// Parses the body of `PUT /targets/{target}`.
+    ///
+    /// # Errors
+    /// All that is wrong with it: broken JSON, unknown fields, values out of range, contradictions.
+    pub fn parse(body: &[u8]) -> Result<Self, Vec<Fault>> {
+        let raw: Raw = object(body, &["window", "retry"]).map_err(|fault| vec![fault])?;
+        raw.check()
+    }
+}
 
 /// Parses a JSON object whose `inner` fields are objects too: serde would take an array of a struct's values.
 ///
@@ -33,7 +44,7 @@ pub fn object<T: DeserializeOwned>(body: &[u8], inner: &[&str]) -> Result<T, Fau
 /// A configuration as it is sent: everything but the URL may be missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Raw {
+struct Raw {
     url: String,
     health_url: Option<String>,
     timeout_ms: Option<u32>,
@@ -71,7 +82,7 @@ const DAY_MS: u32 = 24 * HOUR_MS;
 
 impl Raw {
     /// Fills in what is missing and holds every value against its range.
-    pub(super) fn check(self) -> Result<TargetConfig, Vec<Fault>> {
+    fn check(self) -> Result<TargetConfig, Vec<Fault>> {
         let mut f = Faults(Vec::new());
         let url = f.url("/url", &self.url);
         let health_url = self.health_url.as_deref().map(|u| f.url("/healthUrl", u));

@@ -10,8 +10,8 @@
 //! * A result counts only for the permit that it was made under. A success of an older epoch closes nothing.
 //! * A permit ends by the clock. Nobody has to give it back, and nothing waits for a dead prober.
 //!
-//! What is particular to half-open, permits and the decision of an epoch, is in
-//! [`half_open`](super::half_open).
+//! The permits of half-open are in [`permits`](super::permits); taking one, and the decision of an epoch, in
+//! `half_open`.
 //!
 //! The thresholds follow resilience4j's `CircuitBreaker`; the growing break with jitter follows the AWS
 //! Builders' Library, "Timeouts, retries and backoff with jitter".
@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::half_open::{ProbePermit, free_permit};
+use super::permits::{ProbePermit, free_permit};
 use crate::config::TargetConfig;
 use crate::decide::window::{CallTally, Window};
 use crate::mutant::{Mutant, is_in};
@@ -161,7 +161,7 @@ impl Breaker {
             BreakerState::ForcedOpen => Decision::Wait(context.now + break_of(context, 0)),
             BreakerState::Open { until } if context.now < *until => Decision::Wait(*until),
             BreakerState::Open { .. } => Decision::Probe,
-            BreakerState::HalfOpen { permits } => match free_permit(permits, context) {
+            BreakerState::HalfOpen { permits } => match free_permit(permits, context.config, context.now) {
                 Some(_) => Decision::Probe,
                 None => Decision::Wait(context.now + break_of(context, 0).min(context.config.timeout())),
             },

@@ -1,46 +1,13 @@
-//! Half-open: permits to probe, and the decision of an epoch by what came of them.
+//! Half-open: taking permits to probe, and the decision of an epoch by what came of the probes.
 //!
 //! The decision follows resilience4j's `CircuitBreaker`, but does not wait for results that cannot change it.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
 use super::breaker::{Breaker, BreakerState, DecisionContext, trips};
-use crate::config::TargetConfig;
+use super::permits::{ProbeGrant, ProbePermit, free_permit, most_permits, permit_margin};
 use crate::decide::window::{CallOutcome, CallTally};
 use crate::mutant::{Mutant, is_in};
-
-/// How far two machines' clocks may differ before a permit could be live twice.
-pub const CLOCK_MARGIN: Duration = Duration::from_secs(2);
-
-/// Returns by how much a permit outlives the call that it is for.
-pub(crate) fn permit_margin() -> Duration {
-    if is_in(Mutant::ClocksAgree) { Duration::ZERO } else { CLOCK_MARGIN }
-}
-
-/// A permit of a half-open epoch, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ProbePermit {
-    /// The random name of the prober that took it.
-    pub holder: u64,
-    /// The time at which it is free again, unless there is a result.
-    pub until: Timestamp,
-    /// The result of the probe.
-    pub result: Option<CallOutcome>,
-}
-
-/// What a prober holds: the right to make one probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ProbeGrant {
-    /// The epoch in which the result counts.
-    pub epoch: u64,
-    /// The random name of the prober.
-    pub holder: u64,
-    /// The end of the permit, on the clock of whoever took it. The call ends [`CLOCK_MARGIN`] before.
-    pub until: Timestamp,
-}
 
 impl Breaker {
     /// Takes a permit to probe, and begins a half-open epoch where the break is over. Returns none where
@@ -56,7 +23,7 @@ impl Breaker {
                 next.enter(state, context.now, "the break is over: probing");
             }
             BreakerState::HalfOpen { permits } => {
-                let free = free_permit(permits, context)?;
+                let free = free_permit(permits, context.config, context.now)?;
                 permits.truncate(most_permits(context.config));
                 if free < permits.len() { permits[free] = permit } else { permits.push(permit) }
             }
@@ -140,20 +107,4 @@ impl Breaker {
             _ => None,
         }
     }
-}
-
-/// Returns the place of the first permit that can be taken: one that has ended without a result, or a new
-/// one.
-pub(super) fn free_permit(permits: &[ProbePermit], context: DecisionContext<'_>) -> Option<usize> {
-    let most = most_permits(context.config);
-    let ended = permits.iter().take(most).position(|p| has_ended(p, context.now));
-    ended.or_else(|| (permits.len() < most).then_some(permits.len()))
-}
-
-fn has_ended(permit: &ProbePermit, now: Timestamp) -> bool {
-    permit.result.is_none() && permit.until <= now && !is_in(Mutant::PermitWithoutEnd)
-}
-
-fn most_permits(config: &TargetConfig) -> usize {
-    if is_in(Mutant::PermitsWithoutLimit) { usize::MAX } else { config.half_open_probes as usize }
 }

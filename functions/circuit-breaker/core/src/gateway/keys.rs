@@ -7,7 +7,7 @@ use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::Gateway;
 use super::view::{passed_on, queued};
-use crate::decide::half_open::CLOCK_MARGIN;
+use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::timing::seconds_until;
 use crate::mutant::{Mutant, is_in};
 use crate::park::{self, Stored};

@@ -14,7 +14,7 @@ use crate::call::BODY_MOST;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::rows::{Attempt, RequestRow, RequestStatus};
+use crate::rows::{DeliveryAttempt, RequestRow, RequestStatus};
 
 /// A breaker, in lists and after a change.
 #[derive(Serialize)]
@@ -127,7 +127,7 @@ pub(super) struct RequestView {
     tenant: Option<SmolStr>,
     status: &'static str,
     accepted_at: Timestamp,
-    attempts: Vec<Attempt>,
+    attempts: Vec<DeliveryAttempt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,13 +1,12 @@
 //! What an environment remembers of breakers, without any call.
 
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
-use super::Registry;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::decide::window::{CallOutcome, Window};
@@ -21,8 +20,8 @@ const REMEMBERED: usize = 2_000;
 
 /// What is known of a target.
 #[derive(Debug)]
-pub(super) struct Known {
-    pub(super) target: TargetRow,
+struct Known {
+    target: TargetRow,
     read_at: Timestamp,
     breakers: HashMap<BreakerName, Kept>,
 }
@@ -37,9 +36,21 @@ struct Kept {
     reported_at: Timestamp,
 }
 
-/// What is remembered, without any call.
-impl<T, H> Registry<T, H> {
-    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
+/// The targets and breakers that an environment remembers.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// The time for which what was read is good.
+    ttl: Duration,
+    known: Mutex<HashMap<TargetName, Known>>,
+}
+
+impl Memory {
+    /// Returns a memory that knows nothing yet.
+    pub(super) fn new(ttl: Duration) -> Self {
+        Self { ttl, known: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
         // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,9 +125,30 @@ impl<T, H> Registry<T, H> {
         }
     }
 
+    /// Returns a target's configuration and the breaker that decides: the first of `names` that is not
+    /// closed, or else the last. Returns none where the target is not known.
+    pub(super) fn deciding(
+        &self,
+        target: &TargetName,
+        names: &[&BreakerName],
+    ) -> Option<(Arc<TargetConfig>, BreakerName, Breaker)> {
+        let known = self.lock();
+        let known = known.get(target)?;
+        let mut deciding = None;
+        for name in names {
+            let breaker = known.breaker(name);
+            let closed = breaker.state == BreakerState::Closed;
+            deciding = Some(((*name).clone(), breaker));
+            if !closed {
+                break;
+            }
+        }
+        let (name, breaker) = deciding?;
+        Some((Arc::clone(&known.target.config), name, breaker))
+    }
+
     /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.
-    #[must_use]
-    pub fn row(&self, name: &BreakerName) -> BreakerRow {
+    pub(super) fn row(&self, name: &BreakerName) -> BreakerRow {
         let known = self.lock();
         let kept = known.get(&name.target).and_then(|k| k.breakers.get(name));
         match (kept, known.get(&name.target)) {
@@ -138,8 +170,7 @@ impl<T, H> Registry<T, H> {
     }
 
     /// Returns a target as it was read last.
-    #[must_use]
-    pub fn target(&self, name: &TargetName) -> Option<TargetRow> {
+    pub(super) fn target(&self, name: &TargetName) -> Option<TargetRow> {
         self.lock().get(name).map(|k| k.target.clone())
     }
 
@@ -220,12 +251,12 @@ impl Known {
     }
 
     /// Returns a breaker as it was read last, or as it is before its first write.
-    pub(super) fn breaker(&self, name: &BreakerName) -> Breaker {
+    fn breaker(&self, name: &BreakerName) -> Breaker {
         self.breakers.get(name).map_or_else(|| self.unwritten().breaker, |k| k.row.breaker.clone())
     }
 
     /// Takes a row over unless a newer one is known: reads are eventually consistent.
-    pub(super) fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
+    fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
         let Some(kept) = self.breakers.get_mut(name) else {
             let unreported = self.target.config.window.empty();
             self.breakers.insert(name.clone(), Kept { row, read_at: now, unreported, reported_at: now });

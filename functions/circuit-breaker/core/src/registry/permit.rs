@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Host, Table};
 
-use super::Registry;
+use super::breakers::Registry;
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, DecisionContext};
-use crate::decide::half_open::{ProbeGrant, permit_margin};
+use crate::decide::breaker::{Breaker, Decision, DecisionContext};
+use crate::decide::permits::{ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::CallOutcome;
+use crate::error::RegistryError;
 use crate::metrics;
-use crate::names::BreakerName;
+use crate::names::{BreakerName, TargetName};
 
 /// What a target's breakers say to a call.
 #[derive(Debug)]
@@ -41,20 +42,58 @@ pub enum Admission<'a, T, H> {
 pub struct Permit<'a, T, H> {
     /// The configuration to call by.
     pub config: Arc<TargetConfig>,
-    pub(super) breaker: BreakerName,
-    pub(super) kind: PermitKind,
-    pub(super) registry: &'a Registry<T, H>,
+    breaker: BreakerName,
+    kind: PermitKind,
+    registry: &'a Registry<T, H>,
 }
 
 /// How the call of a permit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PermitKind {
+enum PermitKind {
     /// In the window, while the breaker is in this epoch.
     Counted { epoch: u64 },
     /// Not at all: the breaker is forced closed.
     Uncounted,
     /// As a probe of a half-open epoch.
     Probe(ProbeGrant),
+}
+
+impl<T: Table, H: Host> Registry<T, H> {
+    /// Asks for leave to call a target, on behalf of a tenant or not.
+    ///
+    /// The breakers of the target and of the tenant both have a say: the first that is not closed decides,
+    /// and is the one that is probed. Where both are closed the call counts for the tenant, so that one
+    /// tenant's failures trip only its own breaker.
+    ///
+    /// # Errors
+    /// The table did not answer and the target is not known from before.
+    pub async fn admit(
+        &self,
+        target: &TargetName,
+        tenant: Option<&BreakerName>,
+    ) -> Result<Admission<'_, T, H>, RegistryError> {
+        let whole = BreakerName::of(target.clone());
+        let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
+        self.load(target, &names).await?;
+        let now = self.host.now();
+        let Some((config, name, breaker)) = self.memory.deciding(target, &names) else {
+            return Ok(Admission::Unknown);
+        };
+        let why = format!("{}: {}", breaker.state.name(), breaker.reason);
+        let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.host.unit() }) {
+            Decision::Allow => PermitKind::Counted { epoch: breaker.epoch },
+            Decision::AllowUncounted => PermitKind::Uncounted,
+            Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),
+            Decision::Probe => {
+                let Some(grant) = self.acquire(&name, &config).await else {
+                    let until = now + Duration::from_millis(config.open_duration_ms.into());
+                    return Ok(Admission::Wait { until, config, why });
+                };
+                PermitKind::Probe(grant)
+            }
+        };
+        Ok(Admission::Call(Permit { config, breaker: name, kind, registry: self }))
+    }
 }
 
 impl<T: Table, H: Host> Permit<'_, T, H> {
@@ -88,7 +127,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
         match (kind, outcome) {
             (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
             (PermitKind::Counted { epoch }, Some(outcome)) => {
-                registry.count(registry.host.now(), &breaker, &config, epoch, outcome);
+                registry.memory.count(registry.host.now(), &breaker, &config, epoch, outcome);
                 if outcome.is_bad() {
                     registry.report(&breaker, retry_after).await;
                 }

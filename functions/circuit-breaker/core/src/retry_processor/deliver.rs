@@ -6,15 +6,15 @@ use std::time::Duration;
 use futures_util::future::join;
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::queue::Outgoing;
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
+use super::RetryProcessor;
+use super::disposition::{Disposition, Processed};
 use super::order::OrderPosition;
-use super::{Disposition, RetryProcessor};
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
-use crate::decide::half_open::CLOCK_MARGIN;
 use crate::decide::judge::Verdict;
+use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::retry::{backoff, given_up};
 use crate::decide::timing::{arrival, delay};
 use crate::error::StoreError;
@@ -23,23 +23,6 @@ use crate::names::BreakerName;
 use crate::park::{RetryMessage, Stored};
 use crate::registry::Admission;
 use crate::rows::{OrderGroup, RequestRow, RequestStatus};
-
-/// What is to be done about a message that was processed: it is deleted, and others are sent.
-#[derive(Debug)]
-pub(super) struct Processed {
-    pub(super) disposition: Disposition,
-    pub(super) send: Vec<Outgoing>,
-}
-
-impl Processed {
-    pub(super) const fn only(disposition: Disposition) -> Self {
-        Self { disposition, send: Vec::new() }
-    }
-
-    pub(super) fn with(disposition: Disposition, message: Outgoing) -> Self {
-        Self { disposition, send: vec![message] }
-    }
-}
 
 impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     /// Does what there is to do about a message, whose row was read just now.

@@ -9,9 +9,9 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
 use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
 
-use super::deliver::Processed;
+use super::RetryProcessor;
+use super::disposition::{Disposition, Processed};
 use super::order::OrderPosition;
-use super::{Disposition, RetryProcessor};
 use crate::error::StoreError;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};

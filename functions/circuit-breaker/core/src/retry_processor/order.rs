@@ -13,7 +13,7 @@ use tenfold_ports::table::WriteError;
 use tenfold_ports::{Downstream, Host, Queue, Table};
 
 use super::{RESERVE, RetryProcessor};
-use crate::decide::half_open::CLOCK_MARGIN;
+use crate::decide::permits::CLOCK_MARGIN;
 use crate::error::StoreError;
 use crate::park::{self, RetryMessage, Stored};
 use crate::registry::Permit;

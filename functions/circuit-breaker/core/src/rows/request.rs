@@ -106,7 +106,7 @@ pub struct RequestData {
     /// The random name of its last write, by which a writer whose answer was lost knows its own.
     pub writer: u64,
     /// The latest 100 attempts, the oldest first.
-    pub attempts: VecDeque<Attempt>,
+    pub attempts: VecDeque<DeliveryAttempt>,
     /// The head of the target's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<AnswerHead>,
@@ -118,7 +118,7 @@ pub struct RequestData {
 /// One attempt to deliver a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     /// The time at which it ended.
     pub at: Timestamp,
     /// The target's status, where there was an answer.
@@ -148,7 +148,7 @@ const ATTEMPTS_KEPT: usize = 100;
 
 impl RequestData {
     /// Adds an attempt to those kept.
-    pub fn attempted(&mut self, attempt: Attempt) {
+    pub fn attempted(&mut self, attempt: DeliveryAttempt) {
         if self.attempts.len() == ATTEMPTS_KEPT {
             self.attempts.pop_front();
         }
@@ -234,7 +234,7 @@ impl RequestRow {
             .with_doc(self.data.clone());
         match self.status {
             RequestStatus::Running | RequestStatus::Delivered => {
-                item = item.with(EXPIRES, self.expires.as_second())
+                item = item.with(EXPIRES, self.expires.as_second());
             }
             RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
                 let target = &self.data.target;

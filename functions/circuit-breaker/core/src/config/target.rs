@@ -1,0 +1,90 @@
+//! The configuration of a target, as it is stored and shown.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::decide::window::WindowConfig;
+
+/// A target's configuration: how it is called and guarded. Every field holds a value within its range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetConfig {
+    /// The URL that requests are posted to: `http` or `https`, to 2,048 characters, no credentials, no
+    /// fragment.
+    pub url: SmolStr,
+    /// The URL that the health monitor asks with `GET`; without it only requests probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_url: Option<SmolStr>,
+    /// The time that a call may take, body included: 100 to 25,000 ms.
+    pub timeout_ms: u32,
+    /// The window of calls that count.
+    pub window: WindowConfig,
+    /// The number of calls in the window below which nothing trips: 1 to 1,000, in a count window to its
+    /// size.
+    pub minimum_calls: u32,
+    /// The percentage of failed calls from which on the breaker trips: 0.01 to 100.
+    pub failure_rate_threshold: f64,
+    /// The percentage of slow calls from which on the breaker trips: 0.01 to 100.
+    pub slow_call_rate_threshold: f64,
+    /// The time from which on a call is slow: 1 to `timeout_ms` ms.
+    pub slow_call_duration_ms: u32,
+    /// The statuses that are the target's own answer and count neither way: of 400 to 599.
+    pub ignored_statuses: BTreeSet<u16>,
+    /// The number of probes that decide a half-open epoch: 1 to 20.
+    pub half_open_probes: u32,
+    /// The time for which the breaker stays open at first: 100 ms to 1 h. It doubles with every opening.
+    pub open_duration_ms: u32,
+    /// The time to which that can grow: `open_duration_ms` to 24 h.
+    pub max_open_duration_ms: u32,
+    /// Who makes sure that an idempotency key takes effect once.
+    pub idempotency: Idempotency,
+    /// The way in which parked requests are tried again.
+    pub retry: RetryConfig,
+}
+
+/// Who makes sure that an idempotency key takes effect once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Idempotency {
+    /// The gateway stores the first answer and gives it again: two writes a request.
+    Gateway,
+    /// The target does; the gateway only passes the key on and writes nothing.
+    Target,
+}
+
+/// The way in which parked requests are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryConfig {
+    /// The number of attempts after which a request is dead: 1 to 100. The gateway's call counts.
+    pub max_attempts: u32,
+    /// The age at which a request is dead: 1 s to 14 days.
+    pub max_age_seconds: u32,
+    /// The longest wait before the first retry: 10 ms to 1 h. It doubles with every attempt.
+    pub base_delay_ms: u32,
+    /// The longest wait before any retry: `base_delay_ms` to 24 h.
+    pub max_delay_ms: u32,
+}
+
+// Thresholds are never NaN, so equal ones have equal bits.
+impl Hash for TargetConfig {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.failure_rate_threshold.to_bits().hash(state);
+        self.slow_call_rate_threshold.to_bits().hash(state);
+        (&self.url, &self.health_url, self.timeout_ms, self.window, self.minimum_calls).hash(state);
+        (self.slow_call_duration_ms, &self.ignored_statuses, self.half_open_probes).hash(state);
+        (self.open_duration_ms, self.max_open_duration_ms, self.idempotency, self.retry).hash(state);
+    }
+}
+
+impl TargetConfig {
+    /// Returns the time that a call may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms as u64)
+    }
+}

@@ -1,0 +1,171 @@
+//! The registry itself: reading breakers, changing them and reporting to them.
+
+use std::time::Duration;
+
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::table::{Read, WriteError};
+use tenfold_ports::{CallError, Host, Table};
+
+use super::memory::Memory;
+use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
+use crate::decide::permits::ProbeGrant;
+use crate::error::RegistryError;
+use crate::metrics;
+use crate::names::{BreakerName, TargetName};
+use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
+
+/// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
+/// and a conflict brings the row along, so it costs no read.
+const TRIES: usize = 24;
+/// How often a write is made again whose answer was lost.
+const LOST: usize = 3;
+
+/// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
+/// lives.
+#[derive(Debug)]
+pub struct Registry<T, H> {
+    table: T,
+    pub(super) host: H,
+    pub(super) memory: Memory,
+}
+
+impl<T: Table, H: Host> Registry<T, H> {
+    /// Returns a registry that knows nothing yet, and reads a breaker again when what it knows is `ttl` old.
+    #[must_use]
+    pub fn new(table: T, host: H, ttl: Duration) -> Self {
+        Self { table, host, memory: Memory::new(ttl) }
+    }
+
+    /// Reads what of a target and its breakers is not known or too old, in one call.
+    ///
+    /// # Errors
+    /// The table did not answer and the target is not known from before.
+    pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), RegistryError> {
+        let now = self.host.now();
+        if self.memory.fresh(target, names, now) {
+            return Ok(());
+        }
+        let mut keys = vec![target_key(target)];
+        keys.extend(names.iter().map(|n| breaker_key(n)));
+        let mut items = self.table.get_many(&keys, Read::Eventual).await;
+        // A target that was put a moment ago must not be denied, and a request not given up for it.
+        if items.as_ref().is_ok_and(|items| items[0].is_none()) {
+            items = self.table.get_many(&keys, Read::Consistent).await;
+        }
+        match items {
+            Ok(items) => self.memory.learn(target, names, &items, now)?,
+            // What was read before is better than nothing: the table must not take the target down with it.
+            Err(e) if self.memory.put_off(target, names, now) => {
+                tracing::warn!(%target, error = %e, "breaker table unavailable: going on with what was read last");
+            }
+            Err(e) => return Err(e.into()),
+        }
+        for name in names {
+            self.report(name, None).await;
+        }
+        Ok(())
+    }
+
+    /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.
+    #[must_use]
+    pub fn row(&self, name: &BreakerName) -> BreakerRow {
+        self.memory.row(name)
+    }
+
+    /// Returns a target as it was read last.
+    #[must_use]
+    pub fn target(&self, name: &TargetName) -> Option<TargetRow> {
+        self.memory.target(name)
+    }
+
+    /// Changes a breaker by a decision that is made anew whenever somebody else was faster. Returns the
+    /// breaker as it was written, or none where the decision was to change nothing.
+    ///
+    /// # Errors
+    /// Nothing could be written, or it is not known whether it was.
+    pub async fn commit(
+        &self,
+        name: &BreakerName,
+        config: &TargetConfig,
+        decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
+    ) -> Result<Option<Breaker>, CallError> {
+        let writer = self.host.next_u64();
+        let jitter = self.host.unit();
+        let mut row = self.memory.row(name);
+        let (mut failure, mut lost) = (None, 0);
+        for _ in 0..TRIES {
+            let context = DecisionContext { now: self.host.now(), config, jitter };
+            let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
+            match self.table.write(row.replace(name, next.clone(), writer)).await {
+                Ok(()) => {
+                    let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
+                    return Ok(Some(self.committed(name, &row.breaker, committed)));
+                }
+                Err(WriteError::Conflict { current }) => {
+                    let current = current.as_ref().map(BreakerRow::read);
+                    let Some(Ok(current)) = current else { break };
+                    if current.writer == writer {
+                        return Ok(Some(self.committed(name, &row.breaker, current)));
+                    }
+                    self.memory.keep(name, current.clone(), self.host.now());
+                    row = current;
+                }
+                // Writing again tells whether it was applied: then it conflicts with itself.
+                Err(WriteError::Call(e)) => {
+                    lost += 1;
+                    let go_on = e.may_have_applied() && lost <= LOST;
+                    failure = Some(e);
+                    if !go_on {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(failure.unwrap_or(CallError::Throttled))
+    }
+
+    /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was
+    /// taken.
+    pub(super) async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
+        let holder = self.host.next_u64();
+        let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
+        self.commit(name, config, decide).await.ok()??.grant_of(holder)
+    }
+
+    /// Reports the unreported calls of a breaker if it matters now.
+    pub(super) async fn report(&self, name: &BreakerName, retry_after: Option<Duration>) {
+        let now = self.host.now();
+        let Some((config, epoch, calls)) = self.memory.take_unreported(name, now) else { return };
+        let jitter = self.host.unit();
+        let absorb =
+            |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
+        if let Err(e) = self.commit(name, &config, absorb).await {
+            tracing::warn!(breaker = %name, error = %e, "calls not reported: counting on alone");
+            let context = DecisionContext { now, config: &config, jitter };
+            self.memory.count_alone(name, context, epoch, calls, retry_after);
+        }
+    }
+
+    /// Remembers a row that was written, and tells of a change of state.
+    fn committed(&self, name: &BreakerName, before: &Breaker, row: BreakerRow) -> Breaker {
+        let breaker = row.breaker.clone();
+        if before.epoch != breaker.epoch {
+            self.record_change(name, &breaker);
+        }
+        self.memory.keep(name, row, self.host.now());
+        breaker
+    }
+
+    fn record_change(&self, name: &BreakerName, breaker: &Breaker) {
+        tracing::info!(
+            breaker = %name, state = breaker.state.name(), epoch = breaker.epoch, reason = breaker.reason,
+            "breaker changed"
+        );
+        if name.tenant.is_none() {
+            let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
+            let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
+            self.host.record(&metrics::of(&name.target), &changed);
+        }
+    }
+}
