@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tenfold_ports::CallError;
 use tenfold_ports::metrics::{Dimension, Metric};
 
-use super::fingerprint::print;
+use super::fingerprint::fingerprint;
 use super::report::Report;
 use super::site::Site;
 
@@ -19,12 +19,12 @@ use super::site::Site;
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub value: Rc<dyn Any>,
-    pub print: u64,
+    pub fingerprint: u64,
 }
 
 impl Answer {
     pub fn new<R: Hash + 'static>(value: R) -> Self {
-        Self { print: print(&value), value: Rc::new(value) }
+        Self { fingerprint: fingerprint(&value), value: Rc::new(value) }
     }
 }
 

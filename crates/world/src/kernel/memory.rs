@@ -127,7 +127,7 @@ impl<S> Histories<S> {
 
     /// Where `came` leads from `node`, if it has happened before.
     pub fn after(&self, node: NodeId, came: &Came) -> Option<NodeId> {
-        self.next.get(&(node, came.call, came.now, came.answer.print)).copied()
+        self.next.get(&(node, came.call, came.now, came.answer.fingerprint)).copied()
     }
 
     /// Brings a handler that was just begun to where it is remembered to be.
@@ -159,7 +159,7 @@ impl<S> Histories<S> {
         let desk = &mut *desk;
         let (reports, measured) = (std::mem::take(&mut desk.reports), std::mem::take(&mut desk.measured));
         let returned = desk.returned.take();
-        let key = (live.node, came.call, came.now, came.answer.print);
+        let key = (live.node, came.call, came.now, came.answer.fingerprint);
         let node = self.nodes.len() as NodeId;
         self.nodes.push(Node {
             before: Some((live.node, came)),

@@ -39,7 +39,8 @@ pub(crate) struct Asked<S> {
 
 impl<S> Hash for ActorState<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let job = self.asked.job.as_ref().filter(|_| self.stage != Stage::Over).map(|(_, print)| print);
+        let job =
+            self.asked.job.as_ref().filter(|_| self.stage != Stage::Over).map(|(_, fingerprint)| fingerprint);
         (self.node, self.stage, job).hash(state);
         if self.stage == Stage::Waits {
             self.asked.start.hash(state);

@@ -22,7 +22,7 @@ use crate::aws::queue::Posted;
 use crate::aws::queue::receive::{MAX_WAIT, receive};
 use crate::aws::stream::{Batch, Outcome};
 use crate::flow::TaskError;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::report::Report;
 
@@ -63,7 +63,7 @@ impl State {
             Kind::Queue { queue, batch, handler } => {
                 let deliveries = self.take(queue.index, batch, MAX_WAIT);
                 if !deliveries.is_empty() {
-                    let asked = print(&(role, queue, &deliveries));
+                    let asked = fingerprint(&(role, queue, &deliveries));
                     let begin = handler(deliveries.clone());
                     let job = Job::Queue { source, queue: queue.index, deliveries };
                     self.invoke(memory, asked, begin, job);
@@ -71,7 +71,7 @@ impl State {
             }
             Kind::Stream { mapping, handler } => {
                 if let Some(batch) = self.next_batch(mapping) {
-                    let asked = print(&(role, mapping, &batch.records));
+                    let asked = fingerprint(&(role, mapping, &batch.records));
                     let begin = handler(batch.records.clone());
                     self.invoke(memory, asked, begin, Job::Stream { source, batch });
                 }
@@ -79,7 +79,7 @@ impl State {
             Kind::Asynchronous { function, handler } => {
                 let functions = &mut self.services.functions;
                 if let Some(invocation) = functions[function].next(self.now, &mut self.choices) {
-                    let asked = print(&(role, function, &invocation.payload));
+                    let asked = fingerprint(&(role, function, &invocation.payload));
                     let begin = handler(invocation.payload.clone());
                     self.invoke(memory, asked, begin, Job::Asynchronous { source, invocation });
                 }

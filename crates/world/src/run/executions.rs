@@ -16,7 +16,7 @@ use crate::aws::queue::Posted;
 use crate::flow::{Resource, Step, TaskError};
 use crate::kernel::choice;
 use crate::kernel::fault::Fault;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::site::Site;
 use crate::kernel::trace::Event;
@@ -43,7 +43,7 @@ impl State {
             let now = self.now;
             let running = &mut self.machines[machine].all[execution];
             // Jitter is chance; what it is drawn from is the execution and how far it is.
-            let mut seed = print(&(running.execution.name(), running.execution.transitions()));
+            let mut seed = fingerprint(&(running.execution.name(), running.execution.transitions()));
             let mut chance = || (choice::next(&mut seed) >> 11) as f64 / (1_u64 << 53) as f64;
             let step = running.execution.next(now, &mut chance);
             let events = running.execution.take_events();
@@ -76,7 +76,7 @@ impl State {
             Resource::Function(arn) => {
                 if let Some((arn, role, handler)) = callees.functions.iter().find(|(known, ..)| known == arn)
                 {
-                    let asked = print(&(role, arn, input.to_string()));
+                    let asked = fingerprint(&(role, arn, input.to_string()));
                     return self.invoke(memory, asked, handler(input), Job::Task(task));
                 }
                 Err(TaskError::new("Lambda.ResourceNotFoundException", arn.clone()))

@@ -12,7 +12,7 @@ use super::begin::{Begin, Handler};
 use super::env::Env;
 use super::source::Job;
 use super::state::State;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::report::Report;
 
@@ -61,9 +61,9 @@ impl State {
         let over = |actor: &ActorState<Self>| actor.stage == Stage::Over && actor.asked.job.is_some();
         let free = self.actors.iter().position(over);
         let actor = free.unwrap_or(self.actors.len());
-        let node = memory.root(Some(print(&(asked, actor))));
-        let print = print(&job);
-        let asked = Rc::new(Asked { start: self.now, begin, job: Some((job, print)) });
+        let node = memory.root(Some(fingerprint(&(asked, actor))));
+        let fingerprint = fingerprint(&job);
+        let asked = Rc::new(Asked { start: self.now, begin, job: Some((job, fingerprint)) });
         let new = ActorState { node, stage: Stage::Waits, asked };
         if let Some(free) = free {
             self.actors[free] = new;

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::state::State;
 use crate::kernel::choice::{Choices, Rest};
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 
 /// What runs of one exploration share.
@@ -41,7 +41,7 @@ struct End {
     /// How many choices were made until then.
     choices: usize,
     /// Stands for the states at this end and those before it.
-    print: u64,
+    fingerprint: u64,
 }
 
 struct Step {
@@ -49,7 +49,7 @@ struct Step {
     before: State,
     /// How many choices were made before it.
     choices: usize,
-    print: u64,
+    fingerprint: u64,
     /// How many schedules go through it.
     schedules: u128,
 }
@@ -89,24 +89,24 @@ impl Search {
     /// Whether a run has been in this state before. If not, this is a step to come back to.
     pub fn been_here(&mut self, phase: usize, state: &mut State) -> bool {
         let Some(deep) = self.deep.as_mut().filter(|_| !state.calm) else { return false };
-        let before = deep.ends.last().map_or(0, |end| end.print);
-        let print = print(&(before, phase, state.print()));
-        if let Some(schedules) = deep.seen.get(&print).copied() {
+        let before = deep.ends.last().map_or(0, |end| end.fingerprint);
+        let fingerprint = fingerprint(&(before, phase, state.fingerprint()));
+        if let Some(schedules) = deep.seen.get(&fingerprint).copied() {
             deep.leaf(schedules);
             return true;
         }
         let choices = state.choices.len();
-        deep.steps.push(Step { phase, before: state.snapshot(), choices, print, schedules: 0 });
+        deep.steps.push(Step { phase, before: state.snapshot(), choices, fingerprint, schedules: 0 });
         false
     }
 
     /// A phase has ended.
     pub fn ended(&mut self, state: &mut State) {
         if let Some(deep) = &mut self.deep {
-            let before = deep.ends.last().map_or(0, |end| end.print);
-            let print = print(&(before, state.print()));
+            let before = deep.ends.last().map_or(0, |end| end.fingerprint);
+            let fingerprint = fingerprint(&(before, state.fingerprint()));
             let choices = state.choices.len();
-            deep.ends.push(End { state: state.snapshot(), choices, print });
+            deep.ends.push(End { state: state.snapshot(), choices, fingerprint });
         }
     }
 
@@ -124,7 +124,7 @@ impl Search {
         let at = next.as_ref().map(|next| next.len() - 1);
         // Steps that have no choice left: all that follows from the states before them is known.
         while let Some(step) = deep.steps.pop_if(|step| at.is_none_or(|at| step.choices > at)) {
-            deep.seen.insert(step.print, step.schedules);
+            deep.seen.insert(step.fingerprint, step.schedules);
             deep.leaf(step.schedules);
         }
         let next = next?;

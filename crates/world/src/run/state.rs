@@ -1,7 +1,7 @@
 //! All there is in a run: what handlers' calls act upon, and how far each handler is.
 //!
-//! A state is cheap to copy, so that a search can go back to it, and has a print, so that a search sees where
-//! it has been. Not here: choosing what happens next.
+//! A state is cheap to copy, so that a search can go back to it, and has a fingerprint, so that a search sees
+//! where it has been. Not here: choosing what happens next.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ use crate::kernel::actor::{Actor, NOBODY};
 use crate::kernel::call::{Answer, Call, Takes};
 use crate::kernel::choice::Choices;
 use crate::kernel::fault::Fault;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::NodeId;
 use crate::kernel::report::Report;
 use crate::kernel::shared::Shared;
@@ -96,20 +96,27 @@ impl State {
     }
 
     /// Stands for everything that what follows can depend on.
-    pub fn print(&self) -> u64 {
+    pub fn fingerprint(&self) -> u64 {
         let waiting = |w: &Waiting<Self>| (w.actor, w.made_by, w.call.id, w.not_before);
         let waiting: Vec<_> = self.waiting.iter().map(waiting).collect();
         // Who ran last matters only where interruptions are counted.
         let counted = matches!(self.limits.order, Order::Interrupted(_));
         let order = counted.then_some((self.switches_left, self.last));
-        print(&(self.settled(), self.faults_left, order, &self.actors, waiting))
+        fingerprint(&(self.settled(), self.faults_left, order, &self.actors, waiting))
     }
 
     /// Stands for the outcome, once nobody runs any more.
     pub fn settled(&self) -> u64 {
-        let reports = self.reports.print();
+        let reports = self.reports.fingerprint();
         let of_services = (&self.queues, &self.service, &self.services, &self.machines);
-        print(&(self.now, self.table.print(), &self.table.stream, of_services, reports, self.calm))
+        fingerprint(&(
+            self.now,
+            self.table.fingerprint(),
+            &self.table.stream,
+            of_services,
+            reports,
+            self.calm,
+        ))
     }
 
     /// Adds calls that a handler has made.

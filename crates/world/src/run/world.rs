@@ -15,7 +15,7 @@ use super::state::State;
 use super::stop::Stop;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::{Live, Task};
 use crate::kernel::site::Site;
 
@@ -50,8 +50,8 @@ impl World {
         let state = self.state.borrow();
         // A run in which something went wrong may be judged otherwise; and who calls what in calm draws from
         // its own place among the invocations.
-        let print = print(&(state.settled(), state.faults_left, state.actors.len()));
-        state.trace.is_none() && !self.search.borrow_mut().settled.insert(print)
+        let fingerprint = fingerprint(&(state.settled(), state.faults_left, state.actors.len()));
+        state.trace.is_none() && !self.search.borrow_mut().settled.insert(fingerprint)
     }
 
     pub(crate) fn keep_ends(&self) {
@@ -140,7 +140,7 @@ impl World {
         body: B,
     ) -> Actor {
         let actor = self.state.borrow().actors.len();
-        let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
+        let asked = fingerprint(&(std::any::TypeId::of::<B>(), actor, role, skew, fingerprint(&input)));
         let begin =
             move |actor, desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
         self.add(start, Some(asked), Rc::new(begin))
