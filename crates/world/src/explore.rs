@@ -13,7 +13,7 @@ mod workload;
 
 pub use bounds::{Bounds, Run};
 pub use drive::{Memory, exhaust, sample};
-pub use once::{replay, told};
+pub use once::{replay, trace_detail};
 pub use report::{Report, Violation};
 pub use workload::Workload;
 

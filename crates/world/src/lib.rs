@@ -28,7 +28,7 @@ pub mod sim;
 pub mod taste;
 
 pub use aws::{alarm, blob, bus, downstream, flags, invocations, queue, schedule, stream, table, topic};
-pub use explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample, told};
+pub use explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample, trace_detail};
 pub use kernel::actor::Actor;
 pub use kernel::fault::{self, Fault};
 pub use kernel::ids::{BucketId, BusId, MachineId, QueueId, TopicId};

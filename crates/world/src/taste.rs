@@ -1,6 +1,6 @@
 //! What a pattern's tests ask of its workloads: a taste of what `make sim` explores whole.
 
-use crate::explore::{Bounds, Memory, Violation, Workload, exhaust, sample, told};
+use crate::explore::{Bounds, Memory, Violation, Workload, exhaust, sample, trace_detail};
 
 /// Explores a workload for so many runs in each of its orders, and half as many at random and deeper. Gives
 /// how many runs there were.
@@ -26,7 +26,7 @@ pub fn taste(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
 /// Both runs of a seed, where they differ or nothing happened in them.
 pub fn a_seed_is_a_run(workloads: &[Workload], seeds: u64) -> Result<(), String> {
     for (seed, workload) in (0..seeds).zip(workloads.iter().cycle()) {
-        let run = || told(workload.deep(), seed, workload.run);
+        let run = || trace_detail(workload.deep(), seed, workload.run);
         let (first, second) = (run(), run());
         if first != second || first.lines().count() < 2 {
             return Err(format!("{} with seed {seed}:\n{first}\nand then:\n{second}", workload.name));

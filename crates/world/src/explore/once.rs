@@ -14,8 +14,8 @@ pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), Str
     once(bounds, run, Choices::again(choices))
 }
 
-/// Makes one random run and tells all that happened in it.
-pub fn told(bounds: Bounds, seed: u64, run: impl Run) -> String {
+/// Makes one random run, and gives its trace in all detail.
+pub fn trace_detail(bounds: Bounds, seed: u64, run: impl Run) -> String {
     let (result, timeline) = once(bounds, run, Choices::new(Vec::new(), Rest::Random(seed)));
     let lines: Vec<String> = timeline.iter().map(ToString::to_string).collect();
     format!("{}\n{result:?}", lines.join("\n"))

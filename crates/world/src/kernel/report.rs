@@ -8,16 +8,16 @@ use std::rc::Rc;
 use super::fingerprint::fingerprint;
 
 /// What a handler reported.
-pub(crate) type Report = Rc<dyn Told>;
+pub(crate) type Report = Rc<dyn Reported>;
 
 /// Something that can be reported.
-pub(crate) trait Told: Any {
+pub(crate) trait Reported: Any {
     fn fingerprint(&self) -> u64;
     fn show(&self) -> String;
     fn any(&self) -> &dyn Any;
 }
 
-impl<T: Any + Hash + fmt::Debug> Told for T {
+impl<T: Any + Hash + fmt::Debug> Reported for T {
     fn fingerprint(&self) -> u64 {
         fingerprint(self)
     }

@@ -11,7 +11,7 @@ use crate::aws::invocations::Payload;
 use crate::aws::queue::Posted;
 use crate::kernel::ids::BusId;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{State, detail};
 use crate::run::world::World;
 
 impl World {
@@ -70,7 +70,7 @@ impl Bus for BusOf {
         let events: Rc<[BusEvent]> = events.into();
         let effect = move |state: &mut State| {
             let result = state.sends(&events, |state, events| state.put_events(bus, events));
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show = |event: &BusEvent| format!("{} {}", event.detail_type, event.detail);
                 let all = events.iter().map(show).collect::<Vec<_>>().join(", ");
                 match &result {

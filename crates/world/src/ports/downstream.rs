@@ -8,7 +8,7 @@ use crate::aws::downstream::{Service, answer};
 use crate::kernel::call::Takes;
 use crate::kernel::fault::Fails;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{State, detail};
 use crate::run::world::World;
 
 impl World {
@@ -40,7 +40,7 @@ impl Downstream for Env {
             let now = state.now;
             let result = state.service.take(now, actor, &call);
             let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
-            let what = told(state, || format!("{result:?}"));
+            let what = detail(state, || format!("{result:?}"));
             (Outcome(result), what)
         };
         self.call_for(self.site("downstream.call", about), Takes::Service(timeout), effect).await.0

@@ -6,7 +6,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::flags::{Flag, Flags};
 
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{State, detail};
 use crate::run::world::World;
 
 impl World {
@@ -29,7 +29,7 @@ impl Flags for Env {
         let effect = move |state: &mut State| {
             let stale = state.limits.stale_reads;
             let flag = state.services.flags.read(&name, state.now, stale, &mut state.choices);
-            let what = told(state, || match &flag {
+            let what = detail(state, || match &flag {
                 Some(flag) => format!("{name} -> version {}: {}", flag.version, flag.text),
                 None => format!("{name} -> none"),
             });

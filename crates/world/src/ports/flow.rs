@@ -12,7 +12,7 @@ use crate::kernel::ids::{MachineId, QueueId};
 use crate::run::env::Env;
 use crate::run::invocation::invocation;
 use crate::run::machine::{Callees, Machines, Running};
-use crate::run::state::{State, told};
+use crate::run::state::{State, detail};
 use crate::run::world::World;
 
 /// What the tasks of a machine call.
@@ -82,7 +82,7 @@ impl Flow for FlowOf {
         let input = input.to_owned();
         let effect = move |state: &mut State| {
             let result = state.start(machine, &called, &input);
-            let what = told(state, || format!("{called} {input} -> {result:?}"));
+            let what = detail(state, || format!("{called} {input} -> {result:?}"));
             (result, what)
         };
         self.env.call(self.env.site("flow.start", self.machine.name), effect).await

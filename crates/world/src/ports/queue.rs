@@ -14,7 +14,7 @@ use crate::aws::queue::{Messages, QueueSettings};
 use crate::kernel::ids::QueueId;
 use crate::kernel::site::Site;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{State, detail};
 use crate::run::world::World;
 
 impl World {
@@ -89,7 +89,7 @@ impl QueueOf {
                     rejected.push(i);
                 }
             }
-            let what = told(state, || format!("{} except {rejected:?}", receipts.join(", ")));
+            let what = detail(state, || format!("{} except {rejected:?}", receipts.join(", ")));
             (Ok(rejected), what)
         };
         self.env.call(self.site(call), effect).await
@@ -108,7 +108,7 @@ impl Queue for QueueOf {
                 let now = state.now;
                 state.queues[queue].send_batch(entries, now)
             });
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show = |e: &Result<Entry, Outgoing>| match e {
                     Ok(e) => format!("{} after {:?}", String::from_utf8_lossy(&e.body), e.delay),
                     Err(bad) => format!("{bad:?}"),
@@ -124,7 +124,7 @@ impl Queue for QueueOf {
         let queue = self.queue.index;
         let effect = move |state: &mut State| {
             let result = state.receive(queue, max, wait);
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show =
                     |d: &Delivery| format!("{} ({}.)", String::from_utf8_lossy(&d.body), d.receive_count);
                 let bodies = result.iter().flatten().map(show);
@@ -156,7 +156,7 @@ impl Queue for QueueOf {
         let queue = self.queue.index;
         let effect = move |state: &mut State| {
             let depth = state.queues[queue].depth(state.now);
-            (Ok(depth), told(state, || format!("{depth:?}")))
+            (Ok(depth), detail(state, || format!("{depth:?}")))
         };
         self.env.call(self.site("queue.depth"), effect).await
     }

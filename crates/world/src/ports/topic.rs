@@ -9,7 +9,7 @@ use tenfold_ports::topic::{Notice, Topic};
 use crate::aws::topic::{Subscription, Subscriptions, TopicSettings};
 use crate::kernel::ids::TopicId;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{State, detail};
 use crate::run::world::World;
 
 impl World {
@@ -65,7 +65,7 @@ impl Topic for TopicOf {
         let notices: Rc<[Notice]> = notices.into();
         let effect = move |state: &mut State| {
             let result = state.sends(&notices, |state, notices| state.publish(topic, notices));
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show = |notice: &Notice| {
                     let attributes = notice.attributes.iter().map(|(n, v)| format!("{n}={} ", v.to_text()));
                     format!("{}{}", attributes.collect::<String>(), notice.body)

@@ -238,7 +238,7 @@ impl State {
     }
 }
 
-/// What an event shall say, made up only where somebody will read it.
-pub(crate) fn told(state: &State, what: impl FnOnce() -> String) -> String {
+/// What an event of the trace says, made up only where somebody will read it.
+pub(crate) fn detail(state: &State, what: impl FnOnce() -> String) -> String {
     if state.trace.is_some() { what() } else { String::new() }
 }

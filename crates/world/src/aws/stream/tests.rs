@@ -127,9 +127,9 @@ fn a_batch_is_given_up_after_its_retries_and_the_queue_is_told_where_it_was() {
     let (batches, letters) = drain(&mut stream, poisoned(1));
     assert_eq!(batches, [vec![1, 2], vec![1, 2], vec![1, 2], vec![3]]);
     let [letter] = &letters[..] else { panic!("one letter: {letters:?}") };
-    let told: Json = serde_json::from_slice(&letter.body).unwrap();
-    assert_eq!((letter.queue, &told["requestContext"]["approximateInvokeCount"]), (failures, &3.into()));
-    let info = &told["DDBStreamBatchInfo"];
+    let sent: Json = serde_json::from_slice(&letter.body).unwrap();
+    assert_eq!((letter.queue, &sent["requestContext"]["approximateInvokeCount"]), (failures, &3.into()));
+    let info = &sent["DDBStreamBatchInfo"];
     assert_eq!((&info["startSequenceNumber"], &info["endSequenceNumber"]), (&"1".into(), &"2".into()));
     assert_eq!((&info["batchSize"], stream.given_up(0)), (&2.into(), 2));
 }

@@ -41,8 +41,8 @@ impl Walk {
         let next = self.scope.states.get(catcher.next).map(|state| state.name.clone()).unwrap_or_default();
         moment.book.note(moment.now, Happening::Caught { state: name(), error: error.error.clone(), next });
         // The error output is not subject to the OutputPath.
-        let told = json!({"Error": error.error.as_str(), "Cause": error.cause.as_str()});
-        let output = placed(catcher.place.as_ref(), &self.input, told.into());
+        let described = json!({"Error": error.error.as_str(), "Cause": error.cause.as_str()});
+        let output = placed(catcher.place.as_ref(), &self.input, described.into());
         match output.and_then(Json::within_limit) {
             Ok(output) => self.go(output, Some(catcher.next)),
             Err(error) => self.phase = Phase::Ended(Err(error)),

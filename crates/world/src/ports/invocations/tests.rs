@@ -34,10 +34,10 @@ fn an_event_that_failed_comes_again_after_one_minute_and_after_two_more() {
             assert_eq!(world.next_invocation(function), None, "it is not due");
             world.pass(SignedDuration::from_mins(minutes));
         }
-        let told = world.queue(letters, |m| m.bodies().map(str::to_owned).collect::<Vec<_>>());
-        let told: Json = serde_json::from_str(&told[0]).unwrap();
+        let bodies = world.queue(letters, |m| m.bodies().map(str::to_owned).collect::<Vec<_>>());
+        let sent: Json = serde_json::from_str(&bodies[0]).unwrap();
         assert_eq!(
-            (&told["requestPayload"]["n"], &told["requestContext"]["approximateInvokeCount"]),
+            (&sent["requestPayload"]["n"], &sent["requestContext"]["approximateInvokeCount"]),
             (&1.into(), &3.into())
         );
         assert_eq!(world.invocations(function, |all| all.payloads().count()), 0);

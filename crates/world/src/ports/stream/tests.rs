@@ -34,9 +34,9 @@ fn a_record_tells_of_each_change_and_of_nothing_else() {
             env.write(delete()).await.unwrap();
         })?;
         let batch = world.next_batch(0, 0).unwrap();
-        let told = batch.records.iter().map(|record| (record.kind(), record.key.sk.as_str()));
+        let seen = batch.records.iter().map(|record| (record.kind(), record.key.sk.as_str()));
         let expected = [(Kind::Insert, "1"), (Kind::Modify, "1"), (Kind::Insert, "2"), (Kind::Remove, "1")];
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
         let n = |item: &Option<Item>| item.as_ref().unwrap().number("n").unwrap();
         assert_eq!((n(&batch.records[1].old), n(&batch.records[1].new)), (1, 3));
         Ok(())
