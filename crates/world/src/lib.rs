@@ -6,7 +6,7 @@
 //!
 //! [`explore`] drives runs over all vectors, or over many random ones. A run is an ordinary function over a
 //! [`World`]: it [spawns](World::spawn) invocations, [runs](World::run) them, lets the dust settle in
-//! [calm](World::calm), and says which invariant does not hold.
+//! [quiescence](World::quiesce), and says which invariant does not hold.
 //!
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
 //! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].

@@ -54,7 +54,7 @@ struct Phase {
     invocations: Vec<(i64, Vec<Step>)>,
     /// Whether the world chooses if the first of them is left out.
     open: bool,
-    calm: bool,
+    quiescent: bool,
 }
 
 fn key(n: usize) -> Key {
@@ -117,15 +117,15 @@ type End = (u64, Vec<(Actor, i64, Timestamp)>, Vec<Vec<(SmolStr, i64)>>, usize);
 
 fn play(world: &World, phases: &[Phase]) -> Result<End, Stop> {
     let mut items = Vec::new();
-    for Phase { invocations, open, calm } in phases {
+    for Phase { invocations, open, quiescent } in phases {
         let left_out = usize::from(*open && world.state.borrow_mut().choices.pick(2) == 1);
         for (wait, steps) in &invocations[left_out..] {
             let start = world.now() + SignedDuration::from_secs(*wait);
             let read = world.table(|items| items.get(&key(0)).map_or(0, number));
             world.spawn_at(start, SignedDuration::ZERO, "test", (steps.clone(), read), handle);
         }
-        if *calm {
-            world.calm_while(World::run)?;
+        if *quiescent {
+            world.quiesce_while(World::run)?;
         } else {
             world.run()?;
         }
@@ -198,17 +198,17 @@ fn phase(
 ) -> impl Strategy<Value = Phase> {
     let wait = prop_oneof![3 => Just(0_i64), 1 => Just(1)];
     let invocations = vec((wait, vec(step, 1..=most)), invocations);
-    (invocations, weighted(0.2), weighted(0.2)).prop_map(|(invocations, open, calm)| Phase {
+    (invocations, weighted(0.2), weighted(0.2)).prop_map(|(invocations, open, quiescent)| Phase {
         invocations,
         open,
-        calm,
+        quiescent,
     })
 }
 
 /// Two or three invocations at once, and perhaps up to two more, one after the other.
 fn phases() -> impl Strategy<Value = Vec<Phase>> {
     let first = prop_oneof![phase(step(), 2..=3, 2), phase(step(), 2..=2, 4)];
-    let first = first.prop_map(|phase| Phase { calm: false, ..phase });
+    let first = first.prop_map(|phase| Phase { quiescent: false, ..phase });
     (first, vec(phase(step(), 1..=1, 2), 0..=2)).prop_map(|(first, more)| [vec![first], more].concat())
 }
 

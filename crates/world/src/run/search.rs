@@ -15,7 +15,7 @@ use crate::kernel::memory::Histories;
 pub(crate) struct Search {
     /// What handlers do.
     pub memory: Histories<State>,
-    /// States from which a run was let go on in calm.
+    /// States from which a run was let go on in quiescence.
     pub settled: FxHashSet<u64>,
     /// None where each run is for itself: at random, or again.
     deep: Option<Deep>,
@@ -88,7 +88,7 @@ impl Search {
 
     /// Whether a run has been in this state before. If not, this is a step to come back to.
     pub fn been_here(&mut self, phase: usize, state: &mut State) -> bool {
-        let Some(deep) = self.deep.as_mut().filter(|_| !state.calm) else { return false };
+        let Some(deep) = self.deep.as_mut().filter(|_| !state.quiescent) else { return false };
         let before = deep.ends.last().map_or(0, |end| end.fingerprint);
         let fingerprint = fingerprint(&(before, phase, state.fingerprint()));
         if let Some(schedules) = deep.seen.get(&fingerprint).copied() {
@@ -151,7 +151,7 @@ impl Deep {
 fn become_again(state: &mut State, again: &State, made: usize) {
     let mut choices = std::mem::take(&mut state.choices);
     choices.make(made);
-    choices.calm(again.calm);
+    choices.quiesce(again.quiescent);
     *state = again.clone();
     state.choices = choices;
 }

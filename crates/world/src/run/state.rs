@@ -39,7 +39,7 @@ pub(crate) struct State {
     pub limits: Limits,
     pub faults_left: usize,
     pub switches_left: usize,
-    pub calm: bool,
+    pub quiescent: bool,
     pub last: Option<Actor>,
     /// Whether the batch that is being sent loses its last entry.
     pub rejects: bool,
@@ -70,7 +70,7 @@ impl State {
             limits,
             faults_left: limits.faults,
             switches_left: if let Order::Interrupted(most) = limits.order { most } else { usize::MAX },
-            calm: false,
+            quiescent: false,
             last: None,
             rejects: false,
             actors: Shared::default(),
@@ -115,7 +115,7 @@ impl State {
             &self.table.stream,
             of_services,
             reports,
-            self.calm,
+            self.quiescent,
         ))
     }
 
@@ -169,7 +169,7 @@ impl State {
 
     /// Chooses what goes wrong with a call, if anything.
     pub fn fault(&mut self, site: Site) -> Option<Fault> {
-        if self.faults_left == 0 || self.calm {
+        if self.faults_left == 0 || self.quiescent {
             return None;
         }
         let faults = Fault::of(site);

@@ -44,12 +44,12 @@ impl World {
     }
 
     /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
-    /// time. What follows in calm is then the same too, and was looked at. To be asked once a run, just
-    /// before it becomes calm for good.
+    /// time. What follows in quiescence is then the same too, and was looked at. To be asked once a run, just
+    /// before it becomes quiescent for good.
     pub fn settled_before(&self) -> bool {
         let state = self.state.borrow();
-        // A run in which something went wrong may be judged otherwise; and who calls what in calm draws from
-        // its own place among the invocations.
+        // A run in which something went wrong may be judged otherwise; and who calls what in quiescence draws
+        // from its own place among the invocations.
         let fingerprint = fingerprint(&(state.settled(), state.faults_left, state.actors.len()));
         state.trace.is_none() && !self.search.borrow_mut().settled.insert(fingerprint)
     }
@@ -74,22 +74,22 @@ impl World {
     }
 
     /// From now on nothing goes wrong and nobody is interrupted, so that what was promised can be asked for.
-    pub fn calm(&self) {
-        self.set_calm(true);
+    pub fn quiesce(&self) {
+        self.set_quiescent(true);
     }
 
     /// Runs something during which nothing goes wrong, for what a run takes for granted.
-    pub fn calm_while<R>(&self, act: impl FnOnce(&Self) -> R) -> R {
-        self.set_calm(true);
+    pub fn quiesce_while<R>(&self, act: impl FnOnce(&Self) -> R) -> R {
+        self.set_quiescent(true);
         let result = act(self);
-        self.set_calm(false);
+        self.set_quiescent(false);
         result
     }
 
-    fn set_calm(&self, calm: bool) {
+    fn set_quiescent(&self, quiescent: bool) {
         let mut state = self.state.borrow_mut();
-        state.calm = calm;
-        state.choices.calm(calm);
+        state.quiescent = quiescent;
+        state.choices.quiesce(quiescent);
     }
 
     /// How many calls have gone wrong so far.

@@ -18,7 +18,7 @@ use tenfold_world::{Failed, QueueId, QueueSettings, World};
 
 use super::relay::{self, PATIENCE, TIMEOUT, reaches};
 use super::script::{ALWAYS, How, whole};
-use crate::both::{Both, ask, in_calm_world};
+use crate::both::{Both, ask, in_quiet_world};
 use crate::queues::reached;
 use crate::suite::{Compared, Failure};
 use crate::tables::compare;
@@ -135,7 +135,7 @@ struct Became {
 }
 
 pub fn run(both: &Both, plan: &Plan) -> Compared {
-    in_calm_world(|world| {
+    in_quiet_world(|world| {
         let name = Both::name();
         let here = here(world, plan)?;
         let there = there(both, plan, &name, &here)?;

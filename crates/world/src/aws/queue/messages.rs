@@ -54,7 +54,7 @@ pub struct Messages {
 }
 
 /// What a queue holds, whatever its messages are called. Two states that differ only in their messages' ids
-/// count as one: a receipt is given anew with each receiving, and in calm nobody holds one any more.
+/// count as one: a receipt is given anew with each receiving, and in quiescence nobody holds one any more.
 impl Hash for Messages {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for message in &self.all {

@@ -10,7 +10,7 @@ use crate::explore::{Bounds, exhaust, replay};
 use crate::kernel::ids::QueueId;
 use crate::pattern::Pattern;
 
-fn calm(run: impl Fn(&World)) {
+fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
         run(world);
         Ok(())
@@ -37,7 +37,7 @@ fn details(world: &World, queue: QueueId) -> Vec<i64> {
 
 #[test]
 fn each_target_of_a_rule_gets_the_events_that_match() {
-    calm(|world| {
+    quiet(|world| {
         let bus = world.add_bus("shop", BusSettings::default());
         let [paid, many] = std::array::from_fn(|_| world.add_queue("q", QueueSettings::default()));
         let function = world.add_function("f", FunctionSettings::default());
@@ -57,7 +57,7 @@ fn each_target_of_a_rule_gets_the_events_that_match() {
 
 #[test]
 fn events_that_are_none_are_rejected_one_by_one_and_too_many_are_refused_whole() {
-    calm(|world| {
+    quiet(|world| {
         let bus = world.add_bus("shop", BusSettings::default());
         let queue = world.add_queue("q", QueueSettings::default());
         world.add_rule(bus, rule(r#"{"detail": {"n": [{"exists": true}]}}"#, &[Target::Queue(queue)]));

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::Value as Json;
 use tenfold_ports::Bytes;
 
-fn calm(run: impl Fn(&World)) {
+fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
         run(world);
         Ok(())
@@ -21,7 +21,7 @@ fn event(text: &'static str) -> Payload {
 
 #[test]
 fn an_event_that_failed_comes_again_after_one_minute_and_after_two_more() {
-    calm(|world| {
+    quiet(|world| {
         let letters = world.add_queue("letters", QueueSettings::default());
         let settings = FunctionSettings { on_failure: Some(letters), ..FunctionSettings::default() };
         let function = world.add_function("f", settings);
@@ -46,7 +46,7 @@ fn an_event_that_failed_comes_again_after_one_minute_and_after_two_more() {
 
 #[test]
 fn retries_can_be_fewer() {
-    calm(|world| {
+    quiet(|world| {
         let function =
             world.add_function("f", FunctionSettings { retries: 0, ..FunctionSettings::default() });
         world.invoke(function, event("{}"));

@@ -9,7 +9,7 @@ use super::*;
 use crate::aws::topic::Filter;
 use crate::{Bounds, QueueId, QueueSettings, exhaust, replay};
 
-fn calm(run: impl Fn(&World)) {
+fn quiet(run: impl Fn(&World)) {
     let bounds = Bounds { faults: 0, ..Bounds::default() };
     let run = |world: &World| {
         run(world);
@@ -44,7 +44,7 @@ fn ordered(body: &str, group: &str, id: &str) -> Notice {
 
 #[test]
 fn each_queue_gets_what_its_filter_lets_through() {
-    calm(|world| {
+    quiet(|world| {
         let topic = world.add_topic("events", TopicSettings::default());
         let [all, done, large, failed] = std::array::from_fn(|_| queue(world));
         world.subscribe(topic, Subscription::of(all).raw());
@@ -66,7 +66,7 @@ fn each_queue_gets_what_its_filter_lets_through() {
 
 #[test]
 fn without_raw_delivery_the_body_is_in_an_envelope_with_its_attributes() {
-    calm(|world| {
+    quiet(|world| {
         let (topic, queue) = (world.add_topic("events", TopicSettings::default()), queue(world));
         world.subscribe(topic, Subscription::of(queue));
         publish(world, topic, vec![notice("{\"n\":1}").with("event", "paid").with("price", 5)]).unwrap();
@@ -99,7 +99,7 @@ fn a_standard_topic_may_deliver_twice_as_often_as_it_is_allowed_to() {
 
 #[test]
 fn a_fifo_topic_drops_what_it_knows_for_five_minutes_and_hands_groups_on() {
-    calm(|world| {
+    quiet(|world| {
         let topic = world.add_topic("events", TopicSettings { fifo: true, ..TopicSettings::default() });
         let fifo = world.add_queue("q", QueueSettings { fifo: true, ..QueueSettings::default() });
         let standard = queue(world);
@@ -117,7 +117,7 @@ fn a_fifo_topic_drops_what_it_knows_for_five_minutes_and_hands_groups_on() {
 
 #[test]
 fn an_empty_notice_is_rejected_and_a_batch_that_sns_does_not_take_is_refused_whole() {
-    calm(|world| {
+    quiet(|world| {
         let (topic, queue) = (world.add_topic("events", TopicSettings::default()), queue(world));
         world.subscribe(topic, Subscription::of(queue).raw());
         assert_eq!(publish(world, topic, vec![notice("a"), notice("")]), Ok(vec![1]));
@@ -138,7 +138,7 @@ fn an_empty_notice_is_rejected_and_a_batch_that_sns_does_not_take_is_refused_who
 
 #[test]
 fn raw_delivery_loses_a_notice_with_more_attributes_than_a_message_holds() {
-    calm(|world| {
+    quiet(|world| {
         let topic = world.add_topic("events", TopicSettings::default());
         let (bare, enveloped) = (queue(world), queue(world));
         world.subscribe(topic, Subscription::of(bare).raw());

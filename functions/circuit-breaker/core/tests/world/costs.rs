@@ -22,7 +22,7 @@ pub fn counted(config: &Arc<TargetConfig>, act: impl Fn(&World, &Stack)) -> Call
     let counts = RefCell::new(BTreeMap::new());
     let calm = Bounds { faults: 0, ..Bounds::default() };
     let run = |world: &World| {
-        world.calm();
+        world.quiesce();
         let stack = Stack::new(world, config);
         act(world, &stack);
         let mut counts = counts.borrow_mut();

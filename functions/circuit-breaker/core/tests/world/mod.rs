@@ -169,13 +169,13 @@ impl Stack {
         });
     }
 
-    /// Ends a run: once the schedule has settled everything in calm, what holds of the end, for every workload
+    /// Ends a run: once the schedule has settled everything in quiescence, what holds of the end, for every workload
     /// and for this one. A state that another run has come to is not settled anew.
     pub fn finish(&self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
         if world.settled_before() {
             return Ok(());
         }
-        world.calm();
+        world.quiesce();
         self.run_schedule(world)?;
         promises_are_kept(world, self)?;
         also(world)

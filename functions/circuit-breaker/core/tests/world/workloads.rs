@@ -84,7 +84,7 @@ fn dead_prober(world: &World) -> Outcome {
     let stack = after_a_break(world, 1);
     stack.spawn_request(world, "a");
     world.run()?;
-    world.calm_while(|world| {
+    world.quiesce_while(|world| {
         world.pass(seconds(10));
         stack.spawn_request(world, "b");
         world.run()
@@ -166,7 +166,7 @@ fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
     let stack = Stack::duplicating(world, &config, 1);
     put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
-    world.calm_while(|world| {
+    world.quiesce_while(|world| {
         keys.iter().for_each(|key| stack.spawn_request(world, key));
         world.run()
     })?;
@@ -213,19 +213,19 @@ fn death(world: &World) -> Outcome {
     let stack = Stack::new(world, &config);
     world.service(|s| s.health = Health::Down);
     let posts = vec![Post::new("a"), Post::ordered("b", "k")];
-    world.calm_while(|world| {
+    world.quiesce_while(|world| {
         stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
         world.run()
     })?;
     stack.spawn_processor(world, world.now() + minutes(1));
     world.run()?;
-    world.calm_while(|world| stack.run_schedule(world))?;
+    world.quiesce_while(|world| stack.run_schedule(world))?;
     promises_are_kept(world, &stack)?;
     world.service(|s| s.health = Health::Well);
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
     world.run()?;
     // What a redrive cut short left dead, the next one takes.
-    world.calm();
+    world.quiesce();
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
     world.run()?;
     stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
@@ -305,7 +305,7 @@ fn administration(world: &World) -> Outcome {
         stack.spawn_call(world, "GET", &format!("/requests/{}", row.id), "");
     }
     world.run()?;
-    world.calm();
+    world.quiesce();
     stack.spawn_call(world, "POST", "/targets/pay/state", r#"{"force":"auto"}"#);
     stack.spawn_call(world, "DELETE", "/targets/other", "");
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);

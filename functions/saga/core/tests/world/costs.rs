@@ -15,7 +15,7 @@ pub type Calls = BTreeMap<String, usize>;
 pub fn counted<R>(act: impl Fn(&World, Stack) -> R) -> (Calls, R) {
     let counted = RefCell::new(None);
     let run = |world: &World| {
-        world.calm();
+        world.quiesce();
         let given = act(world, Stack::new(world, [2, 2, 2]));
         let mut calls = Calls::new();
         for (site, _) in world.calls() {

@@ -259,13 +259,13 @@ impl Stack {
         });
     }
 
-    /// Ends a run: in calm, the schedule goes on until no saga is open but those that wait for a person. Then what
+    /// Ends a run: in quiescence, the schedule goes on until no saga is open but those that wait for a person. Then what
     /// must hold for every workload, and for this one.
     pub fn finish(self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
         if world.settled_before() {
             return Ok(());
         }
-        world.calm();
+        world.quiesce();
         Self::run_schedule(world)?;
         invariants::at_the_end(world, self)?;
         also(world)

@@ -135,7 +135,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::book(world, "a", style);
     world.run()?;
-    world.calm_while(Stack::run_schedule)?;
+    world.quiesce_while(Stack::run_schedule)?;
     if state(world, "a").is_some_and(|state| !matches!(state, State::Stuck | State::Compensated)) {
         return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
     }
@@ -143,7 +143,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     Stack::operate(world, "a", what);
     world.run()?;
     // What a crash kept from being said is said again.
-    world.calm();
+    world.quiesce();
     Stack::operate(world, "a", what);
     world.run()?;
     stack.finish(world, |world| match (state(world, "a"), what) {
@@ -157,7 +157,7 @@ fn stuck_again(world: &World, style: Style) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
-    world.calm_while(World::run)?;
+    world.quiesce_while(World::run)?;
     Stack::operate(world, "a", "retry");
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
@@ -285,7 +285,7 @@ fn looked_at(world: &World) -> Outcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", CHOREOGRAPHED);
-    world.calm_while(World::run)?;
+    world.quiesce_while(World::run)?;
     Stack::call(world, "PUT", "/inventory/flight/Y", "", r#"{"available": 3}"#);
     Stack::call(world, "GET", "/inventory/flight/X", "", "");
     Stack::call(world, "GET", &format!("/trips/{}", SagaId::of_key("a")), "", "");
