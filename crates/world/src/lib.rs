@@ -11,7 +11,7 @@
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
 //! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
 //!
-//! The source is laid in floors; what a file imports is on its own floor or below: `sim` and `taste`,
+//! The source is laid in floors; what a file imports is on its own floor or below: `sim` and `smoke`,
 //! [`explore`], `ports` (what handlers call), `run` (who goes on next), `aws` (what services do), [`flow`]
 //! and [`pattern`], `kernel`.
 //!
@@ -25,7 +25,7 @@ pub mod pattern;
 mod ports;
 mod run;
 pub mod sim;
-pub mod taste;
+pub mod smoke;
 
 pub use aws::{alarm, blob, bus, downstream, flags, invocations, queue, schedule, stream, table, topic};
 pub use explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample, trace_detail};

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// From the top down; those in one line know nothing of each other.
 const FLOORS: [&[&str]; 7] =
-    [&["sim", "taste"], &["explore"], &["ports"], &["run"], &["aws"], &["flow", "pattern"], &["kernel"]];
+    [&["sim", "smoke"], &["explore"], &["ports"], &["run"], &["aws"], &["flow", "pattern"], &["kernel"]];
 
 /// A module by its path: `["aws", "queue", "messages"]`.
 type Module = Vec<String>;

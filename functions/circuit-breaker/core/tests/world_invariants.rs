@@ -1,15 +1,15 @@
-//! The breaker's invariants, under crashes and faults at every call: a taste of what `make sim` explores whole.
+//! The breaker's invariants, under crashes and faults at every call: a smoke test of what `make sim` explores whole.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod world;
 
-use tenfold_world::taste;
+use tenfold_world::smoke;
 use world::workloads::ALL;
 
 fn explore(name: &str) {
     let workload = ALL.iter().find(|workload| workload.name == name).expect("a workload of this name");
-    match taste::taste(workload, 4_000) {
+    match smoke::smoke(workload, 4_000) {
         Ok(runs) => println!("{name}: {runs} runs"),
         Err(violation) => panic!("{name}: {violation}"),
     }
@@ -17,7 +17,7 @@ fn explore(name: &str) {
 
 #[test]
 fn a_seed_is_a_run() {
-    taste::a_seed_is_a_run(ALL, 1_000).unwrap();
+    smoke::a_seed_is_a_run(ALL, 1_000).unwrap();
 }
 
 macro_rules! workloads {

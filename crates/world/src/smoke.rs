@@ -1,4 +1,4 @@
-//! What a pattern's tests ask of its workloads: a taste of what `make sim` explores whole.
+//! What a pattern's tests ask of its workloads: a smoke test of what `make sim` explores whole.
 
 use crate::explore::{Bounds, Memory, Violation, Workload, exhaust, sample, trace_detail};
 
@@ -7,7 +7,7 @@ use crate::explore::{Bounds, Memory, Violation, Workload, exhaust, sample, trace
 ///
 /// # Errors
 /// What does not hold, and in which run.
-pub fn taste(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
+pub fn smoke(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
     let mut made = 0;
     for order in workload.orders {
         let report = exhaust(Bounds { runs, ..workload.bounds(*order) }, workload.run);
