@@ -62,7 +62,7 @@ pub(crate) struct Measured {
 
 /// What happened to a handler: it was begun, or a call of its was answered.
 #[derive(Clone)]
-pub(crate) struct Came {
+pub(crate) struct Input {
     /// The call; none for the beginning.
     pub call: Option<u32>,
     pub now: Timestamp,

@@ -17,7 +17,7 @@ use std::task::{Context, Waker};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use super::call::{Call, Came, Desk, Measured};
+use super::call::{Call, Desk, Input, Measured};
 use super::report::Report;
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -25,7 +25,7 @@ pub(crate) type NodeId = u32;
 
 /// A handler's state: all that came to it, in order.
 pub(crate) struct Node<S> {
-    before: Option<(NodeId, Came)>,
+    before: Option<(NodeId, Input)>,
     /// The calls that it made then.
     pub made: Vec<Rc<Call<S>>>,
     /// The calls that it gave up then, without waiting for their answers.
@@ -65,12 +65,12 @@ impl<S> Live<S> {
     }
 
     /// Lets something come to it. Gives whether it has ended.
-    fn meet(&mut self, came: &Came) -> bool {
+    fn meet(&mut self, input: &Input) -> bool {
         {
             let mut desk = self.desk.borrow_mut();
-            desk.now = came.now;
-            if let Some(call) = came.call {
-                desk.answer = Some((call, came.answer.clone()));
+            desk.now = input.now;
+            if let Some(call) = input.call {
+                desk.answer = Some((call, input.answer.clone()));
                 if let Some((_, waker)) = desk.calls.iter().find(|(c, _)| c.id == call) {
                     waker.wake_by_ref();
                 }
@@ -125,21 +125,21 @@ impl<S> Histories<S> {
         id
     }
 
-    /// Where `came` leads from `node`, if it has happened before.
-    pub fn after(&self, node: NodeId, came: &Came) -> Option<NodeId> {
-        self.next.get(&(node, came.call, came.now, came.answer.fingerprint)).copied()
+    /// Where `input` leads from `node`, if it has happened before.
+    pub fn after(&self, node: NodeId, input: &Input) -> Option<NodeId> {
+        self.next.get(&(node, input.call, input.now, input.answer.fingerprint)).copied()
     }
 
     /// Brings a handler that was just begun to where it is remembered to be.
     pub fn revive(&self, live: &mut Live<S>, node: NodeId) {
         let mut path = Vec::new();
         let mut at = node;
-        while let Some((before, came)) = &self.nodes[at as usize].before {
-            path.push(came);
+        while let Some((before, input)) = &self.nodes[at as usize].before {
+            path.push(input);
             at = *before;
         }
-        for came in path.into_iter().rev() {
-            live.meet(came);
+        for input in path.into_iter().rev() {
+            live.meet(input);
         }
         let desk = &mut *live.desk.borrow_mut();
         desk.reports.clear();
@@ -148,21 +148,21 @@ impl<S> Histories<S> {
     }
 
     /// Lets something new come to a handler, and remembers what it does then.
-    pub fn discover(&mut self, live: &mut Live<S>, came: Came) -> NodeId {
+    pub fn discover(&mut self, live: &mut Live<S>, input: Input) -> NodeId {
         let known = live.desk.borrow().next;
         let open: Vec<u32> = live.desk.borrow().calls.iter().map(|(call, _)| call.id).collect();
-        let ended = live.meet(&came);
+        let ended = live.meet(&input);
         let mut desk = live.desk.borrow_mut();
         let made = desk.calls.iter().filter(|(c, _)| c.id >= known).map(|(c, _)| Rc::clone(c)).collect();
         let is_open = |id: &u32| desk.calls.iter().any(|(c, _)| c.id == *id);
-        let gone = open.into_iter().filter(|id| came.call != Some(*id) && !is_open(id)).collect();
+        let gone = open.into_iter().filter(|id| input.call != Some(*id) && !is_open(id)).collect();
         let desk = &mut *desk;
         let (reports, measured) = (std::mem::take(&mut desk.reports), std::mem::take(&mut desk.measured));
         let returned = desk.returned.take();
-        let key = (live.node, came.call, came.now, came.answer.fingerprint);
+        let key = (live.node, input.call, input.now, input.answer.fingerprint);
         let node = self.nodes.len() as NodeId;
         self.nodes.push(Node {
-            before: Some((live.node, came)),
+            before: Some((live.node, input)),
             made,
             gone,
             reports,

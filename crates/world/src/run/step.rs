@@ -8,7 +8,7 @@ use super::state::State;
 use super::stop::{Outcome, Stop};
 use super::world::World;
 use crate::kernel::actor::{Actor, NOBODY};
-use crate::kernel::call::{Answer, Came, Measured};
+use crate::kernel::call::{Answer, Input, Measured};
 use crate::kernel::memory::{Histories, Live};
 use crate::kernel::report::Report;
 
@@ -96,8 +96,8 @@ impl World {
         };
         match answer {
             Some(answer) => {
-                let came = Came { call, now: state.now, answer };
-                self.come(state, memory, actor, came);
+                let input = Input { call, now: state.now, answer };
+                self.take_in(state, memory, actor, input);
             }
             None => {
                 // Its death: the calls that it waits for are nobody's any more.
@@ -107,9 +107,9 @@ impl World {
     }
 
     /// Lets something come to a handler: from memory, where it has come before.
-    fn come(&self, state: &mut State, memory: &mut Histories<State>, actor: Actor, came: Came) {
+    fn take_in(&self, state: &mut State, memory: &mut Histories<State>, actor: Actor, input: Input) {
         let before = state.actors[actor].node;
-        let known = if state.trace.is_some() { None } else { memory.after(before, &came) };
+        let known = if state.trace.is_some() { None } else { memory.after(before, &input) };
         let node = known.unwrap_or_else(|| {
             let mut lives = self.lives.borrow_mut();
             if lives.len() <= actor {
@@ -124,7 +124,7 @@ impl World {
                     live
                 }
             };
-            memory.discover(live, came)
+            memory.discover(live, input)
         });
         let after = memory.node(node);
         if !after.gone.is_empty() {
