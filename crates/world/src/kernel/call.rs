@@ -70,7 +70,7 @@ pub(crate) struct Input {
 }
 
 /// Where a handler's calls meet their answers.
-pub(crate) struct Desk<S> {
+pub(crate) struct Mailbox<S> {
     pub now: Timestamp,
     pub calls: Vec<(Rc<Call<S>>, Waker)>,
     pub answer: Option<(u32, Answer)>,
@@ -80,7 +80,7 @@ pub(crate) struct Desk<S> {
     pub returned: Option<Report>,
 }
 
-impl<S> Default for Desk<S> {
+impl<S> Default for Mailbox<S> {
     fn default() -> Self {
         Self {
             now: Timestamp::default(),

@@ -17,7 +17,7 @@ use std::task::{Context, Waker};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use super::call::{Call, Desk, Input, Measured};
+use super::call::{Call, Input, Mailbox, Measured};
 use super::report::Report;
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -54,30 +54,30 @@ impl<S> Default for Node<S> {
 /// A handler that runs.
 pub(crate) struct Live<S> {
     task: Task,
-    desk: Rc<RefCell<Desk<S>>>,
+    mailbox: Rc<RefCell<Mailbox<S>>>,
     pub node: NodeId,
 }
 
 impl<S> Live<S> {
-    pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Desk<S>>>) -> Task) -> Self {
-        let desk = Rc::new(RefCell::new(Desk::default()));
-        Self { task: begin(Rc::clone(&desk)), desk, node }
+    pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Mailbox<S>>>) -> Task) -> Self {
+        let mailbox = Rc::new(RefCell::new(Mailbox::default()));
+        Self { task: begin(Rc::clone(&mailbox)), mailbox, node }
     }
 
     /// Lets something come to it. Gives whether it has ended.
     fn meet(&mut self, input: &Input) -> bool {
         {
-            let mut desk = self.desk.borrow_mut();
-            desk.now = input.now;
+            let mut mailbox = self.mailbox.borrow_mut();
+            mailbox.now = input.now;
             if let Some(call) = input.call {
-                desk.answer = Some((call, input.answer.clone()));
-                if let Some((_, waker)) = desk.calls.iter().find(|(c, _)| c.id == call) {
+                mailbox.answer = Some((call, input.answer.clone()));
+                if let Some((_, waker)) = mailbox.calls.iter().find(|(c, _)| c.id == call) {
                     waker.wake_by_ref();
                 }
             }
         }
         let ended = self.task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        self.desk.borrow_mut().answer = None;
+        self.mailbox.borrow_mut().answer = None;
         ended
     }
 }
@@ -141,24 +141,25 @@ impl<S> Histories<S> {
         for input in path.into_iter().rev() {
             live.meet(input);
         }
-        let desk = &mut *live.desk.borrow_mut();
-        desk.reports.clear();
-        desk.measured.clear();
+        let mailbox = &mut *live.mailbox.borrow_mut();
+        mailbox.reports.clear();
+        mailbox.measured.clear();
         live.node = node;
     }
 
     /// Lets something new come to a handler, and remembers what it does then.
     pub fn discover(&mut self, live: &mut Live<S>, input: Input) -> NodeId {
-        let known = live.desk.borrow().next;
-        let open: Vec<u32> = live.desk.borrow().calls.iter().map(|(call, _)| call.id).collect();
+        let known = live.mailbox.borrow().next;
+        let open: Vec<u32> = live.mailbox.borrow().calls.iter().map(|(call, _)| call.id).collect();
         let ended = live.meet(&input);
-        let mut desk = live.desk.borrow_mut();
-        let made = desk.calls.iter().filter(|(c, _)| c.id >= known).map(|(c, _)| Rc::clone(c)).collect();
-        let is_open = |id: &u32| desk.calls.iter().any(|(c, _)| c.id == *id);
+        let mut mailbox = live.mailbox.borrow_mut();
+        let made = mailbox.calls.iter().filter(|(c, _)| c.id >= known).map(|(c, _)| Rc::clone(c)).collect();
+        let is_open = |id: &u32| mailbox.calls.iter().any(|(c, _)| c.id == *id);
         let gone = open.into_iter().filter(|id| input.call != Some(*id) && !is_open(id)).collect();
-        let desk = &mut *desk;
-        let (reports, measured) = (std::mem::take(&mut desk.reports), std::mem::take(&mut desk.measured));
-        let returned = desk.returned.take();
+        let mailbox = &mut *mailbox;
+        let (reports, measured) =
+            (std::mem::take(&mut mailbox.reports), std::mem::take(&mut mailbox.measured));
+        let returned = mailbox.returned.take();
         let key = (live.node, input.call, input.now, input.answer.fingerprint);
         let node = self.nodes.len() as NodeId;
         self.nodes.push(Node {

@@ -13,7 +13,7 @@ use tenfold_ports::{Clock, Metrics, Rng};
 
 use super::state::State;
 use crate::kernel::actor::Actor;
-use crate::kernel::call::{Answer, Call, Desk, Measured, Takes};
+use crate::kernel::call::{Answer, Call, Mailbox, Measured, Takes};
 use crate::kernel::choice;
 use crate::kernel::fault::Fails;
 use crate::kernel::site::Site;
@@ -21,7 +21,7 @@ use crate::kernel::site::Site;
 /// The ports of one environment. A clone is the same environment.
 #[derive(Clone)]
 pub struct Env {
-    desk: Rc<RefCell<Desk<State>>>,
+    mailbox: Rc<RefCell<Mailbox<State>>>,
     pub(crate) actor: Actor,
     role: &'static str,
     skew: SignedDuration,
@@ -36,7 +36,7 @@ impl fmt::Debug for Env {
 
 impl Env {
     pub(crate) fn new(
-        desk: Rc<RefCell<Desk<State>>>,
+        mailbox: Rc<RefCell<Mailbox<State>>>,
         actor: Actor,
         role: &'static str,
         skew: SignedDuration,
@@ -44,17 +44,17 @@ impl Env {
         // Each environment draws its own numbers, so that who was first does not change what they are.
         // The seed is mixed first: seeds a step of the generator apart would give the same numbers, shifted.
         let rng = Rc::new(Cell::new(choice::next(&mut (actor as u64))));
-        Self { desk, actor, role, skew, rng }
+        Self { mailbox, actor, role, skew, rng }
     }
 
     /// Tells the run something, such as the answer that a caller got: see [`crate::World::reports`].
     pub fn report(&self, report: impl Hash + fmt::Debug + 'static) {
-        self.desk.borrow_mut().reports.push(Rc::new(report));
+        self.mailbox.borrow_mut().reports.push(Rc::new(report));
     }
 
     /// What the invocation answers to who has invoked it.
     pub(crate) fn returns(&self, answer: impl Hash + fmt::Debug + 'static) {
-        self.desk.borrow_mut().returned = Some(Rc::new(answer));
+        self.mailbox.borrow_mut().returned = Some(Rc::new(answer));
     }
 
     pub(crate) const fn site(&self, call: &'static str, about: &'static str) -> Site {
@@ -102,10 +102,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
-        let mut desk = this.env.desk.borrow_mut();
+        let mut mailbox = this.env.mailbox.borrow_mut();
         if let Some(effect) = this.effect.take() {
-            let id = desk.next;
-            desk.next += 1;
+            let id = mailbox.next;
+            mailbox.next += 1;
             this.id = Some(id);
             let effect = Box::new(move |state: &mut State| {
                 let (result, what) = effect(state);
@@ -120,15 +120,15 @@ where
                 fails: |error| Answer::new(R::fails(error)),
                 conflicts: || Answer::new(R::conflicts()),
             };
-            desk.calls.push((Rc::new(call), cx.waker().clone()));
+            mailbox.calls.push((Rc::new(call), cx.waker().clone()));
             return Poll::Pending;
         }
-        let answer = desk.answer.take_if(|(id, _)| Some(*id) == this.id);
+        let answer = mailbox.answer.take_if(|(id, _)| Some(*id) == this.id);
         if let Some(answer) = answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
             return Poll::Ready(answer.clone());
         }
         // Woken for another call of the same handler; or moved to another task meanwhile.
-        if let Some((_, waker)) = desk.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
+        if let Some((_, waker)) = mailbox.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
             waker.clone_from(cx.waker());
         }
         Poll::Pending
@@ -138,14 +138,14 @@ where
 impl<E> Drop for PortCall<'_, E> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.env.desk.borrow_mut().calls.retain(|(call, _)| call.id != id);
+            self.env.mailbox.borrow_mut().calls.retain(|(call, _)| call.id != id);
         }
     }
 }
 
 impl Clock for Env {
     fn now(&self) -> Timestamp {
-        self.desk.borrow().now + self.skew
+        self.mailbox.borrow().now + self.skew
     }
 }
 
@@ -161,6 +161,6 @@ impl Rng for Env {
 impl Metrics for Env {
     fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
         let (dimensions, metrics, at) = (dimensions.to_vec(), metrics.to_vec(), self.now());
-        self.desk.borrow_mut().measured.push(Measured { dimensions, metrics, at });
+        self.mailbox.borrow_mut().measured.push(Measured { dimensions, metrics, at });
     }
 }

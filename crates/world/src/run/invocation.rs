@@ -31,8 +31,8 @@ where
     let handler = Rc::new(handler);
     Rc::new(move |input: I| {
         let handler = Rc::clone(&handler);
-        Rc::new(move |actor, desk| {
-            let env = Env::new(desk, actor, role, SignedDuration::ZERO);
+        Rc::new(move |actor, mailbox| {
+            let env = Env::new(mailbox, actor, role, SignedDuration::ZERO);
             let answer = handler(env.clone(), input.clone());
             Box::pin(async move { env.returns(answer.await) })
         })

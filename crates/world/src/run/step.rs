@@ -119,7 +119,7 @@ impl World {
                 Some(live) if live.node == before => live,
                 other => {
                     let begin = &state.actors[actor].asked.begin;
-                    let live = other.insert(Live::new(before, |desk| begin(actor, desk)));
+                    let live = other.insert(Live::new(before, |mailbox| begin(actor, mailbox)));
                     memory.revive(live, before);
                     live
                 }

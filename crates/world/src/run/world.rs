@@ -141,8 +141,9 @@ impl World {
     ) -> Actor {
         let actor = self.state.borrow().actors.len();
         let asked = fingerprint(&(std::any::TypeId::of::<B>(), actor, role, skew, fingerprint(&input)));
-        let begin =
-            move |actor, desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
+        let begin = move |actor, mailbox| -> Task {
+            Box::pin(body(Env::new(mailbox, actor, role, skew), input.clone()))
+        };
         self.add(start, Some(asked), Rc::new(begin))
     }
 
@@ -157,8 +158,8 @@ impl World {
     ) -> Result<Option<R>, Stop> {
         let answer = Rc::new(RefCell::new(None));
         let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
-        let begin = move |actor, desk| -> Task {
-            let env = Env::new(desk, actor, "test", SignedDuration::ZERO);
+        let begin = move |actor, mailbox| -> Task {
+            let env = Env::new(mailbox, actor, "test", SignedDuration::ZERO);
             let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
             Box::pin(async move {
                 if let Some(calls) = calls {
