@@ -20,13 +20,13 @@ use super::json::Json;
 use super::machine::Machine;
 use super::outcome::{Outcome, TaskId};
 use super::resource::Resource;
-use walk::{Call, Moment, Walk};
+use walk::{Moment, TaskCall, Walk};
 
 /// What an execution asks of whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step at
-    /// once: other branches may have calls too.
+    /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step
+    /// at once: other branches may have calls too.
     Invoke {
         /// Which task it is.
         task: TaskId,
@@ -110,7 +110,7 @@ impl Execution {
             return self.end(now, Outcome::TimedOut);
         }
         let mut moment = Moment { now, chance, about: &self.about, book: &mut self.book };
-        if let Some(Call { task, resource, input, deadline }) = self.root.advance(&mut moment) {
+        if let Some(TaskCall { task, resource, input, deadline }) = self.root.advance(&mut moment) {
             return Step::Invoke { task, resource, input, deadline: deadline.min(end) };
         }
         match self.root.ended() {

@@ -17,7 +17,7 @@ use std::task::{Context, Waker};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use super::call::{Call, Input, Mailbox, Measured};
+use super::call::{Input, Mailbox, Measured, PortCall};
 use super::report::Report;
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -27,7 +27,7 @@ pub(crate) type NodeId = u32;
 pub(crate) struct Node<S> {
     before: Option<(NodeId, Input)>,
     /// The calls that it made then.
-    pub made: Vec<Rc<Call<S>>>,
+    pub made: Vec<Rc<PortCall<S>>>,
     /// The calls that it gave up then, without waiting for their answers.
     pub gone: Vec<u32>,
     pub reports: Vec<Report>,

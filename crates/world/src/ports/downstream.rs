@@ -19,9 +19,9 @@ impl World {
 }
 
 #[derive(Clone, Hash)]
-struct Outcome(Result<Answer, NoAnswer>);
+struct DownstreamAnswer(Result<Answer, NoAnswer>);
 
-impl Fails for Outcome {
+impl Fails for DownstreamAnswer {
     fn fails(error: CallError) -> Self {
         Self(match error {
             CallError::Throttled => Ok(answer(429, "slow down")),
@@ -41,7 +41,7 @@ impl Downstream for Env {
             let result = state.service.take(now, actor, &call);
             let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
             let what = detail(state, || format!("{result:?}"));
-            (Outcome(result), what)
+            (DownstreamAnswer(result), what)
         };
         self.call_for(self.site("downstream.call", about), Takes::Service(timeout), effect).await.0
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::begin::Begin;
 use super::source::Job;
 use crate::kernel::actor::Actor;
-use crate::kernel::call::Call;
+use crate::kernel::call::PortCall;
 use crate::kernel::memory::NodeId;
 
 /// How far a handler is.
@@ -55,7 +55,7 @@ pub(crate) struct Waiting<S> {
     pub actor: Actor,
     /// What its handler was when it made the call.
     pub made_by: NodeId,
-    pub call: Rc<Call<S>>,
+    pub call: Rc<PortCall<S>>,
     pub not_before: Timestamp,
 }
 

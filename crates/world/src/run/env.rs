@@ -13,7 +13,7 @@ use tenfold_ports::{Clock, Metrics, Rng};
 
 use super::state::State;
 use crate::kernel::actor::Actor;
-use crate::kernel::call::{Answer, Call, Mailbox, Measured, Takes};
+use crate::kernel::call::{CallAnswer, Mailbox, Measured, PortCall, Takes};
 use crate::kernel::choice;
 use crate::kernel::fault::Fails;
 use crate::kernel::site::Site;
@@ -65,7 +65,7 @@ impl Env {
     ///
     /// The effect depends on nothing but its arguments and the state, as it is kept and had in other runs
     /// too.
-    pub(crate) fn call<R, E>(&self, site: Site, effect: E) -> PortCall<'_, E>
+    pub(crate) fn call<R, E>(&self, site: Site, effect: E) -> PendingCall<'_, E>
     where
         E: Fn(&mut State) -> (R, String) + 'static,
     {
@@ -73,16 +73,16 @@ impl Env {
     }
 
     /// A port call that is on its way for some time.
-    pub(crate) fn call_for<R, E>(&self, site: Site, takes: Takes, effect: E) -> PortCall<'_, E>
+    pub(crate) fn call_for<R, E>(&self, site: Site, takes: Takes, effect: E) -> PendingCall<'_, E>
     where
         E: Fn(&mut State) -> (R, String) + 'static,
     {
-        PortCall { env: self, site, takes, effect: Some(effect), id: None }
+        PendingCall { env: self, site, takes, effect: Some(effect), id: None }
     }
 }
 
 /// A port call on its way.
-pub(crate) struct PortCall<'a, E> {
+pub(crate) struct PendingCall<'a, E> {
     env: &'a Env,
     site: Site,
     takes: Takes,
@@ -91,9 +91,9 @@ pub(crate) struct PortCall<'a, E> {
 }
 
 // Nothing in it is pinned.
-impl<E> Unpin for PortCall<'_, E> {}
+impl<E> Unpin for PendingCall<'_, E> {}
 
-impl<R, E> Future for PortCall<'_, E>
+impl<R, E> Future for PendingCall<'_, E>
 where
     R: Fails + Hash + Clone + 'static,
     E: Fn(&mut State) -> (R, String) + 'static,
@@ -109,16 +109,16 @@ where
             this.id = Some(id);
             let effect = Box::new(move |state: &mut State| {
                 let (result, what) = effect(state);
-                (Answer::new(result), what)
+                (CallAnswer::new(result), what)
             });
             let (site, takes) = (this.site, this.takes);
-            let call = Call {
+            let call = PortCall {
                 id,
                 site,
                 takes,
                 effect,
-                fails: |error| Answer::new(R::fails(error)),
-                conflicts: || Answer::new(R::conflicts()),
+                fails: |error| CallAnswer::new(R::fails(error)),
+                conflicts: || CallAnswer::new(R::conflicts()),
             };
             mailbox.calls.push((Rc::new(call), cx.waker().clone()));
             return Poll::Pending;
@@ -135,7 +135,7 @@ where
     }
 }
 
-impl<E> Drop for PortCall<'_, E> {
+impl<E> Drop for PendingCall<'_, E> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             self.env.mailbox.borrow_mut().calls.retain(|(call, _)| call.id != id);

@@ -20,7 +20,7 @@ use crate::aws::queue::Messages;
 use crate::aws::services::Services;
 use crate::aws::table::Items;
 use crate::kernel::actor::{Actor, NOBODY};
-use crate::kernel::call::{Answer, Call, Takes};
+use crate::kernel::call::{CallAnswer, PortCall, Takes};
 use crate::kernel::choice::Choices;
 use crate::kernel::fault::Fault;
 use crate::kernel::fingerprint::fingerprint;
@@ -120,7 +120,7 @@ impl State {
     }
 
     /// Adds calls that a handler has made.
-    pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<Call<Self>>]) {
+    pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<PortCall<Self>>]) {
         for call in calls {
             let takes = match call.takes {
                 Takes::NoTime => jiff::SignedDuration::ZERO,
@@ -195,7 +195,7 @@ impl State {
     }
 
     /// Makes a call whose turn has come. No answer when the handler is dead then.
-    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<Fault>) -> Option<Answer> {
+    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<Fault>) -> Option<CallAnswer> {
         let call = &waiting.call;
         let mut what = String::new();
         let mut apply = |state: &mut Self| {

@@ -8,7 +8,7 @@ use super::state::State;
 use super::stop::{Outcome, Stop};
 use super::world::World;
 use crate::kernel::actor::{Actor, NOBODY};
-use crate::kernel::call::{Answer, Input, Measured};
+use crate::kernel::call::{CallAnswer, Input, Measured};
 use crate::kernel::memory::{Histories, Live};
 use crate::kernel::report::Report;
 
@@ -81,7 +81,7 @@ impl World {
             }
             What::Beginning => {
                 state.now = state.now.max(state.actors[actor].asked.start);
-                (None, Some(Answer::new(())))
+                (None, Some(CallAnswer::new(())))
             }
             What::Call(at) => {
                 let waiting = state.waiting.remove(at);

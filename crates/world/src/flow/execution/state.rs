@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::walk::{Call, Fork, Moment, Phase, Walk};
+use super::walk::{Fork, Moment, Phase, TaskCall, Walk};
 use crate::flow::context::Context;
 use crate::flow::definition::{Kind, State};
 use crate::flow::error::{NO_CHOICE_MATCHED, TaskError};
@@ -38,7 +38,7 @@ impl Walk {
         &mut self,
         state: &State,
         moment: &mut Moment<'_>,
-    ) -> Result<Option<Call>, TaskError> {
+    ) -> Result<Option<TaskCall>, TaskError> {
         moment.book.note(moment.now, Happening::Entered { state: state.name.clone() });
         self.entered = moment.now;
         self.retries = vec![0; state.work().map_or(0, |work| work.retry.len())];
@@ -77,13 +77,21 @@ impl Walk {
     }
 
     /// Leaves a state whose output is its input.
-    pub(super) fn pass_on(&mut self, state: &State, moment: &Moment<'_>) -> Result<Option<Call>, TaskError> {
+    pub(super) fn pass_on(
+        &mut self,
+        state: &State,
+        moment: &Moment<'_>,
+    ) -> Result<Option<TaskCall>, TaskError> {
         let input = self.effective(state, moment)?;
         self.leave(state, &input, state.next, moment)
     }
 
     /// Begins what a Task, a Parallel or a Map does, or begins it again.
-    pub(super) fn work(&mut self, state: &State, moment: &mut Moment<'_>) -> Result<Option<Call>, TaskError> {
+    pub(super) fn work(
+        &mut self,
+        state: &State,
+        moment: &mut Moment<'_>,
+    ) -> Result<Option<TaskCall>, TaskError> {
         let input = self.effective(state, moment)?;
         match &state.kind {
             Kind::Task { service, timeout, work } => {
@@ -92,7 +100,7 @@ impl Walk {
                 let (task, deadline) = (moment.book.next_task(), after(moment.now, *timeout));
                 moment.book.note(moment.now, Happening::Called { state: state.name.clone(), task });
                 self.phase = Phase::Calling { task, deadline };
-                Ok(Some(Call { task, resource, input, deadline }))
+                Ok(Some(TaskCall { task, resource, input, deadline }))
             }
             Kind::Parallel { branches, work } => {
                 let payload = self.filled(work.parameters.as_ref(), &input, state, moment)?.within_limit()?;
@@ -134,7 +142,7 @@ impl Walk {
         state: &State,
         result: Json,
         moment: &Moment<'_>,
-    ) -> Result<Option<Call>, TaskError> {
+    ) -> Result<Option<TaskCall>, TaskError> {
         let Some(work) = state.work() else { return Ok(None) };
         let result = result.within_limit()?;
         let result = match &state.kind {
@@ -165,7 +173,7 @@ impl Walk {
         output: &Json,
         next: Option<usize>,
         moment: &Moment<'_>,
-    ) -> Result<Option<Call>, TaskError> {
+    ) -> Result<Option<TaskCall>, TaskError> {
         let output = match &state.output {
             Some(path) => path.read("OutputPath", output, self.context(state, moment))?,
             None => json!({}).into(),

@@ -23,7 +23,7 @@ pub(super) struct Moment<'a> {
 }
 
 /// A task to be carried out.
-pub(super) struct Call {
+pub(super) struct TaskCall {
     pub task: TaskId,
     pub resource: Resource,
     pub input: Json,
@@ -72,7 +72,7 @@ pub(super) struct Fork {
 /// What came of going on.
 pub(super) enum Forked {
     /// Something is still under way; a task may be called.
-    Goes(Option<Call>),
+    Goes(Option<TaskCall>),
     /// All branches have ended, or one has failed.
     Ended(Result<Json, TaskError>),
 }
