@@ -35,7 +35,7 @@ pub use execution::{Execution, Step};
 pub use history::{Event, Happening};
 pub use json::Json;
 pub use machine::Machine;
-pub use outcome::{Outcome, TaskId};
+pub use outcome::{ExecutionOutcome, TaskId};
 pub use parse::{Fault, MachineError};
 pub use resource::Resource;
 

@@ -43,5 +43,5 @@ pub use queue::QueueSettings;
 pub use run::env::Env;
 pub use run::invocation::Failed;
 pub use run::limits::Order;
-pub use run::stop::{Outcome, Stop};
+pub use run::stop::{RunOutcome, Stop};
 pub use run::world::World;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenfold_world::flow::{Execution, Happening, Machine, Outcome, Resource, Step, TaskError};
+use tenfold_world::flow::{Execution, Happening, Machine, ExecutionOutcome, Resource, Step, TaskError};
 
 use crate::both::Both;
 use crate::suite::{Compared, Failure};
@@ -149,9 +149,9 @@ fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) 
     };
     notes.transitions = execution.transitions();
     notes.outcome = Some(match outcome {
-        Outcome::Succeeded(output) => Ok(output.into_value()),
-        Outcome::Failed(error) => Err(error.error.to_string()),
-        Outcome::TimedOut => Err("timed out".to_owned()),
+        ExecutionOutcome::Succeeded(output) => Ok(output.into_value()),
+        ExecutionOutcome::Failed(error) => Err(error.error.to_string()),
+        ExecutionOutcome::TimedOut => Err("timed out".to_owned()),
     });
     failed.retain(|state| notes.entered.iter().any(|name| holds(state, name)));
     (notes, failed)

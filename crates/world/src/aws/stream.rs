@@ -24,7 +24,7 @@ use smol_str::format_smolstr;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Key};
 
-pub use batch::{Batch, Outcome};
+pub use batch::{Batch, BatchOutcome};
 pub use filter::RecordFilter;
 pub use settings::MappingSettings;
 
@@ -137,7 +137,7 @@ impl Stream {
     pub(crate) fn finish(
         &mut self,
         batch: &Batch,
-        outcome: &Outcome,
+        outcome: &BatchOutcome,
         now: Timestamp,
         choices: &mut Choices,
     ) -> Option<Posted> {

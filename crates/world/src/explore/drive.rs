@@ -12,7 +12,7 @@ use crate::kernel::choice::{Choices, Rest};
 use crate::kernel::memory::Histories;
 use crate::run::search::Search;
 use crate::run::state::State;
-use crate::run::stop::{Outcome, Stop};
+use crate::run::stop::{RunOutcome, Stop};
 use crate::run::world::World;
 
 /// What handlers do, as far as the runs of a workload have come to it: kept for more runs of the same
@@ -106,7 +106,7 @@ fn drive(
 const CHECKED: u64 = 997;
 
 /// Makes a run again without remembering anything: it must come to the same.
-fn remembered_right(bounds: Bounds, run: &impl Run, world: &World) -> Outcome {
+fn remembered_right(bounds: Bounds, run: &impl Run, world: &World) -> RunOutcome {
     let choices = world.state.borrow().choices.taken();
     let again = World::new(State::new(Choices::again(&choices), bounds.limits(), false), Rc::default());
     again.keep_ends();

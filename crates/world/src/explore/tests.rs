@@ -20,7 +20,7 @@ use crate::kernel::choice::Choices;
 use crate::kernel::choice::Rest;
 use crate::run::limits::Order;
 use crate::run::state::State;
-use crate::run::stop::Outcome;
+use crate::run::stop::RunOutcome;
 use crate::run::stop::Stop;
 use crate::run::world::World;
 use crate::table::Items;
@@ -136,7 +136,7 @@ fn play(world: &World, phases: &[Phase]) -> Result<End, Stop> {
 }
 
 /// Explores runs of these phases. Gives all that they came to.
-fn ends<R>(phases: &[Phase], explore: impl FnOnce(&dyn Fn(&World) -> Outcome) -> R) -> (R, BTreeSet<End>) {
+fn ends<R>(phases: &[Phase], explore: impl FnOnce(&dyn Fn(&World) -> RunOutcome) -> R) -> (R, BTreeSet<End>) {
     let ends = RefCell::new(BTreeSet::new());
     let report = explore(&|world: &World| {
         ends.borrow_mut().insert(play(world, phases)?);

@@ -18,7 +18,7 @@ use super::error::TaskError;
 use super::history::{Book, Event, Happening};
 use super::json::Json;
 use super::machine::Machine;
-use super::outcome::{Outcome, TaskId};
+use super::outcome::{ExecutionOutcome, TaskId};
 use super::resource::Resource;
 use walk::{Moment, TaskCall, Walk};
 
@@ -40,7 +40,7 @@ pub enum Step {
     /// Nothing to do before this time, unless a task is resumed earlier.
     Wait(Timestamp),
     /// The execution has ended.
-    Ended(Outcome),
+    Ended(ExecutionOutcome),
 }
 
 /// One run of a state machine: data only, which whoever holds it moves on.
@@ -53,7 +53,7 @@ pub struct Execution {
     about: Rc<About>,
     root: Walk,
     book: Book,
-    outcome: Option<Outcome>,
+    outcome: Option<ExecutionOutcome>,
 }
 
 impl Execution {
@@ -95,7 +95,7 @@ impl Execution {
 
     /// How it ended, once it has.
     #[must_use]
-    pub const fn outcome(&self) -> Option<&Outcome> {
+    pub const fn outcome(&self) -> Option<&ExecutionOutcome> {
         self.outcome.as_ref()
     }
 
@@ -107,7 +107,7 @@ impl Execution {
         }
         let end = self.about.started + self.machine.timeout();
         if now >= end {
-            return self.end(now, Outcome::TimedOut);
+            return self.end(now, ExecutionOutcome::TimedOut);
         }
         let mut moment = Moment { now, chance, about: &self.about, book: &mut self.book };
         if let Some(TaskCall { task, resource, input, deadline }) = self.root.advance(&mut moment) {
@@ -116,17 +116,17 @@ impl Execution {
         match self.root.ended() {
             Some(Ok(output)) => {
                 let output = output.clone();
-                self.end(now, Outcome::Succeeded(output))
+                self.end(now, ExecutionOutcome::Succeeded(output))
             }
             Some(Err(error)) => {
                 let error = error.clone();
-                self.end(now, Outcome::Failed(error))
+                self.end(now, ExecutionOutcome::Failed(error))
             }
             None => Step::Wait(self.root.wakes().min(end)),
         }
     }
 
-    fn end(&mut self, now: Timestamp, outcome: Outcome) -> Step {
+    fn end(&mut self, now: Timestamp, outcome: ExecutionOutcome) -> Step {
         self.book.note(now, Happening::Ended(outcome.clone()));
         self.outcome = Some(outcome.clone());
         Step::Ended(outcome)

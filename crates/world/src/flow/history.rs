@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::error::{RUNTIME, TaskError};
-use super::outcome::{Outcome, TaskId};
+use super::outcome::{ExecutionOutcome, TaskId};
 
 /// An event of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub enum Happening {
         next: SmolStr,
     },
     /// The execution ended.
-    Ended(Outcome),
+    Ended(ExecutionOutcome),
 }
 
 impl fmt::Display for Event {

@@ -23,7 +23,7 @@ impl fmt::Display for TaskId {
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum ExecutionOutcome {
     /// With this output.
     Succeeded(Json),
     /// With this error: a Fail state, or one that nothing caught.
@@ -32,7 +32,7 @@ pub enum Outcome {
     TimedOut,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ExecutionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Succeeded(output) => write!(f, "succeeded with {}", brief(output)),

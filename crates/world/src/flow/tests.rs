@@ -43,7 +43,7 @@ fn one(state: Value) -> Machine {
 
 /// What became of a machine whose calls are answered at once.
 struct Ran {
-    outcome: Outcome,
+    outcome: ExecutionOutcome,
     execution: Execution,
     calls: Vec<(Resource, Json)>,
     /// How long it slept, in seconds, each time.
@@ -62,14 +62,14 @@ impl Ran {
 
     fn output(&self) -> &Json {
         match &self.outcome {
-            Outcome::Succeeded(output) => output,
+            ExecutionOutcome::Succeeded(output) => output,
             other => panic!("{other}"),
         }
     }
 
     fn error(&self) -> &str {
         match &self.outcome {
-            Outcome::Failed(error) => &error.error,
+            ExecutionOutcome::Failed(error) => &error.error,
             other => panic!("{other}"),
         }
     }
@@ -125,7 +125,10 @@ fn a_machine_of_one_task_gives_its_answer() {
 #[test]
 fn an_ended_execution_stays_ended() {
     let mut ran = run(&one(task(json!({}))), json!({}), |_, _| Ok(json!(1)));
-    assert_eq!(ran.execution.next(begin(), &mut || 0.0), Step::Ended(Outcome::Succeeded(json!(1).into())));
+    assert_eq!(
+        ran.execution.next(begin(), &mut || 0.0),
+        Step::Ended(ExecutionOutcome::Succeeded(json!(1).into()))
+    );
     assert!(ran.execution.take_events().is_empty());
 }
 

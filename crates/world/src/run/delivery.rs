@@ -20,7 +20,7 @@ use super::state::State;
 use crate::aws::invocations::Invocation;
 use crate::aws::queue::Posted;
 use crate::aws::queue::receive::{MAX_WAIT, receive};
-use crate::aws::stream::{Batch, Outcome};
+use crate::aws::stream::{Batch, BatchOutcome};
 use crate::flow::TaskError;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
@@ -97,7 +97,8 @@ impl State {
             }
             Job::Stream { batch, .. } => {
                 let failed = reported(returned);
-                let outcome = failed.map_or(Outcome::Failed, |failed| Outcome::Answered(failed.clone()));
+                let outcome =
+                    failed.map_or(BatchOutcome::Failed, |failed| BatchOutcome::Answered(failed.clone()));
                 self.finish_batch(batch, &outcome);
             }
             Job::Asynchronous { invocation, .. } => {
@@ -131,7 +132,7 @@ impl State {
     }
 
     /// What comes of a batch of the stream.
-    pub fn finish_batch(&mut self, batch: &Batch, outcome: &Outcome) {
+    pub fn finish_batch(&mut self, batch: &Batch, outcome: &BatchOutcome) {
         let Some(stream) = &mut self.table.stream else { return };
         if let Some(letter) = stream.finish(batch, outcome, self.now, &mut self.choices) {
             self.post(letter);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::actor::Stage;
 use super::options::{Choice, What, options};
 use super::state::State;
-use super::stop::{Outcome, Stop};
+use super::stop::{RunOutcome, Stop};
 use super::world::World;
 use crate::kernel::actor::{Actor, NOBODY};
 use crate::kernel::call::{CallAnswer, Input, Measured};
@@ -20,7 +20,7 @@ impl World {
     ///
     /// # Errors
     /// The run is over: hand it on with `?`.
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self) -> RunOutcome {
         let phase = self.phase.replace(self.phase.get() + 1);
         let mut state = self.state.borrow_mut();
         let mut search = self.search.borrow_mut();

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::stream::Record;
 
-use super::batch::{Batch, Outcome, failed_from, letter, number};
+use super::batch::{Batch, BatchOutcome, failed_from, letter, number};
 use super::settings::MappingSettings;
 use super::shard::{Entry, Shard};
 use crate::aws::queue::Posted;
@@ -156,7 +156,7 @@ impl Mapping {
     pub(super) fn finish(
         &mut self,
         batch: &Batch,
-        outcome: &Outcome,
+        outcome: &BatchOutcome,
         now: Timestamp,
         choices: &mut Choices,
     ) -> Option<Posted> {
@@ -164,7 +164,7 @@ impl Mapping {
         reader.on_its_way = false;
         let part = reader.parts.pop_front()?;
         if let Some(at) = failed_from(batch, outcome) {
-            let may_split = *outcome == Outcome::Failed && batch.records.len() > 1;
+            let may_split = *outcome == BatchOutcome::Failed && batch.records.len() > 1;
             return self.fail(batch, at, part, may_split, now);
         }
         if self.duplicates_left > 0 && choices.pick_rarely(2, 8) == 1 {

@@ -44,7 +44,7 @@ fn keys(stream: &mut Stream) -> Vec<usize> {
 }
 
 /// Takes batches until there are none; `function` gives what it could not take. All batches in their order.
-fn drain(stream: &mut Stream, function: impl Fn(&[usize]) -> Outcome) -> (Vec<Vec<usize>>, Vec<Posted>) {
+fn drain(stream: &mut Stream, function: impl Fn(&[usize]) -> BatchOutcome) -> (Vec<Vec<usize>>, Vec<Posted>) {
     let (mut batches, mut letters) = (Vec::new(), Vec::new());
     while let Some((batch, keys)) = next(stream, now()) {
         letters.extend(stream.finish(&batch, &function(&keys), now(), &mut always_first()));
@@ -55,15 +55,15 @@ fn drain(stream: &mut Stream, function: impl Fn(&[usize]) -> Outcome) -> (Vec<Ve
 }
 
 /// Fails as a whole where the item is among the batch.
-fn poisoned(item: usize) -> impl Fn(&[usize]) -> Outcome {
-    move |keys| if keys.contains(&item) { Outcome::Failed } else { Outcome::Answered(Vec::new()) }
+fn poisoned(item: usize) -> impl Fn(&[usize]) -> BatchOutcome {
+    move |keys| if keys.contains(&item) { BatchOutcome::Failed } else { BatchOutcome::Answered(Vec::new()) }
 }
 
 /// Answers that the item failed; its sequence is its number.
-fn reported(item: usize) -> impl Fn(&[usize]) -> Outcome {
+fn reported(item: usize) -> impl Fn(&[usize]) -> BatchOutcome {
     move |keys| {
         let failed = keys.iter().filter(|key| **key == item);
-        Outcome::Answered(failed.map(|key| SmolStr::from(key.to_string())).collect())
+        BatchOutcome::Answered(failed.map(|key| SmolStr::from(key.to_string())).collect())
     }
 }
 
@@ -73,7 +73,7 @@ fn a_checkpoint_moves_with_what_is_done_and_one_batch_of_a_shard_is_on_its_way_a
     let (first, keys_of_first) = next(&mut stream, now()).unwrap();
     assert_eq!(keys_of_first, [1, 2]);
     assert_eq!(next(&mut stream, now()), None);
-    stream.finish(&first, &Outcome::Answered(Vec::new()), now(), &mut always_first());
+    stream.finish(&first, &BatchOutcome::Answered(Vec::new()), now(), &mut always_first());
     assert_eq!(drain(&mut stream, poisoned(0)).0, [vec![3, 4], vec![5]]);
     assert!(stream.is_read(0, 0) && stream.shards[0].0.is_empty());
 }
@@ -99,7 +99,7 @@ fn a_batch_that_failed_comes_again_with_the_same_start() {
     for _ in 0..3 {
         let (batch, keys) = next(&mut stream, now()).unwrap();
         assert_eq!(keys, [1, 2]);
-        assert_eq!(stream.finish(&batch, &Outcome::Failed, now(), &mut always_first()), None);
+        assert_eq!(stream.finish(&batch, &BatchOutcome::Failed, now(), &mut always_first()), None);
     }
 }
 
@@ -107,7 +107,7 @@ fn a_batch_that_failed_comes_again_with_the_same_start() {
 fn from_the_first_record_that_failed_on_all_come_again() {
     let mut stream = stream(4, MappingSettings::default());
     let (batch, _) = next(&mut stream, now()).unwrap();
-    stream.finish(&batch, &Outcome::Answered(vec!["4".into(), "2".into()]), now(), &mut always_first());
+    stream.finish(&batch, &BatchOutcome::Answered(vec!["4".into(), "2".into()]), now(), &mut always_first());
     assert_eq!(keys(&mut stream), [2, 3, 4]);
 }
 
@@ -115,7 +115,7 @@ fn from_the_first_record_that_failed_on_all_come_again() {
 fn an_answer_with_a_sequence_that_is_not_of_the_batch_fails_all_of_it() {
     let mut stream = stream(3, MappingSettings::default());
     let (batch, _) = next(&mut stream, now()).unwrap();
-    stream.finish(&batch, &Outcome::Answered(vec!["3".into(), "".into()]), now(), &mut always_first());
+    stream.finish(&batch, &BatchOutcome::Answered(vec!["3".into(), "".into()]), now(), &mut always_first());
     assert_eq!(keys(&mut stream), [1, 2, 3]);
 }
 
@@ -158,7 +158,7 @@ fn a_batch_with_a_reported_record_is_split_there_and_then_given_up_to_its_end() 
 fn records_expire_after_a_day_whether_or_not_they_were_tried() {
     let mut stream = stream(2, MappingSettings { batch: 1, ..MappingSettings::default() });
     let (batch, _) = next(&mut stream, now()).unwrap();
-    stream.finish(&batch, &Outcome::Failed, now(), &mut always_first());
+    stream.finish(&batch, &BatchOutcome::Failed, now(), &mut always_first());
     stream.record(&key(3), None, Some(&Item::new(key(3))), later(1), false);
     let (_, keys) = next(&mut stream, later(24)).unwrap();
     assert_eq!((keys, stream.expired(0)), (vec![3], 2));

@@ -45,7 +45,7 @@ fn branches_run_at_once_and_end_in_any_order() {
     assert!(execution.resume(b, Ok(json!("b")), begin()));
     assert!(matches!(execution.next(begin(), &mut || 0.0), Step::Wait(_)));
     assert!(execution.resume(a, Ok(json!("a")), begin()));
-    let ended = Step::Ended(Outcome::Succeeded(json!(["a", "b"]).into()));
+    let ended = Step::Ended(ExecutionOutcome::Succeeded(json!(["a", "b"]).into()));
     assert_eq!(execution.next(begin(), &mut || 0.0), ended);
 }
 
@@ -57,7 +57,7 @@ fn a_branch_that_fails_ends_the_others() {
     let [a, b] = both_called(&mut execution);
     assert!(execution.resume(b, Err(error("Broken")), begin()));
     let output = json!({"error": {"Error": "Broken", "Cause": "Broken happened"}});
-    assert_eq!(execution.next(begin(), &mut || 0.0), Step::Ended(Outcome::Succeeded(output.into())));
+    assert_eq!(execution.next(begin(), &mut || 0.0), Step::Ended(ExecutionOutcome::Succeeded(output.into())));
     assert!(!execution.resume(a, Ok(json!("a")), begin()), "nobody waits for it any more");
 }
 
@@ -68,7 +68,7 @@ fn a_branch_calls_its_task_although_one_before_it_fails_at_once() {
     let machine = parallel(&[fails, branch("B", json!({}))], json!({}));
     let mut execution = Execution::start(&machine, "one", json!({}), begin());
     assert!(matches!(execution.next(begin(), &mut || 0.0), Step::Invoke { .. }));
-    let failed = Outcome::Failed(TaskError::new("Never", ""));
+    let failed = ExecutionOutcome::Failed(TaskError::new("Never", ""));
     assert_eq!(execution.next(begin(), &mut || 0.0), Step::Ended(failed));
 }
 
@@ -153,7 +153,7 @@ fn a_map_calls_no_more_at_once_than_it_may() {
                     let (task, input) = waiting.pop_front().unwrap();
                     assert!(execution.resume(task, Ok(input.into_value()), begin()));
                 }
-                Step::Ended(Outcome::Succeeded(output)) => break output,
+                Step::Ended(ExecutionOutcome::Succeeded(output)) => break output,
                 Step::Ended(other) => panic!("{other}"),
             }
         };

@@ -66,7 +66,7 @@ fn an_answer_after_the_deadline_is_not_heard() {
     assert!(!execution.resume(first, Ok(json!(1)), deadline), "another task is on its way");
     assert!(execution.resume(second, Ok(json!(2)), deadline), "just in time");
     assert!(!execution.resume(second, Ok(json!(3)), deadline), "one answer is enough");
-    assert_eq!(execution.next(deadline, never), Step::Ended(Outcome::Succeeded(json!(2).into())));
+    assert_eq!(execution.next(deadline, never), Step::Ended(ExecutionOutcome::Succeeded(json!(2).into())));
     assert_eq!(execution.transitions(), 2);
 }
 
@@ -77,7 +77,7 @@ fn an_answer_past_its_deadline_comes_too_late_although_nobody_looked() {
     let (task, deadline) = invoked(execution.next(begin(), &mut || 0.0));
     let late = deadline + SignedDuration::from_millis(1);
     assert!(!execution.resume(task, Ok(json!(1)), late));
-    let timeout = Outcome::Failed(TaskError::new(error::TIMEOUT, ""));
+    let timeout = ExecutionOutcome::Failed(TaskError::new(error::TIMEOUT, ""));
     assert_eq!(execution.next(late, &mut || 0.0), Step::Ended(timeout));
 }
 
@@ -90,7 +90,7 @@ fn a_machine_out_of_time_has_timed_out() {
     let mut execution = Execution::start(&machine, "one", json!({}), begin());
     let (task, deadline) = invoked(execution.next(begin(), &mut || 0.0));
     assert_eq!(deadline, begin() + seconds(40), "no task outlives its execution");
-    assert_eq!(execution.next(deadline, &mut || 0.0), Step::Ended(Outcome::TimedOut));
+    assert_eq!(execution.next(deadline, &mut || 0.0), Step::Ended(ExecutionOutcome::TimedOut));
     assert!(!execution.resume(task, Ok(json!(1)), deadline));
 }
 
@@ -100,5 +100,5 @@ fn no_execution_is_older_than_a_year() {
     let mut execution = Execution::start(&one(task(json!({}))), "one", json!({}), begin());
     let (_, deadline) = invoked(execution.next(begin(), &mut || 0.0));
     assert_eq!(deadline, begin() + seconds(365 * 24 * 60 * 60));
-    assert_eq!(execution.next(deadline, &mut || 0.0), Step::Ended(Outcome::TimedOut));
+    assert_eq!(execution.next(deadline, &mut || 0.0), Step::Ended(ExecutionOutcome::TimedOut));
 }

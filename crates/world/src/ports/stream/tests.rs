@@ -58,7 +58,7 @@ fn a_batch_may_be_short_and_may_come_again_as_often_as_allowed() {
         world.run()?;
         let mut sizes = Vec::new();
         while let Some(batch) = world.next_batch(0, 0) {
-            world.finish_batch(&batch, &Outcome::Answered(Vec::new()));
+            world.finish_batch(&batch, &BatchOutcome::Answered(Vec::new()));
             sizes.push(batch.records.len());
         }
         seen.borrow_mut().insert(sizes);
@@ -79,7 +79,7 @@ fn what_is_given_up_is_told_to_the_worlds_queue() {
         world.add_mapping(settings);
         world.ask(|env| async move { env.write(Write::create(Item::new(key(1)))).await.unwrap() })?;
         let batch = world.next_batch(0, 0).unwrap();
-        world.finish_batch(&batch, &Outcome::Failed);
+        world.finish_batch(&batch, &BatchOutcome::Failed);
         assert!(world.queue(queue, |m| m.bodies().any(|body| body.contains("DDBStreamBatchInfo"))));
         Ok(())
     };

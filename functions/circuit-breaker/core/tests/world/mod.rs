@@ -24,7 +24,7 @@ use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::Messages;
 use tenfold_world::table::Items;
-use tenfold_world::{Env, Outcome, QueueId, QueueOf, QueueSettings, World};
+use tenfold_world::{Env, RunOutcome, QueueId, QueueOf, QueueSettings, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
@@ -171,7 +171,7 @@ impl Stack {
 
     /// Ends a run: once the schedule has settled everything in quiescence, what holds of the end, for every workload
     /// and for this one. A state that another run has come to is not settled anew.
-    pub fn finish(&self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+    pub fn finish(&self, world: &World, also: impl Fn(&World) -> RunOutcome) -> RunOutcome {
         if world.settled_before() {
             return Ok(());
         }
@@ -182,7 +182,7 @@ impl Stack {
     }
 
     /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
-    pub fn run_schedule(&self, world: &World) -> Outcome {
+    pub fn run_schedule(&self, world: &World) -> RunOutcome {
         for _ in 0..40 {
             let waits = |r: &&RequestRow| matches!(r.status, Status::Queued | Status::Dying);
             let rows = rows(world);

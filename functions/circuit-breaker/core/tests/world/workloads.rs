@@ -5,7 +5,7 @@ use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::{Order, Outcome, Workload, World};
+use tenfold_world::{Order, RunOutcome, Workload, World};
 
 use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
 
@@ -56,7 +56,7 @@ fn after_a_break(world: &World, probes: u32) -> Stack {
     stack
 }
 
-fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Outcome {
+fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> RunOutcome {
     let stack = after_a_break(world, probes);
     for key in keys {
         stack.spawn_request(world, key);
@@ -71,16 +71,16 @@ fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Outcome {
     stack.finish(world, |_| Ok(()))
 }
 
-fn half_open_one(world: &World) -> Outcome {
+fn half_open_one(world: &World) -> RunOutcome {
     half_open(world, 1, &["a", "b"])
 }
 
-fn half_open_two(world: &World) -> Outcome {
+fn half_open_two(world: &World) -> RunOutcome {
     half_open(world, 2, &["a", "b", "c"])
 }
 
 /// A prober that dies gives its permit back by the clock.
-fn dead_prober(world: &World) -> Outcome {
+fn dead_prober(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     stack.spawn_request(world, "a");
     world.run()?;
@@ -96,7 +96,7 @@ fn dead_prober(world: &World) -> Outcome {
 }
 
 /// The target is sick, so that no probe closes the breaker: never more probes at once than permits.
-fn still_sick(world: &World) -> Outcome {
+fn still_sick(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     world.service(|s| s.health = Health::Answers(500));
     stack.spawn_request(world, "a");
@@ -106,7 +106,7 @@ fn still_sick(world: &World) -> Outcome {
 }
 
 /// The second prober comes while the first one's call runs, and its clock is almost 2 s ahead.
-fn clocks_that_differ(world: &World) -> Outcome {
+fn clocks_that_differ(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     world.service(|s| {
         s.health = Health::Answers(500);
@@ -119,7 +119,7 @@ fn clocks_that_differ(world: &World) -> Outcome {
     one_at_once(world, stack)
 }
 
-fn one_at_once(world: &World, stack: Stack) -> Outcome {
+fn one_at_once(world: &World, stack: Stack) -> RunOutcome {
     let most = world.service(|s| {
         s.health = Health::Well;
         s.most_in_flight
@@ -131,7 +131,7 @@ fn one_at_once(world: &World, stack: Stack) -> Outcome {
 }
 
 /// A probe that succeeds after its lease must not close what others have opened again by then.
-fn late_success(world: &World) -> Outcome {
+fn late_success(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     world.service(|s| {
         s.ill = vec!["b".into()];
@@ -146,7 +146,7 @@ fn late_success(world: &World) -> Outcome {
 }
 
 /// Every 202 ends delivered or dead, whatever fails on the way.
-fn promises(world: &World, idempotency: &str) -> Outcome {
+fn promises(world: &World, idempotency: &str) -> RunOutcome {
     let config = config(&format!(
         r#","idempotency":"{idempotency}","minimumCalls":2,"window":{{"size":4}},"retry":{{"baseDelayMs":100}}"#
     ));
@@ -162,7 +162,7 @@ fn promises(world: &World, idempotency: &str) -> Outcome {
 }
 
 /// Two runs of the retry processor at once, which EventBridge may cause, and a message that both are given.
-fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
+fn two_processors(world: &World, keys: &[&'static str]) -> RunOutcome {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
     let stack = Stack::duplicating(world, &config, 1);
     put_breaker(world, &config, State::Open { until: world.now() + seconds(5) });
@@ -178,7 +178,7 @@ fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
 }
 
 /// Requests with one ordering key take effect in the order in which they were answered.
-fn order(world: &World) -> Outcome {
+fn order(world: &World) -> RunOutcome {
     let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
     let stack = Stack::new(world, &config);
     // The second would be answered at once, were it not for the first.
@@ -207,7 +207,7 @@ fn order(world: &World) -> Outcome {
 }
 
 /// What cannot be delivered dies with a dead letter; a redrive brings it back.
-fn death(world: &World) -> Outcome {
+fn death(world: &World) -> RunOutcome {
     let config =
         config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":3,"baseDelayMs":10}"#);
     let stack = Stack::new(world, &config);
@@ -235,7 +235,7 @@ fn death(world: &World) -> Outcome {
 }
 
 /// The same key twice at once: one of them calls, the other waits or is given the answer.
-fn same_key(world: &World) -> Outcome {
+fn same_key(world: &World) -> RunOutcome {
     let stack = Stack::new(world, &config(""));
     stack.spawn_request(world, "a");
     stack.spawn_request(world, "a");
@@ -251,7 +251,7 @@ fn same_key(world: &World) -> Outcome {
 }
 
 /// One failure in each of three environments trips the breaker of all.
-fn thin_traffic(world: &World) -> Outcome {
+fn thin_traffic(world: &World) -> RunOutcome {
     let stack =
         Stack::new(world, &config(r#","idempotency":"target","minimumCalls":3,"window":{"size":10}"#));
     world.service(|s| s.health = Health::Answers(503));
@@ -268,7 +268,7 @@ fn thin_traffic(world: &World) -> Outcome {
 }
 
 /// One tenant's failures leave the others alone.
-fn tenants(world: &World) -> Outcome {
+fn tenants(world: &World) -> RunOutcome {
     let stack =
         Stack::new(world, &config(r#","idempotency":"target","minimumCalls":1,"openDurationMs":60000"#));
     world.service(|s| s.health = Health::Answers(500));
@@ -287,7 +287,7 @@ fn tenants(world: &World) -> Outcome {
 }
 
 /// Everything that a person can do, while requests come.
-fn administration(world: &World) -> Outcome {
+fn administration(world: &World) -> RunOutcome {
     let config = config(r#","idempotency":"target""#);
     let stack = Stack::new(world, &config);
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
@@ -325,7 +325,7 @@ fn administration(world: &World) -> Outcome {
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
-fn health(world: &World) -> Outcome {
+fn health(world: &World) -> RunOutcome {
     let config = config(
         r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":2,"openDurationMs":1000"#,
     );

@@ -38,7 +38,7 @@ use tenfold_world::flow::{Machine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
 use tenfold_world::topic::{Filter, Subscription, TopicSettings};
-use tenfold_world::{Env, Failed, MachineId, Outcome, QueueId, QueueSettings, Tasks, TopicId, World};
+use tenfold_world::{Env, Failed, MachineId, RunOutcome, QueueId, QueueSettings, Tasks, TopicId, World};
 
 const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
 const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
@@ -261,7 +261,7 @@ impl Stack {
 
     /// Ends a run: in quiescence, the schedule goes on until no saga is open but those that wait for a person. Then what
     /// must hold for every workload, and for this one.
-    pub fn finish(self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+    pub fn finish(self, world: &World, also: impl Fn(&World) -> RunOutcome) -> RunOutcome {
         if world.settled_before() {
             return Ok(());
         }
@@ -272,7 +272,7 @@ impl Stack {
     }
 
     /// Lets the schedule run until no saga moves any more, without the minutes in which nothing can happen.
-    pub fn run_schedule(world: &World) -> Outcome {
+    pub fn run_schedule(world: &World) -> RunOutcome {
         for _ in 0..40 {
             let open = |row: &&SagaRow<Trip>| row.state != State::Stuck;
             let wakes = sagas(world).iter().filter(open).filter_map(|row| row.wake).min();

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use saga_core::inventory::{Kind, Releases};
 use saga_core::names::SagaId;
 use saga_core::rows::{State, Style};
-use tenfold_world::{Order, Outcome, Workload, World};
+use tenfold_world::{Order, RunOutcome, Workload, World};
 
 use super::{Answered, Setup, Stack, put_stock, sagas, state};
 
@@ -67,7 +67,7 @@ pub const ALL: &[Workload] = &[
 ];
 
 /// A trip that nothing speaks against.
-fn booked(world: &World, style: Style) -> Outcome {
+fn booked(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::book(world, "a", style);
     world.run()?;
@@ -83,7 +83,7 @@ fn booked(world: &World, style: Style) -> Outcome {
 }
 
 /// The last step is refused, so that the others are undone.
-fn no_car(world: &World, style: Style) -> Outcome {
+fn no_car(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     Stack::book(world, "a", style);
     world.run()?;
@@ -94,7 +94,7 @@ fn no_car(world: &World, style: Style) -> Outcome {
 }
 
 /// The first step is refused: nothing is to be undone.
-fn no_flight(world: &World, style: Style) -> Outcome {
+fn no_flight(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [0, 1, 1]);
     Stack::booked(world, "a", style);
     world.run()?;
@@ -105,15 +105,15 @@ fn no_flight(world: &World, style: Style) -> Outcome {
 }
 
 /// Two trips over the last seat.
-fn last_seat(world: &World, style: Style) -> Outcome {
+fn last_seat(world: &World, style: Style) -> RunOutcome {
     last_seat_between(world, style, style)
 }
 
-fn last_seat_of_both(world: &World) -> Outcome {
+fn last_seat_of_both(world: &World) -> RunOutcome {
     last_seat_between(world, ORCHESTRATED, CHOREOGRAPHED)
 }
 
-fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
+fn last_seat_between(world: &World, one: Style, other: Style) -> RunOutcome {
     let stack = Stack::new(world, [2, 1, 2]);
     Stack::booked(world, "a", one);
     Stack::booked(world, "b", other);
@@ -130,7 +130,7 @@ fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
 }
 
 /// The hotel does not take a room back; then a person sees to it.
-fn stuck(world: &World, style: Style, what: &str) -> Outcome {
+fn stuck(world: &World, style: Style, what: &str) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::book(world, "a", style);
@@ -153,7 +153,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
 }
 
 /// A person retries what still cannot be undone.
-fn stuck_again(world: &World, style: Style) -> Outcome {
+fn stuck_again(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
@@ -167,7 +167,7 @@ fn stuck_again(world: &World, style: Style) -> Outcome {
 }
 
 /// The hotel does not take a room back, and while that is found out the schedule begins another round.
-fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
+fn stuck_and_overdue(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
@@ -180,7 +180,7 @@ fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
 }
 
 /// A trip and its cancellation at once: one of the two decides.
-fn cancelled(world: &World, style: Style) -> Outcome {
+fn cancelled(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::booked(world, "a", style);
     Stack::operate(world, "a", "cancel");
@@ -200,7 +200,7 @@ fn cancelled(world: &World, style: Style) -> Outcome {
 }
 
 /// A cancellation that may come before what it cancels.
-fn cancelled_early(world: &World) -> Outcome {
+fn cancelled_early(world: &World) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::operate(world, "a", "cancel");
     Stack::book(world, "a", CHOREOGRAPHED);
@@ -215,7 +215,7 @@ fn cancelled_early(world: &World) -> Outcome {
 }
 
 /// The schedule takes a trip for lost that still goes on.
-fn overdue(world: &World, style: Style) -> Outcome {
+fn overdue(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::booked(world, "a", style);
     world.pass(super::definition().deadline() + SignedDuration::from_secs(1));
@@ -225,7 +225,7 @@ fn overdue(world: &World, style: Style) -> Outcome {
 }
 
 /// The same request twice at once is one trip.
-fn same_key(world: &World, style: Style) -> Outcome {
+fn same_key(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [2, 2, 2]);
     Stack::book(world, "a", style);
     Stack::book(world, "a", style);
@@ -237,7 +237,7 @@ fn same_key(world: &World, style: Style) -> Outcome {
 }
 
 /// Every event may come twice, one of a run does.
-fn twice(world: &World) -> Outcome {
+fn twice(world: &World) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [1, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::book(world, "a", CHOREOGRAPHED);
     world.run()?;
@@ -249,7 +249,7 @@ fn twice(world: &World) -> Outcome {
 
 /// Two trips over the last room, and no car for either: the room that one gives back comes free for a late copy of
 /// what the other was refused.
-fn room_comes_free(world: &World) -> Outcome {
+fn room_comes_free(world: &World) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [2, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::booked(world, "a", CHOREOGRAPHED);
     Stack::booked(world, "b", CHOREOGRAPHED);
@@ -261,7 +261,7 @@ fn room_comes_free(world: &World) -> Outcome {
 }
 
 /// A step whose answer is lost counts as done: with it the undoing begins.
-fn lost_for_good(world: &World) -> Outcome {
+fn lost_for_good(world: &World) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [1, 1, 1], impatient: true, ..Setup::default() });
     Stack::booked(world, "a", ORCHESTRATED);
     world.run()?;
@@ -269,7 +269,7 @@ fn lost_for_good(world: &World) -> Outcome {
 }
 
 /// The hotels never answer: that ends, and somebody is told or nothing was done.
-fn gone(world: &World, style: Style) -> Outcome {
+fn gone(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [1, 1, 1], gone: Some(1), ..Setup::default() });
     Stack::booked(world, "a", style);
     world.run()?;
@@ -281,7 +281,7 @@ fn gone(world: &World, style: Style) -> Outcome {
 }
 
 /// Everything that the API shows, of a trip that is stuck.
-fn looked_at(world: &World) -> Outcome {
+fn looked_at(world: &World) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, Kind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", CHOREOGRAPHED);
