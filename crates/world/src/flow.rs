@@ -31,8 +31,8 @@ mod template;
 mod wait;
 
 pub use error::TaskError;
-pub use execution::{Execution, Step};
-pub use history::{Event, Happening};
+pub use execution::{Execution, ExecutionStep};
+pub use history::{Happening, HistoryEvent};
 pub use json::Json;
 pub use machine::Machine;
 pub use outcome::{ExecutionOutcome, TaskId};

@@ -33,7 +33,7 @@ pub use kernel::actor::Actor;
 pub use kernel::fault::{self, Fault};
 pub use kernel::ids::{BucketId, BusId, MachineId, QueueId, TopicId};
 pub use kernel::site::Site;
-pub use kernel::trace::Event;
+pub use kernel::trace::TraceEvent;
 pub use ports::blob::BlobOf;
 pub use ports::bus::BusOf;
 pub use ports::flow::{FlowOf, Tasks};

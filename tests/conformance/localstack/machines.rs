@@ -9,7 +9,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenfold_world::flow::{Execution, Happening, Machine, ExecutionOutcome, Resource, Step, TaskError};
+use tenfold_world::flow::{Execution, Happening, Machine, ExecutionOutcome, Resource, ExecutionStep, TaskError};
 
 use crate::both::Both;
 use crate::suite::{Compared, Failure};
@@ -133,7 +133,7 @@ fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) 
             }
         }
         match step {
-            Step::Invoke { task, resource, input, .. } => {
+            ExecutionStep::Invoke { task, resource, input, .. } => {
                 let answer = answer(&resource, &input, targets);
                 let what = match resource {
                     Resource::SendMessage => "sendMessage",
@@ -143,8 +143,8 @@ fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) 
                 notes.calls.push((what.to_owned(), input.into_value()));
                 assert!(execution.resume(task, answer, now), "nobody else answers it");
             }
-            Step::Wait(until) => now = until,
-            Step::Ended(outcome) => break outcome,
+            ExecutionStep::Wait(until) => now = until,
+            ExecutionStep::Ended(outcome) => break outcome,
         }
     };
     notes.transitions = execution.transitions();

@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use super::bounds::{Bounds, Run};
 use crate::kernel::choice::{Choices, Rest};
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 use crate::run::state::State;
 use crate::run::stop::Stop;
 use crate::run::world::World;
 
 /// Runs one vector of choices again, with a timeline.
-pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), String>, Vec<Event>) {
+pub fn replay(bounds: Bounds, run: impl Run, choices: &[u32]) -> (Result<(), String>, Vec<TraceEvent>) {
     once(bounds, run, Choices::again(choices))
 }
 
@@ -22,7 +22,7 @@ pub fn trace_detail(bounds: Bounds, seed: u64, run: impl Run) -> String {
 }
 
 /// Makes one run, in which no handler is remembered.
-fn once(bounds: Bounds, run: impl Run, choices: Choices) -> (Result<(), String>, Vec<Event>) {
+fn once(bounds: Bounds, run: impl Run, choices: Choices) -> (Result<(), String>, Vec<TraceEvent>) {
     let state = State::new(choices, bounds.limits(), true);
     let world = World::new(state, Rc::default());
     let result = match run(&world) {

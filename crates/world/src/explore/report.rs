@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::kernel::fault::Fault;
 use crate::kernel::site::Site;
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 
 /// What came of an exploration.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub struct Violation {
     /// What runs it again, for a person to copy: the choices, and what the driver puts around them.
     pub replay: String,
     /// What happened.
-    pub timeline: Vec<Event>,
+    pub timeline: Vec<TraceEvent>,
 }
 
 impl fmt::Display for Violation {

@@ -15,7 +15,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::context::About;
 use super::error::TaskError;
-use super::history::{Book, Event, Happening};
+use super::history::{Book, Happening, HistoryEvent};
 use super::json::Json;
 use super::machine::Machine;
 use super::outcome::{ExecutionOutcome, TaskId};
@@ -24,7 +24,7 @@ use walk::{Moment, TaskCall, Walk};
 
 /// What an execution asks of whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum ExecutionStep {
     /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step
     /// at once: other branches may have calls too.
     Invoke {
@@ -101,9 +101,9 @@ impl Execution {
 
     /// Goes on as far as it can. `chance` is uniform over 0 to 1, and asked once for each retry with full
     /// jitter.
-    pub fn next(&mut self, now: Timestamp, chance: &mut impl FnMut() -> f64) -> Step {
+    pub fn next(&mut self, now: Timestamp, chance: &mut impl FnMut() -> f64) -> ExecutionStep {
         if let Some(outcome) = &self.outcome {
-            return Step::Ended(outcome.clone());
+            return ExecutionStep::Ended(outcome.clone());
         }
         let end = self.about.started + self.machine.timeout();
         if now >= end {
@@ -111,7 +111,7 @@ impl Execution {
         }
         let mut moment = Moment { now, chance, about: &self.about, book: &mut self.book };
         if let Some(TaskCall { task, resource, input, deadline }) = self.root.advance(&mut moment) {
-            return Step::Invoke { task, resource, input, deadline: deadline.min(end) };
+            return ExecutionStep::Invoke { task, resource, input, deadline: deadline.min(end) };
         }
         match self.root.ended() {
             Some(Ok(output)) => {
@@ -122,14 +122,14 @@ impl Execution {
                 let error = error.clone();
                 self.end(now, ExecutionOutcome::Failed(error))
             }
-            None => Step::Wait(self.root.wakes().min(end)),
+            None => ExecutionStep::Wait(self.root.wakes().min(end)),
         }
     }
 
-    fn end(&mut self, now: Timestamp, outcome: ExecutionOutcome) -> Step {
+    fn end(&mut self, now: Timestamp, outcome: ExecutionOutcome) -> ExecutionStep {
         self.book.note(now, Happening::Ended(outcome.clone()));
         self.outcome = Some(outcome.clone());
-        Step::Ended(outcome)
+        ExecutionStep::Ended(outcome)
     }
 
     /// Brings a task's answer, which the next [`Execution::next`] takes up. Gives whether anybody still
@@ -149,7 +149,7 @@ impl Execution {
 
     /// Gives what has happened since this was last asked. Who does not read it shall still take it now and
     /// then: there can be 25,000 events.
-    pub fn take_events(&mut self) -> Vec<Event> {
+    pub fn take_events(&mut self) -> Vec<HistoryEvent> {
         self.book.take()
     }
 }

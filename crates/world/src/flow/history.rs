@@ -10,7 +10,7 @@ use super::outcome::{ExecutionOutcome, TaskId};
 
 /// An event of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct HistoryEvent {
     /// When.
     pub at: Timestamp,
     /// What happened.
@@ -61,7 +61,7 @@ pub enum Happening {
     Ended(ExecutionOutcome),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for HistoryEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.what.fmt(f)
     }
@@ -93,13 +93,13 @@ pub(super) struct Book {
     pub transitions: u32,
     tasks: u32,
     noted: u32,
-    events: Vec<Event>,
+    events: Vec<HistoryEvent>,
 }
 
 impl Book {
     pub fn note(&mut self, at: Timestamp, what: Happening) {
         self.noted += 1;
-        self.events.push(Event { at, what });
+        self.events.push(HistoryEvent { at, what });
     }
 
     /// Counts a state entered, or a retry.
@@ -123,7 +123,7 @@ impl Book {
     }
 
     /// Gives the events noted since they were last taken.
-    pub fn take(&mut self) -> Vec<Event> {
+    pub fn take(&mut self) -> Vec<HistoryEvent> {
         std::mem::take(&mut self.events)
     }
 

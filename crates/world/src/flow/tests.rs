@@ -48,7 +48,7 @@ struct Ran {
     calls: Vec<(Resource, Json)>,
     /// How long it slept, in seconds, each time.
     slept: Vec<f64>,
-    events: Vec<Event>,
+    events: Vec<HistoryEvent>,
 }
 
 impl Ran {
@@ -88,18 +88,18 @@ fn run(
         let step = execution.next(now, &mut || 0.5);
         events.extend(execution.take_events());
         match step {
-            Step::Invoke { task, resource, input, deadline } => {
+            ExecutionStep::Invoke { task, resource, input, deadline } => {
                 assert!(deadline > now);
                 let answer = answer(calls.len(), &input);
                 assert!(execution.resume(task, answer, now));
                 calls.push((resource, input));
             }
-            Step::Wait(until) => {
+            ExecutionStep::Wait(until) => {
                 assert!(until > now, "waits for what is past");
                 slept.push(until.duration_since(now).as_secs_f64());
                 now = until;
             }
-            Step::Ended(outcome) => {
+            ExecutionStep::Ended(outcome) => {
                 assert_eq!(execution.outcome(), Some(&outcome));
                 return Ran { outcome, execution, calls, slept, events };
             }
@@ -127,7 +127,7 @@ fn an_ended_execution_stays_ended() {
     let mut ran = run(&one(task(json!({}))), json!({}), |_, _| Ok(json!(1)));
     assert_eq!(
         ran.execution.next(begin(), &mut || 0.0),
-        Step::Ended(ExecutionOutcome::Succeeded(json!(1).into()))
+        ExecutionStep::Ended(ExecutionOutcome::Succeeded(json!(1).into()))
     );
     assert!(ran.execution.take_events().is_empty());
 }

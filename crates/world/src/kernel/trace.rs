@@ -10,7 +10,7 @@ use super::site::Site;
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct TraceEvent {
     /// The world's time.
     pub at: Timestamp,
     /// Which invocation.
@@ -23,7 +23,7 @@ pub struct Event {
     pub what: String,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for TraceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fault = self.fault.map(|x| format!("  <-- {}", x.name().to_uppercase())).unwrap_or_default();
         let Self { at, actor, site, what, .. } = self;

@@ -13,13 +13,13 @@ use super::machine::{Callees, TaskRef};
 use super::source::Job;
 use super::state::State;
 use crate::aws::queue::Posted;
-use crate::flow::{Resource, Step, TaskError};
+use crate::flow::{ExecutionStep, Resource, TaskError};
 use crate::kernel::choice;
 use crate::kernel::fault::Fault;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::site::Site;
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 
 impl State {
     /// When executions go on by themselves.
@@ -49,14 +49,14 @@ impl State {
             let events = running.execution.take_events();
             if let Some(trace) = &mut self.trace {
                 let site = Site { role: "step functions", call: "execution", about: "" };
-                let tell = |what: String| Event { at: now, actor: execution, site, fault: None, what };
+                let tell = |what: String| TraceEvent { at: now, actor: execution, site, fault: None, what };
                 trace.extend(events.iter().map(|event| tell(event.to_string())));
             }
             let running = &mut self.machines[machine].all[execution];
             match step {
-                Step::Ended(_) => return running.wakes = None,
-                Step::Wait(until) => return running.wakes = Some(until),
-                Step::Invoke { task, resource, input, .. } => {
+                ExecutionStep::Ended(_) => return running.wakes = None,
+                ExecutionStep::Wait(until) => return running.wakes = Some(until),
+                ExecutionStep::Invoke { task, resource, input, .. } => {
                     let task = TaskRef { machine, execution, task };
                     self.call_of_task(memory, task, &resource, input.into_value());
                 }

@@ -28,7 +28,7 @@ use crate::kernel::memory::NodeId;
 use crate::kernel::report::Report;
 use crate::kernel::shared::Shared;
 use crate::kernel::site::Site;
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 use crate::kernel::trail::Trail;
 
 /// What happened in a run so far.
@@ -54,7 +54,7 @@ pub(crate) struct State {
     pub services: Shared<Services>,
     pub calls: Trail<(Site, Option<Fault>)>,
     pub reports: Trail<Report>,
-    pub trace: Option<Vec<Event>>,
+    pub trace: Option<Vec<TraceEvent>>,
 }
 
 /// When every run begins.
@@ -155,7 +155,7 @@ impl State {
         self.reports.push(Rc::clone(report));
         if let Some(trace) = &mut self.trace {
             let site = Site { role: "", call: "reports", about: "" };
-            trace.push(Event { at: self.now, actor, site, fault: None, what: report.show() });
+            trace.push(TraceEvent { at: self.now, actor, site, fault: None, what: report.show() });
         }
     }
 
@@ -232,7 +232,7 @@ impl State {
         };
         self.calls.push((call.site, fault));
         if let Some(trace) = &mut self.trace {
-            trace.push(Event { at: self.now, actor: waiting.actor, site: call.site, fault, what });
+            trace.push(TraceEvent { at: self.now, actor: waiting.actor, site: call.site, fault, what });
         }
         answer
     }

@@ -156,7 +156,7 @@ fn a_state_has_what_its_kind_has_and_nothing_else() {
         (one(task(json!({"ResultSelector": []}))), "/ResultSelector"),
         (one(task(json!({"Parameters": {"x.$": "$$.Map.Item.Index"}}))), "/Parameters"),
         (invoke(json!({"Payload": {}})), "/Parameters"),
-        (invoke(json!({"FunctionName": FUNCTION, "InvocationType": "Event"})), "/Parameters"),
+        (invoke(json!({"FunctionName": FUNCTION, "InvocationType": "HistoryEvent"})), "/Parameters"),
         (retry(json!({})), "/Retry"),
         (retry(json!([{}])), "/Retry[0]"),
         (retry(json!([{"ErrorEquals": []}])), "/Retry[0]/ErrorEquals"),
