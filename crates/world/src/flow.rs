@@ -36,7 +36,7 @@ pub use history::{Happening, HistoryEvent};
 pub use json::Json;
 pub use machine::Machine;
 pub use outcome::{ExecutionOutcome, TaskId};
-pub use parse::{Fault, MachineError};
+pub use parse::{DefinitionFault, MachineError};
 pub use resource::Resource;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::kernel::fault::Fault;
+use crate::kernel::fault::CallFault;
 use crate::kernel::site::Site;
 use crate::kernel::trace::TraceEvent;
 
@@ -20,7 +20,7 @@ pub struct Report {
     /// How many states there were.
     pub states: u64,
     /// How often each call site met each fault.
-    pub coverage: BTreeMap<(Site, Option<Fault>), u64>,
+    pub coverage: BTreeMap<(Site, Option<CallFault>), u64>,
     /// The first run that broke an invariant, made small.
     pub violation: Option<Violation>,
 }
@@ -61,10 +61,10 @@ impl Report {
 
     /// The call sites and faults that no run has brought together.
     #[must_use]
-    pub fn uncovered(&self) -> Vec<(Site, Fault)> {
+    pub fn uncovered(&self) -> Vec<(Site, CallFault)> {
         let sites: BTreeSet<Site> = self.coverage.keys().map(|(site, _)| *site).collect();
         let pairs =
-            sites.into_iter().flat_map(|site| Fault::of(site).iter().map(move |fault| (site, *fault)));
+            sites.into_iter().flat_map(|site| CallFault::of(site).iter().map(move |fault| (site, *fault)));
         pairs.filter(|(site, fault)| !self.coverage.contains_key(&(*site, Some(*fault)))).collect()
     }
 }

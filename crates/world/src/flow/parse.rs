@@ -16,7 +16,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::definition::Scope;
 use fields::Fields;
-pub use fields::{Fault, MachineError};
+pub use fields::{DefinitionFault, MachineError};
 use parts::LONGEST;
 
 /// What there is of a machine besides its name.

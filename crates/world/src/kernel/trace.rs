@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::actor::{Actor, NOBODY};
-use super::fault::Fault;
+use super::fault::CallFault;
 use super::site::Site;
 
 /// One step of a run.
@@ -18,7 +18,7 @@ pub struct TraceEvent {
     /// The call.
     pub site: Site,
     /// What went wrong with it.
-    pub fault: Option<Fault>,
+    pub fault: Option<CallFault>,
     /// What it was about and what came of it.
     pub what: String,
 }

@@ -15,7 +15,7 @@ use super::state::State;
 use crate::aws::queue::Posted;
 use crate::flow::{ExecutionStep, Resource, TaskError};
 use crate::kernel::choice;
-use crate::kernel::fault::Fault;
+use crate::kernel::fault::CallFault;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::site::Site;
@@ -102,7 +102,7 @@ impl State {
         let site = Site { role: self.machines[task.machine].name, call: "flow.send", about: queue.name };
         let fault = self.fault(site);
         self.calls.push((site, fault));
-        if fault != Some(Fault::Throttled) {
+        if fault != Some(CallFault::Throttled) {
             let body = match &input["MessageBody"] {
                 Json::String(text) => text.clone(),
                 other => other.to_string(),

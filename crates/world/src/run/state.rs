@@ -22,7 +22,7 @@ use crate::aws::table::Items;
 use crate::kernel::actor::{Actor, NOBODY};
 use crate::kernel::call::{CallAnswer, PortCall, Takes};
 use crate::kernel::choice::Choices;
-use crate::kernel::fault::Fault;
+use crate::kernel::fault::CallFault;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::NodeId;
 use crate::kernel::report::Report;
@@ -52,7 +52,7 @@ pub(crate) struct State {
     pub queues: Shared<Vec<Messages>>,
     pub service: Shared<Service>,
     pub services: Shared<Services>,
-    pub calls: Trail<(Site, Option<Fault>)>,
+    pub calls: Trail<(Site, Option<CallFault>)>,
     pub reports: Trail<Report>,
     pub trace: Option<Vec<TraceEvent>>,
 }
@@ -168,11 +168,11 @@ impl State {
     }
 
     /// Chooses what goes wrong with a call, if anything.
-    pub fn fault(&mut self, site: Site) -> Option<Fault> {
+    pub fn fault(&mut self, site: Site) -> Option<CallFault> {
         if self.faults_left == 0 || self.quiescent {
             return None;
         }
-        let faults = Fault::of(site);
+        let faults = CallFault::of(site);
         let fault = match self.choices.pick_rarely(1 + faults.len(), 8) {
             0 => None,
             n => Some(faults[n - 1]),
@@ -195,7 +195,7 @@ impl State {
     }
 
     /// Makes a call whose turn has come. No answer when the handler is dead then.
-    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<Fault>) -> Option<CallAnswer> {
+    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<CallFault>) -> Option<CallAnswer> {
         let call = &waiting.call;
         let mut what = String::new();
         let mut apply = |state: &mut Self| {
@@ -205,27 +205,27 @@ impl State {
         };
         let answer = match fault {
             None => Some(apply(self)),
-            Some(Fault::CrashBefore) => None,
-            Some(Fault::AppliedLate) => {
+            Some(CallFault::CrashBefore) => None,
+            Some(CallFault::AppliedLate) => {
                 self.waiting.push(Waiting { actor: NOBODY, ..waiting.clone() });
                 None
             }
-            Some(Fault::CrashAfter) => {
+            Some(CallFault::CrashAfter) => {
                 apply(self);
                 None
             }
-            Some(Fault::AnswerLost) => {
+            Some(CallFault::AnswerLost) => {
                 apply(self);
                 Some((call.fails)(CallError::Unknown))
             }
-            Some(Fault::Throttled) => Some((call.fails)(CallError::Throttled)),
-            Some(Fault::Unavailable) => Some((call.fails)(CallError::Unavailable)),
-            Some(Fault::Rejected) => {
+            Some(CallFault::Throttled) => Some((call.fails)(CallError::Throttled)),
+            Some(CallFault::Unavailable) => Some((call.fails)(CallError::Unavailable)),
+            Some(CallFault::Rejected) => {
                 self.rejects = true;
                 Some(apply(self))
             }
-            Some(Fault::Conflict) => Some((call.conflicts)()),
-            Some(Fault::Twice) => {
+            Some(CallFault::Conflict) => Some((call.conflicts)()),
+            Some(CallFault::Twice) => {
                 apply(self);
                 Some(apply(self))
             }

@@ -14,7 +14,7 @@ use super::search::Search;
 use super::state::State;
 use super::stop::Stop;
 use crate::kernel::actor::Actor;
-use crate::kernel::fault::Fault;
+use crate::kernel::fault::CallFault;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::{Live, Task};
 use crate::kernel::site::Site;
@@ -102,7 +102,7 @@ impl World {
     /// All calls that were made so far, in their order, and what went wrong with each. For counting, and not
     /// for invariants: a run ends where another has been in the same state, whatever calls led there.
     #[must_use]
-    pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
+    pub fn calls(&self) -> Vec<(Site, Option<CallFault>)> {
         self.state.borrow().calls.all()
     }
 

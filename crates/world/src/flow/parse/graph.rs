@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fields::{Fault, MachineError};
+use super::fields::{DefinitionFault, MachineError};
 use crate::flow::definition::{Kind, Scope, State};
 
 /// Refuses a scope with a state that none leads to, as Step Functions does.
@@ -14,7 +14,9 @@ pub(super) fn check_reached(scope: &Scope, at: &str) -> Result<(), MachineError>
     }
     match scope.states.iter().enumerate().find(|(i, _)| !reached.contains(i)) {
         None => Ok(()),
-        Some((_, state)) => Err(MachineError::new(format!("{at}/States/{}", state.name), Fault::Unreachable)),
+        Some((_, state)) => {
+            Err(MachineError::new(format!("{at}/States/{}", state.name), DefinitionFault::Unreachable))
+        }
     }
 }
 
@@ -36,7 +38,7 @@ pub(super) fn check_names(scope: &Scope) -> Result<(), MachineError> {
         for state in &scope.states {
             if !seen.insert(state.name.clone()) {
                 let at = format!("/States/{}", state.name);
-                return Err(MachineError::new(at, Fault::SameName(state.name.to_string())));
+                return Err(MachineError::new(at, DefinitionFault::SameName(state.name.to_string())));
             }
             match &state.kind {
                 Kind::Parallel { branches, .. } => scopes.extend(branches.iter().map(|branch| &**branch)),

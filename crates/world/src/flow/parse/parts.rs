@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::{Fault, Fields, MachineError};
+use super::fields::{DefinitionFault, Fields, MachineError};
 use crate::flow::context::Source;
 use crate::flow::path::ReferencePath;
 use crate::flow::template::Template;
@@ -18,7 +18,9 @@ impl Names<'_> {
     pub fn need(&self, fields: &mut Fields<'_>, field: &'static str) -> Result<usize, MachineError> {
         let name = fields.need_text(field)?;
         let at = self.0.iter().position(|known| *known == name);
-        at.ok_or_else(|| MachineError::new(fields.place(field), Fault::NoSuchState(name.to_owned())))
+        at.ok_or_else(|| {
+            MachineError::new(fields.place(field), DefinitionFault::NoSuchState(name.to_owned()))
+        })
     }
 }
 
@@ -58,7 +60,7 @@ pub(super) fn template(
     let Some(value) = fields.take(name) else { return Ok(None) };
     let at = fields.place(name);
     let read = Template::parse(value);
-    read.map(Some).map_err(|(inner, why)| MachineError::new(at + &inner, Fault::Unreadable(why)))
+    read.map(Some).map_err(|(inner, why)| MachineError::new(at + &inner, DefinitionFault::Unreadable(why)))
 }
 
 /// A template outside of a Map, which has no element to ask about.

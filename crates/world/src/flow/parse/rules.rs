@@ -3,7 +3,7 @@
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::fields::{Fault, Fields, MachineError, wrong};
+use super::fields::{DefinitionFault, Fields, MachineError, wrong};
 use super::parts::{LONGEST, Names, place, source};
 use crate::flow::choice::{Operand, Operator, Test, pattern};
 use crate::flow::context::Source;
@@ -68,7 +68,7 @@ fn error_equals(fields: &mut Fields<'_>, last: bool) -> Result<ErrorEquals, Mach
         }
     }
     if names.iter().any(|name| name == ALL) && (names.len() > 1 || !last) {
-        return Err(MachineError::new(fields.place("ErrorEquals"), Fault::AllNotLast));
+        return Err(MachineError::new(fields.place("ErrorEquals"), DefinitionFault::AllNotLast));
     }
     Ok(ErrorEquals(names))
 }
@@ -97,15 +97,15 @@ fn test(mut fields: Fields<'_>) -> Result<Test, MachineError> {
     }
     let variable = match fields.take("Variable") {
         Some(_) => source(&mut fields, "Variable")?,
-        None => return Err(MachineError::new(fields.at, Fault::Missing("Variable"))),
+        None => return Err(MachineError::new(fields.at, DefinitionFault::Missing("Variable"))),
     };
     let rest: Vec<(&str, &Value)> = fields.rest().collect();
     let [(name, value)] = rest[..] else {
         let why = format!("one comparison is needed, and there are {}", rest.len());
-        return Err(MachineError::new(fields.at, Fault::Unreadable(why)));
+        return Err(MachineError::new(fields.at, DefinitionFault::Unreadable(why)));
     };
     let Some(operator) = Operator::parse(name) else {
-        return Err(MachineError::new(fields.at, Fault::Unknown(name.to_owned())));
+        return Err(MachineError::new(fields.at, DefinitionFault::Unknown(name.to_owned())));
     };
     comparison(operator, variable, value).map_err(|why| fields.unreadable(name, why))
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::fields::{Fault, Fields, MachineError, wrong};
+use super::fields::{DefinitionFault, Fields, MachineError, wrong};
 use super::graph;
 use super::parts::{LONGEST, Names, path, place, plain, source, template};
 use super::rules;
@@ -93,7 +93,9 @@ fn next(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Option<usize>, Mac
     match (fields.take("Next").is_some(), ends) {
         (true, false) => names.need(fields, "Next").map(Some),
         (false, true) => Ok(None),
-        (true, true) | (false, false) => Err(MachineError::new(fields.at.as_str(), Fault::NextOrEnd)),
+        (true, true) | (false, false) => {
+            Err(MachineError::new(fields.at.as_str(), DefinitionFault::NextOrEnd))
+        }
     }
 }
 
@@ -188,5 +190,5 @@ fn until(fields: &mut Fields<'_>) -> Result<Until, MachineError> {
         return Ok(until);
     }
     let why = "one of `Seconds`, `SecondsPath`, `Timestamp` and `TimestampPath` is needed".to_owned();
-    Err(MachineError::new(fields.at.as_str(), Fault::Unreadable(why)))
+    Err(MachineError::new(fields.at.as_str(), DefinitionFault::Unreadable(why)))
 }
