@@ -14,7 +14,7 @@ mod workload;
 pub use bounds::{Bounds, Run};
 pub use drive::{Memory, exhaust, sample};
 pub use once::{replay, trace_detail};
-pub use report::{Report, Violation};
+pub use report::{SearchReport, Violation};
 pub use workload::Workload;
 
 #[cfg(test)]

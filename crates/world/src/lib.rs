@@ -28,7 +28,7 @@ pub mod sim;
 pub mod smoke;
 
 pub use aws::{alarm, blob, bus, downstream, flags, invocations, queue, schedule, stream, table, topic};
-pub use explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample, trace_detail};
+pub use explore::{Bounds, Memory, SearchReport, Workload, exhaust, replay, sample, trace_detail};
 pub use kernel::actor::Actor;
 pub use kernel::fault::{self, CallFault};
 pub use kernel::ids::{BucketId, BusId, MachineId, QueueId, TopicId};

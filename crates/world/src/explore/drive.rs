@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::bounds::{Bounds, Run};
 use super::met::Met;
-use super::report::Report;
+use super::report::SearchReport;
 use super::shrink::shrink;
 use crate::kernel::choice::{Choices, Rest};
 use crate::kernel::memory::Histories;
@@ -22,7 +22,7 @@ pub struct Memory(Histories<State>);
 
 /// Runs every vector of choices within the bounds, depth first, until one breaks an invariant. A run that
 /// comes to a state which another has been in ends there.
-pub fn exhaust(bounds: Bounds, run: impl Run) -> Report {
+pub fn exhaust(bounds: Bounds, run: impl Run) -> SearchReport {
     let search = Rc::new(RefCell::new(Search::deep(Histories::default())));
     let mut first = Some(Choices::default());
     let mut report = drive(bounds, &search, run, |last| match last {
@@ -37,7 +37,7 @@ pub fn exhaust(bounds: Bounds, run: impl Run) -> Report {
 
 /// Runs random vectors of choices, until one breaks an invariant. What handlers do is kept in `memory`, for
 /// more of the same workload.
-pub fn sample(bounds: Bounds, seed: u64, memory: &mut Memory, run: impl Run) -> Report {
+pub fn sample(bounds: Bounds, seed: u64, memory: &mut Memory, run: impl Run) -> SearchReport {
     let search = Rc::new(RefCell::new(Search::shallow(std::mem::take(&mut memory.0))));
     let mut n = seed;
     let mut report = drive(bounds, &search, run, |_| {
@@ -61,9 +61,9 @@ fn drive(
     search: &Rc<RefCell<Search>>,
     run: impl Run,
     mut next: impl FnMut(Option<Choices>) -> Option<Choices>,
-) -> Report {
+) -> SearchReport {
     let begun = Instant::now();
-    let mut report = Report { whole: true, ..Report::default() };
+    let mut report = SearchReport { whole: true, ..SearchReport::default() };
     let mut met = Met::default();
     let mut last = None;
     while let Some(choices) = next(last.take()) {

@@ -9,7 +9,7 @@ use crate::kernel::trace::TraceEvent;
 
 /// What came of an exploration.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct SearchReport {
     /// How many runs there were.
     pub runs: u64,
     /// Whether these were all.
@@ -46,7 +46,7 @@ impl fmt::Display for Violation {
     }
 }
 
-impl Report {
+impl SearchReport {
     /// Adds what another exploration found.
     pub fn merge(&mut self, other: Self) {
         self.runs += other.runs;

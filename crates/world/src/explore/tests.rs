@@ -166,7 +166,7 @@ const MOST: u64 = 2_000;
 
 /// The bounds in which a program has few enough schedules to run them all plainly, and what the search says
 /// then.
-fn small(phases: &[Phase], stale_reads: bool) -> Vec<(Bounds, Report, BTreeSet<End>)> {
+fn small(phases: &[Phase], stale_reads: bool) -> Vec<(Bounds, SearchReport, BTreeSet<End>)> {
     let orders = [Order::Invocations, Order::Interrupted(1), Order::Interrupted(2), Order::Calls];
     let with = |order| {
         let all = (0..=2).map(move |faults| {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::explore::Report;
+use crate::explore::SearchReport;
 use crate::kernel::fault::CallFault;
 use crate::kernel::site::Site;
 
 /// Prints which fault met which call site, how often. Gives how many pairs were met, of how many.
-pub(super) fn coverage(report: &Report) -> (usize, usize) {
+pub(super) fn coverage(report: &SearchReport) -> (usize, usize) {
     let mut sites: BTreeMap<Site, Vec<u64>> = BTreeMap::new();
     for ((site, fault), n) in &report.coverage {
         let row = sites.entry(*site).or_insert_with(|| vec![0; 1 + CallFault::ALL.len()]);
