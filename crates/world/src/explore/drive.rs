@@ -11,14 +11,14 @@ use super::shrink::shrink;
 use crate::kernel::choice::{Choices, Rest};
 use crate::kernel::memory::Histories;
 use crate::run::search::Search;
-use crate::run::state::State;
+use crate::run::state::RunState;
 use crate::run::stop::{RunOutcome, Stop};
 use crate::run::world::World;
 
 /// What handlers do, as far as the runs of a workload have come to it: kept for more runs of the same
 /// workload.
 #[derive(Debug, Default)]
-pub struct Memory(Histories<State>);
+pub struct Memory(Histories<RunState>);
 
 /// Runs every vector of choices within the bounds, depth first, until one breaks an invariant. A run that
 /// comes to a state which another has been in ends there.
@@ -72,7 +72,7 @@ fn drive(
             report.whole = false;
             break;
         }
-        let state = State::new(choices, bounds.limits(), false);
+        let state = RunState::new(choices, bounds.limits(), false);
         let world = World::new(state, Rc::clone(search));
         let checked = report.runs.is_multiple_of(CHECKED) && !search.borrow().goes_back();
         if checked {
@@ -108,7 +108,7 @@ const CHECKED: u64 = 997;
 /// Makes a run again without remembering anything: it must come to the same.
 fn remembered_right(bounds: Bounds, run: &impl Run, world: &World) -> RunOutcome {
     let choices = world.state.borrow().choices.taken();
-    let again = World::new(State::new(Choices::again(&choices), bounds.limits(), false), Rc::default());
+    let again = World::new(RunState::new(Choices::again(&choices), bounds.limits(), false), Rc::default());
     again.keep_ends();
     let result = run(&again);
     // This one has not settled before, so it may go on for longer.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::bounds::{Bounds, Run};
 use crate::kernel::choice::{Choices, Rest};
 use crate::kernel::trace::TraceEvent;
-use crate::run::state::State;
+use crate::run::state::RunState;
 use crate::run::stop::Stop;
 use crate::run::world::World;
 
@@ -23,7 +23,7 @@ pub fn trace_detail(bounds: Bounds, seed: u64, run: impl Run) -> String {
 
 /// Makes one run, in which no handler is remembered.
 fn once(bounds: Bounds, run: impl Run, choices: Choices) -> (Result<(), String>, Vec<TraceEvent>) {
-    let state = State::new(choices, bounds.limits(), true);
+    let state = RunState::new(choices, bounds.limits(), true);
     let world = World::new(state, Rc::default());
     let result = match run(&world) {
         Ok(()) | Err(Stop::Seen) => Ok(()),

@@ -19,7 +19,7 @@ use super::*;
 use crate::kernel::choice::Choices;
 use crate::kernel::choice::Rest;
 use crate::run::limits::Order;
-use crate::run::state::State;
+use crate::run::state::RunState;
 use crate::run::stop::RunOutcome;
 use crate::run::stop::Stop;
 use crate::run::world::World;
@@ -151,7 +151,7 @@ fn plain(bounds: Bounds, most: u128, run: impl Run) -> (u128, bool) {
     let (mut schedules, mut broken) = (0, false);
     let mut next = Some(Vec::new());
     while let Some(vector) = next {
-        let state = State::new(Choices::new(vector, Rest::First), bounds.limits(), false);
+        let state = RunState::new(Choices::new(vector, Rest::First), bounds.limits(), false);
         let world = World::new(state, Rc::default());
         broken |= run(&world).is_err();
         schedules += 1;

@@ -11,7 +11,7 @@ use crate::aws::invocations::Payload;
 use crate::aws::queue::Posted;
 use crate::kernel::ids::BusId;
 use crate::run::env::Env;
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -43,7 +43,7 @@ impl Env {
     }
 }
 
-impl State {
+impl RunState {
     fn put_events(&mut self, bus: usize, events: &[BusEvent]) -> Result<Rejected, CallError> {
         let (rejected, sent) = self.services.buses[bus].put(events, self.now, &mut self.choices)?;
         for (target, body) in sent {
@@ -68,7 +68,7 @@ impl Bus for BusOf {
         }
         let BusId { index: bus, name } = self.bus;
         let events: Rc<[BusEvent]> = events.into();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.sends(&events, |state, events| state.put_events(bus, events));
             let what = detail(state, || {
                 let show = |event: &BusEvent| format!("{} {}", event.detail_type, event.detail);

@@ -8,7 +8,7 @@ use crate::aws::downstream::{Service, answer};
 use crate::kernel::call::Takes;
 use crate::kernel::fault::Fails;
 use crate::run::env::Env;
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -36,7 +36,7 @@ impl Downstream for Env {
         let timeout = SignedDuration::try_from(call.timeout).unwrap_or(SignedDuration::MAX);
         let actor = self.actor;
         let about = if call.method == Method::Get { "health" } else { "request" };
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let now = state.now;
             let result = state.service.take(now, actor, &call);
             let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };

@@ -6,7 +6,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::flags::{Flag, Flags};
 
 use crate::run::env::Env;
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -26,7 +26,7 @@ impl World {
 impl Flags for Env {
     async fn read(&self, name: &str) -> Result<Option<Flag>, CallError> {
         let name = SmolStr::new(name);
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let stale = state.limits.stale_reads;
             let flag = state.services.flags.read(&name, state.now, stale, &mut state.choices);
             let what = detail(state, || match &flag {

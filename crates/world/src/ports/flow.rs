@@ -12,12 +12,12 @@ use crate::kernel::ids::{MachineId, QueueId};
 use crate::run::env::Env;
 use crate::run::invocation::invocation;
 use crate::run::machine::{Callees, Machines, Running};
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 /// What the tasks of a machine call.
 #[derive(Debug, Default)]
-pub struct Tasks(Callees<State>);
+pub struct Tasks(Callees<RunState>);
 
 impl Tasks {
     /// The function with this ARN.
@@ -80,7 +80,7 @@ impl Flow for FlowOf {
     async fn start(&self, name: &str, input: &str) -> Result<Started, CallError> {
         let (machine, called) = (self.machine.index, SmolStr::new(name));
         let input = input.to_owned();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.start(machine, &called, &input);
             let what = detail(state, || format!("{called} {input} -> {result:?}"));
             (result, what)
@@ -89,7 +89,7 @@ impl Flow for FlowOf {
     }
 }
 
-impl State {
+impl RunState {
     fn start(&mut self, machine: usize, name: &SmolStr, input: &str) -> Result<Started, CallError> {
         if input.len() > MAX_INPUT {
             return Err(CallError::Refused("InvalidExecutionInput: more than 256 KiB".to_owned()));

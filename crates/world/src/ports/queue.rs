@@ -14,7 +14,7 @@ use crate::aws::queue::{Messages, QueueSettings};
 use crate::kernel::ids::QueueId;
 use crate::kernel::site::Site;
 use crate::run::env::Env;
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -47,7 +47,7 @@ impl Env {
     }
 }
 
-impl State {
+impl RunState {
     fn receive(&mut self, queue: usize, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         if max == 0 || max > BATCH || wait > MAX_WAIT {
             return refused("InvalidParameterValue");
@@ -72,13 +72,13 @@ impl QueueOf {
         &self,
         call: &'static str,
         receipts: Vec<SmolStr>,
-        change: impl Fn(&mut State, Receipt) -> bool + 'static,
+        change: impl Fn(&mut RunState, Receipt) -> bool + 'static,
     ) -> Result<Rejected, CallError> {
         if receipts.is_empty() {
             return Ok(Rejected::new());
         }
         let queue = self.queue.index;
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             if receipts.len() > BATCH {
                 return (refused("TooManyEntriesInBatchRequest"), String::new());
             }
@@ -103,7 +103,7 @@ impl Queue for QueueOf {
         }
         let queue = self.queue.index;
         let entries: Vec<_> = messages.into_iter().map(Entry::new).collect();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.sends(&entries, |state, entries| {
                 let now = state.now;
                 state.queues[queue].send_batch(entries, now)
@@ -122,7 +122,7 @@ impl Queue for QueueOf {
 
     async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         let queue = self.queue.index;
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.receive(queue, max, wait);
             let what = detail(state, || {
                 let show =
@@ -136,7 +136,7 @@ impl Queue for QueueOf {
     }
 
     async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {
-        let delete = |state: &mut State, receipt: Receipt| {
+        let delete = |state: &mut RunState, receipt: Receipt| {
             let now = state.now;
             state.queues[receipt.queue].delete(receipt, now)
         };
@@ -145,7 +145,7 @@ impl Queue for QueueOf {
 
     async fn hide(&self, receipts: Vec<SmolStr>, visibility: Duration) -> Result<Rejected, CallError> {
         let visibility = self::visibility(visibility);
-        let hide = move |state: &mut State, receipt: Receipt| {
+        let hide = move |state: &mut RunState, receipt: Receipt| {
             let now = state.now;
             state.queues[receipt.queue].hide(receipt, now, now + visibility)
         };
@@ -154,7 +154,7 @@ impl Queue for QueueOf {
 
     async fn depth(&self) -> Result<Depth, CallError> {
         let queue = self.queue.index;
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let depth = state.queues[queue].depth(state.now);
             (Ok(depth), detail(state, || format!("{depth:?}")))
         };

@@ -10,7 +10,7 @@ use crate::aws::stream::MappingSettings;
 use crate::kernel::ids::QueueId;
 use crate::run::env::Env;
 use crate::run::invocation::{Failed, invocation, reporting};
-use crate::run::source::{Kind, Source};
+use crate::run::source::{EventSource, SourceKind};
 use crate::run::world::World;
 
 impl World {
@@ -24,8 +24,8 @@ impl World {
         role: &'static str,
         handler: impl Fn(Env, Vec<Delivery>) -> F + 'static,
     ) {
-        let kind = Kind::Queue { queue, batch, handler: reporting(role, handler) };
-        self.state.borrow_mut().sources.push(Source { role, most: 2, kind });
+        let kind = SourceKind::Queue { queue, batch, handler: reporting(role, handler) };
+        self.state.borrow_mut().sources.push(EventSource { role, most: 2, kind });
     }
 
     /// Invokes a function with batches of the table's stream. The handler gives the sequences that failed, or
@@ -37,8 +37,8 @@ impl World {
         handler: impl Fn(Env, Vec<Rc<Record>>) -> F + 'static,
     ) {
         let mapping = self.add_mapping(settings);
-        let kind = Kind::Stream { mapping, handler: reporting(role, handler) };
-        self.state.borrow_mut().sources.push(Source { role, most: usize::MAX, kind });
+        let kind = SourceKind::Stream { mapping, handler: reporting(role, handler) };
+        self.state.borrow_mut().sources.push(EventSource { role, most: usize::MAX, kind });
     }
 
     /// Invokes a function with what services send it asynchronously: ticks, alarms, events. The handler says
@@ -49,7 +49,7 @@ impl World {
         role: &'static str,
         handler: impl Fn(Env, Payload) -> F + 'static,
     ) {
-        let kind = Kind::Asynchronous { function, handler: invocation(role, handler) };
-        self.state.borrow_mut().sources.push(Source { role, most: 2, kind });
+        let kind = SourceKind::Asynchronous { function, handler: invocation(role, handler) };
+        self.state.borrow_mut().sources.push(EventSource { role, most: 2, kind });
     }
 }

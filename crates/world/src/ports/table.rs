@@ -14,7 +14,7 @@ use crate::aws::table::expiry::comes_by;
 use crate::aws::table::items::valid_key;
 use crate::aws::table::refusal::invalid;
 use crate::run::env::Env;
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -36,7 +36,7 @@ impl World {
     }
 }
 
-impl State {
+impl RunState {
     fn read(&mut self, key: &Key, read: Read) -> Option<Item> {
         let row = self.table.row(key)?;
         let stale =

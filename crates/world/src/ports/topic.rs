@@ -9,7 +9,7 @@ use tenfold_ports::topic::{Notice, Topic};
 use crate::aws::topic::{Subscription, Subscriptions, TopicSettings};
 use crate::kernel::ids::TopicId;
 use crate::run::env::Env;
-use crate::run::state::{State, detail};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -45,7 +45,7 @@ impl Env {
     }
 }
 
-impl State {
+impl RunState {
     fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
         let topic = &mut self.services.topics[topic];
         let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
@@ -63,7 +63,7 @@ impl Topic for TopicOf {
         }
         let TopicId { index: topic, name } = self.topic;
         let notices: Rc<[Notice]> = notices.into();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.sends(&notices, |state, notices| state.publish(topic, notices));
             let what = detail(state, || {
                 let show = |notice: &Notice| {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::begin::Begin;
-use super::source::Job;
+use super::source::SourceJob;
 use crate::kernel::actor::Actor;
 use crate::kernel::call::PortCall;
 use crate::kernel::memory::NodeId;
@@ -25,16 +25,16 @@ pub(crate) struct ActorState<S> {
     /// What came to it.
     pub node: NodeId,
     pub stage: Stage,
-    pub asked: Rc<Asked<S>>,
+    pub asked: Rc<Assignment<S>>,
 }
 
 /// What an invocation is to do.
-pub(crate) struct Asked<S> {
+pub(crate) struct Assignment<S> {
     /// When it may begin.
     pub start: Timestamp,
     pub begin: Begin<S>,
     /// What it works on for a source, and what stands for that; none for one that the run has begun itself.
-    pub job: Option<(Job, u64)>,
+    pub job: Option<(SourceJob, u64)>,
 }
 
 impl<S> Hash for ActorState<S> {

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Clock, Metrics, Rng};
 
-use super::state::State;
+use super::state::RunState;
 use crate::kernel::actor::Actor;
 use crate::kernel::call::{CallAnswer, Mailbox, Measured, PortCall, Takes};
 use crate::kernel::choice;
@@ -21,7 +21,7 @@ use crate::kernel::site::Site;
 /// The ports of one environment. A clone is the same environment.
 #[derive(Clone)]
 pub struct Env {
-    mailbox: Rc<RefCell<Mailbox<State>>>,
+    mailbox: Rc<RefCell<Mailbox<RunState>>>,
     pub(crate) actor: Actor,
     role: &'static str,
     skew: SignedDuration,
@@ -36,7 +36,7 @@ impl fmt::Debug for Env {
 
 impl Env {
     pub(crate) fn new(
-        mailbox: Rc<RefCell<Mailbox<State>>>,
+        mailbox: Rc<RefCell<Mailbox<RunState>>>,
         actor: Actor,
         role: &'static str,
         skew: SignedDuration,
@@ -67,7 +67,7 @@ impl Env {
     /// too.
     pub(crate) fn call<R, E>(&self, site: Site, effect: E) -> PendingCall<'_, E>
     where
-        E: Fn(&mut State) -> (R, String) + 'static,
+        E: Fn(&mut RunState) -> (R, String) + 'static,
     {
         self.call_for(site, Takes::NoTime, effect)
     }
@@ -75,7 +75,7 @@ impl Env {
     /// A port call that is on its way for some time.
     pub(crate) fn call_for<R, E>(&self, site: Site, takes: Takes, effect: E) -> PendingCall<'_, E>
     where
-        E: Fn(&mut State) -> (R, String) + 'static,
+        E: Fn(&mut RunState) -> (R, String) + 'static,
     {
         PendingCall { env: self, site, takes, effect: Some(effect), id: None }
     }
@@ -96,7 +96,7 @@ impl<E> Unpin for PendingCall<'_, E> {}
 impl<R, E> Future for PendingCall<'_, E>
 where
     R: Fails + Hash + Clone + 'static,
-    E: Fn(&mut State) -> (R, String) + 'static,
+    E: Fn(&mut RunState) -> (R, String) + 'static,
 {
     type Output = R;
 
@@ -107,7 +107,7 @@ where
             let id = mailbox.next;
             mailbox.next += 1;
             this.id = Some(id);
-            let effect = Box::new(move |state: &mut State| {
+            let effect = Box::new(move |state: &mut RunState| {
                 let (result, what) = effect(state);
                 (CallAnswer::new(result), what)
             });

@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use tenfold_ports::Bytes;
 
 use super::machine::{Callees, TaskRef};
-use super::source::Job;
-use super::state::State;
+use super::source::SourceJob;
+use super::state::RunState;
 use crate::aws::queue::Posted;
 use crate::flow::{ExecutionStep, Resource, TaskError};
 use crate::kernel::choice;
@@ -21,7 +21,7 @@ use crate::kernel::memory::Histories;
 use crate::kernel::site::Site;
 use crate::kernel::trace::TraceEvent;
 
-impl State {
+impl RunState {
     /// When executions go on by themselves.
     pub fn machines_due(&self) -> impl Iterator<Item = Timestamp> {
         self.machines.iter().flat_map(|machines| machines.all.iter().filter_map(|running| running.wakes))
@@ -77,7 +77,7 @@ impl State {
                 if let Some((arn, role, handler)) = callees.functions.iter().find(|(known, ..)| known == arn)
                 {
                     let asked = fingerprint(&(role, arn, input.to_string()));
-                    return self.invoke(memory, asked, handler(input), Job::Task(task));
+                    return self.invoke(memory, asked, handler(input), SourceJob::Task(task));
                 }
                 Err(TaskError::new("Lambda.ResourceNotFoundException", arn.clone()))
             }

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use jiff::SignedDuration;
 use smol_str::SmolStr;
 
-use super::actor::{ActorState, Asked, Stage};
+use super::actor::{ActorState, Assignment, Stage};
 use super::begin::{Begin, Handler};
 use super::env::Env;
-use super::source::Job;
-use super::state::State;
+use super::source::SourceJob;
+use super::state::RunState;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::report::Report;
@@ -24,7 +24,7 @@ pub type Failed = Vec<SmolStr>;
 pub(crate) fn invocation<I: Clone + 'static, R: Hash + fmt::Debug + 'static, F>(
     role: &'static str,
     handler: impl Fn(Env, I) -> F + 'static,
-) -> Handler<I, State>
+) -> Handler<I, RunState>
 where
     F: Future<Output = R> + 'static,
 {
@@ -43,7 +43,7 @@ where
 pub(crate) fn reporting<I: Clone + 'static, A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
     role: &'static str,
     handler: impl Fn(Env, I) -> F + 'static,
-) -> Handler<I, State> {
+) -> Handler<I, RunState> {
     invocation(role, move |env, input| {
         let answer = handler(env, input);
         async move { Into::<Option<Failed>>::into(answer.await) }
@@ -55,15 +55,15 @@ pub(crate) fn reported(returned: Option<&Report>) -> Option<&Failed> {
     returned?.any().downcast_ref::<Option<Failed>>()?.as_ref()
 }
 
-impl State {
+impl RunState {
     /// Adds an invocation, in the place of one that is over.
-    pub fn invoke(&mut self, memory: &mut Histories<Self>, asked: u64, begin: Begin<Self>, job: Job) {
+    pub fn invoke(&mut self, memory: &mut Histories<Self>, asked: u64, begin: Begin<Self>, job: SourceJob) {
         let over = |actor: &ActorState<Self>| actor.stage == Stage::Over && actor.asked.job.is_some();
         let free = self.actors.iter().position(over);
         let actor = free.unwrap_or(self.actors.len());
         let node = memory.root(Some(fingerprint(&(asked, actor))));
         let fingerprint = fingerprint(&job);
-        let asked = Rc::new(Asked { start: self.now, begin, job: Some((job, fingerprint)) });
+        let asked = Rc::new(Assignment { start: self.now, begin, job: Some((job, fingerprint)) });
         let new = ActorState { node, stage: Stage::Waits, asked };
         if let Some(free) = free {
             self.actors[free] = new;

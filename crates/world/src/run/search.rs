@@ -5,7 +5,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::state::State;
+use super::state::RunState;
 use crate::kernel::choice::{Choices, Rest};
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
@@ -14,7 +14,7 @@ use crate::kernel::memory::Histories;
 #[derive(Default)]
 pub(crate) struct Search {
     /// What handlers do.
-    pub memory: Histories<State>,
+    pub memory: Histories<RunState>,
     /// States from which a run was let go on in quiescence.
     pub settled: FxHashSet<u64>,
     /// None where each run is for itself: at random, or again.
@@ -37,7 +37,7 @@ struct Deep {
 }
 
 struct End {
-    state: State,
+    state: RunState,
     /// How many choices were made until then.
     choices: usize,
     /// Stands for the states at this end and those before it.
@@ -46,7 +46,7 @@ struct End {
 
 struct Step {
     phase: usize,
-    before: State,
+    before: RunState,
     /// How many choices were made before it.
     choices: usize,
     fingerprint: u64,
@@ -55,11 +55,11 @@ struct Step {
 }
 
 impl Search {
-    pub fn deep(memory: Histories<State>) -> Self {
+    pub fn deep(memory: Histories<RunState>) -> Self {
         Self { memory, deep: Some(Deep::default()), ..Self::default() }
     }
 
-    pub fn shallow(memory: Histories<State>) -> Self {
+    pub fn shallow(memory: Histories<RunState>) -> Self {
         Self { memory, ..Self::default() }
     }
 
@@ -70,7 +70,7 @@ impl Search {
 
     /// Whether this phase was over before the step that the run goes on from. Then the state is that of its
     /// end.
-    pub fn skip(&self, phase: usize, state: &mut State) -> bool {
+    pub fn skip(&self, phase: usize, state: &mut RunState) -> bool {
         let Some(deep) = self.deep.as_ref().filter(|deep| deep.resumes) else { return false };
         let Some(end) = deep.ends.get(phase) else { return false };
         become_again(state, &end.state, end.choices);
@@ -78,7 +78,7 @@ impl Search {
     }
 
     /// Goes on from the step with a choice left, if it is of this phase. Gives whether it is.
-    pub fn resume(&mut self, phase: usize, state: &mut State) -> bool {
+    pub fn resume(&mut self, phase: usize, state: &mut RunState) -> bool {
         let Some(deep) = self.deep.as_mut().filter(|deep| deep.resumes) else { return false };
         let Some(step) = deep.steps.last().filter(|step| step.phase == phase) else { return false };
         become_again(state, &step.before, step.choices);
@@ -87,7 +87,7 @@ impl Search {
     }
 
     /// Whether a run has been in this state before. If not, this is a step to come back to.
-    pub fn been_here(&mut self, phase: usize, state: &mut State) -> bool {
+    pub fn been_here(&mut self, phase: usize, state: &mut RunState) -> bool {
         let Some(deep) = self.deep.as_mut().filter(|_| !state.quiescent) else { return false };
         let before = deep.ends.last().map_or(0, |end| end.fingerprint);
         let fingerprint = fingerprint(&(before, phase, state.fingerprint()));
@@ -101,7 +101,7 @@ impl Search {
     }
 
     /// A phase has ended.
-    pub fn ended(&mut self, state: &mut State) {
+    pub fn ended(&mut self, state: &mut RunState) {
         if let Some(deep) = &mut self.deep {
             let before = deep.ends.last().map_or(0, |end| end.fingerprint);
             let fingerprint = fingerprint(&(before, state.fingerprint()));
@@ -148,7 +148,7 @@ impl Deep {
 }
 
 /// Takes a state up again, with the first of the run's own choices made.
-fn become_again(state: &mut State, again: &State, made: usize) {
+fn become_again(state: &mut RunState, again: &RunState, made: usize) {
     let mut choices = std::mem::take(&mut state.choices);
     choices.make(made);
     choices.quiesce(again.quiescent);

@@ -14,7 +14,7 @@ use tenfold_ports::queue::Rejected;
 use super::actor::{ActorState, Stage, Waiting};
 use super::limits::{Limits, Order};
 use super::machine::Machines;
-use super::source::Source;
+use super::source::EventSource;
 use crate::aws::downstream::Service;
 use crate::aws::queue::Messages;
 use crate::aws::services::Services;
@@ -33,7 +33,7 @@ use crate::kernel::trail::Trail;
 
 /// What happened in a run so far.
 #[derive(Clone)]
-pub(crate) struct State {
+pub(crate) struct RunState {
     pub now: Timestamp,
     pub choices: Choices,
     pub limits: Limits,
@@ -44,7 +44,7 @@ pub(crate) struct State {
     /// Whether the batch that is being sent loses its last entry.
     pub rejects: bool,
     pub actors: Shared<Vec<ActorState<Self>>>,
-    pub sources: Shared<Vec<Source<Self>>>,
+    pub sources: Shared<Vec<EventSource<Self>>>,
     pub machines: Shared<Vec<Machines<Self>>>,
     /// In the order of actors and calls.
     pub waiting: Shared<Vec<Waiting<Self>>>,
@@ -62,7 +62,7 @@ fn begin() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-impl State {
+impl RunState {
     pub fn new(choices: Choices, limits: Limits, traced: bool) -> Self {
         Self {
             now: begin(),
@@ -239,6 +239,6 @@ impl State {
 }
 
 /// What an event of the trace says, made up only where somebody will read it.
-pub(crate) fn detail(state: &State, what: impl FnOnce() -> String) -> String {
+pub(crate) fn detail(state: &RunState, what: impl FnOnce() -> String) -> String {
     if state.trace.is_some() { what() } else { String::new() }
 }

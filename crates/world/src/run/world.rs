@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::actor::{ActorState, Asked, Stage};
+use super::actor::{ActorState, Assignment, Stage};
 use super::begin::Begin;
 use super::env::Env;
 use super::search::Search;
-use super::state::State;
+use super::state::RunState;
 use super::stop::Stop;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::CallFault;
@@ -21,10 +21,10 @@ use crate::kernel::site::Site;
 
 /// One run of the world.
 pub struct World {
-    pub(crate) state: RefCell<State>,
+    pub(crate) state: RefCell<RunState>,
     pub(super) search: Rc<RefCell<Search>>,
     /// Handlers that run in this run; the others are only remembered.
-    pub(super) lives: RefCell<Vec<Option<Live<State>>>>,
+    pub(super) lives: RefCell<Vec<Option<Live<RunState>>>>,
     /// How often the run was let run.
     pub(super) phase: Cell<usize>,
     /// What stands for the state after each time that it was, where that is wanted.
@@ -38,7 +38,7 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
+    pub(crate) fn new(state: RunState, search: Rc<RefCell<Search>>) -> Self {
         let state = RefCell::new(state);
         Self { state, search, lives: RefCell::default(), phase: Cell::new(0), ends: RefCell::default() }
     }
@@ -173,10 +173,10 @@ impl World {
     }
 
     /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
-    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin<State>) -> Actor {
+    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin<RunState>) -> Actor {
         let node = self.search.borrow_mut().memory.root(asked);
         let mut state = self.state.borrow_mut();
-        let asked = Rc::new(Asked { start, begin, job: None });
+        let asked = Rc::new(Assignment { start, begin, job: None });
         state.actors.push(ActorState { node, stage: Stage::Waits, asked });
         state.actors.len() - 1
     }
