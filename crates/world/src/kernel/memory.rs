@@ -20,11 +20,11 @@ use rustc_hash::FxHashMap;
 use super::call::{Input, Mailbox, Measured, PortCall};
 use super::report::Report;
 
-pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) type NodeId = u32;
 
 /// A handler's state: all that came to it, in order.
-pub(crate) struct Node<S> {
+pub(crate) struct HistoryNode<S> {
     before: Option<(NodeId, Input)>,
     /// The calls that it made then.
     pub made: Vec<Rc<PortCall<S>>>,
@@ -37,7 +37,7 @@ pub(crate) struct Node<S> {
     pub ended: bool,
 }
 
-impl<S> Default for Node<S> {
+impl<S> Default for HistoryNode<S> {
     fn default() -> Self {
         Self {
             before: None,
@@ -53,13 +53,13 @@ impl<S> Default for Node<S> {
 
 /// A handler that runs.
 pub(crate) struct Live<S> {
-    task: Task,
+    task: HandlerFuture,
     mailbox: Rc<RefCell<Mailbox<S>>>,
     pub node: NodeId,
 }
 
 impl<S> Live<S> {
-    pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Mailbox<S>>>) -> Task) -> Self {
+    pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Mailbox<S>>>) -> HandlerFuture) -> Self {
         let mailbox = Rc::new(RefCell::new(Mailbox::default()));
         Self { task: begin(Rc::clone(&mailbox)), mailbox, node }
     }
@@ -84,7 +84,7 @@ impl<S> Live<S> {
 
 /// The histories of all handlers of an exploration.
 pub(crate) struct Histories<S> {
-    nodes: Vec<Node<S>>,
+    nodes: Vec<HistoryNode<S>>,
     roots: FxHashMap<u64, NodeId>,
     next: FxHashMap<(NodeId, Option<u32>, Timestamp, u64), NodeId>,
 }
@@ -107,7 +107,7 @@ impl<S> Histories<S> {
         self.nodes.len()
     }
 
-    pub fn node(&self, id: NodeId) -> &Node<S> {
+    pub fn node(&self, id: NodeId) -> &HistoryNode<S> {
         &self.nodes[id as usize]
     }
 
@@ -118,7 +118,7 @@ impl<S> Histories<S> {
             return *known;
         }
         let id = self.nodes.len() as NodeId;
-        self.nodes.push(Node::default());
+        self.nodes.push(HistoryNode::default());
         if let Some(asked) = asked {
             self.roots.insert(asked, id);
         }
@@ -162,7 +162,7 @@ impl<S> Histories<S> {
         let returned = mailbox.returned.take();
         let key = (live.node, input.call, input.now, input.answer.fingerprint);
         let node = self.nodes.len() as NodeId;
-        self.nodes.push(Node {
+        self.nodes.push(HistoryNode {
             before: Some((live.node, input)),
             made,
             gone,

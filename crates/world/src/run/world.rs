@@ -16,7 +16,7 @@ use super::stop::Stop;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::CallFault;
 use crate::kernel::fingerprint::fingerprint;
-use crate::kernel::memory::{Live, Task};
+use crate::kernel::memory::{HandlerFuture, Live};
 use crate::kernel::site::Site;
 
 /// One run of the world.
@@ -141,7 +141,7 @@ impl World {
     ) -> Actor {
         let actor = self.state.borrow().actors.len();
         let asked = fingerprint(&(std::any::TypeId::of::<B>(), actor, role, skew, fingerprint(&input)));
-        let begin = move |actor, mailbox| -> Task {
+        let begin = move |actor, mailbox| -> HandlerFuture {
             Box::pin(body(Env::new(mailbox, actor, role, skew), input.clone()))
         };
         self.add(start, Some(asked), Rc::new(begin))
@@ -158,7 +158,7 @@ impl World {
     ) -> Result<Option<R>, Stop> {
         let answer = Rc::new(RefCell::new(None));
         let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
-        let begin = move |actor, mailbox| -> Task {
+        let begin = move |actor, mailbox| -> HandlerFuture {
             let env = Env::new(mailbox, actor, "test", SignedDuration::ZERO);
             let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
             Box::pin(async move {
