@@ -41,7 +41,7 @@ pub use ports::queue::QueueOf;
 pub use ports::topic::TopicOf;
 pub use queue::QueueSettings;
 pub use run::env::Env;
-pub use run::invocation::Failed;
+pub use run::invocation::FailedIds;
 pub use run::limits::Order;
 pub use run::stop::{RunOutcome, Stop};
 pub use run::world::World;

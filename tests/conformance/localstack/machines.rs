@@ -9,7 +9,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenfold_world::flow::{Execution, Happening, Machine, ExecutionOutcome, Resource, ExecutionStep, TaskError};
+use tenfold_world::flow::{
+    Execution, ExecutionOutcome, ExecutionStep, Happening, Machine, Resource, TaskError,
+};
 
 use crate::both::Both;
 use crate::suite::{Compared, Failure};

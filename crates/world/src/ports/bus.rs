@@ -6,8 +6,8 @@ use tenfold_ports::CallError;
 use tenfold_ports::bus::{Bus, BusEvent};
 use tenfold_ports::queue::Rejected;
 
-use crate::aws::bus::{BusSettings, Rule, Rules, Target};
-use crate::aws::invocations::Payload;
+use crate::aws::bus::{BusRule, BusSettings, RuleTarget, Rules};
+use crate::aws::invocations::InvocationPayload;
 use crate::aws::queue::Posted;
 use crate::kernel::ids::BusId;
 use crate::run::env::Env;
@@ -23,7 +23,7 @@ impl World {
     }
 
     /// Adds a rule to a bus. Its queues are standard queues.
-    pub fn add_rule(&self, bus: BusId, rule: Rule) {
+    pub fn add_rule(&self, bus: BusId, rule: BusRule) {
         self.state.borrow_mut().services.buses[bus.index].add(rule);
     }
 }
@@ -48,12 +48,12 @@ impl RunState {
         let (rejected, sent) = self.services.buses[bus].put(events, self.now, &mut self.choices)?;
         for (target, body) in sent {
             match target {
-                Target::Queue(queue) => {
+                RuleTarget::Queue(queue) => {
                     self.post(Posted { queue, body, fifo: None });
                 }
-                Target::Function(function) => {
+                RuleTarget::Function(function) => {
                     let now = self.now;
-                    self.services.functions[function].push(Payload::Event(body), now);
+                    self.services.functions[function].push(InvocationPayload::Event(body), now);
                 }
             }
         }

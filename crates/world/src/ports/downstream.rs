@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use tenfold_ports::CallError;
 use tenfold_ports::downstream::{Answer, Call, Downstream, Method, NoAnswer};
 
-use crate::aws::downstream::{Service, answer};
+use crate::aws::downstream::{DownstreamService, answer};
 use crate::kernel::call::Takes;
 use crate::kernel::fault::Fails;
 use crate::run::env::Env;
@@ -13,7 +13,7 @@ use crate::run::world::World;
 
 impl World {
     /// Looks at or changes the service that the handlers call.
-    pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
+    pub fn service<R>(&self, look: impl FnOnce(&mut DownstreamService) -> R) -> R {
         look(&mut self.state.borrow_mut().service)
     }
 }

@@ -7,7 +7,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
 
 use crate::aws::queue::batch::refused;
-use crate::aws::queue::entry::Entry;
+use crate::aws::queue::entry::BatchEntry;
 use crate::aws::queue::receipt::Receipt;
 use crate::aws::queue::receive::{MAX_WAIT, visibility};
 use crate::aws::queue::{Messages, QueueSettings};
@@ -102,14 +102,14 @@ impl Queue for QueueOf {
             return Ok(Rejected::new());
         }
         let queue = self.queue.index;
-        let entries: Vec<_> = messages.into_iter().map(Entry::new).collect();
+        let entries: Vec<_> = messages.into_iter().map(BatchEntry::new).collect();
         let effect = move |state: &mut RunState| {
             let result = state.sends(&entries, |state, entries| {
                 let now = state.now;
                 state.queues[queue].send_batch(entries, now)
             });
             let what = detail(state, || {
-                let show = |e: &Result<Entry, Outgoing>| match e {
+                let show = |e: &Result<BatchEntry, Outgoing>| match e {
                     Ok(e) => format!("{} after {:?}", String::from_utf8_lossy(&e.body), e.delay),
                     Err(bad) => format!("{bad:?}"),
                 };

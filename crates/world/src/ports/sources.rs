@@ -5,11 +5,11 @@ use std::rc::Rc;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
 
-use crate::aws::invocations::Payload;
+use crate::aws::invocations::InvocationPayload;
 use crate::aws::stream::MappingSettings;
 use crate::kernel::ids::QueueId;
 use crate::run::env::Env;
-use crate::run::invocation::{Failed, invocation, reporting};
+use crate::run::invocation::{FailedIds, invocation, reporting};
 use crate::run::source::{EventSource, SourceKind};
 use crate::run::world::World;
 
@@ -17,7 +17,7 @@ impl World {
     /// Invokes a function with batches of a queue's messages, as an event source mapping of Lambda does, at
     /// most two invocations at once. What the handler does not name as failed is deleted; the rest, and
     /// everything where it answers `None` (an error) or dies, is seen again when its visibility ends.
-    pub fn consume<A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
+    pub fn consume<A: Into<Option<FailedIds>>, F: Future<Output = A> + 'static>(
         &self,
         queue: QueueId,
         batch: usize,
@@ -30,7 +30,7 @@ impl World {
 
     /// Invokes a function with batches of the table's stream. The handler gives the sequences that failed, or
     /// `None` (an error).
-    pub fn follow<A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
+    pub fn follow<A: Into<Option<FailedIds>>, F: Future<Output = A> + 'static>(
         &self,
         settings: MappingSettings,
         role: &'static str,
@@ -47,7 +47,7 @@ impl World {
         &self,
         function: usize,
         role: &'static str,
-        handler: impl Fn(Env, Payload) -> F + 'static,
+        handler: impl Fn(Env, InvocationPayload) -> F + 'static,
     ) {
         let kind = SourceKind::Asynchronous { function, handler: invocation(role, handler) };
         self.state.borrow_mut().sources.push(EventSource { role, most: 2, kind });

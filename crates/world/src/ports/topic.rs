@@ -6,7 +6,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::queue::Rejected;
 use tenfold_ports::topic::{Notice, Topic};
 
-use crate::aws::topic::{Subscription, Subscriptions, TopicSettings};
+use crate::aws::topic::{QueueSubscription, Subscriptions, TopicSettings};
 use crate::kernel::ids::TopicId;
 use crate::run::env::Env;
 use crate::run::state::{RunState, detail};
@@ -21,7 +21,7 @@ impl World {
     }
 
     /// Subscribes a queue to a topic. SNS does not deliver from a standard topic to a FIFO queue.
-    pub fn subscribe(&self, topic: TopicId, subscription: Subscription) {
+    pub fn subscribe(&self, topic: TopicId, subscription: QueueSubscription) {
         let mut state = self.state.borrow_mut();
         let to_fifo = state.queues[subscription.queue.index].is_fifo();
         let topic = &mut state.services.topics[topic.index];

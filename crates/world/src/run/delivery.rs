@@ -17,7 +17,7 @@ use tenfold_ports::queue::Delivery;
 use super::invocation::reported;
 use super::source::{EventSource, SourceJob, SourceKind};
 use super::state::RunState;
-use crate::aws::invocations::Invocation;
+use crate::aws::invocations::AsyncInvocation;
 use crate::aws::queue::Posted;
 use crate::aws::queue::receive::{MAX_WAIT, receive};
 use crate::aws::stream::{Batch, BatchOutcome};
@@ -113,7 +113,7 @@ impl RunState {
     }
 
     /// What comes of an asynchronous invocation.
-    pub fn finish_invocation(&mut self, invocation: &Invocation, well: bool) {
+    pub fn finish_invocation(&mut self, invocation: &AsyncInvocation, well: bool) {
         let function = &mut self.services.functions[invocation.function];
         if let Some(letter) = function.finish(invocation, well, self.now, &mut self.choices) {
             self.post(letter);

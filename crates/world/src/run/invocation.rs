@@ -18,7 +18,7 @@ use crate::kernel::report::Report;
 
 /// What a queue's or a stream's function answers: the ids of what it could not take. One that is not of the
 /// batch fails the batch as a whole.
-pub type Failed = Vec<SmolStr>;
+pub type FailedIds = Vec<SmolStr>;
 
 /// An invocation whose handler gives `R`.
 pub(crate) fn invocation<I: Clone + 'static, R: Hash + fmt::Debug + 'static, F>(
@@ -40,19 +40,19 @@ where
 }
 
 /// Makes an invocation of a handler that answers what it could not take.
-pub(crate) fn reporting<I: Clone + 'static, A: Into<Option<Failed>>, F: Future<Output = A> + 'static>(
+pub(crate) fn reporting<I: Clone + 'static, A: Into<Option<FailedIds>>, F: Future<Output = A> + 'static>(
     role: &'static str,
     handler: impl Fn(Env, I) -> F + 'static,
 ) -> Handler<I, RunState> {
     invocation(role, move |env, input| {
         let answer = handler(env, input);
-        async move { Into::<Option<Failed>>::into(answer.await) }
+        async move { Into::<Option<FailedIds>>::into(answer.await) }
     })
 }
 
 /// What a function could not take; none when it failed as a whole, or died.
-pub(crate) fn reported(returned: Option<&Report>) -> Option<&Failed> {
-    returned?.any().downcast_ref::<Option<Failed>>()?.as_ref()
+pub(crate) fn reported(returned: Option<&Report>) -> Option<&FailedIds> {
+    returned?.any().downcast_ref::<Option<FailedIds>>()?.as_ref()
 }
 
 impl RunState {

@@ -7,7 +7,7 @@ use tenfold_ports::stream::Record;
 
 use super::begin::Handler;
 use super::machine::TaskRef;
-use crate::aws::invocations::{Invocation, Payload};
+use crate::aws::invocations::{AsyncInvocation, InvocationPayload};
 use crate::aws::stream::Batch;
 use crate::kernel::ids::QueueId;
 
@@ -24,7 +24,7 @@ pub(crate) struct EventSource<S> {
 pub(crate) enum SourceKind<S> {
     Queue { queue: QueueId, batch: usize, handler: Handler<Vec<Delivery>, S> },
     Stream { mapping: usize, handler: Handler<Vec<Rc<Record>>, S> },
-    Asynchronous { function: usize, handler: Handler<Payload, S> },
+    Asynchronous { function: usize, handler: Handler<InvocationPayload, S> },
 }
 
 /// What an invocation works on, for its source to learn what came of it.
@@ -32,7 +32,7 @@ pub(crate) enum SourceKind<S> {
 pub(crate) enum SourceJob {
     Queue { source: usize, queue: usize, deliveries: Vec<Delivery> },
     Stream { source: usize, batch: Batch },
-    Asynchronous { source: usize, invocation: Rc<Invocation> },
+    Asynchronous { source: usize, invocation: Rc<AsyncInvocation> },
     Task(TaskRef),
 }
 

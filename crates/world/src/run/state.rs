@@ -15,7 +15,7 @@ use super::actor::{ActorState, Stage, Waiting};
 use super::limits::{Limits, Order};
 use super::machine::Machines;
 use super::source::EventSource;
-use crate::aws::downstream::Service;
+use crate::aws::downstream::DownstreamService;
 use crate::aws::queue::Messages;
 use crate::aws::services::Services;
 use crate::aws::table::Items;
@@ -50,7 +50,7 @@ pub(crate) struct RunState {
     pub waiting: Shared<Vec<Waiting<Self>>>,
     pub table: Items,
     pub queues: Shared<Vec<Messages>>,
-    pub service: Shared<Service>,
+    pub service: Shared<DownstreamService>,
     pub services: Shared<Services>,
     pub calls: Trail<(Site, Option<CallFault>)>,
     pub reports: Trail<Report>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Call, End, FIELDS, Fate, Handling, Keep, Pass, Place, Plan, ExecutionStep, Task};
+use super::plan::{Call, End, ExecutionStep, FIELDS, Fate, Handling, Keep, Pass, Place, Plan, Task};
 
 /// What the tasks of a machine call.
 #[derive(Debug, Clone)]

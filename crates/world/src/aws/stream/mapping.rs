@@ -14,7 +14,7 @@ use tenfold_ports::stream::Record;
 
 use super::batch::{Batch, BatchOutcome, failed_from, letter, number};
 use super::settings::MappingSettings;
-use super::shard::{Entry, Shard};
+use super::shard::{Shard, ShardEntry};
 use crate::aws::queue::Posted;
 use crate::kernel::choice::Choices;
 
@@ -80,7 +80,7 @@ impl Mapping {
     }
 
     /// The wanted records after the checkpoint.
-    fn left<'a>(&'a self, at: usize, shard: &'a Shard) -> impl Iterator<Item = &'a Entry> {
+    fn left<'a>(&'a self, at: usize, shard: &'a Shard) -> impl Iterator<Item = &'a ShardEntry> {
         let done = self.readers[at].done;
         shard.0.iter().filter(move |entry| entry.number > done && self.wants(&entry.record))
     }
@@ -124,7 +124,7 @@ impl Mapping {
 
     /// Gives up what is too old.
     fn expire(&mut self, at: usize, shard: &Shard, now: Timestamp) {
-        let old = |entry: &&Entry| now.duration_since(entry.record.at) >= RETENTION;
+        let old = |entry: &&ShardEntry| now.duration_since(entry.record.at) >= RETENTION;
         let Some(last) = shard.0.iter().take_while(old).last() else { return };
         let last = last.number;
         self.expired += self.left(at, shard).take_while(|entry| entry.number <= last).count() as u64;

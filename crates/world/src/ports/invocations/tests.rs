@@ -15,8 +15,8 @@ fn quiet(run: impl Fn(&World)) {
     replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
 }
 
-fn event(text: &'static str) -> Payload {
-    Payload::Event(Bytes::from_static(text.as_bytes()))
+fn event(text: &'static str) -> InvocationPayload {
+    InvocationPayload::Event(Bytes::from_static(text.as_bytes()))
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn events_come_in_any_order_beside_each_other_and_again_as_often_as_allowed() {
         both.iter().for_each(|invocation| world.finish_invocation(invocation, true));
         let again = world.next_invocation(function);
         assert!(world.next_invocation(function).is_none());
-        let name = |invocation: &Rc<Invocation>| invocation.payload.to_json().to_string();
+        let name = |invocation: &Rc<AsyncInvocation>| invocation.payload.to_json().to_string();
         seen.borrow_mut().insert((both.each_ref().map(name), again.as_ref().map(name)));
         Ok(())
     });

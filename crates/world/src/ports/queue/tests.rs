@@ -208,7 +208,9 @@ fn a_standard_queue_may_deliver_what_somebody_holds_as_often_as_it_is_allowed_to
 }
 
 /// Lets a function consume a queue of two messages, and gives with which counts it saw each.
-fn consumed(answer: impl Fn(&[Delivery]) -> Option<crate::Failed> + Copy + 'static) -> Vec<(SmolStr, u32)> {
+fn consumed(
+    answer: impl Fn(&[Delivery]) -> Option<crate::FailedIds> + Copy + 'static,
+) -> Vec<(SmolStr, u32)> {
     let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let noted = std::rc::Rc::clone(&seen);
     quiet(move |world| {

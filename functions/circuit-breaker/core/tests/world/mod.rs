@@ -24,7 +24,7 @@ use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::Messages;
 use tenfold_world::table::Items;
-use tenfold_world::{Env, RunOutcome, QueueId, QueueOf, QueueSettings, World};
+use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, RunOutcome, World};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);

@@ -37,8 +37,8 @@ use tenfold_ports::table::{Item, Write};
 use tenfold_world::flow::{Machine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
-use tenfold_world::topic::{Filter, Subscription, TopicSettings};
-use tenfold_world::{Env, Failed, MachineId, RunOutcome, QueueId, QueueSettings, Tasks, TopicId, World};
+use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
+use tenfold_world::{Env, FailedIds, MachineId, QueueId, QueueSettings, RunOutcome, Tasks, TopicId, World};
 
 const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
 const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
@@ -164,7 +164,7 @@ impl Stack {
         let topic = world.add_topic("events", TopicSettings { duplicates, ..TopicSettings::default() });
         FILTERS.with(|filters| {
             for (queue, filter) in services.iter().zip(filters) {
-                world.subscribe(topic, Subscription::of(*queue).raw().filtered(filter.clone()));
+                world.subscribe(topic, QueueSubscription::of(*queue).raw().filtered(filter.clone()));
             }
         });
         let mut made = Self { letters, lost, services, topic, machine: None };
@@ -188,8 +188,8 @@ impl Stack {
         made
     }
 
-    async fn publish(self, env: Env, records: Vec<Rc<Record>>) -> Failed {
-        let Some(machine) = self.machine else { return Failed::new() };
+    async fn publish(self, env: Env, records: Vec<Rc<Record>>) -> FailedIds {
+        let Some(machine) = self.machine else { return FailedIds::new() };
         let publisher = Publisher {
             topic: env.topic(self.topic),
             flow: env.flow(machine),
@@ -302,9 +302,9 @@ fn service(env: &Env, at: usize) -> Service<Env, Env, Trip> {
 }
 
 /// A service's queue.
-async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> Failed {
+async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> FailedIds {
     let service = service(&env, at);
-    let mut failed = Failed::new();
+    let mut failed = FailedIds::new();
     for message in batch {
         let body = str::from_utf8(&message.body).unwrap();
         if service.message(body).await.is_err() {
