@@ -16,11 +16,11 @@ use smol_str::{SmolStr, format_smolstr};
 use super::context::About;
 use super::error::TaskError;
 use super::history::{Book, Happening, HistoryEvent};
-use super::json::Json;
-use super::machine::Machine;
+use super::json::SharedJson;
+use super::machine::StateMachine;
 use super::outcome::{ExecutionOutcome, TaskId};
 use super::resource::Resource;
-use walk::{Moment, TaskCall, Walk};
+use walk::{TaskCall, Walk, WalkContext};
 
 /// What an execution asks of whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum ExecutionStep {
         /// What to call.
         resource: Resource,
         /// With what.
-        input: Json,
+        input: SharedJson,
         /// From then on the task has failed with `States.Timeout`, and its answer is not heard.
         deadline: Timestamp,
     },
@@ -49,7 +49,7 @@ pub enum ExecutionStep {
 /// from how many transitions and tasks it took.
 #[derive(Debug, Clone)]
 pub struct Execution {
-    machine: Machine,
+    machine: StateMachine,
     about: Rc<About>,
     root: Walk,
     book: Book,
@@ -63,9 +63,9 @@ impl Execution {
     /// the name of others checks that.
     #[must_use]
     pub fn start(
-        machine: &Machine,
+        machine: &StateMachine,
         name: impl Into<SmolStr>,
-        input: impl Into<Json>,
+        input: impl Into<SharedJson>,
         now: Timestamp,
     ) -> Self {
         let (name, input) = (name.into(), input.into());
@@ -77,7 +77,7 @@ impl Execution {
 
     /// The machine that it runs.
     #[must_use]
-    pub const fn machine(&self) -> &Machine {
+    pub const fn machine(&self) -> &StateMachine {
         &self.machine
     }
 
@@ -89,7 +89,7 @@ impl Execution {
 
     /// The input that it was started with.
     #[must_use]
-    pub fn input(&self) -> &Json {
+    pub fn input(&self) -> &SharedJson {
         &self.about.input
     }
 
@@ -109,7 +109,7 @@ impl Execution {
         if now >= end {
             return self.end(now, ExecutionOutcome::TimedOut);
         }
-        let mut moment = Moment { now, chance, about: &self.about, book: &mut self.book };
+        let mut moment = WalkContext { now, chance, about: &self.about, book: &mut self.book };
         if let Some(TaskCall { task, resource, input, deadline }) = self.root.advance(&mut moment) {
             return ExecutionStep::Invoke { task, resource, input, deadline: deadline.min(end) };
         }
@@ -136,7 +136,7 @@ impl Execution {
     /// waited for it: a task that is past its deadline, or whose branch was ended by another's failure, is
     /// not heard.
     pub fn resume(&mut self, task: TaskId, answer: Result<Value, TaskError>, now: Timestamp) -> bool {
-        self.outcome.is_none() && self.root.answer(task, answer.map(Json::from), now)
+        self.outcome.is_none() && self.root.answer(task, answer.map(SharedJson::from), now)
     }
 
     /// How many state transitions there were, as AWS bills them: one for each state entered, and one for each

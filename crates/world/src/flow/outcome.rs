@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::TaskError;
-use super::json::{Json, brief};
+use super::json::{SharedJson, brief};
 
 /// Names a task within its execution. A retry is another task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ impl fmt::Display for TaskId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ExecutionOutcome {
     /// With this output.
-    Succeeded(Json),
+    Succeeded(SharedJson),
     /// With this error: a Fail state, or one that nothing caught.
     Failed(TaskError),
     /// The machine's `TimeoutSeconds` were over, or a year.

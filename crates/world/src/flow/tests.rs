@@ -18,8 +18,8 @@ fn begin() -> Timestamp {
     "2026-01-02T03:04:05Z".parse().unwrap()
 }
 
-fn machine(definition: &Value) -> Machine {
-    Machine::parse(&definition.to_string(), &[]).unwrap_or_else(|why| panic!("{why}"))
+fn machine(definition: &Value) -> StateMachine {
+    StateMachine::parse(&definition.to_string(), &[]).unwrap_or_else(|why| panic!("{why}"))
 }
 
 fn error(name: &str) -> TaskError {
@@ -37,7 +37,7 @@ fn task(more: Value) -> Value {
 }
 
 /// A machine of one state.
-fn one(state: Value) -> Machine {
+fn one(state: Value) -> StateMachine {
     machine(&json!({"StartAt": "A", "States": {"A": state}}))
 }
 
@@ -45,7 +45,7 @@ fn one(state: Value) -> Machine {
 struct Ran {
     outcome: ExecutionOutcome,
     execution: Execution,
-    calls: Vec<(Resource, Json)>,
+    calls: Vec<(Resource, SharedJson)>,
     /// How long it slept, in seconds, each time.
     slept: Vec<f64>,
     events: Vec<HistoryEvent>,
@@ -60,7 +60,7 @@ impl Ran {
         entered.collect()
     }
 
-    fn output(&self) -> &Json {
+    fn output(&self) -> &SharedJson {
         match &self.outcome {
             ExecutionOutcome::Succeeded(output) => output,
             other => panic!("{other}"),
@@ -77,9 +77,9 @@ impl Ran {
 
 /// Runs a machine to its end; `answer` answers its calls, the first with 0.
 fn run(
-    machine: &Machine,
+    machine: &StateMachine,
     input: Value,
-    mut answer: impl FnMut(usize, &Json) -> Result<Value, TaskError>,
+    mut answer: impl FnMut(usize, &SharedJson) -> Result<Value, TaskError>,
 ) -> Ran {
     let mut now = begin();
     let mut execution = Execution::start(machine, "one", input, now);
@@ -108,7 +108,7 @@ fn run(
 }
 
 /// Runs a machine without calls.
-fn pass(machine: &Machine, input: Value) -> Ran {
+fn pass(machine: &StateMachine, input: Value) -> Ran {
     run(machine, input, |_, _| panic!("nothing is called"))
 }
 

@@ -64,13 +64,13 @@ impl MachineError {
 }
 
 /// The fields of an object.
-pub(super) struct Fields<'a> {
+pub(super) struct FieldReader<'a> {
     pub at: String,
     map: &'a Map<String, Value>,
     taken: Vec<&'static str>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     /// Takes an object apart. `Comment` may stand everywhere.
     pub fn of(value: &'a Value, at: impl Into<String>) -> Result<Self, MachineError> {
         let at = at.into();

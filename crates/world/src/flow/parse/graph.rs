@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::{DefinitionFault, MachineError};
-use crate::flow::definition::{Kind, Scope, State};
+use crate::flow::definition::{FlowState, Scope, StateKind};
 
 /// Refuses a scope with a state that none leads to, as Step Functions does.
 pub(super) fn check_reached(scope: &Scope, at: &str) -> Result<(), MachineError> {
@@ -20,9 +20,9 @@ pub(super) fn check_reached(scope: &Scope, at: &str) -> Result<(), MachineError>
     }
 }
 
-fn ways(state: &State) -> Vec<usize> {
+fn ways(state: &FlowState) -> Vec<usize> {
     let mut ways: Vec<usize> = state.next.into_iter().collect();
-    if let Kind::Choice { rules, default } = &state.kind {
+    if let StateKind::Choice { rules, default } = &state.kind {
         ways.extend(rules.iter().map(|(_, next)| *next).chain(*default));
     }
     ways.extend(state.work().into_iter().flat_map(|work| &work.catch).map(|catcher| catcher.next));
@@ -41,14 +41,16 @@ pub(super) fn check_names(scope: &Scope) -> Result<(), MachineError> {
                 return Err(MachineError::new(at, DefinitionFault::SameName(state.name.to_string())));
             }
             match &state.kind {
-                Kind::Parallel { branches, .. } => scopes.extend(branches.iter().map(|branch| &**branch)),
-                Kind::Map { iteration, .. } => scopes.push(iteration),
-                Kind::Pass { .. }
-                | Kind::Task { .. }
-                | Kind::Choice { .. }
-                | Kind::Wait(_)
-                | Kind::Succeed
-                | Kind::Fail { .. } => {}
+                StateKind::Parallel { branches, .. } => {
+                    scopes.extend(branches.iter().map(|branch| &**branch))
+                }
+                StateKind::Map { iteration, .. } => scopes.push(iteration),
+                StateKind::Pass { .. }
+                | StateKind::Task { .. }
+                | StateKind::Choice { .. }
+                | StateKind::Wait(_)
+                | StateKind::Succeed
+                | StateKind::Fail { .. } => {}
             }
         }
     }
