@@ -10,7 +10,7 @@ use tenfold_ports::{Bytes, CallError};
 
 use crate::kernel::choice::Choices;
 use crate::kernel::ids::QueueId;
-use crate::pattern::Pattern;
+use crate::pattern::EventPattern;
 
 /// How a bus is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +32,7 @@ pub enum RuleTarget {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BusRule {
     /// Which events.
-    pub pattern: Pattern,
+    pub pattern: EventPattern,
     /// To whom.
     pub targets: Vec<RuleTarget>,
 }

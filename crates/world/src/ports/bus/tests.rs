@@ -8,7 +8,7 @@ use crate::QueueSettings;
 use crate::aws::invocations::FunctionSettings;
 use crate::explore::{Bounds, exhaust, replay};
 use crate::kernel::ids::QueueId;
-use crate::pattern::Pattern;
+use crate::pattern::EventPattern;
 
 fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
@@ -27,7 +27,7 @@ fn event(kind: &str, detail: &str) -> BusEvent {
 }
 
 fn rule(pattern: &str, targets: &[RuleTarget]) -> BusRule {
-    BusRule { pattern: Pattern::parse(pattern).unwrap(), targets: targets.to_vec() }
+    BusRule { pattern: EventPattern::parse(pattern).unwrap(), targets: targets.to_vec() }
 }
 
 fn details(world: &World, queue: QueueId) -> Vec<i64> {
