@@ -34,7 +34,7 @@ pub use error::TaskError;
 pub use execution::{Execution, ExecutionStep};
 pub use history::{Happening, HistoryEvent};
 pub use json::SharedJson;
-pub use machine::StateMachine;
+pub use machine::AslMachine;
 pub use outcome::{ExecutionOutcome, TaskId};
 pub use parse::{DefinitionFault, MachineError};
 pub use resource::Resource;

@@ -10,7 +10,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenfold_world::flow::{
-    Execution, ExecutionOutcome, ExecutionStep, Happening, Resource, StateMachine, TaskError,
+    AslMachine, Execution, ExecutionOutcome, ExecutionStep, Happening, Resource, TaskError,
 };
 
 use crate::both::Both;
@@ -93,7 +93,7 @@ pub fn run(both: &Both, plan: &Plan) -> Compared {
     let targets = local::targets(both)?;
     let definition = definition(plan, &targets);
     let name = Both::name();
-    let machine = StateMachine::parse(&definition.to_string(), &[])
+    let machine = AslMachine::parse(&definition.to_string(), &[])
         .map_err(|why| Failure::Differs(format!("the interpreter refuses {definition:#}: {why}")))?;
     let (here, torn) = interpreted(&machine, &name, &plan.input, &targets);
     let there = local::execute(both, &name, &definition, &plan.input)?.seen(&torn);
@@ -121,7 +121,7 @@ fn pair<T: PartialEq + fmt::Debug>(here: &T, there: &T) -> Option<String> {
 
 /// Runs a machine in the interpreter, with calls that are answered as the services answer them. Gives also
 /// which Parallels had a branch that failed.
-fn interpreted(machine: &StateMachine, name: &str, input: &Value, targets: &Targets) -> (Notes, Vec<String>) {
+fn interpreted(machine: &AslMachine, name: &str, input: &Value, targets: &Targets) -> (Notes, Vec<String>) {
     let mut now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let mut execution = Execution::start(machine, Both::full_name(name), input.clone(), now);
     let (mut notes, mut failed) = (Notes::default(), Vec::new());

@@ -17,7 +17,7 @@ use super::context::About;
 use super::error::TaskError;
 use super::history::{Book, Happening, HistoryEvent};
 use super::json::SharedJson;
-use super::machine::StateMachine;
+use super::machine::AslMachine;
 use super::outcome::{ExecutionOutcome, TaskId};
 use super::resource::Resource;
 use walk::{TaskCall, Walk, WalkContext};
@@ -49,7 +49,7 @@ pub enum ExecutionStep {
 /// from how many transitions and tasks it took.
 #[derive(Debug, Clone)]
 pub struct Execution {
-    machine: StateMachine,
+    machine: AslMachine,
     about: Rc<About>,
     root: Walk,
     book: Book,
@@ -63,7 +63,7 @@ impl Execution {
     /// the name of others checks that.
     #[must_use]
     pub fn start(
-        machine: &StateMachine,
+        machine: &AslMachine,
         name: impl Into<SmolStr>,
         input: impl Into<SharedJson>,
         now: Timestamp,
@@ -77,7 +77,7 @@ impl Execution {
 
     /// The machine that it runs.
     #[must_use]
-    pub const fn machine(&self) -> &StateMachine {
+    pub const fn machine(&self) -> &AslMachine {
         &self.machine
     }
 

@@ -13,12 +13,12 @@ use super::parse::{self, MachineDefinition, MachineError};
 ///
 /// It is made for one thread, as a run of the world is: what is to be used by all threads is its text.
 #[derive(Debug, Clone)]
-pub struct StateMachine {
+pub struct AslMachine {
     name: SmolStr,
     definition: Rc<MachineDefinition>,
 }
 
-impl StateMachine {
+impl AslMachine {
     /// Reads a definition, with `${Name}` replaced by what `substitutions` says for it, as SAM's
     /// `DefinitionSubstitutions` are.
     ///
@@ -50,7 +50,7 @@ impl StateMachine {
     }
 }
 
-impl Hash for StateMachine {
+impl Hash for AslMachine {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.name, self.definition.digest).hash(state);
     }

@@ -18,8 +18,8 @@ fn begin() -> Timestamp {
     "2026-01-02T03:04:05Z".parse().unwrap()
 }
 
-fn machine(definition: &Value) -> StateMachine {
-    StateMachine::parse(&definition.to_string(), &[]).unwrap_or_else(|why| panic!("{why}"))
+fn machine(definition: &Value) -> AslMachine {
+    AslMachine::parse(&definition.to_string(), &[]).unwrap_or_else(|why| panic!("{why}"))
 }
 
 fn error(name: &str) -> TaskError {
@@ -37,7 +37,7 @@ fn task(more: Value) -> Value {
 }
 
 /// A machine of one state.
-fn one(state: Value) -> StateMachine {
+fn one(state: Value) -> AslMachine {
     machine(&json!({"StartAt": "A", "States": {"A": state}}))
 }
 
@@ -77,7 +77,7 @@ impl Ran {
 
 /// Runs a machine to its end; `answer` answers its calls, the first with 0.
 fn run(
-    machine: &StateMachine,
+    machine: &AslMachine,
     input: Value,
     mut answer: impl FnMut(usize, &SharedJson) -> Result<Value, TaskError>,
 ) -> Ran {
@@ -108,7 +108,7 @@ fn run(
 }
 
 /// Runs a machine without calls.
-fn pass(machine: &StateMachine, input: Value) -> Ran {
+fn pass(machine: &AslMachine, input: Value) -> Ran {
     run(machine, input, |_, _| panic!("nothing is called"))
 }
 

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::flow::{Flow, MAX_INPUT, Started};
 
-use crate::flow::{Execution, StateMachine, TaskError};
+use crate::flow::{AslMachine, Execution, TaskError};
 use crate::kernel::ids::{MachineId, QueueId};
 use crate::run::env::Env;
 use crate::run::invocation::invocation;
@@ -42,7 +42,7 @@ impl Tasks {
 
 impl World {
     /// Adds a state machine.
-    pub fn add_machine(&self, name: &'static str, machine: StateMachine, tasks: Tasks) -> MachineId {
+    pub fn add_machine(&self, name: &'static str, machine: AslMachine, tasks: Tasks) -> MachineId {
         let machines = &mut self.state.borrow_mut().machines;
         machines.push(Machines {
             name,

@@ -9,7 +9,7 @@ fn branch(name: &str, more: Value) -> Value {
     json!({"StartAt": name, "States": {name: task(more)}})
 }
 
-fn parallel(branches: &[Value], more: Value) -> StateMachine {
+fn parallel(branches: &[Value], more: Value) -> AslMachine {
     let mut state = json!({"Type": "Parallel", "Branches": branches, "Next": "End"});
     state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let states = json!({"Both": state, "End": {"Type": "Succeed"}});
@@ -136,7 +136,7 @@ fn a_map_goes_through_its_items() {
     }
 }
 
-fn map(concurrency: u32) -> StateMachine {
+fn map(concurrency: u32) -> AslMachine {
     let processor =
         json!({"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "X", "States": {"X": task(json!({}))}});
     one(json!({"Type": "Map", "MaxConcurrency": concurrency, "ItemProcessor": processor, "End": true}))

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use super::*;
 
 /// `n` tasks in a row.
-fn chain(n: usize, more: &Value) -> StateMachine {
+fn chain(n: usize, more: &Value) -> AslMachine {
     let states = (0..n).map(|i| {
         let mut more = more.clone();
         if i + 1 < n {

@@ -34,7 +34,7 @@ use tenfold_ports::api::Request;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Write};
-use tenfold_world::flow::{StateMachine, TaskError};
+use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
 use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
@@ -54,8 +54,8 @@ const RUN: SignedDuration = SignedDuration::from_secs(60);
 thread_local! {
     // Two shards are several; each takes the coordinator three calls.
     static DEFINITION: Definition<Trip> = trip::builder().shards(SHARDS).build().unwrap();
-    static SHIPPED: StateMachine = parsed(MACHINE);
-    static MADE: RefCell<Option<(Making, StateMachine)>> = const { RefCell::new(None) };
+    static SHIPPED: AslMachine = parsed(MACHINE);
+    static MADE: RefCell<Option<(Making, AslMachine)>> = const { RefCell::new(None) };
     static FILTERS: Vec<Filter> = {
         let all: Json = serde_json::from_str(SUBSCRIPTIONS).unwrap();
         let all = all["subscriptions"].as_array().unwrap();
@@ -67,7 +67,7 @@ pub fn definition() -> Definition<Trip> {
     DEFINITION.with(Clone::clone)
 }
 
-fn parsed(machine: &str) -> StateMachine {
+fn parsed(machine: &str) -> AslMachine {
     let substitutions = [
         ("SagaFlightArn", &*arn("flight")),
         ("SagaHotelArn", &arn("hotel")),
@@ -75,7 +75,7 @@ fn parsed(machine: &str) -> StateMachine {
         ("SagaCoordinatorArn", &arn("coordinator")),
         ("SagaDeadLetterQueueUrl", LETTERS_URL),
     ];
-    StateMachine::parse(machine, &substitutions).unwrap()
+    AslMachine::parse(machine, &substitutions).unwrap()
 }
 
 /// What makes a machine differ from the one that ships.
@@ -88,7 +88,7 @@ struct Making {
 }
 
 /// The machine that ships; generated where it has to be another one.
-fn machine(impatient: bool) -> StateMachine {
+fn machine(impatient: bool) -> AslMachine {
     let making = Making { impatient, bugs: [Mutant::UndoOnlyAnswered, Mutant::OrderNotReversed].map(is_in) };
     if making == Making::default() {
         return SHIPPED.with(Clone::clone);
