@@ -11,15 +11,16 @@
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
 //! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
 //!
-//! The source is laid in floors; what a file imports is on its own floor or below: `sim` and `smoke`,
-//! [`explore`], `ports` (what handlers call), `run` (who goes on next), `aws` (what services do), [`flow`]
-//! and [`pattern`], `kernel`.
+//! The source is laid in floors; what a file imports is on its own floor or below: `sim`, `smoke` and
+//! `harness`, [`explore`], `ports` (what handlers call), `run` (who goes on next), `aws` (what services do),
+//! [`flow`] and [`pattern`], `kernel`.
 //!
 //! Not here: anything about a pattern. Workloads, invariants and mutants belong to the pattern's core.
 
 mod aws;
 pub mod explore;
 pub mod flow;
+mod harness;
 mod kernel;
 pub mod pattern;
 mod ports;
@@ -29,6 +30,7 @@ pub mod smoke;
 
 pub use aws::{alarm, blob, bus, downstream, flags, invocations, queue, schedule, stream, table, topic};
 pub use explore::{Bounds, Memory, SearchReport, Workload, exhaust, replay, sample, trace_detail};
+pub use harness::{quiet, request};
 pub use kernel::actor::Actor;
 pub use kernel::fault::{self, CallFault};
 pub use kernel::ids::{BucketId, BusId, MachineId, QueueId, TopicId};

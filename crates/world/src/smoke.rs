@@ -19,6 +19,16 @@ pub fn smoke(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
     report.violation.map_or(Ok(made + report.runs), |violation| Err(Box::new(violation)))
 }
 
+/// The same of the workload with this name.
+///
+/// # Errors
+/// What does not hold, in which workload and run; or there is no such workload.
+pub fn smoke_of(workloads: &[Workload], name: &str, runs: u64) -> Result<u64, String> {
+    let workload = workloads.iter().find(|workload| workload.name == name);
+    let workload = workload.ok_or_else(|| format!("there is no workload `{name}`"))?;
+    smoke(workload, runs).map_err(|violation| format!("{name}: {violation}"))
+}
+
 /// Whether nothing in a run is left to chance but its choices: the same seed is the same run, byte for byte.
 /// So many seeds are run twice, each with one of the workloads.
 ///

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{Bounds, QueueSettings, exhaust, replay};
+use crate::{Bounds, QueueSettings, exhaust};
 use jiff::SignedDuration;
 use serde_json::Value as Json;
 use tenfold_ports::Bytes;
@@ -12,7 +12,7 @@ fn quiet(run: impl Fn(&World)) {
         run(world);
         Ok(())
     };
-    replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
+    crate::quiet(run).unwrap();
 }
 
 fn event(text: &'static str) -> InvocationPayload {

@@ -4,15 +4,14 @@ use jiff::SignedDuration;
 use tenfold_ports::queue::Fifo;
 
 use super::*;
-use crate::{Bounds, replay};
+use crate::Bounds;
 
 fn quiet(run: impl Fn(&World)) {
-    let bounds = Bounds { faults: 0, ..Bounds::default() };
     let run = |world: &World| {
         run(world);
         Ok(())
     };
-    replay(bounds, run, &[]).0.unwrap();
+    crate::quiet(run).unwrap();
 }
 
 fn ask<R: 'static, F: Future<Output = R> + 'static>(
