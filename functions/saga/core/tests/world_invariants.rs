@@ -3,17 +3,9 @@
 mod world;
 
 use tenfold_world::smoke;
-use world::workloads::ALL;
+use world::workloads::{ALL, each_workload};
 
-#[test]
-fn invariants_hold_under_every_fault_and_in_every_order() {
-    for workload in ALL {
-        match smoke::smoke(workload, 3_000) {
-            Ok(runs) => println!("{}: {runs} runs", workload.name),
-            Err(violation) => panic!("{}: {violation}", workload.name),
-        }
-    }
-}
+each_workload!(ALL, 3_000);
 
 #[test]
 fn a_seed_is_a_run() {

@@ -24,7 +24,7 @@ use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::queue::Messages;
 use tenfold_world::table::Items;
-use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, RunOutcome, World};
+use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, RunOutcome, World, request};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
@@ -137,11 +137,7 @@ impl Stack {
         let input = (method, path.to_owned(), body);
         world.spawn("gateway", input, move |env, (method, path, body)| async move {
             let gateway = self.gateway(&env);
-            let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
-            let query = query.into_iter().collect();
-            let (method, path) = (method.into(), path.into());
-            let request = Request { method, path, query, headers: Vec::new(), body: body.into() };
+            let request = request(method, &path, body);
             let now = tenfold_ports::Clock::now(&env);
             let response = gateway.handle(&request, now + INVOCATION).await;
             env.report(Called(request.path.to_string(), response.status));
@@ -183,19 +179,15 @@ impl Stack {
 
     /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
     pub fn run_schedule(&self, world: &World) -> RunOutcome {
-        for _ in 0..40 {
+        let due = |world: &World| {
             let waits = |r: &&RequestRow| matches!(r.status, Status::Queued | Status::Dying);
-            let rows = rows(world);
-            let Some(wake) = rows.iter().filter(waits).map(|r| r.wake).min() else { return Ok(()) };
+            let wake = rows(world).iter().filter(waits).map(|r| r.wake).min()?;
             let minute = world.now() + SignedDuration::from_mins(1);
             let message = world.queue(self.queue, Messages::next_visible);
             let sweep = wake + ORPHAN_AFTER + SignedDuration::from_secs(1);
-            let next = message.map_or(sweep, |at| at.min(sweep)).max(minute);
-            world.pass(next.duration_since(world.now()));
-            self.spawn_processor(world, next);
-            world.run()?;
-        }
-        Err("requests wait for ever".into())
+            Some(message.map_or(sweep, |at| at.min(sweep)).max(minute))
+        };
+        world.settle(due, |world| self.spawn_processor(world, world.now()), "requests wait for ever")
     }
 }
 
@@ -218,20 +210,15 @@ impl Post {
     }
 
     fn request(&self) -> Request {
-        let mut headers = vec![("idempotency-key".into(), self.key.into())];
+        let mut request = request("POST", "/requests/pay", self.body);
+        request.set_header("idempotency-key", self.key);
         if let Some(ordering) = self.ordering {
-            headers.push(("ordering-key".into(), ordering.into()));
+            request.set_header("ordering-key", ordering);
         }
         if let Some(tenant) = self.tenant {
-            headers.push(("tenant".into(), tenant.into()));
+            request.set_header("tenant", tenant);
         }
-        Request {
-            method: "POST".into(),
-            path: "/requests/pay".into(),
-            query: Vec::new(),
-            headers,
-            body: self.body.into(),
-        }
+        request
     }
 }
 

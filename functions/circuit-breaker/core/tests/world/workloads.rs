@@ -5,7 +5,7 @@ use circuit_breaker_core::monitor::{Alarm, AlarmState, Event};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::{Order, RunOutcome, Workload, World};
+use tenfold_world::{Order, RunOutcome, World};
 
 use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
 
@@ -16,26 +16,29 @@ const MORE: &[Order] = &[Order::Invocations, Order::Interrupted(2)];
 /// For invocations of many calls at once, whose orders are beyond counting.
 const FEW: &[Order] = &[Order::Interrupted(1)];
 
-/// All of them.
-pub const ALL: &[Workload] = &[
-    Workload::new("half-open", 2, MORE, half_open_one),
-    Workload::new("half-open, two permits", 1, WHOLE, half_open_two),
-    Workload::new("half-open, still sick", 1, WHOLE, still_sick),
-    Workload::new("half-open, clocks that differ", 1, WHOLE, clocks_that_differ),
-    Workload::new("dead prober", 2, MORE, dead_prober),
-    Workload::new("late success", 2, MORE, late_success),
-    Workload::new("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
-    Workload::new("promises, key kept by the target", 1, WHOLE, |world| promises(world, "target")),
-    Workload::new("two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"])),
-    Workload::new("two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"])),
-    Workload::new("order", 1, FEW, order),
-    Workload::new("death and redrive", 1, FEW, death),
-    Workload::new("same key", 1, MORE, same_key),
-    Workload::new("thin traffic", 1, WHOLE, thin_traffic),
-    Workload::new("tenants", 1, WHOLE, tenants),
-    Workload::new("administration", 1, WHOLE, administration),
-    Workload::new("health", 1, WHOLE, health),
-];
+tenfold_world::workloads! {
+    at_most_as_many_probes_as_permits: "half-open", 2, MORE, half_open_one;
+    at_most_two_probes_with_two_permits: "half-open, two permits", 1, WHOLE, half_open_two;
+    at_most_as_many_probes_while_the_target_is_sick: "half-open, still sick", 1, WHOLE, still_sick;
+    a_permit_outlives_its_call_by_any_clock: "half-open, clocks that differ", 1, WHOLE, clocks_that_differ;
+    a_dead_prober_gives_its_permit_back: "dead prober", 2, MORE, dead_prober;
+    a_late_success_closes_nothing: "late success", 2, MORE, late_success;
+    promises_are_kept_when_the_gateway_keeps_the_key:
+        "promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway");
+    promises_are_kept_when_the_target_keeps_the_key:
+        "promises, key kept by the target", 1, WHOLE, |world| promises(world, "target");
+    two_processors_settle_once:
+        "two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"]);
+    two_processors_settle_two_messages:
+        "two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"]);
+    an_ordering_key_keeps_its_order: "order", 1, FEW, order;
+    what_dies_leaves_a_letter_and_comes_back: "death and redrive", 1, FEW, death;
+    the_same_key_calls_once: "same key", 1, MORE, same_key;
+    thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
+    tenants_are_isolated: "tenants", 1, WHOLE, tenants;
+    administration_disturbs_nobody: "administration", 1, WHOLE, administration;
+    the_monitor_closes_and_opens: "health", 1, WHOLE, health;
+}
 
 fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)

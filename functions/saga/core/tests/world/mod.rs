@@ -30,7 +30,6 @@ use saga_core::step::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value as Json, json};
 use tenfold_ports::Clock;
-use tenfold_ports::api::Request;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Write};
@@ -38,7 +37,9 @@ use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
 use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
-use tenfold_world::{Env, FailedIds, MachineId, QueueId, QueueSettings, RunOutcome, Tasks, TopicId, World};
+use tenfold_world::{
+    Env, FailedIds, MachineId, QueueId, QueueSettings, RunOutcome, Tasks, TopicId, World, request,
+};
 
 const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
 const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
@@ -205,12 +206,10 @@ impl Stack {
     pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
         let input = (method, path.to_owned(), key, body.to_owned());
         world.spawn("api", input, |env, (method, whole, key, body)| async move {
-            let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key".into(), key.into())] };
-            let (method, body) = (method.into(), body.into());
-            let (path, query) = whole.split_once('?').unwrap_or((&whole, ""));
-            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
-            let query = query.into_iter().collect();
-            let request = Request { method, path: path.into(), query, headers, body };
+            let mut request = request(method, &whole, body);
+            if !key.is_empty() {
+                request.set_header("idempotency-key", key);
+            }
             let response = Api { steps: steps(&env) }.handle(&request).await;
             let name = if key.is_empty() { whole } else { key.to_owned() };
             env.report(Answered(name, response.status));
@@ -273,16 +272,12 @@ impl Stack {
 
     /// Lets the schedule run until no saga moves any more, without the minutes in which nothing can happen.
     pub fn run_schedule(world: &World) -> RunOutcome {
-        for _ in 0..40 {
+        let due = |world: &World| {
             let open = |row: &&SagaRow<Trip>| row.state != State::Stuck;
-            let wakes = sagas(world).iter().filter(open).filter_map(|row| row.wake).min();
-            let Some(wake) = wakes else { return Ok(()) };
-            let next = wake.max(world.now()) + SignedDuration::from_secs(61);
-            world.pass(next.duration_since(world.now()));
-            Self::tick(world);
-            world.run()?;
-        }
-        Err("sagas are open for ever".into())
+            let wake = sagas(world).iter().filter(open).filter_map(|row| row.wake).min()?;
+            Some(wake.max(world.now()) + SignedDuration::from_secs(61))
+        };
+        world.settle(due, Self::tick, "sagas are open for ever")
     }
 
     /// What people were told of.

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use saga_core::inventory::{Kind, Releases};
 use saga_core::names::SagaId;
 use saga_core::rows::{State, Style};
-use tenfold_world::{Order, RunOutcome, Workload, World};
+use tenfold_world::{Order, RunOutcome, World};
 
 use super::{Answered, Setup, Stack, put_stock, sagas, state};
 
@@ -20,51 +20,74 @@ const FEW: &[Order] = &[Order::Interrupted(1)];
 /// Every order of the invocations, and one interruption also of an invocation by a call of its own.
 const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
 
-/// All of them.
-pub const ALL: &[Workload] = &[
-    Workload::new("booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED)),
-    Workload::new("booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED)),
-    Workload::new("no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED)),
-    Workload::new("no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED)),
-    Workload::new("no flight, orchestrated", 1, WHOLE, |world| no_flight(world, ORCHESTRATED)),
-    Workload::new("no flight, choreographed", 1, WHOLE, |world| no_flight(world, CHOREOGRAPHED)),
-    Workload::new("last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED)),
-    Workload::new("last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED)),
-    Workload::new("last seat, one of each style", 1, EVERY, last_seat_of_both),
-    Workload::new("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
-    Workload::new("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
-    Workload::new("stuck again, orchestrated", 1, EVERY, |world| stuck_again(world, ORCHESTRATED)),
-    Workload::new("stuck again, choreographed", 1, EVERY, |world| stuck_again(world, CHOREOGRAPHED)),
-    Workload::new("stuck while another round begins, orchestrated", 0, FEW, |world| {
-        stuck_and_overdue(world, ORCHESTRATED)
-    }),
-    Workload::new("stuck while another round begins, choreographed", 0, FEW, |world| {
-        stuck_and_overdue(world, CHOREOGRAPHED)
-    }),
-    Workload::new("stuck and resolved, orchestrated", 1, EVERY, |world| {
-        stuck(world, ORCHESTRATED, "resolve")
-    }),
-    Workload::new("stuck and resolved, choreographed", 1, EVERY, |world| {
-        stuck(world, CHOREOGRAPHED, "resolve")
-    }),
-    Workload::new("cancelled, orchestrated", 1, ONE_BY_ONE, |world| cancelled(world, ORCHESTRATED)),
-    Workload::new("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
-    Workload::new("cancelled before it is there", 1, FEW, cancelled_early),
-    Workload::new("past its deadline, orchestrated", 1, ONE_BY_ONE, |world| overdue(world, ORCHESTRATED)),
-    Workload::new("past its deadline, choreographed", 1, ONE_BY_ONE, |world| overdue(world, CHOREOGRAPHED)),
-    Workload::new("past its deadline, orchestrated, no faults", 0, FEW, |world| overdue(world, ORCHESTRATED)),
-    Workload::new("past its deadline, choreographed, no faults", 0, WHOLE, |world| {
-        overdue(world, CHOREOGRAPHED)
-    }),
-    Workload::new("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
-    Workload::new("same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED)),
-    Workload::new("an event twice", 1, EVERY, twice),
-    Workload::new("an event twice, and a room comes free", 0, EVERY, room_comes_free),
-    Workload::new("an answer lost for good", 2, WHOLE, lost_for_good),
-    Workload::new("a service is gone, orchestrated", 1, EVERY, |world| gone(world, ORCHESTRATED)),
-    Workload::new("a service is gone, choreographed", 1, EVERY, |world| gone(world, CHOREOGRAPHED)),
-    Workload::new("looked at", 1, FEW, looked_at),
-];
+tenfold_world::workloads! {
+    an_orchestrated_trip_that_nothing_speaks_against_is_booked:
+        "booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED);
+    a_choreographed_trip_that_nothing_speaks_against_is_booked:
+        "booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED);
+    an_orchestrated_trip_without_a_car_is_undone:
+        "no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED);
+    a_choreographed_trip_without_a_car_is_undone:
+        "no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED);
+    an_orchestrated_trip_without_a_flight_is_over:
+        "no flight, orchestrated", 1, WHOLE, |world| no_flight(world, ORCHESTRATED);
+    a_choreographed_trip_without_a_flight_is_over:
+        "no flight, choreographed", 1, WHOLE, |world| no_flight(world, CHOREOGRAPHED);
+    one_of_two_orchestrated_trips_has_the_last_seat:
+        "last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED);
+    one_of_two_choreographed_trips_has_the_last_seat:
+        "last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED);
+    one_of_two_trips_of_both_styles_has_the_last_seat:
+        "last seat, one of each style", 1, EVERY, last_seat_of_both;
+    an_orchestrated_trip_that_was_stuck_is_undone_once_retried:
+        "stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry");
+    a_choreographed_trip_that_was_stuck_is_undone_once_retried:
+        "stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry");
+    an_orchestrated_trip_that_still_cannot_be_undone_is_stuck_again:
+        "stuck again, orchestrated", 1, EVERY, |world| stuck_again(world, ORCHESTRATED);
+    a_choreographed_trip_that_still_cannot_be_undone_is_stuck_again:
+        "stuck again, choreographed", 1, EVERY, |world| stuck_again(world, CHOREOGRAPHED);
+    an_orchestrated_trip_is_stuck_though_another_round_begins:
+        "stuck while another round begins, orchestrated", 0, FEW,
+        |world| stuck_and_overdue(world, ORCHESTRATED);
+    a_choreographed_trip_is_stuck_though_another_round_begins:
+        "stuck while another round begins, choreographed", 0, FEW,
+        |world| stuck_and_overdue(world, CHOREOGRAPHED);
+    an_orchestrated_trip_that_was_stuck_is_resolved_by_a_person:
+        "stuck and resolved, orchestrated", 1, EVERY, |world| stuck(world, ORCHESTRATED, "resolve");
+    a_choreographed_trip_that_was_stuck_is_resolved_by_a_person:
+        "stuck and resolved, choreographed", 1, EVERY, |world| stuck(world, CHOREOGRAPHED, "resolve");
+    an_orchestrated_trip_is_cancelled_or_booked_and_never_both:
+        "cancelled, orchestrated", 1, ONE_BY_ONE, |world| cancelled(world, ORCHESTRATED);
+    a_choreographed_trip_is_cancelled_or_booked_and_never_both:
+        "cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED);
+    a_cancellation_may_come_before_its_trip:
+        "cancelled before it is there", 1, FEW, cancelled_early;
+    an_orchestrated_trip_may_go_on_while_the_schedule_takes_it_for_lost:
+        "past its deadline, orchestrated", 1, ONE_BY_ONE, |world| overdue(world, ORCHESTRATED);
+    a_choreographed_trip_may_go_on_while_the_schedule_takes_it_for_lost:
+        "past its deadline, choreographed", 1, ONE_BY_ONE, |world| overdue(world, CHOREOGRAPHED);
+    an_orchestrated_trip_past_its_deadline_ends_in_every_order:
+        "past its deadline, orchestrated, no faults", 0, FEW, |world| overdue(world, ORCHESTRATED);
+    a_choreographed_trip_past_its_deadline_ends_in_every_order:
+        "past its deadline, choreographed, no faults", 0, WHOLE, |world| overdue(world, CHOREOGRAPHED);
+    the_same_key_is_one_orchestrated_trip:
+        "same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED);
+    the_same_key_is_one_choreographed_trip:
+        "same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED);
+    an_event_may_come_twice:
+        "an event twice", 1, EVERY, twice;
+    a_room_that_comes_free_is_not_given_to_a_late_copy:
+        "an event twice, and a room comes free", 0, EVERY, room_comes_free;
+    an_answer_that_is_lost_for_good_counts_as_done:
+        "an answer lost for good", 2, WHOLE, lost_for_good;
+    an_orchestrated_trip_ends_though_a_service_is_gone:
+        "a service is gone, orchestrated", 1, EVERY, |world| gone(world, ORCHESTRATED);
+    a_choreographed_trip_ends_though_a_service_is_gone:
+        "a service is gone, choreographed", 1, EVERY, |world| gone(world, CHOREOGRAPHED);
+    everything_that_the_api_shows_is_answered:
+        "looked at", 1, FEW, looked_at;
+}
 
 /// A trip that nothing speaks against.
 fn booked(world: &World, style: Style) -> RunOutcome {
