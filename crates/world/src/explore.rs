@@ -13,8 +13,8 @@ mod workload;
 
 pub use bounds::{Bounds, Run};
 pub use drive::{Memory, exhaust, sample};
-pub use once::{replay, told};
-pub use report::{Report, Violation};
+pub use once::{replay, trace_detail};
+pub use report::{SearchReport, Violation};
 pub use workload::Workload;
 
 #[cfg(test)]

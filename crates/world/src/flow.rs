@@ -31,12 +31,12 @@ mod template;
 mod wait;
 
 pub use error::TaskError;
-pub use execution::{Execution, Step};
-pub use history::{Event, Happening};
-pub use json::Json;
-pub use machine::Machine;
-pub use outcome::{Outcome, TaskId};
-pub use parse::{Fault, MachineError};
+pub use execution::{Execution, ExecutionStep};
+pub use history::{Happening, HistoryEvent};
+pub use json::SharedJson;
+pub use machine::AslMachine;
+pub use outcome::{ExecutionOutcome, TaskId};
+pub use parse::{DefinitionFault, MachineError};
 pub use resource::Resource;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! `suffix`, `equals-ignore-case`, `anything-but` (of values, a prefix or a suffix), `numeric` and `exists`.
 //! Anything else is refused when the pattern is read, so that no rule is quietly another one than on AWS.
 //!
-//! What events look like belongs to those who have them: they implement [`Node`].
+//! What events look like belongs to those who have them: they implement [`EventNode`].
 
 mod bad;
 mod matcher;
@@ -19,13 +19,13 @@ use serde_json::Value as Json;
 use smol_str::SmolStr;
 
 pub use bad::BadPattern;
-pub use node::{Leaf, Node};
+pub use node::{EventNode, Leaf};
 
 use matcher::Matcher;
 
 /// A pattern. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pattern(Rc<Fields>);
+pub struct EventPattern(Rc<Fields>);
 
 /// What the fields of one map must be.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,7 +43,7 @@ enum Rule {
     Any(Vec<Matcher>),
 }
 
-impl Pattern {
+impl EventPattern {
     /// Reads a pattern of JSON.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Pattern {
     }
 
     /// Whether an event matches.
-    pub fn matches(&self, event: impl Node) -> bool {
+    pub fn matches(&self, event: impl EventNode) -> bool {
         self.0.match_(Some(event))
     }
 
@@ -103,7 +103,7 @@ impl Fields {
 
     /// Whether the fields of a map match, none standing for a map that is not there: its fields are not
     /// either.
-    fn match_<N: Node>(&self, map: Option<N>) -> bool {
+    fn match_<N: EventNode>(&self, map: Option<N>) -> bool {
         let field = |(name, rule): &(SmolStr, Rule)| rule.matches(map.and_then(|map| map.field(name)));
         self.all.iter().all(field) && (self.any.is_empty() || self.any.iter().any(|some| some.match_(map)))
     }
@@ -122,7 +122,7 @@ impl Fields {
 }
 
 impl Rule {
-    fn matches<N: Node>(&self, field: Option<N>) -> bool {
+    fn matches<N: EventNode>(&self, field: Option<N>) -> bool {
         match (self, field) {
             (Self::Map(fields), None) => fields.match_(None::<N>),
             (Self::Map(fields), Some(field)) => field.any(&|element| fields.match_(Some(element))),

@@ -1,4 +1,4 @@
-//! The two sides of a comparison: a LocalStack, and a calm world for each sequence.
+//! The two sides of a comparison: a LocalStack, and a quiet world for each sequence.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -194,8 +194,8 @@ impl Both {
     }
 }
 
-/// Runs a sequence in a calm world of its own. Where it differs, the world's timeline says what led there.
-pub fn in_calm_world(run: impl Fn(&World) -> Compared) -> Compared {
+/// Runs a sequence in a quiet world of its own. Where it differs, the world's timeline says what led there.
+pub fn in_quiet_world(run: impl Fn(&World) -> Compared) -> Compared {
     let result = RefCell::new(Ok(0));
     let bounds = Bounds { faults: 0, ..Bounds::default() };
     let (_, timeline) = replay(
@@ -222,5 +222,5 @@ pub fn ask<R: 'static, F: Future<Output = R> + 'static>(
     world: &World,
     call: impl FnOnce(Env) -> F + 'static,
 ) -> R {
-    world.ask(call).expect("nothing is watched").expect("nothing dies in a calm world")
+    world.ask(call).expect("nothing is watched").expect("nothing dies in a quiet world")
 }

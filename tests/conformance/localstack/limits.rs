@@ -7,7 +7,7 @@ use smol_str::format_smolstr;
 use tenfold_ports::Table;
 use tenfold_ports::table::{Condition, Item, Key, Query, Read, TransactError, Value, Write, WriteError};
 
-use crate::both::{Both, ask, in_calm_world};
+use crate::both::{Both, ask, in_quiet_world};
 use crate::suite::Compared;
 use crate::tables::{compare, failed, item};
 
@@ -33,7 +33,7 @@ pub fn limits() -> impl Strategy<Value = Limits> {
 pub fn run(both: &Both, limits: &Limits) -> Compared {
     let prefix = Both::name();
     let local = both.table();
-    in_calm_world(|world| {
+    in_quiet_world(|world| {
         let there = both.local(limits.clone().go(&local, prefix.clone()));
         let (limits, prefix) = (limits.clone(), prefix.clone());
         let here = ask(world, |env| limits.go_owned(env, prefix));

@@ -9,7 +9,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenfold_world::flow::{Execution, Happening, Machine, Outcome, Resource, Step, TaskError};
+use tenfold_world::flow::{
+    AslMachine, Execution, ExecutionOutcome, ExecutionStep, Happening, Resource, TaskError,
+};
 
 use crate::both::Both;
 use crate::suite::{Compared, Failure};
@@ -91,7 +93,7 @@ pub fn run(both: &Both, plan: &Plan) -> Compared {
     let targets = local::targets(both)?;
     let definition = definition(plan, &targets);
     let name = Both::name();
-    let machine = Machine::parse(&definition.to_string(), &[])
+    let machine = AslMachine::parse(&definition.to_string(), &[])
         .map_err(|why| Failure::Differs(format!("the interpreter refuses {definition:#}: {why}")))?;
     let (here, torn) = interpreted(&machine, &name, &plan.input, &targets);
     let there = local::execute(both, &name, &definition, &plan.input)?.seen(&torn);
@@ -119,7 +121,7 @@ fn pair<T: PartialEq + fmt::Debug>(here: &T, there: &T) -> Option<String> {
 
 /// Runs a machine in the interpreter, with calls that are answered as the services answer them. Gives also
 /// which Parallels had a branch that failed.
-fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) -> (Notes, Vec<String>) {
+fn interpreted(machine: &AslMachine, name: &str, input: &Value, targets: &Targets) -> (Notes, Vec<String>) {
     let mut now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let mut execution = Execution::start(machine, Both::full_name(name), input.clone(), now);
     let (mut notes, mut failed) = (Notes::default(), Vec::new());
@@ -133,7 +135,7 @@ fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) 
             }
         }
         match step {
-            Step::Invoke { task, resource, input, .. } => {
+            ExecutionStep::Invoke { task, resource, input, .. } => {
                 let answer = answer(&resource, &input, targets);
                 let what = match resource {
                     Resource::SendMessage => "sendMessage",
@@ -143,15 +145,15 @@ fn interpreted(machine: &Machine, name: &str, input: &Value, targets: &Targets) 
                 notes.calls.push((what.to_owned(), input.into_value()));
                 assert!(execution.resume(task, answer, now), "nobody else answers it");
             }
-            Step::Wait(until) => now = until,
-            Step::Ended(outcome) => break outcome,
+            ExecutionStep::Wait(until) => now = until,
+            ExecutionStep::Ended(outcome) => break outcome,
         }
     };
     notes.transitions = execution.transitions();
     notes.outcome = Some(match outcome {
-        Outcome::Succeeded(output) => Ok(output.into_value()),
-        Outcome::Failed(error) => Err(error.error.to_string()),
-        Outcome::TimedOut => Err("timed out".to_owned()),
+        ExecutionOutcome::Succeeded(output) => Ok(output.into_value()),
+        ExecutionOutcome::Failed(error) => Err(error.error.to_string()),
+        ExecutionOutcome::TimedOut => Err("timed out".to_owned()),
     });
     failed.retain(|state| notes.entered.iter().any(|name| holds(state, name)));
     (notes, failed)

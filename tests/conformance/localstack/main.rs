@@ -1,6 +1,6 @@
 //! The deterministic world held against LocalStack: the same generated calls, the same answers.
 //!
-//! Each area generates sequences of port calls and makes them in the world (calm, without faults) and, through
+//! Each area generates sequences of port calls and makes them in the world (without faults) and, through
 //! `tenfold-aws`, on LocalStack; or state machines, and runs them in `tenfold_world::flow` and on LocalStack. Answers are compared after normalization: ids, receipts and times are each
 //! side's own. A sequence that differs is made small and printed with its seed; `TENFOLD_SEQUENCE=<area>:<seed>`
 //! runs it alone, and a line in `regressions.txt` keeps it. What is known to differ is in `DIFFERENCES.md`.

@@ -8,7 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::Table;
 use tenfold_ports::table::{Condition, Cursor, Item, Key, Page, Query, Range, Write};
 
-use crate::both::{Both, INDEX, SORT, ask, in_calm_world};
+use crate::both::{Both, INDEX, SORT, ask, in_quiet_world};
 use crate::suite::Compared;
 use crate::tables::{compare, failed, item};
 
@@ -116,7 +116,7 @@ impl Queries {
 pub fn run(both: &Both, queries: &Queries) -> Compared {
     let queries = queries.clone().within(&Both::name());
     let local = both.table();
-    in_calm_world(|world| {
+    in_quiet_world(|world| {
         let mut operations = 0;
         let puts =
             queries.items.iter().map(|item| Write::Put { item: item.clone(), condition: Condition::Always });

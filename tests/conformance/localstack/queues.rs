@@ -15,7 +15,7 @@ use tenfold_ports::Queue;
 use tenfold_ports::queue::Depth;
 use tenfold_world::{QueueId, QueueSettings, World};
 
-use crate::both::{Both, ask, in_calm_world};
+use crate::both::{Both, ask, in_quiet_world};
 use crate::messages::{Batch, Held, Kind, Message, Odd, Step};
 use crate::suite::{Compared, Failure};
 use crate::tables::compare;
@@ -168,7 +168,7 @@ pub fn run(both: &Both, sequence: &Sequence) -> Compared {
     let (letters, letters_url) = sequence.queue(both, &format!("{name}-letters"), None)?;
     let (queue, queue_url) = sequence.queue(both, &name, Some(&format!("{name}-letters")))?;
     let there = [queue, letters];
-    let result = in_calm_world(|world| {
+    let result = in_quiet_world(|world| {
         let letters = world.add_queue("letters", sequence.settings(None));
         let queue = world.add_queue("queue", sequence.settings(Some(letters)));
         let kind = Kind { fifo: sequence.fifo, short: sequence.short, delayed: sequence.delay > 0 };

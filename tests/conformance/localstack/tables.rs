@@ -14,7 +14,7 @@ use tenfold_ports::table::{
 use tenfold_ports::{Bytes, CallError};
 use tenfold_world::World;
 
-use crate::both::{Both, ask, in_calm_world};
+use crate::both::{Both, ask, in_quiet_world};
 use crate::suite::{Compared, Failure};
 
 /// A call; its partitions are still to be put into those of the sequence.
@@ -53,7 +53,7 @@ pub fn run(both: &Both, calls: &[Call]) -> Compared {
     let prefix = Both::name();
     let local = both.table();
     let operations = calls.len() + PARTITIONS.len();
-    in_calm_world(|world| {
+    in_quiet_world(|world| {
         for (i, call) in calls.iter().enumerate() {
             let call = call.clone().within(&prefix);
             compare(i, &both.local(call.clone().make(&local)), &ask(world, |env| call.make_owned(env)))?;

@@ -16,7 +16,7 @@ use std::hash::{Hash, Hasher};
 use jiff::Timestamp;
 use tenfold_ports::metrics::{Dimension, Metric};
 
-pub use change::{AlarmState, Change};
+pub use change::{AlarmChange, AlarmState};
 pub use settings::{AlarmSettings, Breach, Missing, Statistic};
 
 use samples::Samples;
@@ -84,7 +84,7 @@ impl Alarm {
     }
 
     /// Looks at the last whole periods. Gives the change, and how often it is told.
-    pub(crate) fn evaluate(&mut self, now: Timestamp, choices: &mut Choices) -> Option<(Change, usize)> {
+    pub(crate) fn evaluate(&mut self, now: Timestamp, choices: &mut Choices) -> Option<(AlarmChange, usize)> {
         let current = self.period(now);
         self.forget(current);
         let n = self.settings.periods.max(1);
@@ -104,7 +104,7 @@ impl Alarm {
         if state == self.state {
             return None;
         }
-        let change = Change { alarm: self.name, from: self.state, to: state, at: now };
+        let change = AlarmChange { alarm: self.name, from: self.state, to: state, at: now };
         self.state = state;
         let twice = self.duplicates_left > 0 && choices.pick_rarely(2, 8) == 1;
         self.duplicates_left -= u32::from(twice);

@@ -7,4 +7,4 @@
 
 mod rules;
 
-pub use rules::{BusSettings, Rule, Rules, Target};
+pub use rules::{BusRule, BusSettings, RuleTarget, Rules};

@@ -21,7 +21,7 @@ pub enum Health {
 
 /// A service that has one effect for each idempotency key.
 #[derive(Debug, Clone, Default, Hash)]
-pub struct Service {
+pub struct DownstreamService {
     /// How it behaves now.
     pub health: Health,
     /// Keys that it answers with 500 although it is well otherwise.
@@ -49,7 +49,7 @@ pub(crate) fn answer(status: u16, body: &'static str) -> Answer {
     }
 }
 
-impl Service {
+impl DownstreamService {
     pub(crate) fn take(&mut self, now: Timestamp, actor: usize, call: &Call) -> Result<Answer, NoAnswer> {
         self.calls.push((now, actor, self.health));
         match self.health {

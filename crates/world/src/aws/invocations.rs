@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use tenfold_ports::Bytes;
 
-use super::alarm::Change;
+use super::alarm::AlarmChange;
 use super::queue::Posted;
 use super::schedule::Tick;
 use crate::kernel::choice::Choices;
@@ -43,16 +43,16 @@ impl Default for FunctionSettings {
 
 /// What a function is invoked with. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Payload {
+pub enum InvocationPayload {
     /// A schedule's tick.
     Tick(Tick),
     /// An alarm that has changed its state.
-    Alarm(Change),
+    Alarm(AlarmChange),
     /// Any other event, as JSON text.
     Event(Bytes),
 }
 
-impl Payload {
+impl InvocationPayload {
     /// The event as Lambda gets it.
     #[must_use]
     pub fn to_json(&self) -> Json {
@@ -66,11 +66,11 @@ impl Payload {
 
 /// An event on its way to a function.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Invocation {
+pub struct AsyncInvocation {
     /// Which function.
     pub function: usize,
     /// What it is invoked with.
-    pub payload: Payload,
+    pub payload: InvocationPayload,
     /// Which attempt it is, from 1 on.
     pub attempt: usize,
     id: u64,
@@ -78,7 +78,7 @@ pub struct Invocation {
 
 #[derive(Debug, Clone)]
 struct Pending {
-    invocation: Rc<Invocation>,
+    invocation: Rc<AsyncInvocation>,
     due: Timestamp,
     on_its_way: bool,
 }
@@ -116,7 +116,7 @@ impl Invocations {
     }
 
     /// What all events are about, on their way or not.
-    pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
+    pub fn payloads(&self) -> impl Iterator<Item = &InvocationPayload> {
         self.all.iter().map(|pending| &pending.invocation.payload)
     }
 
@@ -127,14 +127,14 @@ impl Invocations {
     }
 
     /// Takes an event in.
-    pub(crate) fn push(&mut self, payload: Payload, due: Timestamp) {
-        let invocation = Invocation { function: self.function, payload, attempt: 1, id: self.next };
+    pub(crate) fn push(&mut self, payload: InvocationPayload, due: Timestamp) {
+        let invocation = AsyncInvocation { function: self.function, payload, attempt: 1, id: self.next };
         self.next += 1;
         self.all.push(Pending { invocation: Rc::new(invocation), due, on_its_way: false });
     }
 
     /// One of those that are due: the oldest or the youngest, which tells enough.
-    pub(crate) fn next(&mut self, now: Timestamp, choices: &mut Choices) -> Option<Rc<Invocation>> {
+    pub(crate) fn next(&mut self, now: Timestamp, choices: &mut Choices) -> Option<Rc<AsyncInvocation>> {
         let due = |pending: &&mut Pending| !pending.on_its_way && pending.due <= now;
         let mut due: Vec<&mut Pending> = self.all.iter_mut().filter(due).collect();
         let youngest = due.len() > 1 && choices.pick(2) == 1;
@@ -145,7 +145,7 @@ impl Invocations {
 
     pub(crate) fn finish(
         &mut self,
-        invocation: &Invocation,
+        invocation: &AsyncInvocation,
         well: bool,
         now: Timestamp,
         choices: &mut Choices,
@@ -157,7 +157,7 @@ impl Invocations {
         match pause {
             _ if again => self.all[at].on_its_way = false,
             Some(pause) if !well => {
-                let next = Invocation { attempt: invocation.attempt + 1, ..invocation.clone() };
+                let next = AsyncInvocation { attempt: invocation.attempt + 1, ..invocation.clone() };
                 self.all[at] = Pending { invocation: Rc::new(next), due: now + *pause, on_its_way: false };
             }
             _ => {
@@ -171,7 +171,7 @@ impl Invocations {
 }
 
 /// What an on-failure destination is told.
-fn letter(invocation: &Invocation, now: Timestamp) -> Bytes {
+fn letter(invocation: &AsyncInvocation, now: Timestamp) -> Bytes {
     let letter = json!({
         "version": "1.0",
         "timestamp": format!("{now:.3}"),

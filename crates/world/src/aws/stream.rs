@@ -24,12 +24,12 @@ use smol_str::format_smolstr;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Key};
 
-pub use batch::{Batch, Outcome};
+pub use batch::{Batch, BatchOutcome};
 pub use filter::RecordFilter;
 pub use settings::MappingSettings;
 
 use mapping::Mapping;
-use shard::{Entry, Shard};
+use shard::{Shard, ShardEntry};
 
 use super::queue::Posted;
 use crate::kernel::choice::Choices;
@@ -46,7 +46,7 @@ pub struct Stream {
 impl Hash for Stream {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for shard in &self.shards {
-            for Entry { record, .. } in &shard.0 {
+            for ShardEntry { record, .. } in &shard.0 {
                 (&record.key, &record.old, &record.new, record.at, record.expired).hash(state);
             }
         }
@@ -76,7 +76,7 @@ impl Stream {
         let (key, old, new) = (key.clone(), old.cloned(), new.cloned());
         let shard = self.shard_of(&key);
         let record = Record { sequence: format_smolstr!("{number}"), key, old, new, at, expired };
-        self.shards[shard].0.push_back(Entry { number, record: Rc::new(record) });
+        self.shards[shard].0.push_back(ShardEntry { number, record: Rc::new(record) });
     }
 
     /// Which shard has the records of an item.
@@ -137,7 +137,7 @@ impl Stream {
     pub(crate) fn finish(
         &mut self,
         batch: &Batch,
-        outcome: &Outcome,
+        outcome: &BatchOutcome,
         now: Timestamp,
         choices: &mut Choices,
     ) -> Option<Posted> {

@@ -13,5 +13,5 @@ mod settings;
 mod subscriptions;
 
 pub use filter::Filter;
-pub use settings::{Subscription, TopicSettings};
+pub use settings::{QueueSubscription, TopicSettings};
 pub use subscriptions::Subscriptions;

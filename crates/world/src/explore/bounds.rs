@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::run::limits::{Limits, Order};
-use crate::run::stop::Outcome;
+use crate::run::stop::RunOutcome;
 use crate::run::world::World;
 
 /// How far to go.
@@ -40,6 +40,6 @@ impl Bounds {
 }
 
 /// A run: sets the world up, runs it, and says which invariant does not hold.
-pub trait Run: Fn(&World) -> Outcome {}
+pub trait Run: Fn(&World) -> RunOutcome {}
 
-impl<F: Fn(&World) -> Outcome> Run for F {}
+impl<F: Fn(&World) -> RunOutcome> Run for F {}

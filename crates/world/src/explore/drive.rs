@@ -6,23 +6,23 @@ use std::time::Instant;
 
 use super::bounds::{Bounds, Run};
 use super::met::Met;
-use super::report::Report;
+use super::report::SearchReport;
 use super::shrink::shrink;
 use crate::kernel::choice::{Choices, Rest};
 use crate::kernel::memory::Histories;
 use crate::run::search::Search;
-use crate::run::state::State;
-use crate::run::stop::{Outcome, Stop};
+use crate::run::state::RunState;
+use crate::run::stop::{RunOutcome, Stop};
 use crate::run::world::World;
 
 /// What handlers do, as far as the runs of a workload have come to it: kept for more runs of the same
 /// workload.
 #[derive(Debug, Default)]
-pub struct Memory(Histories<State>);
+pub struct Memory(Histories<RunState>);
 
 /// Runs every vector of choices within the bounds, depth first, until one breaks an invariant. A run that
 /// comes to a state which another has been in ends there.
-pub fn exhaust(bounds: Bounds, run: impl Run) -> Report {
+pub fn exhaust(bounds: Bounds, run: impl Run) -> SearchReport {
     let search = Rc::new(RefCell::new(Search::deep(Histories::default())));
     let mut first = Some(Choices::default());
     let mut report = drive(bounds, &search, run, |last| match last {
@@ -37,7 +37,7 @@ pub fn exhaust(bounds: Bounds, run: impl Run) -> Report {
 
 /// Runs random vectors of choices, until one breaks an invariant. What handlers do is kept in `memory`, for
 /// more of the same workload.
-pub fn sample(bounds: Bounds, seed: u64, memory: &mut Memory, run: impl Run) -> Report {
+pub fn sample(bounds: Bounds, seed: u64, memory: &mut Memory, run: impl Run) -> SearchReport {
     let search = Rc::new(RefCell::new(Search::shallow(std::mem::take(&mut memory.0))));
     let mut n = seed;
     let mut report = drive(bounds, &search, run, |_| {
@@ -61,9 +61,9 @@ fn drive(
     search: &Rc<RefCell<Search>>,
     run: impl Run,
     mut next: impl FnMut(Option<Choices>) -> Option<Choices>,
-) -> Report {
+) -> SearchReport {
     let begun = Instant::now();
-    let mut report = Report { whole: true, ..Report::default() };
+    let mut report = SearchReport { whole: true, ..SearchReport::default() };
     let mut met = Met::default();
     let mut last = None;
     while let Some(choices) = next(last.take()) {
@@ -72,7 +72,7 @@ fn drive(
             report.whole = false;
             break;
         }
-        let state = State::new(choices, bounds.limits(), false);
+        let state = RunState::new(choices, bounds.limits(), false);
         let world = World::new(state, Rc::clone(search));
         let checked = report.runs.is_multiple_of(CHECKED) && !search.borrow().goes_back();
         if checked {
@@ -106,9 +106,9 @@ fn drive(
 const CHECKED: u64 = 997;
 
 /// Makes a run again without remembering anything: it must come to the same.
-fn remembered_right(bounds: Bounds, run: &impl Run, world: &World) -> Outcome {
+fn remembered_right(bounds: Bounds, run: &impl Run, world: &World) -> RunOutcome {
     let choices = world.state.borrow().choices.taken();
-    let again = World::new(State::new(Choices::again(&choices), bounds.limits(), false), Rc::default());
+    let again = World::new(RunState::new(Choices::again(&choices), bounds.limits(), false), Rc::default());
     again.keep_ends();
     let result = run(&again);
     // This one has not settled before, so it may go on for longer.

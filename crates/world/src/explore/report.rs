@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::kernel::fault::Fault;
+use crate::kernel::fault::CallFault;
 use crate::kernel::site::Site;
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 
 /// What came of an exploration.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct SearchReport {
     /// How many runs there were.
     pub runs: u64,
     /// Whether these were all.
@@ -20,7 +20,7 @@ pub struct Report {
     /// How many states there were.
     pub states: u64,
     /// How often each call site met each fault.
-    pub coverage: BTreeMap<(Site, Option<Fault>), u64>,
+    pub coverage: BTreeMap<(Site, Option<CallFault>), u64>,
     /// The first run that broke an invariant, made small.
     pub violation: Option<Violation>,
 }
@@ -35,7 +35,7 @@ pub struct Violation {
     /// What runs it again, for a person to copy: the choices, and what the driver puts around them.
     pub replay: String,
     /// What happened.
-    pub timeline: Vec<Event>,
+    pub timeline: Vec<TraceEvent>,
 }
 
 impl fmt::Display for Violation {
@@ -46,7 +46,7 @@ impl fmt::Display for Violation {
     }
 }
 
-impl Report {
+impl SearchReport {
     /// Adds what another exploration found.
     pub fn merge(&mut self, other: Self) {
         self.runs += other.runs;
@@ -61,10 +61,10 @@ impl Report {
 
     /// The call sites and faults that no run has brought together.
     #[must_use]
-    pub fn uncovered(&self) -> Vec<(Site, Fault)> {
+    pub fn uncovered(&self) -> Vec<(Site, CallFault)> {
         let sites: BTreeSet<Site> = self.coverage.keys().map(|(site, _)| *site).collect();
         let pairs =
-            sites.into_iter().flat_map(|site| Fault::of(site).iter().map(move |fault| (site, *fault)));
+            sites.into_iter().flat_map(|site| CallFault::of(site).iter().map(move |fault| (site, *fault)));
         pairs.filter(|(site, fault)| !self.coverage.contains_key(&(*site, Some(*fault)))).collect()
     }
 }

@@ -4,7 +4,7 @@ use super::bounds::{Bounds, Run};
 use super::once::replay;
 use super::report::Violation;
 
-/// Makes a failing vector shorter and calmer for as long as it still fails.
+/// Makes a failing vector shorter and quieter for as long as it still fails.
 pub(super) fn shrink(bounds: Bounds, run: &impl Run, what: String, mut choices: Vec<u32>) -> Violation {
     let fails = |choices: &[u32]| replay(bounds, run, choices).0.err();
     let mut what = what;
@@ -15,11 +15,11 @@ pub(super) fn shrink(bounds: Bounds, run: &impl Run, what: String, mut choices: 
         }
         for at in (0..choices.len()).rev() {
             let cut = choices[..at].to_vec();
-            let mut calmer = choices.clone();
-            calmer[at] = 0;
+            let mut quieter = choices.clone();
+            quieter[at] = 0;
             let mut without = choices.clone();
             without.remove(at);
-            for candidate in [cut, calmer, without] {
+            for candidate in [cut, quieter, without] {
                 if candidate != choices
                     && candidate.len() <= choices.len()
                     && weight(&candidate) < weight(&choices)

@@ -19,8 +19,8 @@ use super::*;
 use crate::kernel::choice::Choices;
 use crate::kernel::choice::Rest;
 use crate::run::limits::Order;
-use crate::run::state::State;
-use crate::run::stop::Outcome;
+use crate::run::state::RunState;
+use crate::run::stop::RunOutcome;
 use crate::run::stop::Stop;
 use crate::run::world::World;
 use crate::table::Items;
@@ -54,7 +54,7 @@ struct Phase {
     invocations: Vec<(i64, Vec<Step>)>,
     /// Whether the world chooses if the first of them is left out.
     open: bool,
-    calm: bool,
+    quiescent: bool,
 }
 
 fn key(n: usize) -> Key {
@@ -117,15 +117,15 @@ type End = (u64, Vec<(Actor, i64, Timestamp)>, Vec<Vec<(SmolStr, i64)>>, usize);
 
 fn play(world: &World, phases: &[Phase]) -> Result<End, Stop> {
     let mut items = Vec::new();
-    for Phase { invocations, open, calm } in phases {
+    for Phase { invocations, open, quiescent } in phases {
         let left_out = usize::from(*open && world.state.borrow_mut().choices.pick(2) == 1);
         for (wait, steps) in &invocations[left_out..] {
             let start = world.now() + SignedDuration::from_secs(*wait);
             let read = world.table(|items| items.get(&key(0)).map_or(0, number));
             world.spawn_at(start, SignedDuration::ZERO, "test", (steps.clone(), read), handle);
         }
-        if *calm {
-            world.calm_while(World::run)?;
+        if *quiescent {
+            world.quiesce_while(World::run)?;
         } else {
             world.run()?;
         }
@@ -136,7 +136,7 @@ fn play(world: &World, phases: &[Phase]) -> Result<End, Stop> {
 }
 
 /// Explores runs of these phases. Gives all that they came to.
-fn ends<R>(phases: &[Phase], explore: impl FnOnce(&dyn Fn(&World) -> Outcome) -> R) -> (R, BTreeSet<End>) {
+fn ends<R>(phases: &[Phase], explore: impl FnOnce(&dyn Fn(&World) -> RunOutcome) -> R) -> (R, BTreeSet<End>) {
     let ends = RefCell::new(BTreeSet::new());
     let report = explore(&|world: &World| {
         ends.borrow_mut().insert(play(world, phases)?);
@@ -151,7 +151,7 @@ fn plain(bounds: Bounds, most: u128, run: impl Run) -> (u128, bool) {
     let (mut schedules, mut broken) = (0, false);
     let mut next = Some(Vec::new());
     while let Some(vector) = next {
-        let state = State::new(Choices::new(vector, Rest::First), bounds.limits(), false);
+        let state = RunState::new(Choices::new(vector, Rest::First), bounds.limits(), false);
         let world = World::new(state, Rc::default());
         broken |= run(&world).is_err();
         schedules += 1;
@@ -166,7 +166,7 @@ const MOST: u64 = 2_000;
 
 /// The bounds in which a program has few enough schedules to run them all plainly, and what the search says
 /// then.
-fn small(phases: &[Phase], stale_reads: bool) -> Vec<(Bounds, Report, BTreeSet<End>)> {
+fn small(phases: &[Phase], stale_reads: bool) -> Vec<(Bounds, SearchReport, BTreeSet<End>)> {
     let orders = [Order::Invocations, Order::Interrupted(1), Order::Interrupted(2), Order::Calls];
     let with = |order| {
         let all = (0..=2).map(move |faults| {
@@ -198,17 +198,17 @@ fn phase(
 ) -> impl Strategy<Value = Phase> {
     let wait = prop_oneof![3 => Just(0_i64), 1 => Just(1)];
     let invocations = vec((wait, vec(step, 1..=most)), invocations);
-    (invocations, weighted(0.2), weighted(0.2)).prop_map(|(invocations, open, calm)| Phase {
+    (invocations, weighted(0.2), weighted(0.2)).prop_map(|(invocations, open, quiescent)| Phase {
         invocations,
         open,
-        calm,
+        quiescent,
     })
 }
 
 /// Two or three invocations at once, and perhaps up to two more, one after the other.
 fn phases() -> impl Strategy<Value = Vec<Phase>> {
     let first = prop_oneof![phase(step(), 2..=3, 2), phase(step(), 2..=2, 4)];
-    let first = first.prop_map(|phase| Phase { calm: false, ..phase });
+    let first = first.prop_map(|phase| Phase { quiescent: false, ..phase });
     (first, vec(phase(step(), 1..=1, 2), 0..=2)).prop_map(|(first, more)| [vec![first], more].concat())
 }
 

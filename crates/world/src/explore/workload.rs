@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bounds::Bounds;
 use crate::run::limits::Order;
-use crate::run::stop::Outcome;
+use crate::run::stop::RunOutcome;
 use crate::run::world::World;
 
 /// A run of the world, and how far the exhaustive part goes with it.
@@ -17,7 +17,7 @@ pub struct Workload {
     /// In which orders calls are made. Each is explored whole.
     pub orders: &'static [Order],
     /// The run: sets the world up, runs it and says which invariant does not hold.
-    pub run: fn(&World) -> Outcome,
+    pub run: fn(&World) -> RunOutcome,
 }
 
 impl Workload {
@@ -27,7 +27,7 @@ impl Workload {
         name: &'static str,
         faults: usize,
         orders: &'static [Order],
-        run: fn(&World) -> Outcome,
+        run: fn(&World) -> RunOutcome,
     ) -> Self {
         Self { name, faults, orders, run }
     }

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::context::{Context, Source};
+use super::context::{Context, ValueSource};
 use super::error::TaskError;
 
 /// What a rule asks of the input.
@@ -15,9 +15,9 @@ pub(super) enum Test {
     And(Vec<Test>),
     Or(Vec<Test>),
     Not(Box<Test>),
-    Is { variable: Source, kind: Is, wanted: bool },
-    Matches { variable: Source, pattern: Vec<String> },
-    Compares { variable: Source, relation: Relation, with: Operand },
+    Is { variable: ValueSource, kind: Is, wanted: bool },
+    Matches { variable: ValueSource, pattern: Vec<String> },
+    Compares { variable: ValueSource, relation: Relation, with: Operand },
 }
 
 /// What a value can be asked to be.
@@ -34,12 +34,12 @@ pub(super) enum Is {
 /// A kind of values, and how the one is to stand to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Relation {
-    pub kind: Kind,
+    pub kind: ValueKind,
     pub holds: Holds,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     String,
     Numeric,
     Boolean,
@@ -59,7 +59,7 @@ pub(super) enum Holds {
 #[derive(Debug, Clone)]
 pub(super) enum Operand {
     Value(Value),
-    Path(Source),
+    Path(ValueSource),
 }
 
 /// What the field of a comparison is called, taken apart.
@@ -88,15 +88,15 @@ impl Operator {
         }
         let (name, path) = name.strip_suffix("Path").map_or((name, false), |name| (name, true));
         let kinds = [
-            ("String", Kind::String),
-            ("Numeric", Kind::Numeric),
-            ("Boolean", Kind::Boolean),
-            ("Timestamp", Kind::Timestamp),
+            ("String", ValueKind::String),
+            ("Numeric", ValueKind::Numeric),
+            ("Boolean", ValueKind::Boolean),
+            ("Timestamp", ValueKind::Timestamp),
         ];
         let (rest, kind) = kinds.iter().find_map(|(text, kind)| Some((name.strip_prefix(text)?, *kind)))?;
         let holds = match rest {
             "Equals" => Holds::Equals,
-            _ if kind == Kind::Boolean => return None,
+            _ if kind == ValueKind::Boolean => return None,
             "LessThan" => Holds::LessThan,
             "GreaterThan" => Holds::GreaterThan,
             "LessThanEquals" => Holds::LessThanEquals,
@@ -107,7 +107,7 @@ impl Operator {
     }
 }
 
-impl Kind {
+impl ValueKind {
     /// Whether a value is of this kind.
     pub fn is_of(self, value: &Value) -> bool {
         match self {
@@ -125,7 +125,7 @@ impl Test {
     /// # Errors
     /// `States.Runtime`: a path finds nothing, other than under `IsPresent`.
     pub fn passes(&self, input: &Value, context: Context<'_>) -> Result<bool, TaskError> {
-        let read = |source: &Source, of: &str| {
+        let read = |source: &ValueSource, of: &str| {
             source.select(input, context).map(Cow::into_owned).ok_or_else(|| source.nothing(of, input))
         };
         Ok(match self {
@@ -181,10 +181,10 @@ impl Relation {
     /// Values of another kind compare as false.
     fn holds(self, value: &Value, other: &Value) -> bool {
         let order = match self.kind {
-            Kind::String => value.as_str().zip(other.as_str()).map(|(a, b)| a.cmp(b)),
-            Kind::Numeric => value.as_f64().zip(other.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)),
-            Kind::Boolean => value.as_bool().zip(other.as_bool()).map(|(a, b)| a.cmp(&b)),
-            Kind::Timestamp => timestamp(value).zip(timestamp(other)).map(|(a, b)| a.cmp(&b)),
+            ValueKind::String => value.as_str().zip(other.as_str()).map(|(a, b)| a.cmp(b)),
+            ValueKind::Numeric => value.as_f64().zip(other.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)),
+            ValueKind::Boolean => value.as_bool().zip(other.as_bool()).map(|(a, b)| a.cmp(&b)),
+            ValueKind::Timestamp => timestamp(value).zip(timestamp(other)).map(|(a, b)| a.cmp(&b)),
         };
         order.is_some_and(|order| match self.holds {
             Holds::Equals => order == Ordering::Equal,

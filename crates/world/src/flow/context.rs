@@ -8,7 +8,7 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::error::TaskError;
-use super::json::{Json, brief};
+use super::json::{SharedJson, brief};
 use super::path::{Path, ReferencePath};
 
 /// What an execution says of itself.
@@ -16,7 +16,7 @@ use super::path::{Path, ReferencePath};
 pub(super) struct About {
     pub id: SmolStr,
     pub name: SmolStr,
-    pub input: Json,
+    pub input: SharedJson,
     pub started: Timestamp,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Context<'a> {
 
 /// Where a value is read: in the input, or with two dollar signs in the context object.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(super) enum ValueSource {
     Input(Path),
     Context(Field, ReferencePath, SmolStr),
 }
@@ -64,7 +64,7 @@ const FIELDS: &[(&str, Field)] = &[
     ("$.Map.Item.Value", Field::MapItemValue),
 ];
 
-impl Source {
+impl ValueSource {
     /// Reads a path into the input or the context object. The error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Some(path) = text.strip_prefix('$').filter(|rest| rest.starts_with('$')) else {
@@ -108,7 +108,7 @@ impl Source {
     ///
     /// # Errors
     /// `States.Runtime`: there is nothing. `of` says which field asked.
-    pub fn read(&self, of: &str, input: &Json, context: Context<'_>) -> Result<Json, TaskError> {
+    pub fn read(&self, of: &str, input: &SharedJson, context: Context<'_>) -> Result<SharedJson, TaskError> {
         if matches!(self, Self::Input(path) if path.is_root()) {
             return Ok(input.clone());
         }
@@ -160,7 +160,7 @@ mod tests {
             About { id: "arn:e".into(), name: "one".into(), input: json!({"a": {"b": [1]}}).into(), started };
         let entered = "2026-01-02T03:04:06.5Z".parse().unwrap();
         let context = Context { execution: &about, state: "Pay", entered, retries: 2, item };
-        Source::parse(path).unwrap().select(&json!("input"), context).map(Cow::into_owned)
+        ValueSource::parse(path).unwrap().select(&json!("input"), context).map(Cow::into_owned)
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn what_the_context_object_does_not_have_is_refused() {
         for path in ["$$", "$$.Task.Token", "$$.Execution.Names", "$$.Execution"] {
-            let why = Source::parse(path).unwrap_err();
+            let why = ValueSource::parse(path).unwrap_err();
             assert!(why.contains("$$.Execution.Name"), "{path}: {why}");
         }
     }

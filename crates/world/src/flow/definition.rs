@@ -6,67 +6,94 @@ use jiff::SignedDuration;
 use smol_str::SmolStr;
 
 use super::choice::Test;
-use super::context::Source;
-use super::json::Json;
+use super::context::ValueSource;
+use super::json::SharedJson;
 use super::path::ReferencePath;
-use super::policy::{Catcher, Retrier};
-use super::resource::Service;
-use super::template::Template;
+use super::policy::{CatchPolicy, RetryPolicy};
+use super::resource::Integration;
+use super::template::PayloadTemplate;
 use super::wait::Until;
 
 /// The states of a machine, a branch or an iteration.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub start: usize,
-    pub states: Vec<State>,
+    pub states: Vec<FlowState>,
 }
 
 /// A state.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct FlowState {
     pub name: SmolStr,
     /// `InputPath`; none for null, which is `{}`.
-    pub input: Option<Source>,
+    pub input: Option<ValueSource>,
     /// `OutputPath`; none for null, which is `{}`.
-    pub output: Option<Source>,
+    pub output: Option<ValueSource>,
     /// The next state; none where the scope ends. A Choice and a Fail have none.
     pub next: Option<usize>,
-    pub kind: Kind,
+    pub kind: StateKind,
 }
 
 /// What kind of state it is, and the fields that only this kind has.
 #[derive(Debug)]
-pub(super) enum Kind {
-    Pass { result: Option<Json>, parameters: Option<Template>, place: Option<ReferencePath> },
-    Task { service: Service, timeout: SignedDuration, work: Work },
-    Parallel { branches: Vec<Rc<Scope>>, work: Work },
-    Map { items: Source, selector: Option<Template>, most: usize, iteration: Rc<Scope>, work: Work },
-    Choice { rules: Vec<(Test, usize)>, default: Option<usize> },
+pub(super) enum StateKind {
+    Pass {
+        result: Option<SharedJson>,
+        parameters: Option<PayloadTemplate>,
+        place: Option<ReferencePath>,
+    },
+    Task {
+        service: Integration,
+        timeout: SignedDuration,
+        work: WorkFields,
+    },
+    Parallel {
+        branches: Vec<Rc<Scope>>,
+        work: WorkFields,
+    },
+    Map {
+        items: ValueSource,
+        selector: Option<PayloadTemplate>,
+        most: usize,
+        iteration: Rc<Scope>,
+        work: WorkFields,
+    },
+    Choice {
+        rules: Vec<(Test, usize)>,
+        default: Option<usize>,
+    },
     Wait(Until),
     Succeed,
-    Fail { error: SmolStr, cause: SmolStr },
+    Fail {
+        error: SmolStr,
+        cause: SmolStr,
+    },
 }
 
 /// What Task, Parallel and Map have in common.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct WorkFields {
     /// `Parameters`. A Map has its own.
-    pub parameters: Option<Template>,
-    pub selector: Option<Template>,
+    pub parameters: Option<PayloadTemplate>,
+    pub selector: Option<PayloadTemplate>,
     /// `ResultPath`; none for null, which drops the result.
     pub place: Option<ReferencePath>,
-    pub retry: Vec<Retrier>,
-    pub catch: Vec<Catcher>,
+    pub retry: Vec<RetryPolicy>,
+    pub catch: Vec<CatchPolicy>,
 }
 
-impl State {
+impl FlowState {
     /// What Task, Parallel and Map have in common.
-    pub const fn work(&self) -> Option<&Work> {
+    pub const fn work(&self) -> Option<&WorkFields> {
         match &self.kind {
-            Kind::Task { work, .. } | Kind::Parallel { work, .. } | Kind::Map { work, .. } => Some(work),
-            Kind::Pass { .. } | Kind::Choice { .. } | Kind::Wait(_) | Kind::Succeed | Kind::Fail { .. } => {
-                None
+            StateKind::Task { work, .. } | StateKind::Parallel { work, .. } | StateKind::Map { work, .. } => {
+                Some(work)
             }
+            StateKind::Pass { .. }
+            | StateKind::Choice { .. }
+            | StateKind::Wait(_)
+            | StateKind::Succeed
+            | StateKind::Fail { .. } => None,
         }
     }
 }

@@ -15,32 +15,32 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::context::About;
 use super::error::TaskError;
-use super::history::{Book, Event, Happening};
-use super::json::Json;
-use super::machine::Machine;
-use super::outcome::{Outcome, TaskId};
+use super::history::{Book, Happening, HistoryEvent};
+use super::json::SharedJson;
+use super::machine::AslMachine;
+use super::outcome::{ExecutionOutcome, TaskId};
 use super::resource::Resource;
-use walk::{Call, Moment, Walk};
+use walk::{TaskCall, Walk, WalkContext};
 
 /// What an execution asks of whoever drives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step at
-    /// once: other branches may have calls too.
+pub enum ExecutionStep {
+    /// Call this, and [`resume`](Execution::resume) the execution with the answer. Ask for the next step
+    /// at once: other branches may have calls too.
     Invoke {
         /// Which task it is.
         task: TaskId,
         /// What to call.
         resource: Resource,
         /// With what.
-        input: Json,
+        input: SharedJson,
         /// From then on the task has failed with `States.Timeout`, and its answer is not heard.
         deadline: Timestamp,
     },
     /// Nothing to do before this time, unless a task is resumed earlier.
     Wait(Timestamp),
     /// The execution has ended.
-    Ended(Outcome),
+    Ended(ExecutionOutcome),
 }
 
 /// One run of a state machine: data only, which whoever holds it moves on.
@@ -49,11 +49,11 @@ pub enum Step {
 /// from how many transitions and tasks it took.
 #[derive(Debug, Clone)]
 pub struct Execution {
-    machine: Machine,
+    machine: AslMachine,
     about: Rc<About>,
     root: Walk,
     book: Book,
-    outcome: Option<Outcome>,
+    outcome: Option<ExecutionOutcome>,
 }
 
 impl Execution {
@@ -63,9 +63,9 @@ impl Execution {
     /// the name of others checks that.
     #[must_use]
     pub fn start(
-        machine: &Machine,
+        machine: &AslMachine,
         name: impl Into<SmolStr>,
-        input: impl Into<Json>,
+        input: impl Into<SharedJson>,
         now: Timestamp,
     ) -> Self {
         let (name, input) = (name.into(), input.into());
@@ -77,7 +77,7 @@ impl Execution {
 
     /// The machine that it runs.
     #[must_use]
-    pub const fn machine(&self) -> &Machine {
+    pub const fn machine(&self) -> &AslMachine {
         &self.machine
     }
 
@@ -89,54 +89,54 @@ impl Execution {
 
     /// The input that it was started with.
     #[must_use]
-    pub fn input(&self) -> &Json {
+    pub fn input(&self) -> &SharedJson {
         &self.about.input
     }
 
     /// How it ended, once it has.
     #[must_use]
-    pub const fn outcome(&self) -> Option<&Outcome> {
+    pub const fn outcome(&self) -> Option<&ExecutionOutcome> {
         self.outcome.as_ref()
     }
 
     /// Goes on as far as it can. `chance` is uniform over 0 to 1, and asked once for each retry with full
     /// jitter.
-    pub fn next(&mut self, now: Timestamp, chance: &mut impl FnMut() -> f64) -> Step {
+    pub fn next(&mut self, now: Timestamp, chance: &mut impl FnMut() -> f64) -> ExecutionStep {
         if let Some(outcome) = &self.outcome {
-            return Step::Ended(outcome.clone());
+            return ExecutionStep::Ended(outcome.clone());
         }
         let end = self.about.started + self.machine.timeout();
         if now >= end {
-            return self.end(now, Outcome::TimedOut);
+            return self.end(now, ExecutionOutcome::TimedOut);
         }
-        let mut moment = Moment { now, chance, about: &self.about, book: &mut self.book };
-        if let Some(Call { task, resource, input, deadline }) = self.root.advance(&mut moment) {
-            return Step::Invoke { task, resource, input, deadline: deadline.min(end) };
+        let mut moment = WalkContext { now, chance, about: &self.about, book: &mut self.book };
+        if let Some(TaskCall { task, resource, input, deadline }) = self.root.advance(&mut moment) {
+            return ExecutionStep::Invoke { task, resource, input, deadline: deadline.min(end) };
         }
         match self.root.ended() {
             Some(Ok(output)) => {
                 let output = output.clone();
-                self.end(now, Outcome::Succeeded(output))
+                self.end(now, ExecutionOutcome::Succeeded(output))
             }
             Some(Err(error)) => {
                 let error = error.clone();
-                self.end(now, Outcome::Failed(error))
+                self.end(now, ExecutionOutcome::Failed(error))
             }
-            None => Step::Wait(self.root.wakes().min(end)),
+            None => ExecutionStep::Wait(self.root.wakes().min(end)),
         }
     }
 
-    fn end(&mut self, now: Timestamp, outcome: Outcome) -> Step {
+    fn end(&mut self, now: Timestamp, outcome: ExecutionOutcome) -> ExecutionStep {
         self.book.note(now, Happening::Ended(outcome.clone()));
         self.outcome = Some(outcome.clone());
-        Step::Ended(outcome)
+        ExecutionStep::Ended(outcome)
     }
 
     /// Brings a task's answer, which the next [`Execution::next`] takes up. Gives whether anybody still
     /// waited for it: a task that is past its deadline, or whose branch was ended by another's failure, is
     /// not heard.
     pub fn resume(&mut self, task: TaskId, answer: Result<Value, TaskError>, now: Timestamp) -> bool {
-        self.outcome.is_none() && self.root.answer(task, answer.map(Json::from), now)
+        self.outcome.is_none() && self.root.answer(task, answer.map(SharedJson::from), now)
     }
 
     /// How many state transitions there were, as AWS bills them: one for each state entered, and one for each
@@ -149,7 +149,7 @@ impl Execution {
 
     /// Gives what has happened since this was last asked. Who does not read it shall still take it now and
     /// then: there can be 25,000 events.
-    pub fn take_events(&mut self) -> Vec<Event> {
+    pub fn take_events(&mut self) -> Vec<HistoryEvent> {
         self.book.take()
     }
 }

@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::error::{RUNTIME, TaskError};
-use super::outcome::{Outcome, TaskId};
+use super::outcome::{ExecutionOutcome, TaskId};
 
 /// An event of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct HistoryEvent {
     /// When.
     pub at: Timestamp,
     /// What happened.
@@ -58,10 +58,10 @@ pub enum Happening {
         next: SmolStr,
     },
     /// The execution ended.
-    Ended(Outcome),
+    Ended(ExecutionOutcome),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for HistoryEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.what.fmt(f)
     }
@@ -93,13 +93,13 @@ pub(super) struct Book {
     pub transitions: u32,
     tasks: u32,
     noted: u32,
-    events: Vec<Event>,
+    events: Vec<HistoryEvent>,
 }
 
 impl Book {
     pub fn note(&mut self, at: Timestamp, what: Happening) {
         self.noted += 1;
-        self.events.push(Event { at, what });
+        self.events.push(HistoryEvent { at, what });
     }
 
     /// Counts a state entered, or a retry.
@@ -123,7 +123,7 @@ impl Book {
     }
 
     /// Gives the events noted since they were last taken.
-    pub fn take(&mut self) -> Vec<Event> {
+    pub fn take(&mut self) -> Vec<HistoryEvent> {
         std::mem::take(&mut self.events)
     }
 

@@ -6,7 +6,7 @@ use std::str::Chars;
 
 use serde_json::Value;
 
-use super::context::{Context, Source};
+use super::context::{Context, ValueSource};
 use super::error::{INTRINSIC_FAILURE, TaskError};
 use super::json::brief;
 
@@ -38,7 +38,7 @@ enum Argument {
     Text(String),
     /// A number, a truth value or null.
     Fixed(Value),
-    Path(Source),
+    Path(ValueSource),
     Call(Intrinsic),
 }
 
@@ -55,7 +55,7 @@ impl Intrinsic {
     }
 
     /// All paths among the arguments.
-    pub fn sources(&self) -> Vec<&Source> {
+    pub fn sources(&self) -> Vec<&ValueSource> {
         let of = |argument| match argument {
             &Argument::Text(_) | &Argument::Fixed(_) => Vec::new(),
             Argument::Path(source) => vec![source],
@@ -231,7 +231,7 @@ fn argument(chars: &mut Peekable<Chars<'_>>) -> Result<Argument, String> {
                 }
             }
         }
-        Some('$') => Source::parse(&until_separator(chars)).map(Argument::Path),
+        Some('$') => ValueSource::parse(&until_separator(chars)).map(Argument::Path),
         Some('S') => call(chars).map(Argument::Call),
         _ => {
             let text = until_separator(chars);

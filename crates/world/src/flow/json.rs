@@ -14,19 +14,19 @@ use super::error::{DATA_LIMIT_EXCEEDED, TaskError};
 
 /// A JSON value. A clone shares it, and it is hashed and measured once, however many states hold it.
 #[derive(Clone)]
-pub struct Json(Rc<Shared>);
+pub struct SharedJson(Rc<Inner>);
 
-struct Shared {
+struct Inner {
     value: Value,
     hash: OnceCell<u64>,
     size: OnceCell<usize>,
 }
 
-impl Json {
+impl SharedJson {
     /// Shares a value.
     #[must_use]
     pub fn new(value: Value) -> Self {
-        Self(Rc::new(Shared { value, hash: OnceCell::new(), size: OnceCell::new() }))
+        Self(Rc::new(Inner { value, hash: OnceCell::new(), size: OnceCell::new() }))
     }
 
     /// How many bytes the value takes as JSON text in UTF-8, without white space.
@@ -81,7 +81,7 @@ impl io::Write for Count {
     }
 }
 
-impl Deref for Json {
+impl Deref for SharedJson {
     type Target = Value;
 
     fn deref(&self) -> &Value {
@@ -89,27 +89,27 @@ impl Deref for Json {
     }
 }
 
-impl From<Value> for Json {
+impl From<Value> for SharedJson {
     fn from(value: Value) -> Self {
         Self::new(value)
     }
 }
 
-impl PartialEq for Json {
+impl PartialEq for SharedJson {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0) || self.0.value == other.0.value
     }
 }
 
-impl Eq for Json {}
+impl Eq for SharedJson {}
 
-impl PartialEq<Value> for Json {
+impl PartialEq<Value> for SharedJson {
     fn eq(&self, other: &Value) -> bool {
         self.0.value == *other
     }
 }
 
-impl Hash for Json {
+impl Hash for SharedJson {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let hash = self.0.hash.get_or_init(|| {
             let mut hasher = FxHasher::default();
@@ -120,13 +120,13 @@ impl Hash for Json {
     }
 }
 
-impl fmt::Display for Json {
+impl fmt::Display for SharedJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.value.fmt(f)
     }
 }
 
-impl fmt::Debug for Json {
+impl fmt::Debug for SharedJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.value.fmt(f)
     }
@@ -162,7 +162,7 @@ mod tests {
     proptest! {
         #[test]
         fn equal_values_hash_equally_and_the_size_is_that_of_the_text(value in value()) {
-            let (one, other) = (Json::new(value.clone()), Json::new(value.clone()));
+            let (one, other) = (SharedJson::new(value.clone()), SharedJson::new(value.clone()));
             prop_assert_eq!(&one, &other);
             prop_assert_eq!(FxBuildHasher.hash_one(&one), FxBuildHasher.hash_one(&other));
             prop_assert_eq!(one.size(), value.to_string().len());
@@ -173,7 +173,7 @@ mod tests {
     fn values_that_differ_hash_differently() {
         let values = [json!(null), json!({}), json!([]), json!({"a": 1}), json!({"a": 2}), json!({"b": 1})];
         let hashes: std::collections::BTreeSet<u64> =
-            values.iter().map(|v| FxBuildHasher.hash_one(Json::new(v.clone()))).collect();
+            values.iter().map(|v| FxBuildHasher.hash_one(SharedJson::new(v.clone()))).collect();
         assert_eq!(hashes.len(), values.len());
     }
 }

@@ -7,18 +7,18 @@ use jiff::SignedDuration;
 use smol_str::SmolStr;
 
 use super::definition::Scope;
-use super::parse::{self, Definition, MachineError};
+use super::parse::{self, MachineDefinition, MachineError};
 
 /// A state machine. A clone shares the definition.
 ///
 /// It is made for one thread, as a run of the world is: what is to be used by all threads is its text.
 #[derive(Debug, Clone)]
-pub struct Machine {
+pub struct AslMachine {
     name: SmolStr,
-    definition: Rc<Definition>,
+    definition: Rc<MachineDefinition>,
 }
 
-impl Machine {
+impl AslMachine {
     /// Reads a definition, with `${Name}` replaced by what `substitutions` says for it, as SAM's
     /// `DefinitionSubstitutions` are.
     ///
@@ -50,7 +50,7 @@ impl Machine {
     }
 }
 
-impl Hash for Machine {
+impl Hash for AslMachine {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.name, self.definition.digest).hash(state);
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::TaskError;
-use super::json::{Json, brief};
+use super::json::{SharedJson, brief};
 
 /// Names a task within its execution. A retry is another task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,16 +23,16 @@ impl fmt::Display for TaskId {
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum ExecutionOutcome {
     /// With this output.
-    Succeeded(Json),
+    Succeeded(SharedJson),
     /// With this error: a Fail state, or one that nothing caught.
     Failed(TaskError),
     /// The machine's `TimeoutSeconds` were over, or a year.
     TimedOut,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ExecutionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Succeeded(output) => write!(f, "succeeded with {}", brief(output)),

@@ -15,13 +15,13 @@ use jiff::SignedDuration;
 use rustc_hash::FxBuildHasher;
 
 use super::definition::Scope;
-use fields::Fields;
-pub use fields::{Fault, MachineError};
+use fields::FieldReader;
+pub use fields::{DefinitionFault, MachineError};
 use parts::LONGEST;
 
 /// What there is of a machine besides its name.
 #[derive(Debug)]
-pub(super) struct Definition {
+pub(super) struct MachineDefinition {
     pub scope: Rc<Scope>,
     pub timeout: SignedDuration,
     pub digest: u64,
@@ -31,10 +31,13 @@ pub(super) struct Definition {
 const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// Reads a definition in which `${Name}` stands for what `substitutions` says.
-pub(super) fn definition(text: &str, substitutions: &[(&str, &str)]) -> Result<Definition, MachineError> {
+pub(super) fn definition(
+    text: &str,
+    substitutions: &[(&str, &str)],
+) -> Result<MachineDefinition, MachineError> {
     let text = text::substituted(text, substitutions)?;
     let value = text::json(&text)?;
-    let mut fields = Fields::of(&value, "")?;
+    let mut fields = FieldReader::of(&value, "")?;
     if let Some(version) = fields.text("Version")?
         && version != "1.0"
     {
@@ -47,7 +50,7 @@ pub(super) fn definition(text: &str, substitutions: &[(&str, &str)]) -> Result<D
     fields.finish()?;
     graph::check_names(&scope)?;
     let digest = FxBuildHasher.hash_one(&text);
-    Ok(Definition { scope: Rc::new(scope), timeout: timeout.min(YEAR), digest })
+    Ok(MachineDefinition { scope: Rc::new(scope), timeout: timeout.min(YEAR), digest })
 }
 
 #[cfg(test)]

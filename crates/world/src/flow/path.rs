@@ -14,7 +14,7 @@ use serde_json_path::JsonPath;
 use smol_str::SmolStr;
 
 use super::error::{RESULT_PATH_MATCH_FAILURE, TaskError};
-use super::json::{Json, brief};
+use super::json::{SharedJson, brief};
 
 /// A path into a JSON value.
 #[derive(Debug, Clone)]
@@ -110,7 +110,7 @@ impl ReferencePath {
     ///
     /// # Errors
     /// [`RESULT_PATH_MATCH_FAILURE`]: something on the way is no object, or an array is too short.
-    pub fn put(&self, input: &Json, result: Json) -> Result<Json, TaskError> {
+    pub fn put(&self, input: &SharedJson, result: SharedJson) -> Result<SharedJson, TaskError> {
         if self.steps.is_empty() {
             return Ok(result);
         }
@@ -134,7 +134,11 @@ impl ReferencePath {
 }
 
 /// The result in its place in the input, which may be nowhere.
-pub(super) fn placed(place: Option<&ReferencePath>, input: &Json, result: Json) -> Result<Json, TaskError> {
+pub(super) fn placed(
+    place: Option<&ReferencePath>,
+    input: &SharedJson,
+    result: SharedJson,
+) -> Result<SharedJson, TaskError> {
     place.map_or_else(|| Ok(input.clone()), |place| place.put(input, result))
 }
 

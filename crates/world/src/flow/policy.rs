@@ -24,7 +24,7 @@ impl ErrorEquals {
 
 /// How a failed state is tried again.
 #[derive(Debug, Clone)]
-pub(super) struct Retrier {
+pub(super) struct RetryPolicy {
     pub errors: ErrorEquals,
     /// Before the first retry: 1 to 99,999,999 s.
     pub interval: u32,
@@ -38,7 +38,7 @@ pub(super) struct Retrier {
     pub jitter: bool,
 }
 
-impl Retrier {
+impl RetryPolicy {
     /// How long to wait before the next retry, after `before` retries by this retrier. `chance` is uniform
     /// over 0 to 1, and asked only for full jitter, which waits between nothing and the computed delay
     /// (developer guide, "Handling errors").
@@ -55,7 +55,7 @@ const LONGEST: u32 = 366 * 24 * 60 * 60;
 
 /// Where an error leads to.
 #[derive(Debug, Clone)]
-pub(super) struct Catcher {
+pub(super) struct CatchPolicy {
     pub errors: ErrorEquals,
     /// Where the error output is put in the state's input; none drops it.
     pub place: Option<ReferencePath>,
@@ -91,11 +91,11 @@ mod tests {
         assert!(!of("soldout").matches("SoldOut"), "names are case-sensitive");
     }
 
-    fn retrier(interval: u32, rate: f64, longest: Option<u32>, jitter: bool) -> Retrier {
-        Retrier { errors: of(ALL), interval, most: 3, rate, longest, jitter }
+    fn retrier(interval: u32, rate: f64, longest: Option<u32>, jitter: bool) -> RetryPolicy {
+        RetryPolicy { errors: of(ALL), interval, most: 3, rate, longest, jitter }
     }
 
-    fn seconds(retrier: &Retrier, mut chance: impl FnMut() -> f64) -> Vec<f64> {
+    fn seconds(retrier: &RetryPolicy, mut chance: impl FnMut() -> f64) -> Vec<f64> {
         (0..4).map(|before| retrier.delay(before, &mut chance).as_secs_f64()).collect()
     }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 
 use super::error::TaskError;
-use super::json::Json;
-use super::template::Template;
+use super::json::SharedJson;
+use super::template::PayloadTemplate;
 
 /// What is to be called.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub enum Resource {
 
 /// What the `Resource` field of a Task says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum Integration {
     Function(SmolStr),
     Invoke,
     SendMessage,
@@ -38,17 +38,17 @@ pub(super) enum Service {
 const INTEGRATION: &str = "arn:aws:states:::";
 
 /// What is after the prefix, the parameters that must be there, and those that may.
-const INTEGRATIONS: &[(&str, Service, &[&str], &[&str])] = &[
-    ("lambda:invoke", Service::Invoke, &["FunctionName"], &["Payload"]),
+const INTEGRATIONS: &[(&str, Integration, &[&str], &[&str])] = &[
+    ("lambda:invoke", Integration::Invoke, &["FunctionName"], &["Payload"]),
     (
         "sqs:sendMessage",
-        Service::SendMessage,
+        Integration::SendMessage,
         &["QueueUrl", "MessageBody"],
         &["DelaySeconds", "MessageAttributes", "MessageDeduplicationId", "MessageGroupId"],
     ),
     (
         "dynamodb:updateItem",
-        Service::UpdateItem,
+        Integration::UpdateItem,
         &["TableName", "Key"],
         &[
             "UpdateExpression",
@@ -58,10 +58,10 @@ const INTEGRATIONS: &[(&str, Service, &[&str], &[&str])] = &[
             "ReturnValues",
         ],
     ),
-    ("states:startExecution", Service::StartExecution, &["StateMachineArn"], &["Input", "Name"]),
+    ("states:startExecution", Integration::StartExecution, &["StateMachineArn"], &["Input", "Name"]),
 ];
 
-impl Service {
+impl Integration {
     /// Reads a `Resource`. The error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix(INTEGRATION) {
@@ -86,7 +86,7 @@ impl Service {
     }
 
     /// What is wrong with the parameters of a call, as far as the definition shows it.
-    pub fn check(&self, parameters: Option<&Template>) -> Result<(), String> {
+    pub fn check(&self, parameters: Option<&PayloadTemplate>) -> Result<(), String> {
         let Some((name, _, needed, allowed)) = INTEGRATIONS.iter().find(|(_, service, ..)| service == self)
         else {
             return Ok(());
@@ -96,7 +96,7 @@ impl Service {
                 return Err(format!("{name} needs the parameter `{field}`"));
             }
         }
-        let names = parameters.map(Template::names).unwrap_or_default();
+        let names = parameters.map(PayloadTemplate::names).unwrap_or_default();
         match names.into_iter().find(|field| !needed.contains(field) && !allowed.contains(field)) {
             Some(field) => Err(format!("{name} has no parameter `{field}` that is supported")),
             None => Ok(()),
@@ -107,7 +107,7 @@ impl Service {
     ///
     /// # Errors
     /// `States.Runtime`: the name of a function is no text.
-    pub fn call(&self, payload: Json) -> Result<(Resource, Json), TaskError> {
+    pub fn call(&self, payload: SharedJson) -> Result<(Resource, SharedJson), TaskError> {
         Ok(match self {
             Self::Function(name) => (Resource::Function(name.clone()), payload),
             Self::Invoke => {
@@ -126,7 +126,7 @@ impl Service {
 
     /// The task's result, made of the answer. Of `lambda:invoke`, Step Functions also gives the headers of
     /// HTTP, which are left out here.
-    pub fn result(&self, answer: Json) -> Json {
+    pub fn result(&self, answer: SharedJson) -> SharedJson {
         match self {
             Self::Invoke => {
                 json!({"ExecutedVersion": "$LATEST", "Payload": answer.into_value(), "StatusCode": 200})

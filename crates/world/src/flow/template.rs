@@ -3,25 +3,25 @@
 
 use serde_json::{Map, Value};
 
-use super::context::{Context, Source};
+use super::context::{Context, ValueSource};
 use super::error::TaskError;
 use super::intrinsic::Intrinsic;
 use super::json::brief;
 
 /// A payload template.
 #[derive(Debug, Clone)]
-pub(super) struct Template(Node);
+pub(super) struct PayloadTemplate(Node);
 
 #[derive(Debug, Clone)]
 enum Node {
     Fixed(Value),
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
-    Path(Source),
+    Path(ValueSource),
     Call(Intrinsic),
 }
 
-impl Template {
+impl PayloadTemplate {
     /// Reads a template. The error says where in it and what was expected.
     pub fn parse(value: &Value) -> Result<Self, (String, String)> {
         if value.is_object() {
@@ -98,14 +98,14 @@ fn node(value: &Value, at: &str) -> Result<Node, (String, String)> {
 /// The value of a field that ends in `.$`.
 fn filled(value: &Value) -> Result<Node, String> {
     match value.as_str() {
-        Some(text) if text.starts_with('$') => Source::parse(text).map(Node::Path),
+        Some(text) if text.starts_with('$') => ValueSource::parse(text).map(Node::Path),
         Some(text) => Intrinsic::parse(text).map(Node::Call),
         None => Err(format!("a path or an intrinsic function was expected instead of {}", brief(value))),
     }
 }
 
 impl Node {
-    fn any(&self, ask: &impl Fn(&Source) -> bool) -> bool {
+    fn any(&self, ask: &impl Fn(&ValueSource) -> bool) -> bool {
         match self {
             Self::Fixed(_) => false,
             Self::Object(fields) => fields.iter().any(|(_, node)| node.any(ask)),
@@ -148,7 +148,7 @@ mod tests {
         let started = "2026-01-02T03:04:05Z".parse().unwrap();
         let about = About { id: "arn:e".into(), name: "TUESDAY".into(), input: json!({}).into(), started };
         let context = Context { execution: &about, state: "X", entered: started, retries: 0, item: None };
-        Template::parse(template).unwrap().fill(input, context)
+        PayloadTemplate::parse(template).unwrap().fill(input, context)
     }
 
     /// States Language, "Payload Template"; the day of the week is not in Step Functions' context object.
@@ -197,7 +197,7 @@ mod tests {
             (json!({"a.$": "$.x", "a": 1}), "/a.$"),
             (json!({"a.$": "$$.Task.Token"}), "/a.$"),
         ] {
-            assert_eq!(Template::parse(&template).unwrap_err().0, at, "{template}");
+            assert_eq!(PayloadTemplate::parse(&template).unwrap_err().0, at, "{template}");
         }
     }
 }

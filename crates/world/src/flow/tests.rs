@@ -18,8 +18,8 @@ fn begin() -> Timestamp {
     "2026-01-02T03:04:05Z".parse().unwrap()
 }
 
-fn machine(definition: &Value) -> Machine {
-    Machine::parse(&definition.to_string(), &[]).unwrap_or_else(|why| panic!("{why}"))
+fn machine(definition: &Value) -> AslMachine {
+    AslMachine::parse(&definition.to_string(), &[]).unwrap_or_else(|why| panic!("{why}"))
 }
 
 fn error(name: &str) -> TaskError {
@@ -37,18 +37,18 @@ fn task(more: Value) -> Value {
 }
 
 /// A machine of one state.
-fn one(state: Value) -> Machine {
+fn one(state: Value) -> AslMachine {
     machine(&json!({"StartAt": "A", "States": {"A": state}}))
 }
 
 /// What became of a machine whose calls are answered at once.
 struct Ran {
-    outcome: Outcome,
+    outcome: ExecutionOutcome,
     execution: Execution,
-    calls: Vec<(Resource, Json)>,
+    calls: Vec<(Resource, SharedJson)>,
     /// How long it slept, in seconds, each time.
     slept: Vec<f64>,
-    events: Vec<Event>,
+    events: Vec<HistoryEvent>,
 }
 
 impl Ran {
@@ -60,16 +60,16 @@ impl Ran {
         entered.collect()
     }
 
-    fn output(&self) -> &Json {
+    fn output(&self) -> &SharedJson {
         match &self.outcome {
-            Outcome::Succeeded(output) => output,
+            ExecutionOutcome::Succeeded(output) => output,
             other => panic!("{other}"),
         }
     }
 
     fn error(&self) -> &str {
         match &self.outcome {
-            Outcome::Failed(error) => &error.error,
+            ExecutionOutcome::Failed(error) => &error.error,
             other => panic!("{other}"),
         }
     }
@@ -77,9 +77,9 @@ impl Ran {
 
 /// Runs a machine to its end; `answer` answers its calls, the first with 0.
 fn run(
-    machine: &Machine,
+    machine: &AslMachine,
     input: Value,
-    mut answer: impl FnMut(usize, &Json) -> Result<Value, TaskError>,
+    mut answer: impl FnMut(usize, &SharedJson) -> Result<Value, TaskError>,
 ) -> Ran {
     let mut now = begin();
     let mut execution = Execution::start(machine, "one", input, now);
@@ -88,18 +88,18 @@ fn run(
         let step = execution.next(now, &mut || 0.5);
         events.extend(execution.take_events());
         match step {
-            Step::Invoke { task, resource, input, deadline } => {
+            ExecutionStep::Invoke { task, resource, input, deadline } => {
                 assert!(deadline > now);
                 let answer = answer(calls.len(), &input);
                 assert!(execution.resume(task, answer, now));
                 calls.push((resource, input));
             }
-            Step::Wait(until) => {
+            ExecutionStep::Wait(until) => {
                 assert!(until > now, "waits for what is past");
                 slept.push(until.duration_since(now).as_secs_f64());
                 now = until;
             }
-            Step::Ended(outcome) => {
+            ExecutionStep::Ended(outcome) => {
                 assert_eq!(execution.outcome(), Some(&outcome));
                 return Ran { outcome, execution, calls, slept, events };
             }
@@ -108,7 +108,7 @@ fn run(
 }
 
 /// Runs a machine without calls.
-fn pass(machine: &Machine, input: Value) -> Ran {
+fn pass(machine: &AslMachine, input: Value) -> Ran {
     run(machine, input, |_, _| panic!("nothing is called"))
 }
 
@@ -125,7 +125,10 @@ fn a_machine_of_one_task_gives_its_answer() {
 #[test]
 fn an_ended_execution_stays_ended() {
     let mut ran = run(&one(task(json!({}))), json!({}), |_, _| Ok(json!(1)));
-    assert_eq!(ran.execution.next(begin(), &mut || 0.0), Step::Ended(Outcome::Succeeded(json!(1).into())));
+    assert_eq!(
+        ran.execution.next(begin(), &mut || 0.0),
+        ExecutionStep::Ended(ExecutionOutcome::Succeeded(json!(1).into()))
+    );
     assert!(ran.execution.take_events().is_empty());
 }
 

@@ -3,17 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::choice::timestamp;
-use super::context::{Context, Source};
+use super::context::{Context, ValueSource};
 use super::error::TaskError;
-use super::json::{Json, brief};
+use super::json::{SharedJson, brief};
 
 /// Until when a Wait waits.
 #[derive(Debug)]
 pub(super) enum Until {
     Seconds(u32),
-    SecondsPath(Source),
+    SecondsPath(ValueSource),
     Timestamp(Timestamp),
-    TimestampPath(Source),
+    TimestampPath(ValueSource),
 }
 
 impl Until {
@@ -21,7 +21,12 @@ impl Until {
     ///
     /// # Errors
     /// `States.Runtime`: a path finds nothing, or not what it should.
-    pub fn time(&self, input: &Json, context: Context<'_>, now: Timestamp) -> Result<Timestamp, TaskError> {
+    pub fn time(
+        &self,
+        input: &SharedJson,
+        context: Context<'_>,
+        now: Timestamp,
+    ) -> Result<Timestamp, TaskError> {
         match self {
             Self::Seconds(seconds) => Ok(after(now, SignedDuration::from_secs(i64::from(*seconds)))),
             Self::Timestamp(time) => Ok(*time),

@@ -11,20 +11,20 @@ use jiff::Timestamp;
 use tenfold_ports::CallError;
 use tenfold_ports::metrics::{Dimension, Metric};
 
-use super::fingerprint::print;
+use super::fingerprint::fingerprint;
 use super::report::Report;
 use super::site::Site;
 
 /// The answer to a call, of whatever type.
 #[derive(Clone)]
-pub(crate) struct Answer {
+pub(crate) struct CallAnswer {
     pub value: Rc<dyn Any>,
-    pub print: u64,
+    pub fingerprint: u64,
 }
 
-impl Answer {
+impl CallAnswer {
     pub fn new<R: Hash + 'static>(value: R) -> Self {
-        Self { print: print(&value), value: Rc::new(value) }
+        Self { fingerprint: fingerprint(&value), value: Rc::new(value) }
     }
 }
 
@@ -38,19 +38,19 @@ pub(crate) enum Takes {
 }
 
 /// What a call does: its answer, and what to tell of it.
-type Effect<S> = Box<dyn Fn(&mut S) -> (Answer, String)>;
+type Effect<S> = Box<dyn Fn(&mut S) -> (CallAnswer, String)>;
 
 /// A port call that a handler has made.
-pub(crate) struct Call<S> {
+pub(crate) struct PortCall<S> {
     /// Which of its handler's calls.
     pub id: u32,
     pub site: Site,
     pub takes: Takes,
     pub effect: Effect<S>,
     /// The answer when it fails.
-    pub fails: fn(CallError) -> Answer,
+    pub fails: fn(CallError) -> CallAnswer,
     /// The answer when it meets another transaction.
-    pub conflicts: fn() -> Answer,
+    pub conflicts: fn() -> CallAnswer,
 }
 
 /// Metrics that a handler recorded.
@@ -62,25 +62,25 @@ pub(crate) struct Measured {
 
 /// What happened to a handler: it was begun, or a call of its was answered.
 #[derive(Clone)]
-pub(crate) struct Came {
+pub(crate) struct Input {
     /// The call; none for the beginning.
     pub call: Option<u32>,
     pub now: Timestamp,
-    pub answer: Answer,
+    pub answer: CallAnswer,
 }
 
 /// Where a handler's calls meet their answers.
-pub(crate) struct Desk<S> {
+pub(crate) struct Mailbox<S> {
     pub now: Timestamp,
-    pub calls: Vec<(Rc<Call<S>>, Waker)>,
-    pub answer: Option<(u32, Answer)>,
+    pub calls: Vec<(Rc<PortCall<S>>, Waker)>,
+    pub answer: Option<(u32, CallAnswer)>,
     pub next: u32,
     pub reports: Vec<Report>,
     pub measured: Vec<Measured>,
     pub returned: Option<Report>,
 }
 
-impl<S> Default for Desk<S> {
+impl<S> Default for Mailbox<S> {
     fn default() -> Self {
         Self {
             now: Timestamp::default(),

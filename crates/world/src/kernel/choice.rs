@@ -19,12 +19,12 @@ pub struct Choices {
     given: Vec<Choice>,
     rest: Rest,
     taken: Vec<Choice>,
-    calm: bool,
+    quiescent: bool,
 }
 
 impl Choices {
     pub const fn new(given: Vec<Choice>, rest: Rest) -> Self {
-        Self { given, rest, taken: Vec::new(), calm: false }
+        Self { given, rest, taken: Vec::new(), quiescent: false }
     }
 
     /// These choices, without knowing of how many each was one.
@@ -32,9 +32,9 @@ impl Choices {
         Self::new(choices.iter().map(|choice| (*choice, 0)).collect(), Rest::First)
     }
 
-    /// Chooses one of `n`. The first is what happens in a calm world.
+    /// Chooses one of `n`. The first is what happens in a quiescent world.
     pub fn pick(&mut self, n: usize) -> usize {
-        if n <= 1 || self.calm {
+        if n <= 1 || self.quiescent {
             return 0;
         }
         let n = n as u32;
@@ -54,7 +54,7 @@ impl Choices {
     pub fn pick_rarely(&mut self, n: usize, rare: u64) -> usize {
         if let Rest::Random(state) = &mut self.rest
             && n > 1
-            && !self.calm
+            && !self.quiescent
             && self.given.len() <= self.taken.len()
         {
             let choice = if next(state).is_multiple_of(rare) { (next(state) % n as u64) as u32 } else { 0 };
@@ -75,8 +75,8 @@ impl Choices {
         self.taken.extend_from_slice(&self.given[..n]);
     }
 
-    pub const fn calm(&mut self, calm: bool) {
-        self.calm = calm;
+    pub const fn quiesce(&mut self, quiescent: bool) {
+        self.quiescent = quiescent;
     }
 
     pub fn taken(&self) -> Vec<u32> {

@@ -8,7 +8,7 @@ use super::site::Site;
 
 /// What goes wrong with one port call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
+pub enum CallFault {
     /// The process dies before the call is made.
     CrashBefore,
     /// The call is applied, and the process is dead by then: its time was up, or it crashed.
@@ -29,7 +29,7 @@ pub enum Fault {
     Rejected,
 }
 
-impl Fault {
+impl CallFault {
     /// All of them.
     pub const ALL: [Self; 9] = [
         Self::CrashBefore,
@@ -77,15 +77,15 @@ impl Fault {
     }
 }
 
-const BATCHES: &[Fault] = &[
-    Fault::CrashBefore,
-    Fault::CrashAfter,
-    Fault::AnswerLost,
-    Fault::Throttled,
-    Fault::Unavailable,
-    Fault::AppliedLate,
-    Fault::Twice,
-    Fault::Rejected,
+const BATCHES: &[CallFault] = &[
+    CallFault::CrashBefore,
+    CallFault::CrashAfter,
+    CallFault::AnswerLost,
+    CallFault::Throttled,
+    CallFault::Unavailable,
+    CallFault::AppliedLate,
+    CallFault::Twice,
+    CallFault::Rejected,
 ];
 
 /// An answer that can stand for a failed call.

@@ -17,17 +17,17 @@ use std::task::{Context, Waker};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use super::call::{Call, Came, Desk, Measured};
+use super::call::{Input, Mailbox, Measured, PortCall};
 use super::report::Report;
 
-pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) type NodeId = u32;
 
 /// A handler's state: all that came to it, in order.
-pub(crate) struct Node<S> {
-    before: Option<(NodeId, Came)>,
+pub(crate) struct HistoryNode<S> {
+    before: Option<(NodeId, Input)>,
     /// The calls that it made then.
-    pub made: Vec<Rc<Call<S>>>,
+    pub made: Vec<Rc<PortCall<S>>>,
     /// The calls that it gave up then, without waiting for their answers.
     pub gone: Vec<u32>,
     pub reports: Vec<Report>,
@@ -37,7 +37,7 @@ pub(crate) struct Node<S> {
     pub ended: bool,
 }
 
-impl<S> Default for Node<S> {
+impl<S> Default for HistoryNode<S> {
     fn default() -> Self {
         Self {
             before: None,
@@ -53,38 +53,38 @@ impl<S> Default for Node<S> {
 
 /// A handler that runs.
 pub(crate) struct Live<S> {
-    task: Task,
-    desk: Rc<RefCell<Desk<S>>>,
+    task: HandlerFuture,
+    mailbox: Rc<RefCell<Mailbox<S>>>,
     pub node: NodeId,
 }
 
 impl<S> Live<S> {
-    pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Desk<S>>>) -> Task) -> Self {
-        let desk = Rc::new(RefCell::new(Desk::default()));
-        Self { task: begin(Rc::clone(&desk)), desk, node }
+    pub fn new(node: NodeId, begin: impl FnOnce(Rc<RefCell<Mailbox<S>>>) -> HandlerFuture) -> Self {
+        let mailbox = Rc::new(RefCell::new(Mailbox::default()));
+        Self { task: begin(Rc::clone(&mailbox)), mailbox, node }
     }
 
     /// Lets something come to it. Gives whether it has ended.
-    fn meet(&mut self, came: &Came) -> bool {
+    fn meet(&mut self, input: &Input) -> bool {
         {
-            let mut desk = self.desk.borrow_mut();
-            desk.now = came.now;
-            if let Some(call) = came.call {
-                desk.answer = Some((call, came.answer.clone()));
-                if let Some((_, waker)) = desk.calls.iter().find(|(c, _)| c.id == call) {
+            let mut mailbox = self.mailbox.borrow_mut();
+            mailbox.now = input.now;
+            if let Some(call) = input.call {
+                mailbox.answer = Some((call, input.answer.clone()));
+                if let Some((_, waker)) = mailbox.calls.iter().find(|(c, _)| c.id == call) {
                     waker.wake_by_ref();
                 }
             }
         }
         let ended = self.task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        self.desk.borrow_mut().answer = None;
+        self.mailbox.borrow_mut().answer = None;
         ended
     }
 }
 
 /// The histories of all handlers of an exploration.
 pub(crate) struct Histories<S> {
-    nodes: Vec<Node<S>>,
+    nodes: Vec<HistoryNode<S>>,
     roots: FxHashMap<u64, NodeId>,
     next: FxHashMap<(NodeId, Option<u32>, Timestamp, u64), NodeId>,
 }
@@ -107,7 +107,7 @@ impl<S> Histories<S> {
         self.nodes.len()
     }
 
-    pub fn node(&self, id: NodeId) -> &Node<S> {
+    pub fn node(&self, id: NodeId) -> &HistoryNode<S> {
         &self.nodes[id as usize]
     }
 
@@ -118,51 +118,52 @@ impl<S> Histories<S> {
             return *known;
         }
         let id = self.nodes.len() as NodeId;
-        self.nodes.push(Node::default());
+        self.nodes.push(HistoryNode::default());
         if let Some(asked) = asked {
             self.roots.insert(asked, id);
         }
         id
     }
 
-    /// Where `came` leads from `node`, if it has happened before.
-    pub fn after(&self, node: NodeId, came: &Came) -> Option<NodeId> {
-        self.next.get(&(node, came.call, came.now, came.answer.print)).copied()
+    /// Where `input` leads from `node`, if it has happened before.
+    pub fn after(&self, node: NodeId, input: &Input) -> Option<NodeId> {
+        self.next.get(&(node, input.call, input.now, input.answer.fingerprint)).copied()
     }
 
     /// Brings a handler that was just begun to where it is remembered to be.
     pub fn revive(&self, live: &mut Live<S>, node: NodeId) {
         let mut path = Vec::new();
         let mut at = node;
-        while let Some((before, came)) = &self.nodes[at as usize].before {
-            path.push(came);
+        while let Some((before, input)) = &self.nodes[at as usize].before {
+            path.push(input);
             at = *before;
         }
-        for came in path.into_iter().rev() {
-            live.meet(came);
+        for input in path.into_iter().rev() {
+            live.meet(input);
         }
-        let desk = &mut *live.desk.borrow_mut();
-        desk.reports.clear();
-        desk.measured.clear();
+        let mailbox = &mut *live.mailbox.borrow_mut();
+        mailbox.reports.clear();
+        mailbox.measured.clear();
         live.node = node;
     }
 
     /// Lets something new come to a handler, and remembers what it does then.
-    pub fn discover(&mut self, live: &mut Live<S>, came: Came) -> NodeId {
-        let known = live.desk.borrow().next;
-        let open: Vec<u32> = live.desk.borrow().calls.iter().map(|(call, _)| call.id).collect();
-        let ended = live.meet(&came);
-        let mut desk = live.desk.borrow_mut();
-        let made = desk.calls.iter().filter(|(c, _)| c.id >= known).map(|(c, _)| Rc::clone(c)).collect();
-        let is_open = |id: &u32| desk.calls.iter().any(|(c, _)| c.id == *id);
-        let gone = open.into_iter().filter(|id| came.call != Some(*id) && !is_open(id)).collect();
-        let desk = &mut *desk;
-        let (reports, measured) = (std::mem::take(&mut desk.reports), std::mem::take(&mut desk.measured));
-        let returned = desk.returned.take();
-        let key = (live.node, came.call, came.now, came.answer.print);
+    pub fn discover(&mut self, live: &mut Live<S>, input: Input) -> NodeId {
+        let known = live.mailbox.borrow().next;
+        let open: Vec<u32> = live.mailbox.borrow().calls.iter().map(|(call, _)| call.id).collect();
+        let ended = live.meet(&input);
+        let mut mailbox = live.mailbox.borrow_mut();
+        let made = mailbox.calls.iter().filter(|(c, _)| c.id >= known).map(|(c, _)| Rc::clone(c)).collect();
+        let is_open = |id: &u32| mailbox.calls.iter().any(|(c, _)| c.id == *id);
+        let gone = open.into_iter().filter(|id| input.call != Some(*id) && !is_open(id)).collect();
+        let mailbox = &mut *mailbox;
+        let (reports, measured) =
+            (std::mem::take(&mut mailbox.reports), std::mem::take(&mut mailbox.measured));
+        let returned = mailbox.returned.take();
+        let key = (live.node, input.call, input.now, input.answer.fingerprint);
         let node = self.nodes.len() as NodeId;
-        self.nodes.push(Node {
-            before: Some((live.node, came)),
+        self.nodes.push(HistoryNode {
+            before: Some((live.node, input)),
             made,
             gone,
             reports,

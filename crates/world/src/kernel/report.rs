@@ -5,21 +5,21 @@ use std::fmt;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::fingerprint::print;
+use super::fingerprint::fingerprint;
 
 /// What a handler reported.
-pub(crate) type Report = Rc<dyn Told>;
+pub(crate) type Report = Rc<dyn Reported>;
 
 /// Something that can be reported.
-pub(crate) trait Told: Any {
-    fn print(&self) -> u64;
+pub(crate) trait Reported: Any {
+    fn fingerprint(&self) -> u64;
     fn show(&self) -> String;
     fn any(&self) -> &dyn Any;
 }
 
-impl<T: Any + Hash + fmt::Debug> Told for T {
-    fn print(&self) -> u64 {
-        print(self)
+impl<T: Any + Hash + fmt::Debug> Reported for T {
+    fn fingerprint(&self) -> u64 {
+        fingerprint(self)
     }
     fn show(&self) -> String {
         format!("{self:?}")

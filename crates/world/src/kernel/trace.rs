@@ -5,12 +5,12 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::actor::{Actor, NOBODY};
-use super::fault::Fault;
+use super::fault::CallFault;
 use super::site::Site;
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct TraceEvent {
     /// The world's time.
     pub at: Timestamp,
     /// Which invocation.
@@ -18,12 +18,12 @@ pub struct Event {
     /// The call.
     pub site: Site,
     /// What went wrong with it.
-    pub fault: Option<Fault>,
+    pub fault: Option<CallFault>,
     /// What it was about and what came of it.
     pub what: String,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for TraceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fault = self.fault.map(|x| format!("  <-- {}", x.name().to_uppercase())).unwrap_or_default();
         let Self { at, actor, site, what, .. } = self;

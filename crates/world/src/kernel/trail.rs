@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::fingerprint::print;
+use super::fingerprint::fingerprint;
 use super::report::Report;
 
 /// What happened so far, the newest first in memory.
@@ -59,8 +59,8 @@ impl<T> Drop for Trail<T> {
 }
 
 impl Trail<Report> {
-    pub fn print(&self) -> u64 {
-        let prints: Vec<u64> = self.backward().map(|report| report.print()).collect();
-        print(&prints)
+    pub fn fingerprint(&self) -> u64 {
+        let fingerprints: Vec<u64> = self.backward().map(|report| report.fingerprint()).collect();
+        fingerprint(&fingerprints)
     }
 }

@@ -8,7 +8,7 @@ use super::node::Leaf;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Matcher {
-    Is(Value),
+    Is(Literal),
     Prefix(SmolStr),
     Suffix(SmolStr),
     /// In lower case.
@@ -21,7 +21,7 @@ pub(super) enum Matcher {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(super) enum Literal {
     Null,
     Bool(bool),
     Number(f64),
@@ -78,7 +78,7 @@ impl Matcher {
     }
 }
 
-impl Value {
+impl Literal {
     fn is(&self, leaf: &Leaf<'_>) -> bool {
         match (self, leaf) {
             (Self::Null, Leaf::Null) => true,
@@ -102,12 +102,12 @@ impl Comparison {
     }
 }
 
-fn value(json: &Json, at: &str) -> Result<Value, BadPattern> {
+fn value(json: &Json, at: &str) -> Result<Literal, BadPattern> {
     Ok(match json {
-        Json::Null => Value::Null,
-        Json::Bool(truth) => Value::Bool(*truth),
-        Json::Number(_) => Value::Number(number(json, at)?),
-        Json::String(text) => Value::Text(text.into()),
+        Json::Null => Literal::Null,
+        Json::Bool(truth) => Literal::Bool(*truth),
+        Json::Number(_) => Literal::Number(number(json, at)?),
+        Json::String(text) => Literal::Text(text.into()),
         Json::Array(_) | Json::Object(_) => {
             return Err(BadPattern::new(at, format!("{json} should be a single value")));
         }

@@ -18,7 +18,7 @@ pub enum Leaf<'a> {
 }
 
 /// A place in an event.
-pub trait Node: Copy {
+pub trait EventNode: Copy {
     /// The field `name`; none where there is none, or no map.
     fn field(self, name: &str) -> Option<Self>;
 
@@ -31,7 +31,7 @@ pub trait Node: Copy {
     }
 }
 
-impl Node for &Json {
+impl EventNode for &Json {
     fn field(self, name: &str) -> Option<Self> {
         self.get(name)
     }

@@ -4,7 +4,7 @@ use super::*;
 
 #[track_caller]
 fn check(pattern: &Json, events: &[(Json, bool)]) {
-    let pattern = Pattern::parse(&pattern.to_string()).unwrap();
+    let pattern = EventPattern::parse(&pattern.to_string()).unwrap();
     for (event, expected) in events {
         assert_eq!(pattern.matches(event), *expected, "{event}");
     }
@@ -12,7 +12,7 @@ fn check(pattern: &Json, events: &[(Json, bool)]) {
 
 #[track_caller]
 fn refused(text: &str, at: &str) {
-    let error = Pattern::parse(text).unwrap_err();
+    let error = EventPattern::parse(text).unwrap_err();
     assert_eq!(error.at, at, "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! The alarms of a run.
 
 use crate::aws::alarm::{Alarm, AlarmSettings};
-use crate::aws::invocations::Payload;
+use crate::aws::invocations::InvocationPayload;
 use crate::run::world::World;
 
 impl World {
@@ -26,7 +26,7 @@ impl World {
         let alarm = &mut services.alarms[alarm];
         let Some((change, times)) = alarm.evaluate(state.now, &mut state.choices) else { return false };
         let function = &mut services.functions[alarm.function];
-        (0..times).for_each(|_| function.push(Payload::Alarm(change.clone()), state.now));
+        (0..times).for_each(|_| function.push(InvocationPayload::Alarm(change.clone()), state.now));
         true
     }
 }

@@ -11,7 +11,7 @@ use crate::aws::blob::Objects;
 use crate::kernel::fault::Fails;
 use crate::kernel::ids::BucketId;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -53,9 +53,9 @@ impl BlobOf {
         show: fn(&R) -> String,
     ) -> R {
         let (BucketId { index: bucket, name }, key) = (self.bucket, SmolStr::new(key));
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = act(&mut state.services.buckets[bucket], &key, state.now);
-            let what = told(state, || format!("{key} -> {}", show(&result)));
+            let what = detail(state, || format!("{key} -> {}", show(&result)));
             (result, what)
         };
         self.env.call(self.env.site(call, name), effect).await

@@ -6,12 +6,12 @@ use tenfold_ports::CallError;
 use tenfold_ports::bus::{Bus, BusEvent};
 use tenfold_ports::queue::Rejected;
 
-use crate::aws::bus::{BusSettings, Rule, Rules, Target};
-use crate::aws::invocations::Payload;
+use crate::aws::bus::{BusRule, BusSettings, RuleTarget, Rules};
+use crate::aws::invocations::InvocationPayload;
 use crate::aws::queue::Posted;
 use crate::kernel::ids::BusId;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -23,7 +23,7 @@ impl World {
     }
 
     /// Adds a rule to a bus. Its queues are standard queues.
-    pub fn add_rule(&self, bus: BusId, rule: Rule) {
+    pub fn add_rule(&self, bus: BusId, rule: BusRule) {
         self.state.borrow_mut().services.buses[bus.index].add(rule);
     }
 }
@@ -43,17 +43,17 @@ impl Env {
     }
 }
 
-impl State {
+impl RunState {
     fn put_events(&mut self, bus: usize, events: &[BusEvent]) -> Result<Rejected, CallError> {
         let (rejected, sent) = self.services.buses[bus].put(events, self.now, &mut self.choices)?;
         for (target, body) in sent {
             match target {
-                Target::Queue(queue) => {
+                RuleTarget::Queue(queue) => {
                     self.post(Posted { queue, body, fifo: None });
                 }
-                Target::Function(function) => {
+                RuleTarget::Function(function) => {
                     let now = self.now;
-                    self.services.functions[function].push(Payload::Event(body), now);
+                    self.services.functions[function].push(InvocationPayload::Event(body), now);
                 }
             }
         }
@@ -68,9 +68,9 @@ impl Bus for BusOf {
         }
         let BusId { index: bus, name } = self.bus;
         let events: Rc<[BusEvent]> = events.into();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.sends(&events, |state, events| state.put_events(bus, events));
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show = |event: &BusEvent| format!("{} {}", event.detail_type, event.detail);
                 let all = events.iter().map(show).collect::<Vec<_>>().join(", ");
                 match &result {

@@ -4,24 +4,24 @@ use jiff::SignedDuration;
 use tenfold_ports::CallError;
 use tenfold_ports::downstream::{Answer, Call, Downstream, Method, NoAnswer};
 
-use crate::aws::downstream::{Service, answer};
+use crate::aws::downstream::{DownstreamService, answer};
 use crate::kernel::call::Takes;
 use crate::kernel::fault::Fails;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
     /// Looks at or changes the service that the handlers call.
-    pub fn service<R>(&self, look: impl FnOnce(&mut Service) -> R) -> R {
+    pub fn service<R>(&self, look: impl FnOnce(&mut DownstreamService) -> R) -> R {
         look(&mut self.state.borrow_mut().service)
     }
 }
 
 #[derive(Clone, Hash)]
-struct Outcome(Result<Answer, NoAnswer>);
+struct DownstreamAnswer(Result<Answer, NoAnswer>);
 
-impl Fails for Outcome {
+impl Fails for DownstreamAnswer {
     fn fails(error: CallError) -> Self {
         Self(match error {
             CallError::Throttled => Ok(answer(429, "slow down")),
@@ -36,12 +36,12 @@ impl Downstream for Env {
         let timeout = SignedDuration::try_from(call.timeout).unwrap_or(SignedDuration::MAX);
         let actor = self.actor;
         let about = if call.method == Method::Get { "health" } else { "request" };
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let now = state.now;
             let result = state.service.take(now, actor, &call);
             let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
-            let what = told(state, || format!("{result:?}"));
-            (Outcome(result), what)
+            let what = detail(state, || format!("{result:?}"));
+            (DownstreamAnswer(result), what)
         };
         self.call_for(self.site("downstream.call", about), Takes::Service(timeout), effect).await.0
     }

@@ -6,7 +6,7 @@ use tenfold_ports::CallError;
 use tenfold_ports::flags::{Flag, Flags};
 
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -26,10 +26,10 @@ impl World {
 impl Flags for Env {
     async fn read(&self, name: &str) -> Result<Option<Flag>, CallError> {
         let name = SmolStr::new(name);
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let stale = state.limits.stale_reads;
             let flag = state.services.flags.read(&name, state.now, stale, &mut state.choices);
-            let what = told(state, || match &flag {
+            let what = detail(state, || match &flag {
                 Some(flag) => format!("{name} -> version {}: {}", flag.version, flag.text),
                 None => format!("{name} -> none"),
             });

@@ -7,17 +7,17 @@ use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::flow::{Flow, MAX_INPUT, Started};
 
-use crate::flow::{Execution, Machine, TaskError};
+use crate::flow::{AslMachine, Execution, TaskError};
 use crate::kernel::ids::{MachineId, QueueId};
 use crate::run::env::Env;
 use crate::run::invocation::invocation;
 use crate::run::machine::{Callees, Machines, Running};
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 /// What the tasks of a machine call.
 #[derive(Debug, Default)]
-pub struct Tasks(Callees<State>);
+pub struct Tasks(Callees<RunState>);
 
 impl Tasks {
     /// The function with this ARN.
@@ -42,7 +42,7 @@ impl Tasks {
 
 impl World {
     /// Adds a state machine.
-    pub fn add_machine(&self, name: &'static str, machine: Machine, tasks: Tasks) -> MachineId {
+    pub fn add_machine(&self, name: &'static str, machine: AslMachine, tasks: Tasks) -> MachineId {
         let machines = &mut self.state.borrow_mut().machines;
         machines.push(Machines {
             name,
@@ -80,16 +80,16 @@ impl Flow for FlowOf {
     async fn start(&self, name: &str, input: &str) -> Result<Started, CallError> {
         let (machine, called) = (self.machine.index, SmolStr::new(name));
         let input = input.to_owned();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.start(machine, &called, &input);
-            let what = told(state, || format!("{called} {input} -> {result:?}"));
+            let what = detail(state, || format!("{called} {input} -> {result:?}"));
             (result, what)
         };
         self.env.call(self.env.site("flow.start", self.machine.name), effect).await
     }
 }
 
-impl State {
+impl RunState {
     fn start(&mut self, machine: usize, name: &SmolStr, input: &str) -> Result<Started, CallError> {
         if input.len() > MAX_INPUT {
             return Err(CallError::Refused("InvalidExecutionInput: more than 256 KiB".to_owned()));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::aws::invocations::{FunctionSettings, Invocation, Invocations, Payload};
+use crate::aws::invocations::{AsyncInvocation, FunctionSettings, InvocationPayload, Invocations};
 use crate::run::world::World;
 
 impl World {
@@ -19,7 +19,7 @@ impl World {
     }
 
     /// Invokes a function asynchronously, as a service without a module here would.
-    pub fn invoke(&self, function: usize, payload: Payload) {
+    pub fn invoke(&self, function: usize, payload: InvocationPayload) {
         let mut state = self.state.borrow_mut();
         let now = state.now;
         state.services.functions[function].push(payload, now);
@@ -28,14 +28,14 @@ impl World {
     /// An event for a function that is due now; none when there is none. It is on its way until
     /// [`World::finish_invocation`]; others may be beside it.
     #[must_use]
-    pub fn next_invocation(&self, function: usize) -> Option<Rc<Invocation>> {
+    pub fn next_invocation(&self, function: usize) -> Option<Rc<AsyncInvocation>> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.services.functions[function].next(state.now, &mut state.choices)
     }
 
     /// Says whether an invocation ended well, or with an error, a crash or a time-out.
-    pub fn finish_invocation(&self, invocation: &Invocation, well: bool) {
+    pub fn finish_invocation(&self, invocation: &AsyncInvocation, well: bool) {
         self.state.borrow_mut().finish_invocation(invocation, well);
     }
 }

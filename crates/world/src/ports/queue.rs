@@ -7,14 +7,14 @@ use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
 
 use crate::aws::queue::batch::refused;
-use crate::aws::queue::entry::Entry;
+use crate::aws::queue::entry::BatchEntry;
 use crate::aws::queue::receipt::Receipt;
 use crate::aws::queue::receive::{MAX_WAIT, visibility};
 use crate::aws::queue::{Messages, QueueSettings};
 use crate::kernel::ids::QueueId;
 use crate::kernel::site::Site;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -47,7 +47,7 @@ impl Env {
     }
 }
 
-impl State {
+impl RunState {
     fn receive(&mut self, queue: usize, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         if max == 0 || max > BATCH || wait > MAX_WAIT {
             return refused("InvalidParameterValue");
@@ -72,13 +72,13 @@ impl QueueOf {
         &self,
         call: &'static str,
         receipts: Vec<SmolStr>,
-        change: impl Fn(&mut State, Receipt) -> bool + 'static,
+        change: impl Fn(&mut RunState, Receipt) -> bool + 'static,
     ) -> Result<Rejected, CallError> {
         if receipts.is_empty() {
             return Ok(Rejected::new());
         }
         let queue = self.queue.index;
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             if receipts.len() > BATCH {
                 return (refused("TooManyEntriesInBatchRequest"), String::new());
             }
@@ -89,7 +89,7 @@ impl QueueOf {
                     rejected.push(i);
                 }
             }
-            let what = told(state, || format!("{} except {rejected:?}", receipts.join(", ")));
+            let what = detail(state, || format!("{} except {rejected:?}", receipts.join(", ")));
             (Ok(rejected), what)
         };
         self.env.call(self.site(call), effect).await
@@ -102,14 +102,14 @@ impl Queue for QueueOf {
             return Ok(Rejected::new());
         }
         let queue = self.queue.index;
-        let entries: Vec<_> = messages.into_iter().map(Entry::new).collect();
-        let effect = move |state: &mut State| {
+        let entries: Vec<_> = messages.into_iter().map(BatchEntry::new).collect();
+        let effect = move |state: &mut RunState| {
             let result = state.sends(&entries, |state, entries| {
                 let now = state.now;
                 state.queues[queue].send_batch(entries, now)
             });
-            let what = told(state, || {
-                let show = |e: &Result<Entry, Outgoing>| match e {
+            let what = detail(state, || {
+                let show = |e: &Result<BatchEntry, Outgoing>| match e {
                     Ok(e) => format!("{} after {:?}", String::from_utf8_lossy(&e.body), e.delay),
                     Err(bad) => format!("{bad:?}"),
                 };
@@ -122,9 +122,9 @@ impl Queue for QueueOf {
 
     async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         let queue = self.queue.index;
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.receive(queue, max, wait);
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show =
                     |d: &Delivery| format!("{} ({}.)", String::from_utf8_lossy(&d.body), d.receive_count);
                 let bodies = result.iter().flatten().map(show);
@@ -136,7 +136,7 @@ impl Queue for QueueOf {
     }
 
     async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {
-        let delete = |state: &mut State, receipt: Receipt| {
+        let delete = |state: &mut RunState, receipt: Receipt| {
             let now = state.now;
             state.queues[receipt.queue].delete(receipt, now)
         };
@@ -145,7 +145,7 @@ impl Queue for QueueOf {
 
     async fn hide(&self, receipts: Vec<SmolStr>, visibility: Duration) -> Result<Rejected, CallError> {
         let visibility = self::visibility(visibility);
-        let hide = move |state: &mut State, receipt: Receipt| {
+        let hide = move |state: &mut RunState, receipt: Receipt| {
             let now = state.now;
             state.queues[receipt.queue].hide(receipt, now, now + visibility)
         };
@@ -154,9 +154,9 @@ impl Queue for QueueOf {
 
     async fn depth(&self) -> Result<Depth, CallError> {
         let queue = self.queue.index;
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let depth = state.queues[queue].depth(state.now);
-            (Ok(depth), told(state, || format!("{depth:?}")))
+            (Ok(depth), detail(state, || format!("{depth:?}")))
         };
         self.env.call(self.site("queue.depth"), effect).await
     }

@@ -1,6 +1,6 @@
 //! The schedules of a run.
 
-use crate::aws::invocations::Payload;
+use crate::aws::invocations::InvocationPayload;
 use crate::aws::schedule::{Schedule, ScheduleSettings};
 use crate::run::world::World;
 
@@ -26,7 +26,7 @@ impl World {
         let schedule = &mut services.schedules[schedule];
         let Some((tick, comes, times)) = schedule.fire(state.now, &mut state.choices) else { return false };
         let function = &mut services.functions[schedule.function];
-        (0..times).for_each(|_| function.push(Payload::Tick(tick.clone()), comes));
+        (0..times).for_each(|_| function.push(InvocationPayload::Tick(tick.clone()), comes));
         true
     }
 }

@@ -1,6 +1,6 @@
 //! The stream of a run's table.
 
-use crate::aws::stream::{Batch, MappingSettings, Outcome, Stream};
+use crate::aws::stream::{Batch, BatchOutcome, MappingSettings, Stream};
 use crate::run::world::World;
 
 impl World {
@@ -32,7 +32,7 @@ impl World {
     }
 
     /// Says what came of a batch: the checkpoint moves, the batch comes again, or it is given up.
-    pub fn finish_batch(&self, batch: &Batch, outcome: &Outcome) {
+    pub fn finish_batch(&self, batch: &Batch, outcome: &BatchOutcome) {
         self.state.borrow_mut().finish_batch(batch, outcome);
     }
 }

@@ -14,7 +14,7 @@ use crate::aws::table::expiry::comes_by;
 use crate::aws::table::items::valid_key;
 use crate::aws::table::refusal::invalid;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -36,7 +36,7 @@ impl World {
     }
 }
 
-impl State {
+impl RunState {
     fn read(&mut self, key: &Key, read: Read) -> Option<Item> {
         let row = self.table.row(key)?;
         let stale =
@@ -69,7 +69,7 @@ impl Table for Env {
         self.call(self.site("table.get", kind_of_key(&key)), move |state| {
             state.tidy(|touched| *touched == key);
             let result = valid_key(&key).map(|()| state.read(&key, read));
-            let what = told(state, || match &result {
+            let what = detail(state, || match &result {
                 Ok(item) => format!("{key} -> {}", if item.is_some() { "an item" } else { "none" }),
                 Err(error) => error.to_string(),
             });
@@ -90,7 +90,7 @@ impl Table for Env {
                 Some(item) if item.get("version").is_none() => format!("{key} -> an item"),
                 Some(item) => format!("{key} -> version {}", item.number("version").unwrap_or_default()),
             };
-            let what = told(state, || match &result {
+            let what = detail(state, || match &result {
                 Ok(items) => keys.iter().zip(items).map(show).collect::<Vec<_>>().join(", "),
                 Err(error) => error.to_string(),
             });
@@ -104,7 +104,7 @@ impl Table for Env {
         self.call(site, move |state| {
             state.tidy(|touched| touched == write.key());
             let result = state.table.write(&write, state.now);
-            let what = told(state, || {
+            let what = detail(state, || {
                 let done = match &result {
                     Ok(()) => "written",
                     Err(WriteError::Conflict { .. }) => "CONFLICT",
@@ -123,7 +123,7 @@ impl Table for Env {
         let answer = self.call(site, move |state| {
             state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
             let result = state.table.transact(&writes, state.now);
-            let what = told(state, || {
+            let what = detail(state, || {
                 let done = match &result {
                     Ok(()) => "written",
                     Err(TransactError::Cancelled(_)) => "CANCELLED",
@@ -149,7 +149,7 @@ impl Table for Env {
             state.tidy(|touched| comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.page(&query, state.now, lags);
-            let what = told(state, || match &result {
+            let what = detail(state, || match &result {
                 Ok(page) => format!("{} -> {} items", query.partition, page.items.len()),
                 Err(error) => error.to_string(),
             });
@@ -164,7 +164,7 @@ impl Table for Env {
             state.tidy(|touched| comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.count(&query, state.now, lags);
-            let what = told(state, || match &result {
+            let what = detail(state, || match &result {
                 Ok((n, _)) => format!("{} -> {n}", query.partition),
                 Err(error) => error.to_string(),
             });

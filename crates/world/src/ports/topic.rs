@@ -6,10 +6,10 @@ use tenfold_ports::CallError;
 use tenfold_ports::queue::Rejected;
 use tenfold_ports::topic::{Notice, Topic};
 
-use crate::aws::topic::{Subscription, Subscriptions, TopicSettings};
+use crate::aws::topic::{QueueSubscription, Subscriptions, TopicSettings};
 use crate::kernel::ids::TopicId;
 use crate::run::env::Env;
-use crate::run::state::{State, told};
+use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
 impl World {
@@ -21,7 +21,7 @@ impl World {
     }
 
     /// Subscribes a queue to a topic. SNS does not deliver from a standard topic to a FIFO queue.
-    pub fn subscribe(&self, topic: TopicId, subscription: Subscription) {
+    pub fn subscribe(&self, topic: TopicId, subscription: QueueSubscription) {
         let mut state = self.state.borrow_mut();
         let to_fifo = state.queues[subscription.queue.index].is_fifo();
         let topic = &mut state.services.topics[topic.index];
@@ -45,7 +45,7 @@ impl Env {
     }
 }
 
-impl State {
+impl RunState {
     fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
         let topic = &mut self.services.topics[topic];
         let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
@@ -63,9 +63,9 @@ impl Topic for TopicOf {
         }
         let TopicId { index: topic, name } = self.topic;
         let notices: Rc<[Notice]> = notices.into();
-        let effect = move |state: &mut State| {
+        let effect = move |state: &mut RunState| {
             let result = state.sends(&notices, |state, notices| state.publish(topic, notices));
-            let what = told(state, || {
+            let what = detail(state, || {
                 let show = |notice: &Notice| {
                     let attributes = notice.attributes.iter().map(|(n, v)| format!("{n}={} ", v.to_text()));
                     format!("{}{}", attributes.collect::<String>(), notice.body)

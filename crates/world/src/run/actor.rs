@@ -6,9 +6,9 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::begin::Begin;
-use super::source::Job;
+use super::source::SourceJob;
 use crate::kernel::actor::Actor;
-use crate::kernel::call::Call;
+use crate::kernel::call::PortCall;
 use crate::kernel::memory::NodeId;
 
 /// How far a handler is.
@@ -25,21 +25,22 @@ pub(crate) struct ActorState<S> {
     /// What came to it.
     pub node: NodeId,
     pub stage: Stage,
-    pub asked: Rc<Asked<S>>,
+    pub asked: Rc<Assignment<S>>,
 }
 
 /// What an invocation is to do.
-pub(crate) struct Asked<S> {
+pub(crate) struct Assignment<S> {
     /// When it may begin.
     pub start: Timestamp,
     pub begin: Begin<S>,
     /// What it works on for a source, and what stands for that; none for one that the run has begun itself.
-    pub job: Option<(Job, u64)>,
+    pub job: Option<(SourceJob, u64)>,
 }
 
 impl<S> Hash for ActorState<S> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let job = self.asked.job.as_ref().filter(|_| self.stage != Stage::Over).map(|(_, print)| print);
+        let job =
+            self.asked.job.as_ref().filter(|_| self.stage != Stage::Over).map(|(_, fingerprint)| fingerprint);
         (self.node, self.stage, job).hash(state);
         if self.stage == Stage::Waits {
             self.asked.start.hash(state);
@@ -54,7 +55,7 @@ pub(crate) struct Waiting<S> {
     pub actor: Actor,
     /// What its handler was when it made the call.
     pub made_by: NodeId,
-    pub call: Rc<Call<S>>,
+    pub call: Rc<PortCall<S>>,
     pub not_before: Timestamp,
 }
 

@@ -15,18 +15,18 @@ use serde_json::Value as Json;
 use tenfold_ports::queue::Delivery;
 
 use super::invocation::reported;
-use super::source::{Job, Kind, Source};
-use super::state::State;
-use crate::aws::invocations::Invocation;
+use super::source::{EventSource, SourceJob, SourceKind};
+use super::state::RunState;
+use crate::aws::invocations::AsyncInvocation;
 use crate::aws::queue::Posted;
 use crate::aws::queue::receive::{MAX_WAIT, receive};
-use crate::aws::stream::{Batch, Outcome};
+use crate::aws::stream::{Batch, BatchOutcome};
 use crate::flow::TaskError;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::report::Report;
 
-impl State {
+impl RunState {
     /// The sources that have something to deliver now.
     pub fn deliverable(&self) -> impl Iterator<Item = usize> {
         let due = |source: &usize| self.due(*source).is_some_and(|at| at <= self.now);
@@ -41,70 +41,71 @@ impl State {
 
     /// When a source has something to deliver.
     fn due(&self, source: usize) -> Option<Timestamp> {
-        let Source { most, kind, .. } = &self.sources[source];
+        let EventSource { most, kind, .. } = &self.sources[source];
         let busy = self.actors.iter().filter(|actor| actor.works_for(source));
         if *most < usize::MAX && busy.count() >= *most {
             return None;
         }
         match kind {
-            Kind::Queue { queue, .. } => self.queues[queue.index].next_visible(),
-            Kind::Stream { mapping, .. } => {
+            SourceKind::Queue { queue, .. } => self.queues[queue.index].next_visible(),
+            SourceKind::Stream { mapping, .. } => {
                 let stream = self.table.stream.as_ref()?;
                 stream.shard_to_read(*mapping).map(|_| self.now)
             }
-            Kind::Asynchronous { function, .. } => self.services.functions[*function].next_due(),
+            SourceKind::Asynchronous { function, .. } => self.services.functions[*function].next_due(),
         }
     }
 
     /// Lets a source deliver. It may turn out that there was nothing.
     pub fn deliver(&mut self, memory: &mut Histories<Self>, source: usize) {
-        let Source { role, kind, .. } = self.sources[source].clone();
+        let EventSource { role, kind, .. } = self.sources[source].clone();
         match kind {
-            Kind::Queue { queue, batch, handler } => {
+            SourceKind::Queue { queue, batch, handler } => {
                 let deliveries = self.take(queue.index, batch, MAX_WAIT);
                 if !deliveries.is_empty() {
-                    let asked = print(&(role, queue, &deliveries));
+                    let asked = fingerprint(&(role, queue, &deliveries));
                     let begin = handler(deliveries.clone());
-                    let job = Job::Queue { source, queue: queue.index, deliveries };
+                    let job = SourceJob::Queue { source, queue: queue.index, deliveries };
                     self.invoke(memory, asked, begin, job);
                 }
             }
-            Kind::Stream { mapping, handler } => {
+            SourceKind::Stream { mapping, handler } => {
                 if let Some(batch) = self.next_batch(mapping) {
-                    let asked = print(&(role, mapping, &batch.records));
+                    let asked = fingerprint(&(role, mapping, &batch.records));
                     let begin = handler(batch.records.clone());
-                    self.invoke(memory, asked, begin, Job::Stream { source, batch });
+                    self.invoke(memory, asked, begin, SourceJob::Stream { source, batch });
                 }
             }
-            Kind::Asynchronous { function, handler } => {
+            SourceKind::Asynchronous { function, handler } => {
                 let functions = &mut self.services.functions;
                 if let Some(invocation) = functions[function].next(self.now, &mut self.choices) {
-                    let asked = print(&(role, function, &invocation.payload));
+                    let asked = fingerprint(&(role, function, &invocation.payload));
                     let begin = handler(invocation.payload.clone());
-                    self.invoke(memory, asked, begin, Job::Asynchronous { source, invocation });
+                    self.invoke(memory, asked, begin, SourceJob::Asynchronous { source, invocation });
                 }
             }
         }
     }
 
     /// Tells a source what came of an invocation; nothing when it died.
-    pub fn finish(&mut self, memory: &mut Histories<Self>, job: &Job, returned: Option<&Report>) {
+    pub fn finish(&mut self, memory: &mut Histories<Self>, job: &SourceJob, returned: Option<&Report>) {
         match job {
-            Job::Queue { queue, deliveries, .. } => {
+            SourceJob::Queue { queue, deliveries, .. } => {
                 let Some(failed) = reported(returned) else { return };
                 let now = self.now;
                 self.queues[*queue].settle(deliveries, failed, now);
             }
-            Job::Stream { batch, .. } => {
+            SourceJob::Stream { batch, .. } => {
                 let failed = reported(returned);
-                let outcome = failed.map_or(Outcome::Failed, |failed| Outcome::Answered(failed.clone()));
+                let outcome =
+                    failed.map_or(BatchOutcome::Failed, |failed| BatchOutcome::Answered(failed.clone()));
                 self.finish_batch(batch, &outcome);
             }
-            Job::Asynchronous { invocation, .. } => {
+            SourceJob::Asynchronous { invocation, .. } => {
                 let well = returned.and_then(|r| r.any().downcast_ref::<bool>()).copied().unwrap_or(false);
                 self.finish_invocation(invocation, well);
             }
-            Job::Task(task) => {
+            SourceJob::Task(task) => {
                 let answer = returned.and_then(|r| r.any().downcast_ref::<Result<Json, TaskError>>());
                 self.answer_task(memory, *task, answer.cloned());
             }
@@ -112,7 +113,7 @@ impl State {
     }
 
     /// What comes of an asynchronous invocation.
-    pub fn finish_invocation(&mut self, invocation: &Invocation, well: bool) {
+    pub fn finish_invocation(&mut self, invocation: &AsyncInvocation, well: bool) {
         let function = &mut self.services.functions[invocation.function];
         if let Some(letter) = function.finish(invocation, well, self.now, &mut self.choices) {
             self.post(letter);
@@ -131,7 +132,7 @@ impl State {
     }
 
     /// What comes of a batch of the stream.
-    pub fn finish_batch(&mut self, batch: &Batch, outcome: &Outcome) {
+    pub fn finish_batch(&mut self, batch: &Batch, outcome: &BatchOutcome) {
         let Some(stream) = &mut self.table.stream else { return };
         if let Some(letter) = stream.finish(batch, outcome, self.now, &mut self.choices) {
             self.post(letter);

@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Clock, Metrics, Rng};
 
-use super::state::State;
+use super::state::RunState;
 use crate::kernel::actor::Actor;
-use crate::kernel::call::{Answer, Call, Desk, Measured, Takes};
+use crate::kernel::call::{CallAnswer, Mailbox, Measured, PortCall, Takes};
 use crate::kernel::choice;
 use crate::kernel::fault::Fails;
 use crate::kernel::site::Site;
@@ -21,7 +21,7 @@ use crate::kernel::site::Site;
 /// The ports of one environment. A clone is the same environment.
 #[derive(Clone)]
 pub struct Env {
-    desk: Rc<RefCell<Desk<State>>>,
+    mailbox: Rc<RefCell<Mailbox<RunState>>>,
     pub(crate) actor: Actor,
     role: &'static str,
     skew: SignedDuration,
@@ -36,7 +36,7 @@ impl fmt::Debug for Env {
 
 impl Env {
     pub(crate) fn new(
-        desk: Rc<RefCell<Desk<State>>>,
+        mailbox: Rc<RefCell<Mailbox<RunState>>>,
         actor: Actor,
         role: &'static str,
         skew: SignedDuration,
@@ -44,17 +44,17 @@ impl Env {
         // Each environment draws its own numbers, so that who was first does not change what they are.
         // The seed is mixed first: seeds a step of the generator apart would give the same numbers, shifted.
         let rng = Rc::new(Cell::new(choice::next(&mut (actor as u64))));
-        Self { desk, actor, role, skew, rng }
+        Self { mailbox, actor, role, skew, rng }
     }
 
     /// Tells the run something, such as the answer that a caller got: see [`crate::World::reports`].
     pub fn report(&self, report: impl Hash + fmt::Debug + 'static) {
-        self.desk.borrow_mut().reports.push(Rc::new(report));
+        self.mailbox.borrow_mut().reports.push(Rc::new(report));
     }
 
     /// What the invocation answers to who has invoked it.
     pub(crate) fn returns(&self, answer: impl Hash + fmt::Debug + 'static) {
-        self.desk.borrow_mut().returned = Some(Rc::new(answer));
+        self.mailbox.borrow_mut().returned = Some(Rc::new(answer));
     }
 
     pub(crate) const fn site(&self, call: &'static str, about: &'static str) -> Site {
@@ -65,24 +65,24 @@ impl Env {
     ///
     /// The effect depends on nothing but its arguments and the state, as it is kept and had in other runs
     /// too.
-    pub(crate) fn call<R, E>(&self, site: Site, effect: E) -> PortCall<'_, E>
+    pub(crate) fn call<R, E>(&self, site: Site, effect: E) -> PendingCall<'_, E>
     where
-        E: Fn(&mut State) -> (R, String) + 'static,
+        E: Fn(&mut RunState) -> (R, String) + 'static,
     {
         self.call_for(site, Takes::NoTime, effect)
     }
 
     /// A port call that is on its way for some time.
-    pub(crate) fn call_for<R, E>(&self, site: Site, takes: Takes, effect: E) -> PortCall<'_, E>
+    pub(crate) fn call_for<R, E>(&self, site: Site, takes: Takes, effect: E) -> PendingCall<'_, E>
     where
-        E: Fn(&mut State) -> (R, String) + 'static,
+        E: Fn(&mut RunState) -> (R, String) + 'static,
     {
-        PortCall { env: self, site, takes, effect: Some(effect), id: None }
+        PendingCall { env: self, site, takes, effect: Some(effect), id: None }
     }
 }
 
 /// A port call on its way.
-pub(crate) struct PortCall<'a, E> {
+pub(crate) struct PendingCall<'a, E> {
     env: &'a Env,
     site: Site,
     takes: Takes,
@@ -91,61 +91,61 @@ pub(crate) struct PortCall<'a, E> {
 }
 
 // Nothing in it is pinned.
-impl<E> Unpin for PortCall<'_, E> {}
+impl<E> Unpin for PendingCall<'_, E> {}
 
-impl<R, E> Future for PortCall<'_, E>
+impl<R, E> Future for PendingCall<'_, E>
 where
     R: Fails + Hash + Clone + 'static,
-    E: Fn(&mut State) -> (R, String) + 'static,
+    E: Fn(&mut RunState) -> (R, String) + 'static,
 {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
-        let mut desk = this.env.desk.borrow_mut();
+        let mut mailbox = this.env.mailbox.borrow_mut();
         if let Some(effect) = this.effect.take() {
-            let id = desk.next;
-            desk.next += 1;
+            let id = mailbox.next;
+            mailbox.next += 1;
             this.id = Some(id);
-            let effect = Box::new(move |state: &mut State| {
+            let effect = Box::new(move |state: &mut RunState| {
                 let (result, what) = effect(state);
-                (Answer::new(result), what)
+                (CallAnswer::new(result), what)
             });
             let (site, takes) = (this.site, this.takes);
-            let call = Call {
+            let call = PortCall {
                 id,
                 site,
                 takes,
                 effect,
-                fails: |error| Answer::new(R::fails(error)),
-                conflicts: || Answer::new(R::conflicts()),
+                fails: |error| CallAnswer::new(R::fails(error)),
+                conflicts: || CallAnswer::new(R::conflicts()),
             };
-            desk.calls.push((Rc::new(call), cx.waker().clone()));
+            mailbox.calls.push((Rc::new(call), cx.waker().clone()));
             return Poll::Pending;
         }
-        let answer = desk.answer.take_if(|(id, _)| Some(*id) == this.id);
+        let answer = mailbox.answer.take_if(|(id, _)| Some(*id) == this.id);
         if let Some(answer) = answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
             return Poll::Ready(answer.clone());
         }
         // Woken for another call of the same handler; or moved to another task meanwhile.
-        if let Some((_, waker)) = desk.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
+        if let Some((_, waker)) = mailbox.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
             waker.clone_from(cx.waker());
         }
         Poll::Pending
     }
 }
 
-impl<E> Drop for PortCall<'_, E> {
+impl<E> Drop for PendingCall<'_, E> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.env.desk.borrow_mut().calls.retain(|(call, _)| call.id != id);
+            self.env.mailbox.borrow_mut().calls.retain(|(call, _)| call.id != id);
         }
     }
 }
 
 impl Clock for Env {
     fn now(&self) -> Timestamp {
-        self.desk.borrow().now + self.skew
+        self.mailbox.borrow().now + self.skew
     }
 }
 
@@ -161,6 +161,6 @@ impl Rng for Env {
 impl Metrics for Env {
     fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
         let (dimensions, metrics, at) = (dimensions.to_vec(), metrics.to_vec(), self.now());
-        self.desk.borrow_mut().measured.push(Measured { dimensions, metrics, at });
+        self.mailbox.borrow_mut().measured.push(Measured { dimensions, metrics, at });
     }
 }

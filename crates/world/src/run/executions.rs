@@ -10,18 +10,18 @@ use serde_json::Value as Json;
 use tenfold_ports::Bytes;
 
 use super::machine::{Callees, TaskRef};
-use super::source::Job;
-use super::state::State;
+use super::source::SourceJob;
+use super::state::RunState;
 use crate::aws::queue::Posted;
-use crate::flow::{Resource, Step, TaskError};
+use crate::flow::{ExecutionStep, Resource, TaskError};
 use crate::kernel::choice;
-use crate::kernel::fault::Fault;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fault::CallFault;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 use crate::kernel::site::Site;
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 
-impl State {
+impl RunState {
     /// When executions go on by themselves.
     pub fn machines_due(&self) -> impl Iterator<Item = Timestamp> {
         self.machines.iter().flat_map(|machines| machines.all.iter().filter_map(|running| running.wakes))
@@ -43,20 +43,20 @@ impl State {
             let now = self.now;
             let running = &mut self.machines[machine].all[execution];
             // Jitter is chance; what it is drawn from is the execution and how far it is.
-            let mut seed = print(&(running.execution.name(), running.execution.transitions()));
+            let mut seed = fingerprint(&(running.execution.name(), running.execution.transitions()));
             let mut chance = || (choice::next(&mut seed) >> 11) as f64 / (1_u64 << 53) as f64;
             let step = running.execution.next(now, &mut chance);
             let events = running.execution.take_events();
             if let Some(trace) = &mut self.trace {
                 let site = Site { role: "step functions", call: "execution", about: "" };
-                let tell = |what: String| Event { at: now, actor: execution, site, fault: None, what };
+                let tell = |what: String| TraceEvent { at: now, actor: execution, site, fault: None, what };
                 trace.extend(events.iter().map(|event| tell(event.to_string())));
             }
             let running = &mut self.machines[machine].all[execution];
             match step {
-                Step::Ended(_) => return running.wakes = None,
-                Step::Wait(until) => return running.wakes = Some(until),
-                Step::Invoke { task, resource, input, .. } => {
+                ExecutionStep::Ended(_) => return running.wakes = None,
+                ExecutionStep::Wait(until) => return running.wakes = Some(until),
+                ExecutionStep::Invoke { task, resource, input, .. } => {
                     let task = TaskRef { machine, execution, task };
                     self.call_of_task(memory, task, &resource, input.into_value());
                 }
@@ -76,8 +76,8 @@ impl State {
             Resource::Function(arn) => {
                 if let Some((arn, role, handler)) = callees.functions.iter().find(|(known, ..)| known == arn)
                 {
-                    let asked = print(&(role, arn, input.to_string()));
-                    return self.invoke(memory, asked, handler(input), Job::Task(task));
+                    let asked = fingerprint(&(role, arn, input.to_string()));
+                    return self.invoke(memory, asked, handler(input), SourceJob::Task(task));
                 }
                 Err(TaskError::new("Lambda.ResourceNotFoundException", arn.clone()))
             }
@@ -102,7 +102,7 @@ impl State {
         let site = Site { role: self.machines[task.machine].name, call: "flow.send", about: queue.name };
         let fault = self.fault(site);
         self.calls.push((site, fault));
-        if fault != Some(Fault::Throttled) {
+        if fault != Some(CallFault::Throttled) {
             let body = match &input["MessageBody"] {
                 Json::String(text) => text.clone(),
                 other => other.to_string(),

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use smol_str::SmolStr;
 
 use super::begin::Handler;
-use crate::flow::{Execution, Machine, TaskId};
+use crate::flow::{AslMachine, Execution, TaskId};
 use crate::kernel::ids::QueueId;
 
 /// A task of an execution.
@@ -24,7 +24,7 @@ pub(crate) struct TaskRef {
 #[derive(Clone)]
 pub(crate) struct Machines<S> {
     pub name: &'static str,
-    pub machine: Machine,
+    pub machine: AslMachine,
     pub callees: Rc<Callees<S>>,
     pub all: Vec<Running>,
 }

@@ -2,19 +2,19 @@
 
 use super::actor::{Stage, Waiting};
 use super::limits::Order;
-use super::state::State;
+use super::state::RunState;
 use crate::kernel::actor::{Actor, NOBODY};
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Choice {
+pub(crate) struct Move {
     /// Who goes on; for a delivery somebody who is not there yet.
     pub actor: Actor,
-    pub what: What,
+    pub what: MoveKind,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum What {
+pub(crate) enum MoveKind {
     /// An invocation begins.
     Beginning,
     /// The call at this place among those that wait has its turn.
@@ -29,10 +29,10 @@ pub(crate) enum What {
 const DELIVERS: Actor = Actor::MAX / 2;
 
 /// What could happen, the invocation that went on last first.
-pub(crate) fn options(state: &State) -> Vec<Choice> {
+pub(crate) fn options(state: &RunState) -> Vec<Move> {
     let calls = state.waiting.iter().enumerate();
-    let mut options: Vec<Choice> = calls
-        .map(|(at, w): (usize, &Waiting<State>)| Choice { actor: w.actor, what: What::Call(at) })
+    let mut options: Vec<Move> = calls
+        .map(|(at, w): (usize, &Waiting<RunState>)| Move { actor: w.actor, what: MoveKind::Call(at) })
         .collect();
     if state.limits.order == Order::Invocations {
         // Those that are late are nobody's any more, and in no order.
@@ -40,16 +40,16 @@ pub(crate) fn options(state: &State) -> Vec<Choice> {
     }
     for (actor, at) in state.actors.iter().enumerate() {
         if at.stage == Stage::Waits {
-            options.push(Choice { actor, what: What::Beginning });
+            options.push(Move { actor, what: MoveKind::Beginning });
         }
     }
-    options.extend(state.deliverable().map(|at| Choice { actor: DELIVERS + at, what: What::Delivery(at) }));
+    options.extend(state.deliverable().map(|at| Move { actor: DELIVERS + at, what: MoveKind::Delivery(at) }));
     // What is late may be so late that something happens by itself before.
     if !options.is_empty()
         && options.iter().all(|choice| choice.actor == NOBODY)
         && state.next_due().is_some()
     {
-        options.push(Choice { actor: NOBODY, what: What::Time });
+        options.push(Move { actor: NOBODY, what: MoveKind::Time });
     }
     if options.len() > 1 {
         options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));

@@ -5,17 +5,17 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::state::State;
+use super::state::RunState;
 use crate::kernel::choice::{Choices, Rest};
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::Histories;
 
 /// What runs of one exploration share.
 #[derive(Default)]
 pub(crate) struct Search {
     /// What handlers do.
-    pub memory: Histories<State>,
-    /// States from which a run was let go on in calm.
+    pub memory: Histories<RunState>,
+    /// States from which a run was let go on in quiescence.
     pub settled: FxHashSet<u64>,
     /// None where each run is for itself: at random, or again.
     deep: Option<Deep>,
@@ -37,29 +37,29 @@ struct Deep {
 }
 
 struct End {
-    state: State,
+    state: RunState,
     /// How many choices were made until then.
     choices: usize,
     /// Stands for the states at this end and those before it.
-    print: u64,
+    fingerprint: u64,
 }
 
 struct Step {
     phase: usize,
-    before: State,
+    before: RunState,
     /// How many choices were made before it.
     choices: usize,
-    print: u64,
+    fingerprint: u64,
     /// How many schedules go through it.
     schedules: u128,
 }
 
 impl Search {
-    pub fn deep(memory: Histories<State>) -> Self {
+    pub fn deep(memory: Histories<RunState>) -> Self {
         Self { memory, deep: Some(Deep::default()), ..Self::default() }
     }
 
-    pub fn shallow(memory: Histories<State>) -> Self {
+    pub fn shallow(memory: Histories<RunState>) -> Self {
         Self { memory, ..Self::default() }
     }
 
@@ -70,7 +70,7 @@ impl Search {
 
     /// Whether this phase was over before the step that the run goes on from. Then the state is that of its
     /// end.
-    pub fn skip(&self, phase: usize, state: &mut State) -> bool {
+    pub fn skip(&self, phase: usize, state: &mut RunState) -> bool {
         let Some(deep) = self.deep.as_ref().filter(|deep| deep.resumes) else { return false };
         let Some(end) = deep.ends.get(phase) else { return false };
         become_again(state, &end.state, end.choices);
@@ -78,7 +78,7 @@ impl Search {
     }
 
     /// Goes on from the step with a choice left, if it is of this phase. Gives whether it is.
-    pub fn resume(&mut self, phase: usize, state: &mut State) -> bool {
+    pub fn resume(&mut self, phase: usize, state: &mut RunState) -> bool {
         let Some(deep) = self.deep.as_mut().filter(|deep| deep.resumes) else { return false };
         let Some(step) = deep.steps.last().filter(|step| step.phase == phase) else { return false };
         become_again(state, &step.before, step.choices);
@@ -87,26 +87,26 @@ impl Search {
     }
 
     /// Whether a run has been in this state before. If not, this is a step to come back to.
-    pub fn been_here(&mut self, phase: usize, state: &mut State) -> bool {
-        let Some(deep) = self.deep.as_mut().filter(|_| !state.calm) else { return false };
-        let before = deep.ends.last().map_or(0, |end| end.print);
-        let print = print(&(before, phase, state.print()));
-        if let Some(schedules) = deep.seen.get(&print).copied() {
+    pub fn been_here(&mut self, phase: usize, state: &mut RunState) -> bool {
+        let Some(deep) = self.deep.as_mut().filter(|_| !state.quiescent) else { return false };
+        let before = deep.ends.last().map_or(0, |end| end.fingerprint);
+        let fingerprint = fingerprint(&(before, phase, state.fingerprint()));
+        if let Some(schedules) = deep.seen.get(&fingerprint).copied() {
             deep.leaf(schedules);
             return true;
         }
         let choices = state.choices.len();
-        deep.steps.push(Step { phase, before: state.snapshot(), choices, print, schedules: 0 });
+        deep.steps.push(Step { phase, before: state.snapshot(), choices, fingerprint, schedules: 0 });
         false
     }
 
     /// A phase has ended.
-    pub fn ended(&mut self, state: &mut State) {
+    pub fn ended(&mut self, state: &mut RunState) {
         if let Some(deep) = &mut self.deep {
-            let before = deep.ends.last().map_or(0, |end| end.print);
-            let print = print(&(before, state.print()));
+            let before = deep.ends.last().map_or(0, |end| end.fingerprint);
+            let fingerprint = fingerprint(&(before, state.fingerprint()));
             let choices = state.choices.len();
-            deep.ends.push(End { state: state.snapshot(), choices, print });
+            deep.ends.push(End { state: state.snapshot(), choices, fingerprint });
         }
     }
 
@@ -124,7 +124,7 @@ impl Search {
         let at = next.as_ref().map(|next| next.len() - 1);
         // Steps that have no choice left: all that follows from the states before them is known.
         while let Some(step) = deep.steps.pop_if(|step| at.is_none_or(|at| step.choices > at)) {
-            deep.seen.insert(step.print, step.schedules);
+            deep.seen.insert(step.fingerprint, step.schedules);
             deep.leaf(step.schedules);
         }
         let next = next?;
@@ -148,10 +148,10 @@ impl Deep {
 }
 
 /// Takes a state up again, with the first of the run's own choices made.
-fn become_again(state: &mut State, again: &State, made: usize) {
+fn become_again(state: &mut RunState, again: &RunState, made: usize) {
     let mut choices = std::mem::take(&mut state.choices);
     choices.make(made);
-    choices.calm(again.calm);
+    choices.quiesce(again.quiescent);
     *state = again.clone();
     state.choices = choices;
 }

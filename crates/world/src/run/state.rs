@@ -1,7 +1,7 @@
 //! All there is in a run: what handlers' calls act upon, and how far each handler is.
 //!
-//! A state is cheap to copy, so that a search can go back to it, and has a print, so that a search sees where
-//! it has been. Not here: choosing what happens next.
+//! A state is cheap to copy, so that a search can go back to it, and has a fingerprint, so that a search sees
+//! where it has been. Not here: choosing what happens next.
 
 use std::rc::Rc;
 
@@ -14,47 +14,47 @@ use tenfold_ports::queue::Rejected;
 use super::actor::{ActorState, Stage, Waiting};
 use super::limits::{Limits, Order};
 use super::machine::Machines;
-use super::source::Source;
-use crate::aws::downstream::Service;
+use super::source::EventSource;
+use crate::aws::downstream::DownstreamService;
 use crate::aws::queue::Messages;
 use crate::aws::services::Services;
 use crate::aws::table::Items;
 use crate::kernel::actor::{Actor, NOBODY};
-use crate::kernel::call::{Answer, Call, Takes};
+use crate::kernel::call::{CallAnswer, PortCall, Takes};
 use crate::kernel::choice::Choices;
-use crate::kernel::fault::Fault;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fault::CallFault;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::memory::NodeId;
 use crate::kernel::report::Report;
 use crate::kernel::shared::Shared;
 use crate::kernel::site::Site;
-use crate::kernel::trace::Event;
+use crate::kernel::trace::TraceEvent;
 use crate::kernel::trail::Trail;
 
 /// What happened in a run so far.
 #[derive(Clone)]
-pub(crate) struct State {
+pub(crate) struct RunState {
     pub now: Timestamp,
     pub choices: Choices,
     pub limits: Limits,
     pub faults_left: usize,
     pub switches_left: usize,
-    pub calm: bool,
+    pub quiescent: bool,
     pub last: Option<Actor>,
     /// Whether the batch that is being sent loses its last entry.
     pub rejects: bool,
     pub actors: Shared<Vec<ActorState<Self>>>,
-    pub sources: Shared<Vec<Source<Self>>>,
+    pub sources: Shared<Vec<EventSource<Self>>>,
     pub machines: Shared<Vec<Machines<Self>>>,
     /// In the order of actors and calls.
     pub waiting: Shared<Vec<Waiting<Self>>>,
     pub table: Items,
     pub queues: Shared<Vec<Messages>>,
-    pub service: Shared<Service>,
+    pub service: Shared<DownstreamService>,
     pub services: Shared<Services>,
-    pub calls: Trail<(Site, Option<Fault>)>,
+    pub calls: Trail<(Site, Option<CallFault>)>,
     pub reports: Trail<Report>,
-    pub trace: Option<Vec<Event>>,
+    pub trace: Option<Vec<TraceEvent>>,
 }
 
 /// When every run begins.
@@ -62,7 +62,7 @@ fn begin() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-impl State {
+impl RunState {
     pub fn new(choices: Choices, limits: Limits, traced: bool) -> Self {
         Self {
             now: begin(),
@@ -70,7 +70,7 @@ impl State {
             limits,
             faults_left: limits.faults,
             switches_left: if let Order::Interrupted(most) = limits.order { most } else { usize::MAX },
-            calm: false,
+            quiescent: false,
             last: None,
             rejects: false,
             actors: Shared::default(),
@@ -96,24 +96,31 @@ impl State {
     }
 
     /// Stands for everything that what follows can depend on.
-    pub fn print(&self) -> u64 {
+    pub fn fingerprint(&self) -> u64 {
         let waiting = |w: &Waiting<Self>| (w.actor, w.made_by, w.call.id, w.not_before);
         let waiting: Vec<_> = self.waiting.iter().map(waiting).collect();
         // Who ran last matters only where interruptions are counted.
         let counted = matches!(self.limits.order, Order::Interrupted(_));
         let order = counted.then_some((self.switches_left, self.last));
-        print(&(self.settled(), self.faults_left, order, &self.actors, waiting))
+        fingerprint(&(self.settled(), self.faults_left, order, &self.actors, waiting))
     }
 
     /// Stands for the outcome, once nobody runs any more.
     pub fn settled(&self) -> u64 {
-        let reports = self.reports.print();
+        let reports = self.reports.fingerprint();
         let of_services = (&self.queues, &self.service, &self.services, &self.machines);
-        print(&(self.now, self.table.print(), &self.table.stream, of_services, reports, self.calm))
+        fingerprint(&(
+            self.now,
+            self.table.fingerprint(),
+            &self.table.stream,
+            of_services,
+            reports,
+            self.quiescent,
+        ))
     }
 
     /// Adds calls that a handler has made.
-    pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<Call<Self>>]) {
+    pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<PortCall<Self>>]) {
         for call in calls {
             let takes = match call.takes {
                 Takes::NoTime => jiff::SignedDuration::ZERO,
@@ -148,7 +155,7 @@ impl State {
         self.reports.push(Rc::clone(report));
         if let Some(trace) = &mut self.trace {
             let site = Site { role: "", call: "reports", about: "" };
-            trace.push(Event { at: self.now, actor, site, fault: None, what: report.show() });
+            trace.push(TraceEvent { at: self.now, actor, site, fault: None, what: report.show() });
         }
     }
 
@@ -161,11 +168,11 @@ impl State {
     }
 
     /// Chooses what goes wrong with a call, if anything.
-    pub fn fault(&mut self, site: Site) -> Option<Fault> {
-        if self.faults_left == 0 || self.calm {
+    pub fn fault(&mut self, site: Site) -> Option<CallFault> {
+        if self.faults_left == 0 || self.quiescent {
             return None;
         }
-        let faults = Fault::of(site);
+        let faults = CallFault::of(site);
         let fault = match self.choices.pick_rarely(1 + faults.len(), 8) {
             0 => None,
             n => Some(faults[n - 1]),
@@ -188,7 +195,7 @@ impl State {
     }
 
     /// Makes a call whose turn has come. No answer when the handler is dead then.
-    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<Fault>) -> Option<Answer> {
+    pub fn make(&mut self, waiting: &Waiting<Self>, fault: Option<CallFault>) -> Option<CallAnswer> {
         let call = &waiting.call;
         let mut what = String::new();
         let mut apply = |state: &mut Self| {
@@ -198,40 +205,40 @@ impl State {
         };
         let answer = match fault {
             None => Some(apply(self)),
-            Some(Fault::CrashBefore) => None,
-            Some(Fault::AppliedLate) => {
+            Some(CallFault::CrashBefore) => None,
+            Some(CallFault::AppliedLate) => {
                 self.waiting.push(Waiting { actor: NOBODY, ..waiting.clone() });
                 None
             }
-            Some(Fault::CrashAfter) => {
+            Some(CallFault::CrashAfter) => {
                 apply(self);
                 None
             }
-            Some(Fault::AnswerLost) => {
+            Some(CallFault::AnswerLost) => {
                 apply(self);
                 Some((call.fails)(CallError::Unknown))
             }
-            Some(Fault::Throttled) => Some((call.fails)(CallError::Throttled)),
-            Some(Fault::Unavailable) => Some((call.fails)(CallError::Unavailable)),
-            Some(Fault::Rejected) => {
+            Some(CallFault::Throttled) => Some((call.fails)(CallError::Throttled)),
+            Some(CallFault::Unavailable) => Some((call.fails)(CallError::Unavailable)),
+            Some(CallFault::Rejected) => {
                 self.rejects = true;
                 Some(apply(self))
             }
-            Some(Fault::Conflict) => Some((call.conflicts)()),
-            Some(Fault::Twice) => {
+            Some(CallFault::Conflict) => Some((call.conflicts)()),
+            Some(CallFault::Twice) => {
                 apply(self);
                 Some(apply(self))
             }
         };
         self.calls.push((call.site, fault));
         if let Some(trace) = &mut self.trace {
-            trace.push(Event { at: self.now, actor: waiting.actor, site: call.site, fault, what });
+            trace.push(TraceEvent { at: self.now, actor: waiting.actor, site: call.site, fault, what });
         }
         answer
     }
 }
 
-/// What an event shall say, made up only where somebody will read it.
-pub(crate) fn told(state: &State, what: impl FnOnce() -> String) -> String {
+/// What an event of the trace says, made up only where somebody will read it.
+pub(crate) fn detail(state: &RunState, what: impl FnOnce() -> String) -> String {
     if state.trace.is_some() { what() } else { String::new() }
 }

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use super::actor::Stage;
-use super::options::{Choice, What, options};
-use super::state::State;
-use super::stop::{Outcome, Stop};
+use super::options::{Move, MoveKind, options};
+use super::state::RunState;
+use super::stop::{RunOutcome, Stop};
 use super::world::World;
 use crate::kernel::actor::{Actor, NOBODY};
-use crate::kernel::call::{Answer, Came, Measured};
+use crate::kernel::call::{CallAnswer, Input, Measured};
 use crate::kernel::memory::{Histories, Live};
 use crate::kernel::report::Report;
 
@@ -20,7 +20,7 @@ impl World {
     ///
     /// # Errors
     /// The run is over: hand it on with `?`.
-    pub fn run(&self) -> Outcome {
+    pub fn run(&self) -> RunOutcome {
         let phase = self.phase.replace(self.phase.get() + 1);
         let mut state = self.state.borrow_mut();
         let mut search = self.search.borrow_mut();
@@ -59,31 +59,31 @@ impl World {
     }
 
     /// Chooses what happens next and lets it happen.
-    fn step(&self, state: &mut State, memory: &mut Histories<State>, options: &[Choice]) {
+    fn step(&self, state: &mut RunState, memory: &mut Histories<RunState>, options: &[Move]) {
         let can_go_on = options.first().is_some_and(|choice| state.last == Some(choice.actor));
         // Going on means the oldest call: taking another one of the same invocation first interrupts it too.
         let most = if can_go_on && state.switches_left == 0 { 1 } else { options.len() };
         let picked = state.choices.pick(most);
-        let Choice { actor, what } = options[picked];
+        let Move { actor, what } = options[picked];
         if can_go_on && picked > 0 {
             state.switches_left = state.switches_left.saturating_sub(1);
         }
         state.last = Some(actor).filter(|actor| *actor != NOBODY);
         let (call, answer) = match what {
-            What::Delivery(source) => {
+            MoveKind::Delivery(source) => {
                 state.last = None;
                 return state.deliver(memory, source);
             }
-            What::Time => {
+            MoveKind::Time => {
                 let due = state.next_due().unwrap_or(state.now);
                 state.now = state.now.max(due);
                 return;
             }
-            What::Beginning => {
+            MoveKind::Beginning => {
                 state.now = state.now.max(state.actors[actor].asked.start);
-                (None, Some(Answer::new(())))
+                (None, Some(CallAnswer::new(())))
             }
-            What::Call(at) => {
+            MoveKind::Call(at) => {
                 let waiting = state.waiting.remove(at);
                 state.now = state.now.max(waiting.not_before);
                 if actor == NOBODY {
@@ -96,8 +96,8 @@ impl World {
         };
         match answer {
             Some(answer) => {
-                let came = Came { call, now: state.now, answer };
-                self.come(state, memory, actor, came);
+                let input = Input { call, now: state.now, answer };
+                self.take_in(state, memory, actor, input);
             }
             None => {
                 // Its death: the calls that it waits for are nobody's any more.
@@ -107,9 +107,9 @@ impl World {
     }
 
     /// Lets something come to a handler: from memory, where it has come before.
-    fn come(&self, state: &mut State, memory: &mut Histories<State>, actor: Actor, came: Came) {
+    fn take_in(&self, state: &mut RunState, memory: &mut Histories<RunState>, actor: Actor, input: Input) {
         let before = state.actors[actor].node;
-        let known = if state.trace.is_some() { None } else { memory.after(before, &came) };
+        let known = if state.trace.is_some() { None } else { memory.after(before, &input) };
         let node = known.unwrap_or_else(|| {
             let mut lives = self.lives.borrow_mut();
             if lives.len() <= actor {
@@ -119,12 +119,12 @@ impl World {
                 Some(live) if live.node == before => live,
                 other => {
                     let begin = &state.actors[actor].asked.begin;
-                    let live = other.insert(Live::new(before, |desk| begin(actor, desk)));
+                    let live = other.insert(Live::new(before, |mailbox| begin(actor, mailbox)));
                     memory.revive(live, before);
                     live
                 }
             };
-            memory.discover(live, came)
+            memory.discover(live, input)
         });
         let after = memory.node(node);
         if !after.gone.is_empty() {
@@ -147,8 +147,8 @@ impl World {
 
     fn over(
         &self,
-        state: &mut State,
-        memory: &mut Histories<State>,
+        state: &mut RunState,
+        memory: &mut Histories<RunState>,
         actor: Actor,
         returned: Option<&Report>,
     ) {

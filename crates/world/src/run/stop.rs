@@ -22,4 +22,4 @@ impl From<&str> for Stop {
 }
 
 /// What a run comes to: an invariant that does not hold, or nothing to say.
-pub type Outcome = Result<(), Stop>;
+pub type RunOutcome = Result<(), Stop>;

@@ -7,24 +7,24 @@ use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::actor::{ActorState, Asked, Stage};
+use super::actor::{ActorState, Assignment, Stage};
 use super::begin::Begin;
 use super::env::Env;
 use super::search::Search;
-use super::state::State;
+use super::state::RunState;
 use super::stop::Stop;
 use crate::kernel::actor::Actor;
-use crate::kernel::fault::Fault;
-use crate::kernel::fingerprint::print;
-use crate::kernel::memory::{Live, Task};
+use crate::kernel::fault::CallFault;
+use crate::kernel::fingerprint::fingerprint;
+use crate::kernel::memory::{HandlerFuture, Live};
 use crate::kernel::site::Site;
 
 /// One run of the world.
 pub struct World {
-    pub(crate) state: RefCell<State>,
+    pub(crate) state: RefCell<RunState>,
     pub(super) search: Rc<RefCell<Search>>,
     /// Handlers that run in this run; the others are only remembered.
-    pub(super) lives: RefCell<Vec<Option<Live<State>>>>,
+    pub(super) lives: RefCell<Vec<Option<Live<RunState>>>>,
     /// How often the run was let run.
     pub(super) phase: Cell<usize>,
     /// What stands for the state after each time that it was, where that is wanted.
@@ -38,20 +38,20 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    pub(crate) fn new(state: State, search: Rc<RefCell<Search>>) -> Self {
+    pub(crate) fn new(state: RunState, search: Rc<RefCell<Search>>) -> Self {
         let state = RefCell::new(state);
         Self { state, search, lives: RefCell::default(), phase: Cell::new(0), ends: RefCell::default() }
     }
 
     /// Whether another run has come to just this state before: the same rows, messages, effects, reports and
-    /// time. What follows in calm is then the same too, and was looked at. To be asked once a run, just
-    /// before it becomes calm for good.
+    /// time. What follows in quiescence is then the same too, and was looked at. To be asked once a run, just
+    /// before it becomes quiescent for good.
     pub fn settled_before(&self) -> bool {
         let state = self.state.borrow();
-        // A run in which something went wrong may be judged otherwise; and who calls what in calm draws from
-        // its own place among the invocations.
-        let print = print(&(state.settled(), state.faults_left, state.actors.len()));
-        state.trace.is_none() && !self.search.borrow_mut().settled.insert(print)
+        // A run in which something went wrong may be judged otherwise; and who calls what in quiescence draws
+        // from its own place among the invocations.
+        let fingerprint = fingerprint(&(state.settled(), state.faults_left, state.actors.len()));
+        state.trace.is_none() && !self.search.borrow_mut().settled.insert(fingerprint)
     }
 
     pub(crate) fn keep_ends(&self) {
@@ -74,22 +74,22 @@ impl World {
     }
 
     /// From now on nothing goes wrong and nobody is interrupted, so that what was promised can be asked for.
-    pub fn calm(&self) {
-        self.set_calm(true);
+    pub fn quiesce(&self) {
+        self.set_quiescent(true);
     }
 
     /// Runs something during which nothing goes wrong, for what a run takes for granted.
-    pub fn calm_while<R>(&self, act: impl FnOnce(&Self) -> R) -> R {
-        self.set_calm(true);
+    pub fn quiesce_while<R>(&self, act: impl FnOnce(&Self) -> R) -> R {
+        self.set_quiescent(true);
         let result = act(self);
-        self.set_calm(false);
+        self.set_quiescent(false);
         result
     }
 
-    fn set_calm(&self, calm: bool) {
+    fn set_quiescent(&self, quiescent: bool) {
         let mut state = self.state.borrow_mut();
-        state.calm = calm;
-        state.choices.calm(calm);
+        state.quiescent = quiescent;
+        state.choices.quiesce(quiescent);
     }
 
     /// How many calls have gone wrong so far.
@@ -102,7 +102,7 @@ impl World {
     /// All calls that were made so far, in their order, and what went wrong with each. For counting, and not
     /// for invariants: a run ends where another has been in the same state, whatever calls led there.
     #[must_use]
-    pub fn calls(&self) -> Vec<(Site, Option<Fault>)> {
+    pub fn calls(&self) -> Vec<(Site, Option<CallFault>)> {
         self.state.borrow().calls.all()
     }
 
@@ -140,9 +140,10 @@ impl World {
         body: B,
     ) -> Actor {
         let actor = self.state.borrow().actors.len();
-        let asked = print(&(std::any::TypeId::of::<B>(), actor, role, skew, print(&input)));
-        let begin =
-            move |actor, desk| -> Task { Box::pin(body(Env::new(desk, actor, role, skew), input.clone())) };
+        let asked = fingerprint(&(std::any::TypeId::of::<B>(), actor, role, skew, fingerprint(&input)));
+        let begin = move |actor, mailbox| -> HandlerFuture {
+            Box::pin(body(Env::new(mailbox, actor, role, skew), input.clone()))
+        };
         self.add(start, Some(asked), Rc::new(begin))
     }
 
@@ -157,8 +158,8 @@ impl World {
     ) -> Result<Option<R>, Stop> {
         let answer = Rc::new(RefCell::new(None));
         let (asked, calls) = (Rc::clone(&answer), Cell::new(Some(calls)));
-        let begin = move |actor, desk| -> Task {
-            let env = Env::new(desk, actor, "test", SignedDuration::ZERO);
+        let begin = move |actor, mailbox| -> HandlerFuture {
+            let env = Env::new(mailbox, actor, "test", SignedDuration::ZERO);
             let (asked, calls) = (Rc::clone(&asked), calls.take().map(|calls| calls(env)));
             Box::pin(async move {
                 if let Some(calls) = calls {
@@ -172,10 +173,10 @@ impl World {
     }
 
     /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
-    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin<State>) -> Actor {
+    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin<RunState>) -> Actor {
         let node = self.search.borrow_mut().memory.root(asked);
         let mut state = self.state.borrow_mut();
-        let asked = Rc::new(Asked { start, begin, job: None });
+        let asked = Rc::new(Assignment { start, begin, job: None });
         state.actors.push(ActorState { node, stage: Stage::Waits, asked });
         state.actors.len() - 1
     }

@@ -6,7 +6,7 @@ use super::effort::Effort;
 use super::names::named;
 use super::pattern::Pattern;
 use super::runs::share;
-use crate::explore::{Bounds, Memory, Report, Workload, exhaust, replay, sample};
+use crate::explore::{Bounds, Memory, SearchReport, Workload, exhaust, replay, sample};
 use crate::run::limits::Order;
 
 /// How many runs of a workload a mutant may survive, at first and then.
@@ -42,7 +42,7 @@ pub(super) fn mutants(pattern: &Pattern, effort: &Effort) -> usize {
                 }
             }
         }
-        Some(Report { whole: true, ..Report::default() })
+        Some(SearchReport { whole: true, ..SearchReport::default() })
     });
     caught.into_inner()
 }
@@ -55,8 +55,8 @@ fn holds_without(workload: &Workload, order: Option<Order>, choices: &str) -> bo
 }
 
 /// Looks for a violation in a workload: depth first, then at random.
-fn hunt(workload: &Workload, patience: u64, seed: u64) -> (Report, Option<Order>) {
-    let mut all = Report::default();
+fn hunt(workload: &Workload, patience: u64, seed: u64) -> (SearchReport, Option<Order>) {
+    let mut all = SearchReport::default();
     for order in workload.orders {
         all.merge(exhaust(Bounds { runs: patience, ..workload.bounds(*order) }, workload.run));
         if all.violation.is_some() {

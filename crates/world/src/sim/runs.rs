@@ -10,7 +10,7 @@ use cpu_time::ThreadTime;
 use super::effort::Effort;
 use super::names::{named, said};
 use super::pattern::Pattern;
-use crate::explore::{Bounds, Memory, Report, Workload, exhaust, sample};
+use crate::explore::{Bounds, Memory, SearchReport, Workload, exhaust, sample};
 use crate::run::limits::Order;
 
 #[derive(Default)]
@@ -43,10 +43,10 @@ impl Progress {
 pub(super) fn share<T: Default>(
     threads: usize,
     n: usize,
-    work: impl Fn(usize, &mut T) -> Option<Report> + Sync,
-) -> Report {
+    work: impl Fn(usize, &mut T) -> Option<SearchReport> + Sync,
+) -> SearchReport {
     let next = AtomicUsize::new(0);
-    let all = Mutex::new(Report { whole: true, ..Report::default() });
+    let all = Mutex::new(SearchReport { whole: true, ..SearchReport::default() });
     std::thread::scope(|scope| {
         for _ in 0..threads.min(n) {
             scope.spawn(|| {
@@ -64,7 +64,7 @@ pub(super) fn share<T: Default>(
     all.into_inner().unwrap_or_default()
 }
 
-pub(super) fn whole(pattern: &Pattern, effort: &Effort, progress: &Progress) -> Report {
+pub(super) fn whole(pattern: &Pattern, effort: &Effort, progress: &Progress) -> SearchReport {
     let wanted = pattern.workloads.iter().filter(|workload| workload.name.contains(&effort.only));
     let parts: Vec<(&Workload, Order)> =
         wanted.flat_map(|w| w.orders.iter().map(move |order| (w, *order))).collect();
@@ -93,7 +93,12 @@ pub(super) fn whole(pattern: &Pattern, effort: &Effort, progress: &Progress) -> 
 /// How many runs a thread makes before it looks at the clock and takes another workload.
 const SLICE: u64 = 1_000;
 
-pub(super) fn random(pattern: &Pattern, effort: &Effort, begun: Instant, progress: &Progress) -> Report {
+pub(super) fn random(
+    pattern: &Pattern,
+    effort: &Effort,
+    begun: Instant,
+    progress: &Progress,
+) -> SearchReport {
     let least = (effort.runs / 100).max(SLICE * pattern.workloads.len() as u64);
     let here = Instant::now();
     let broken = AtomicBool::new(false);

@@ -16,9 +16,8 @@ use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
 use tenfold_ports::Table;
-use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
-use tenfold_world::Env;
+use tenfold_world::{Env, request};
 
 const FLIGHT: usize = 0;
 const HOTEL: usize = 1;
@@ -42,16 +41,11 @@ fn body() -> Value {
 
 impl Desk {
     async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let query = query.split('&').filter_map(|pair| pair.split_once('='));
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = Request {
-            method: method.into(),
-            path: path.into(),
-            query: query.map(|(name, value)| (name.into(), value.into())).collect(),
-            headers: key.map(|key| ("idempotency-key".into(), key.into())).into_iter().collect(),
-            body: body.into(),
-        };
+        let mut request = request(method, path, body);
+        if let Some(key) = key {
+            request.set_header("idempotency-key", key);
+        }
         let response = self.api.handle(&request).await;
         (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Call, End, FIELDS, Fate, Handling, Keep, Pass, Place, Plan, Step, Task};
+use super::plan::{Call, End, ExecutionStep, FIELDS, Fate, Handling, Keep, Pass, Place, Plan, Task};
 
 /// What the tasks of a machine call.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Writer<'_> {
 
     /// The states of a scope. In a safe one nothing fails: of branches that fail at once, which is heard
     /// first is left to chance, and what the others have done by then.
-    fn scope(&mut self, scope: &str, steps: &[Step], end: End, safe: bool) -> Value {
+    fn scope(&mut self, scope: &str, steps: &[ExecutionStep], end: End, safe: bool) -> Value {
         let mut states = Map::new();
         let last = self.name(scope);
         states.insert(
@@ -59,7 +59,7 @@ impl Writer<'_> {
     fn steps(
         &mut self,
         scope: &str,
-        steps: &[Step],
+        steps: &[ExecutionStep],
         next: String,
         safe: bool,
         states: &mut Map<String, Value>,
@@ -70,24 +70,24 @@ impl Writer<'_> {
     fn step(
         &mut self,
         scope: &str,
-        step: &Step,
+        step: &ExecutionStep,
         next: &str,
         safe: bool,
         states: &mut Map<String, Value>,
     ) -> String {
         let name = self.name(scope);
         let mut state = match step {
-            Step::Wait => json!({"Type": "Wait", "Seconds": 0}),
-            Step::Pass(pass) => self::pass(pass),
-            Step::Task(task) => self.task(task, safe),
-            Step::Choice { test, then } => {
+            ExecutionStep::Wait => json!({"Type": "Wait", "Seconds": 0}),
+            ExecutionStep::Pass(pass) => self::pass(pass),
+            ExecutionStep::Task(task) => self.task(task, safe),
+            ExecutionStep::Choice { test, then } => {
                 let then = self.steps(scope, then, next.to_owned(), safe, states);
                 let mut rule = test.clone();
                 rule["Next"] = json!(then);
                 states.insert(name.clone(), json!({"Type": "Choice", "Choices": [rule], "Default": next}));
                 return name;
             }
-            Step::Parallel { branches, fails, keep, .. } => {
+            ExecutionStep::Parallel { branches, fails, keep, .. } => {
                 let branches = branches.iter().enumerate().map(|(i, steps)| {
                     let end = if *fails && i == 0 { End::Fail } else { End::Pass };
                     self.scope(&format!("{name}b{i}"), steps, end, safe || i > 0)
@@ -95,7 +95,7 @@ impl Writer<'_> {
                 let branches: Vec<Value> = branches.collect();
                 with(json!({"Type": "Parallel", "Branches": branches}), &kept(keep, "$[0].n"))
             }
-            Step::Map { steps, at_once, keep } => {
+            ExecutionStep::Map { steps, at_once, keep } => {
                 let mut processor = self.scope(&format!("{name}m"), steps, End::Pass, true);
                 processor["ProcessorConfig"] = json!({"Mode": "INLINE"});
                 let mut selector = all_fields();
@@ -108,7 +108,7 @@ impl Writer<'_> {
                 with(state, &kept(keep, "$[0].at"))
             }
         };
-        if let Step::Task(Task { handling, .. }) | Step::Parallel { handling, .. } = step {
+        if let ExecutionStep::Task(Task { handling, .. }) | ExecutionStep::Parallel { handling, .. } = step {
             self.handle(scope, handling, next, &mut state, states);
         }
         state["Next"] = json!(next);

@@ -9,31 +9,31 @@ use serde_json::{Value, json};
 /// A machine and its input.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    pub steps: Vec<Step>,
+    pub steps: Vec<ExecutionStep>,
     pub end: End,
     pub input: Value,
 }
 
 /// A state, or a few that belong together.
 #[derive(Debug, Clone)]
-pub enum Step {
+pub enum ExecutionStep {
     Pass(Pass),
     /// For no time.
     Wait,
     Choice {
         test: Value,
-        then: Vec<Step>,
+        then: Vec<ExecutionStep>,
     },
     Task(Task),
     Parallel {
-        branches: Vec<Vec<Step>>,
+        branches: Vec<Vec<ExecutionStep>>,
         /// Whether the first branch ends in a Fail.
         fails: bool,
         keep: Keep,
         handling: Handling,
     },
     Map {
-        steps: Vec<Step>,
+        steps: Vec<ExecutionStep>,
         at_once: u32,
         keep: Keep,
     },
@@ -116,16 +116,16 @@ pub fn plan() -> impl Strategy<Value = Plan> {
     });
     let end = prop_oneof![3 => Just(End::Succeed), 3 => Just(End::Pass), 2 => Just(End::Fail)];
     let misses = select(vec!["InputPath", "Parameters", "OutputPath"])
-        .prop_map(|field| Step::Pass(Pass::Misses(field)));
+        .prop_map(|field| ExecutionStep::Pass(Pass::Misses(field)));
     let step = prop_oneof![20 => step(1), 3 => step(2), 1 => misses];
     (vec(step, 1..4), end, input).prop_map(|(steps, end, input)| Plan { steps, end, input })
 }
 
-fn step(depth: u32) -> BoxedStrategy<Step> {
+fn step(depth: u32) -> BoxedStrategy<ExecutionStep> {
     let flat = prop_oneof![
-        4 => pass().prop_map(Step::Pass),
-        1 => Just(Step::Wait),
-        6 => task().prop_map(Step::Task),
+        4 => pass().prop_map(ExecutionStep::Pass),
+        1 => Just(ExecutionStep::Wait),
+        6 => task().prop_map(ExecutionStep::Task),
     ];
     if depth == 0 {
         return flat.boxed();
@@ -133,11 +133,11 @@ fn step(depth: u32) -> BoxedStrategy<Step> {
     let inner = move || vec(step(depth - 1), 1..3);
     prop_oneof![
         7 => flat,
-        3 => (test(2), inner()).prop_map(|(test, then)| Step::Choice { test, then }),
+        3 => (test(2), inner()).prop_map(|(test, then)| ExecutionStep::Choice { test, then }),
         3 => (vec(inner(), 1..4), prop::bool::weighted(0.3), keep(), handling()).prop_map(
-            |(branches, fails, keep, handling)| Step::Parallel { branches, fails, keep, handling }
+            |(branches, fails, keep, handling)| ExecutionStep::Parallel { branches, fails, keep, handling }
         ),
-        1 => (inner(), 0..3_u32, keep()).prop_map(|(steps, at_once, keep)| Step::Map { steps, at_once, keep }),
+        1 => (inner(), 0..3_u32, keep()).prop_map(|(steps, at_once, keep)| ExecutionStep::Map { steps, at_once, keep }),
     ]
     .boxed()
 }

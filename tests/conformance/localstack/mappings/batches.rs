@@ -14,11 +14,11 @@ use smol_str::SmolStr;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_ports::Queue;
 use tenfold_ports::queue::{Delivery, Depth, Fifo, Outgoing};
-use tenfold_world::{Failed, QueueId, QueueSettings, World};
+use tenfold_world::{FailedIds, QueueId, QueueSettings, World};
 
 use super::relay::{self, PATIENCE, TIMEOUT, reaches};
 use super::script::{ALWAYS, How, whole};
-use crate::both::{Both, ask, in_calm_world};
+use crate::both::{Both, ask, in_quiet_world};
 use crate::queues::reached;
 use crate::suite::{Compared, Failure};
 use crate::tables::compare;
@@ -86,10 +86,10 @@ enum Note {
 impl Plan {
     /// Answers an invocation. It depends on each message and its receive count only, but for batches that fail
     /// as a whole: all their messages have the same count, as they were all received at once.
-    fn answer(&self, batch: &[Seen], notes: &mut Notes) -> Option<Failed> {
+    fn answer(&self, batch: &[Seen], notes: &mut Notes) -> Option<FailedIds> {
         let round = batch.first().map_or(0, |seen| seen.count.saturating_sub(1) as usize);
         let fails_whole = self.whole.get(round);
-        let (mut failed, mut stopped) = (Failed::new(), Vec::new());
+        let (mut failed, mut stopped) = (FailedIds::new(), Vec::new());
         for Seen { id, body, count } in batch {
             let (group, fails) = self.message(body).map_or((0, 0), |message| (message.group, message.fails));
             // On a FIFO queue what follows a message that failed has to wait for it.
@@ -135,7 +135,7 @@ struct Became {
 }
 
 pub fn run(both: &Both, plan: &Plan) -> Compared {
-    in_calm_world(|world| {
+    in_quiet_world(|world| {
         let name = Both::name();
         let here = here(world, plan)?;
         let there = there(both, plan, &name, &here)?;

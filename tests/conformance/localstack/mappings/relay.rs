@@ -13,7 +13,7 @@ use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEven
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionResponseType, Runtime};
 use serde_json::{Value, json};
-use tenfold_world::Failed;
+use tenfold_world::FailedIds;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(50);
 const ROLE: &str = "arn:aws:iam::000000000000:role/conformance";
 
 /// What answers an invocation with these records: what failed, or none for an error.
-pub type Script = Arc<dyn Fn(&[Value]) -> Option<Failed> + Send + Sync>;
+pub type Script = Arc<dyn Fn(&[Value]) -> Option<FailedIds> + Send + Sync>;
 
 /// The scripts by their sources' ARNs.
 static SCRIPTS: Mutex<BTreeMap<String, Script>> = Mutex::new(BTreeMap::new());

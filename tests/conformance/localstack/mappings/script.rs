@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::select;
 use smol_str::SmolStr;
-use tenfold_world::Failed;
+use tenfold_world::FailedIds;
 
 /// More often than anything is tried.
 pub const ALWAYS: u32 = 1_000;
@@ -79,7 +79,7 @@ impl Follower {
     }
 
     /// Answers an invocation: what failed, none for an error.
-    pub fn answer(&mut self, batch: &[Seen]) -> Option<Failed> {
+    pub fn answer(&mut self, batch: &[Seen]) -> Option<FailedIds> {
         for record in batch {
             if !self.seen.contains(&record.sequence) {
                 self.seen.push(record.sequence.clone());
@@ -129,7 +129,7 @@ impl Follower {
 }
 
 /// The answer that fails a batch as a whole.
-pub fn whole(how: How) -> Option<Failed> {
+pub fn whole(how: How) -> Option<FailedIds> {
     match how {
         How::NamesAnother => Some(vec!["4711".into()]),
         How::NamesNothing => Some(vec!["".into()]),

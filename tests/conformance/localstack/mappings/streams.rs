@@ -17,7 +17,7 @@ use tenfold_world::{QueueSettings, World};
 use super::changes::Plan;
 use super::relay::{self, Mapping, reaches};
 use super::script::{Follower, Seen};
-use crate::both::{Both, ask, in_calm_world};
+use crate::both::{Both, ask, in_quiet_world};
 use crate::suite::{Compared, Failure};
 use crate::tables::compare;
 
@@ -39,7 +39,7 @@ fn look(follower: &Shared) -> MutexGuard<'_, Follower> {
 }
 
 pub fn run(both: &Both, plan: &Plan) -> Compared {
-    in_calm_world(|world| {
+    in_quiet_world(|world| {
         let here = here(world, plan)?;
         let there = there(both, plan, &here)?;
         let (ours, theirs) = (look(&here.follower), look(&there.follower));

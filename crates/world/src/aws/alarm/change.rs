@@ -28,7 +28,7 @@ impl AlarmState {
 
 /// An alarm has changed its state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Change {
+pub struct AlarmChange {
     /// The alarm's name.
     pub alarm: &'static str,
     /// What it was.
@@ -39,7 +39,7 @@ pub struct Change {
     pub at: Timestamp,
 }
 
-impl Change {
+impl AlarmChange {
     /// The event that CloudWatch invokes a function with (CloudWatch user guide, "Invoke a Lambda function
     /// from an alarm"), without the reasons.
     #[must_use]

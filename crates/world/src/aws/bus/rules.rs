@@ -10,7 +10,7 @@ use tenfold_ports::{Bytes, CallError};
 
 use crate::kernel::choice::Choices;
 use crate::kernel::ids::QueueId;
-use crate::pattern::Pattern;
+use crate::pattern::EventPattern;
 
 /// How a bus is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +21,7 @@ pub struct BusSettings {
 
 /// Who gets an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Target {
+pub enum RuleTarget {
     /// A standard queue.
     Queue(QueueId),
     /// A function, invoked asynchronously.
@@ -30,18 +30,18 @@ pub enum Target {
 
 /// Which events go to whom. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
+pub struct BusRule {
     /// Which events.
-    pub pattern: Pattern,
+    pub pattern: EventPattern,
     /// To whom.
-    pub targets: Vec<Target>,
+    pub targets: Vec<RuleTarget>,
 }
 
 /// A bus: its rules, and what it remembers.
 #[derive(Debug, Clone)]
 pub struct Rules {
     pub(crate) name: &'static str,
-    all: Vec<Rule>,
+    all: Vec<BusRule>,
     next: u64,
     duplicates_left: u32,
 }
@@ -58,7 +58,7 @@ impl Rules {
         Self { name, all: Vec::new(), next: 0, duplicates_left: settings.duplicates }
     }
 
-    pub(crate) fn add(&mut self, rule: Rule) {
+    pub(crate) fn add(&mut self, rule: BusRule) {
         self.all.push(rule);
     }
 
@@ -68,7 +68,7 @@ impl Rules {
         events: &[BusEvent],
         now: Timestamp,
         choices: &mut Choices,
-    ) -> Result<(Rejected, Vec<(Target, Bytes)>), CallError> {
+    ) -> Result<(Rejected, Vec<(RuleTarget, Bytes)>), CallError> {
         if events.len() > BATCH {
             return Err(CallError::Refused("ValidationException: more than 10 entries".to_owned()));
         }
@@ -107,7 +107,7 @@ impl Rules {
         }))
     }
 
-    fn send(&mut self, event: &Json, choices: &mut Choices, sent: &mut Vec<(Target, Bytes)>) {
+    fn send(&mut self, event: &Json, choices: &mut Choices, sent: &mut Vec<(RuleTarget, Bytes)>) {
         let mut text = None;
         for rule in self.all.iter().filter(|rule| rule.pattern.matches(event)) {
             let text = text.get_or_insert_with(|| Bytes::from(event.to_string()));

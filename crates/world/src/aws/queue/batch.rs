@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Outgoing, Rejected};
 
-use super::entry::Entry;
+use super::entry::BatchEntry;
 use super::messages::Messages;
 use super::posted::Posted;
 use super::receipt::Receipt;
@@ -24,7 +24,7 @@ impl Messages {
     /// Sends a batch, and says which of its entries are rejected.
     pub(crate) fn send_batch(
         &mut self,
-        entries: &[Result<Entry, Outgoing>],
+        entries: &[Result<BatchEntry, Outgoing>],
         now: Timestamp,
     ) -> Result<Rejected, CallError> {
         if entries.len() > BATCH {
@@ -33,7 +33,7 @@ impl Messages {
         if entries.iter().map(|e| e.as_ref().map_or(0, |e| e.body.len())).sum::<usize>() > MAX_BYTES {
             return refused("BatchRequestTooLong");
         }
-        let group = |entry: &Result<Entry, Outgoing>| match entry {
+        let group = |entry: &Result<BatchEntry, Outgoing>| match entry {
             Ok(entry) => entry.fifo.is_some(),
             Err(message) => message.fifo.is_some(),
         };
@@ -53,7 +53,7 @@ impl Messages {
     /// Takes a message of another service. A standard queue has no use for its group.
     pub(crate) fn accept(&mut self, posted: Posted, now: Timestamp) {
         let fifo = posted.fifo.filter(|_| self.settings.fifo);
-        self.send(&Entry { body: posted.body, delay: Duration::ZERO, fifo }, now);
+        self.send(&BatchEntry { body: posted.body, delay: Duration::ZERO, fifo }, now);
     }
 
     /// Deletes what a mapping's function has taken; the rest is seen again when its visibility ends. By

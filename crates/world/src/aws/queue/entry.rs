@@ -7,13 +7,13 @@ use tenfold_ports::queue::{Fifo, MAX_DELAY, Outgoing};
 
 /// A message to send, looked through once however often the call is applied.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct BatchEntry {
     pub body: Bytes,
     pub delay: Duration,
     pub fifo: Option<Fifo>,
 }
 
-impl Entry {
+impl BatchEntry {
     /// What SQS would reject comes back.
     pub(crate) fn new(message: Outgoing) -> Result<Self, Outgoing> {
         if message.body.is_empty() || !message.body.chars().all(allowed) || message.delay > MAX_DELAY {

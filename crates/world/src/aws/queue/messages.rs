@@ -10,7 +10,7 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::Bytes;
 use tenfold_ports::queue::{Delivery, Depth, Fifo};
 
-use super::entry::Entry;
+use super::entry::BatchEntry;
 use super::receipt::Receipt;
 use super::settings::QueueSettings;
 use crate::kernel::choice::Choices;
@@ -20,7 +20,7 @@ use crate::kernel::ids::QueueId;
 const DEDUPLICATION: SignedDuration = SignedDuration::from_mins(5);
 
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct QueuedMessage {
     id: u64,
     body: Bytes,
     fifo: Option<Fifo>,
@@ -32,7 +32,7 @@ pub(crate) struct Message {
     before: u32,
 }
 
-impl Message {
+impl QueuedMessage {
     fn in_flight(&self, now: Timestamp) -> bool {
         self.received > 0 && self.visible > now
     }
@@ -48,13 +48,13 @@ pub struct Messages {
     pub(super) settings: QueueSettings,
     queue: usize,
     /// In the order in which they were sent.
-    all: Vec<Message>,
+    all: Vec<QueuedMessage>,
     next: u64,
     deduplication: BTreeMap<SmolStr, Timestamp>,
 }
 
 /// What a queue holds, whatever its messages are called. Two states that differ only in their messages' ids
-/// count as one: a receipt is given anew with each receiving, and in calm nobody holds one any more.
+/// count as one: a receipt is given anew with each receiving, and in quiescence nobody holds one any more.
 impl Hash for Messages {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for message in &self.all {
@@ -95,17 +95,17 @@ impl Messages {
         heads.map(|(_, head)| self.unlocked(head)).min()
     }
 
-    fn is_head(&self, at: usize, message: &Message) -> bool {
+    fn is_head(&self, at: usize, message: &QueuedMessage) -> bool {
         self.all[..at].iter().all(|before| before.group() != message.group())
     }
 
     /// When the head of a group can be received.
-    fn unlocked(&self, head: &Message) -> Timestamp {
+    fn unlocked(&self, head: &QueuedMessage) -> Timestamp {
         let received = self.all.iter().filter(|m| m.received > 0 && m.group() == head.group());
         received.map(|m| m.visible).fold(head.visible, Timestamp::max)
     }
 
-    pub(crate) fn send(&mut self, entry: &Entry, now: Timestamp) {
+    pub(crate) fn send(&mut self, entry: &BatchEntry, now: Timestamp) {
         let delay = if self.settings.fifo { self.settings.delay } else { entry.delay };
         if let Some(fifo) = &entry.fifo {
             self.deduplication.retain(|_, sent| now.duration_since(*sent) < DEDUPLICATION);
@@ -115,19 +115,26 @@ impl Messages {
             self.deduplication.insert(fifo.deduplication.clone(), now);
         }
         let (body, fifo) = (entry.body.clone(), entry.fifo.clone());
-        let message =
-            Message { id: self.next, body, fifo, visible: now + delay, sent: now, received: 0, before: 0 };
+        let message = QueuedMessage {
+            id: self.next,
+            body,
+            fifo,
+            visible: now + delay,
+            sent: now,
+            received: 0,
+            before: 0,
+        };
         self.next += 1;
         self.all.push(message);
     }
 
     /// Takes a message that another queue delivered too often. Its count goes on: SQS counts "across all
     /// queues".
-    pub(crate) fn take_dead(&mut self, message: Message, now: Timestamp) {
+    pub(crate) fn take_dead(&mut self, message: QueuedMessage, now: Timestamp) {
         let before = message.before + message.received;
         // A FIFO queue's time starts anew.
         let sent = if self.settings.fifo { now } else { message.sent };
-        self.all.push(Message { visible: now, sent, received: 0, before, ..message });
+        self.all.push(QueuedMessage { visible: now, sent, received: 0, before, ..message });
     }
 
     /// The messages that can be received, in the order in which they are tried.
@@ -146,12 +153,12 @@ impl Messages {
 
     /// As many of one group as can be, then those of the next.
     fn ready_groups(&self, now: Timestamp, choices: &mut Choices) -> Vec<usize> {
-        let free = |(i, m): &(usize, &Message)| self.is_head(*i, m) && self.unlocked(m) <= now;
-        let mut heads: Vec<&Message> =
+        let free = |(i, m): &(usize, &QueuedMessage)| self.is_head(*i, m) && self.unlocked(m) <= now;
+        let mut heads: Vec<&QueuedMessage> =
             self.all.iter().enumerate().filter(free).map(|(_, head)| head).collect();
         let first = choices.pick(heads.len());
         heads.rotate_left(first);
-        let group = |head: &Message| {
+        let group = |head: &QueuedMessage| {
             let group = head.group().cloned();
             let all = self.all.iter().enumerate().filter(move |(_, m)| m.group() == group.as_ref());
             all.take_while(move |(_, m)| m.visible <= now).map(|(i, _)| i)
@@ -165,7 +172,7 @@ impl Messages {
         now: Timestamp,
         max: usize,
         choices: &mut Choices,
-    ) -> (Vec<Delivery>, Vec<Message>) {
+    ) -> (Vec<Delivery>, Vec<QueuedMessage>) {
         let most = self.settings.redrive.map_or(u32::MAX, |(_, receives)| receives);
         let (mut deliveries, mut dead) = (Vec::new(), Vec::new());
         for i in self.ready(now, choices) {

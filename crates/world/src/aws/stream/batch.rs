@@ -21,7 +21,7 @@ pub struct Batch {
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum BatchOutcome {
     /// The function answered: the sequences of the records that it could not take, none when all is well. One
     /// that is not of the batch fails the batch as a whole.
     Answered(Vec<SmolStr>),
@@ -34,8 +34,8 @@ pub(super) fn number(record: &Record) -> u64 {
 }
 
 /// The place in the batch of the first record that failed; none when all is well.
-pub(super) fn failed_from(batch: &Batch, outcome: &Outcome) -> Option<usize> {
-    let Outcome::Answered(failures) = outcome else { return Some(0) };
+pub(super) fn failed_from(batch: &Batch, outcome: &BatchOutcome) -> Option<usize> {
+    let BatchOutcome::Answered(failures) = outcome else { return Some(0) };
     let place = |sequence: &SmolStr| {
         batch.records.iter().position(|record| record.sequence == *sequence).unwrap_or(0)
     };

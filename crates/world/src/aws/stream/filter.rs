@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Key, Value};
 
-use crate::pattern::{BadPattern, Leaf, Node, Pattern};
+use crate::pattern::{BadPattern, EventNode, EventPattern, Leaf};
 
 /// Filter criteria over the records of a stream, by Lambda's developer guide ("Using event filtering with a
 /// DynamoDB event source"): `{"dynamodb": {"NewImage": {"kind": {"S": ["log"]}}}}`. Cheap to clone.
 ///
 /// Numbers are text there, so `numeric` matches none of them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RecordFilter(Pattern);
+pub struct RecordFilter(EventPattern);
 
 impl RecordFilter {
     /// Reads a pattern of JSON, one of `FilterCriteria`'s.
@@ -21,7 +21,7 @@ impl RecordFilter {
     /// `userIdentity.principalId` and the text (`S`), numbers (`N`) and truth values (`BOOL`) of
     /// `dynamodb.Keys`, `NewImage` and `OldImage`.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
-        let pattern = Pattern::parse(text)?;
+        let pattern = EventPattern::parse(text)?;
         match pattern.paths().iter().find(|path| !known(path)) {
             None => Ok(Self(pattern.clone())),
             Some(path) => Err(BadPattern::new(
@@ -71,7 +71,7 @@ fn key_part<'a>(key: &'a Key, name: &str) -> Option<At<'a>> {
     }
 }
 
-impl Node for At<'_> {
+impl EventNode for At<'_> {
     fn field(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Record(record), "eventName") => Some(Self::Text(record.kind().name())),

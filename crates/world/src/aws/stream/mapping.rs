@@ -12,9 +12,9 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::stream::Record;
 
-use super::batch::{Batch, Outcome, failed_from, letter, number};
+use super::batch::{Batch, BatchOutcome, failed_from, letter, number};
 use super::settings::MappingSettings;
-use super::shard::{Entry, Shard};
+use super::shard::{Shard, ShardEntry};
 use crate::aws::queue::Posted;
 use crate::kernel::choice::Choices;
 
@@ -80,7 +80,7 @@ impl Mapping {
     }
 
     /// The wanted records after the checkpoint.
-    fn left<'a>(&'a self, at: usize, shard: &'a Shard) -> impl Iterator<Item = &'a Entry> {
+    fn left<'a>(&'a self, at: usize, shard: &'a Shard) -> impl Iterator<Item = &'a ShardEntry> {
         let done = self.readers[at].done;
         shard.0.iter().filter(move |entry| entry.number > done && self.wants(&entry.record))
     }
@@ -124,7 +124,7 @@ impl Mapping {
 
     /// Gives up what is too old.
     fn expire(&mut self, at: usize, shard: &Shard, now: Timestamp) {
-        let old = |entry: &&Entry| now.duration_since(entry.record.at) >= RETENTION;
+        let old = |entry: &&ShardEntry| now.duration_since(entry.record.at) >= RETENTION;
         let Some(last) = shard.0.iter().take_while(old).last() else { return };
         let last = last.number;
         self.expired += self.left(at, shard).take_while(|entry| entry.number <= last).count() as u64;
@@ -156,7 +156,7 @@ impl Mapping {
     pub(super) fn finish(
         &mut self,
         batch: &Batch,
-        outcome: &Outcome,
+        outcome: &BatchOutcome,
         now: Timestamp,
         choices: &mut Choices,
     ) -> Option<Posted> {
@@ -164,7 +164,7 @@ impl Mapping {
         reader.on_its_way = false;
         let part = reader.parts.pop_front()?;
         if let Some(at) = failed_from(batch, outcome) {
-            let may_split = *outcome == Outcome::Failed && batch.records.len() > 1;
+            let may_split = *outcome == BatchOutcome::Failed && batch.records.len() > 1;
             return self.fail(batch, at, part, may_split, now);
         }
         if self.duplicates_left > 0 && choices.pick_rarely(2, 8) == 1 {

@@ -14,7 +14,7 @@ fn later(hours: i64) -> Timestamp {
     now() + SignedDuration::from_hours(hours)
 }
 
-fn calm() -> Choices {
+fn always_first() -> Choices {
     Choices::new(Vec::new(), Rest::First)
 }
 
@@ -34,7 +34,7 @@ fn stream(inserts: usize, settings: MappingSettings) -> Stream {
 
 /// The next batch, as the sort keys of its records.
 fn next(stream: &mut Stream, at: Timestamp) -> Option<(Batch, Vec<usize>)> {
-    let batch = stream.next_batch(0, 0, at, &mut calm())?;
+    let batch = stream.next_batch(0, 0, at, &mut always_first())?;
     let keys = batch.records.iter().map(|record| record.key.sk.parse().unwrap()).collect();
     Some((batch, keys))
 }
@@ -44,10 +44,10 @@ fn keys(stream: &mut Stream) -> Vec<usize> {
 }
 
 /// Takes batches until there are none; `function` gives what it could not take. All batches in their order.
-fn drain(stream: &mut Stream, function: impl Fn(&[usize]) -> Outcome) -> (Vec<Vec<usize>>, Vec<Posted>) {
+fn drain(stream: &mut Stream, function: impl Fn(&[usize]) -> BatchOutcome) -> (Vec<Vec<usize>>, Vec<Posted>) {
     let (mut batches, mut letters) = (Vec::new(), Vec::new());
     while let Some((batch, keys)) = next(stream, now()) {
-        letters.extend(stream.finish(&batch, &function(&keys), now(), &mut calm()));
+        letters.extend(stream.finish(&batch, &function(&keys), now(), &mut always_first()));
         batches.push(keys);
         assert!(batches.len() < 100, "it never ends: {batches:?}");
     }
@@ -55,15 +55,15 @@ fn drain(stream: &mut Stream, function: impl Fn(&[usize]) -> Outcome) -> (Vec<Ve
 }
 
 /// Fails as a whole where the item is among the batch.
-fn poisoned(item: usize) -> impl Fn(&[usize]) -> Outcome {
-    move |keys| if keys.contains(&item) { Outcome::Failed } else { Outcome::Answered(Vec::new()) }
+fn poisoned(item: usize) -> impl Fn(&[usize]) -> BatchOutcome {
+    move |keys| if keys.contains(&item) { BatchOutcome::Failed } else { BatchOutcome::Answered(Vec::new()) }
 }
 
 /// Answers that the item failed; its sequence is its number.
-fn reported(item: usize) -> impl Fn(&[usize]) -> Outcome {
+fn reported(item: usize) -> impl Fn(&[usize]) -> BatchOutcome {
     move |keys| {
         let failed = keys.iter().filter(|key| **key == item);
-        Outcome::Answered(failed.map(|key| SmolStr::from(key.to_string())).collect())
+        BatchOutcome::Answered(failed.map(|key| SmolStr::from(key.to_string())).collect())
     }
 }
 
@@ -73,7 +73,7 @@ fn a_checkpoint_moves_with_what_is_done_and_one_batch_of_a_shard_is_on_its_way_a
     let (first, keys_of_first) = next(&mut stream, now()).unwrap();
     assert_eq!(keys_of_first, [1, 2]);
     assert_eq!(next(&mut stream, now()), None);
-    stream.finish(&first, &Outcome::Answered(Vec::new()), now(), &mut calm());
+    stream.finish(&first, &BatchOutcome::Answered(Vec::new()), now(), &mut always_first());
     assert_eq!(drain(&mut stream, poisoned(0)).0, [vec![3, 4], vec![5]]);
     assert!(stream.is_read(0, 0) && stream.shards[0].0.is_empty());
 }
@@ -86,7 +86,8 @@ fn items_are_spread_over_shards_that_wait_for_none_of_each_other() {
         let key = Key::new(format!("p{n}"), "s");
         stream.record(&key, None, Some(&Item::new(key.clone())), now(), false);
     }
-    let of = |stream: &mut Stream, shard| stream.next_batch(0, shard, now(), &mut calm()).unwrap().records;
+    let of =
+        |stream: &mut Stream, shard| stream.next_batch(0, shard, now(), &mut always_first()).unwrap().records;
     let (one, other) = (of(&mut stream, 0), of(&mut stream, 1));
     assert_eq!(one.len() + other.len(), 20);
     assert!(one.iter().all(|record| stream.shard_of(&record.key) == 0));
@@ -98,7 +99,7 @@ fn a_batch_that_failed_comes_again_with_the_same_start() {
     for _ in 0..3 {
         let (batch, keys) = next(&mut stream, now()).unwrap();
         assert_eq!(keys, [1, 2]);
-        assert_eq!(stream.finish(&batch, &Outcome::Failed, now(), &mut calm()), None);
+        assert_eq!(stream.finish(&batch, &BatchOutcome::Failed, now(), &mut always_first()), None);
     }
 }
 
@@ -106,7 +107,7 @@ fn a_batch_that_failed_comes_again_with_the_same_start() {
 fn from_the_first_record_that_failed_on_all_come_again() {
     let mut stream = stream(4, MappingSettings::default());
     let (batch, _) = next(&mut stream, now()).unwrap();
-    stream.finish(&batch, &Outcome::Answered(vec!["4".into(), "2".into()]), now(), &mut calm());
+    stream.finish(&batch, &BatchOutcome::Answered(vec!["4".into(), "2".into()]), now(), &mut always_first());
     assert_eq!(keys(&mut stream), [2, 3, 4]);
 }
 
@@ -114,7 +115,7 @@ fn from_the_first_record_that_failed_on_all_come_again() {
 fn an_answer_with_a_sequence_that_is_not_of_the_batch_fails_all_of_it() {
     let mut stream = stream(3, MappingSettings::default());
     let (batch, _) = next(&mut stream, now()).unwrap();
-    stream.finish(&batch, &Outcome::Answered(vec!["3".into(), "".into()]), now(), &mut calm());
+    stream.finish(&batch, &BatchOutcome::Answered(vec!["3".into(), "".into()]), now(), &mut always_first());
     assert_eq!(keys(&mut stream), [1, 2, 3]);
 }
 
@@ -127,9 +128,9 @@ fn a_batch_is_given_up_after_its_retries_and_the_queue_is_told_where_it_was() {
     let (batches, letters) = drain(&mut stream, poisoned(1));
     assert_eq!(batches, [vec![1, 2], vec![1, 2], vec![1, 2], vec![3]]);
     let [letter] = &letters[..] else { panic!("one letter: {letters:?}") };
-    let told: Json = serde_json::from_slice(&letter.body).unwrap();
-    assert_eq!((letter.queue, &told["requestContext"]["approximateInvokeCount"]), (failures, &3.into()));
-    let info = &told["DDBStreamBatchInfo"];
+    let sent: Json = serde_json::from_slice(&letter.body).unwrap();
+    assert_eq!((letter.queue, &sent["requestContext"]["approximateInvokeCount"]), (failures, &3.into()));
+    let info = &sent["DDBStreamBatchInfo"];
     assert_eq!((&info["startSequenceNumber"], &info["endSequenceNumber"]), (&"1".into(), &"2".into()));
     assert_eq!((&info["batchSize"], stream.given_up(0)), (&2.into(), 2));
 }
@@ -157,7 +158,7 @@ fn a_batch_with_a_reported_record_is_split_there_and_then_given_up_to_its_end() 
 fn records_expire_after_a_day_whether_or_not_they_were_tried() {
     let mut stream = stream(2, MappingSettings { batch: 1, ..MappingSettings::default() });
     let (batch, _) = next(&mut stream, now()).unwrap();
-    stream.finish(&batch, &Outcome::Failed, now(), &mut calm());
+    stream.finish(&batch, &BatchOutcome::Failed, now(), &mut always_first());
     stream.record(&key(3), None, Some(&Item::new(key(3))), later(1), false);
     let (_, keys) = next(&mut stream, later(24)).unwrap();
     assert_eq!((keys, stream.expired(0)), (vec![3], 2));
@@ -204,6 +205,6 @@ fn each_mapping_has_a_checkpoint_of_its_own() {
     let mut stream = stream(2, MappingSettings::default());
     let other = stream.map(MappingSettings::default());
     drain(&mut stream, poisoned(0));
-    let batch = stream.next_batch(other, 0, now(), &mut calm()).unwrap();
+    let batch = stream.next_batch(other, 0, now(), &mut always_first()).unwrap();
     assert_eq!(batch.records.len(), 2);
 }

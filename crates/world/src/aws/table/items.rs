@@ -13,7 +13,7 @@ use tenfold_ports::table::{
 use super::refusal::invalid;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
 use crate::aws::stream::Stream;
-use crate::kernel::fingerprint::print;
+use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::shared::Shared;
 
 /// What must hold of every change of an item: it is given all items as they are, and the item before and
@@ -24,8 +24,8 @@ pub type Watch = fn(&Items, Option<&Item>, Option<&Item>) -> Result<(), String>;
 #[derive(Debug, Clone, Default)]
 pub struct Items {
     pub(super) rows: Rc<BTreeMap<Key, Rc<Row>>>,
-    /// The sum of the rows' prints.
-    print: u64,
+    /// The sum of the rows' fingerprints.
+    fingerprint: u64,
     /// Whether documents count for the size of an item.
     pub(super) weighs_documents: bool,
     /// The table's stream, where it has one.
@@ -93,8 +93,8 @@ impl Items {
     }
 
     /// Stands for all rows.
-    pub(crate) const fn print(&self) -> u64 {
-        self.print
+    pub(crate) const fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// From now on documents count for the size of an item, as they do in DynamoDB. Costly.
@@ -114,7 +114,7 @@ impl Items {
     pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
         let old = self.rows.get(key);
         let before = old.and_then(|row| row.now.clone());
-        let gone = old.map_or(0, |row| print(&(key, row.as_ref())));
+        let gone = old.map_or(0, |row| fingerprint(&(key, row.as_ref())));
         if let Some(watch) = self.watch
             && let Err(what) = watch(self, before.as_ref(), item.as_ref())
         {
@@ -124,7 +124,7 @@ impl Items {
             stream.record(key, before.as_ref(), item.as_ref(), written, expired);
         }
         let row = Row { now: item, before, written };
-        self.print = self.print.wrapping_sub(gone).wrapping_add(print(&(key, &row)));
+        self.fingerprint = self.fingerprint.wrapping_sub(gone).wrapping_add(fingerprint(&(key, &row)));
         Rc::make_mut(&mut self.rows).insert(key.clone(), Rc::new(row));
     }
 

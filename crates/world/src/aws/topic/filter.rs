@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use smol_str::SmolStr;
 use tenfold_ports::topic::Attribute;
 
-use crate::pattern::{BadPattern, Leaf, Node, Pattern};
+use crate::pattern::{BadPattern, EventNode, EventPattern, Leaf};
 
 /// The most attributes that a filter policy names.
 const MAX_NAMES: usize = 5;
 
 /// A filter policy over the attributes of a notice (scope `MessageAttributes`). Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Filter(Pattern);
+pub struct Filter(EventPattern);
 
 impl Filter {
     /// Reads a filter policy of JSON.
@@ -20,7 +20,7 @@ impl Filter {
     /// # Errors
     /// It is none, names more than 5 attributes, or looks into one as if it were a map.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
-        let pattern = Pattern::parse(text)?;
+        let pattern = EventPattern::parse(text)?;
         let paths = pattern.paths();
         if let Some(deep) = paths.iter().find(|path| path.len() > 1) {
             return Err(BadPattern::new(&deep.join("."), "an attribute has no fields"));
@@ -49,7 +49,7 @@ enum At<'a> {
     One(&'a Attribute),
 }
 
-impl Node for At<'_> {
+impl EventNode for At<'_> {
     fn field(self, name: &str) -> Option<Self> {
         let Self::All(all) = self else { return None };
         all.iter().find(|(n, _)| n == name).map(|(_, value)| At::One(value))

@@ -14,7 +14,7 @@ pub struct TopicSettings {
 
 /// A queue that wants notices. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Subscription {
+pub struct QueueSubscription {
     /// Which queue.
     pub queue: QueueId,
     /// Whether the message's body is that of the notice, and not an envelope around it.
@@ -23,7 +23,7 @@ pub struct Subscription {
     pub filter: Option<Filter>,
 }
 
-impl Subscription {
+impl QueueSubscription {
     /// A queue that wants all notices, in envelopes.
     #[must_use]
     pub const fn of(queue: QueueId) -> Self {

@@ -10,7 +10,7 @@ use tenfold_ports::queue::Rejected;
 use tenfold_ports::topic::{BATCH, MAX_BYTES, Notice};
 use tenfold_ports::{Bytes, CallError};
 
-use super::settings::{Subscription, TopicSettings};
+use super::settings::{QueueSubscription, TopicSettings};
 use crate::aws::queue::Posted;
 use crate::kernel::choice::Choices;
 
@@ -24,7 +24,7 @@ const MAX_RAW_ATTRIBUTES: usize = 10;
 pub struct Subscriptions {
     pub(crate) name: &'static str,
     pub(crate) settings: TopicSettings,
-    all: Vec<Subscription>,
+    all: Vec<QueueSubscription>,
     duplicates_left: u32,
     next: u64,
     deduplication: BTreeMap<SmolStr, Timestamp>,
@@ -48,7 +48,7 @@ impl Subscriptions {
         Self { name, settings, all: Vec::new(), duplicates_left, next: 0, deduplication: BTreeMap::new() }
     }
 
-    pub(crate) fn add(&mut self, subscription: Subscription) {
+    pub(crate) fn add(&mut self, subscription: QueueSubscription) {
         self.all.push(subscription);
     }
 
@@ -96,7 +96,7 @@ impl Subscriptions {
     fn deliver(&mut self, notice: &Notice, now: Timestamp, choices: &mut Choices, posted: &mut Vec<Posted>) {
         let id = self.next;
         self.next += 1;
-        let passes = |subscription: &&Subscription| {
+        let passes = |subscription: &&QueueSubscription| {
             subscription.filter.as_ref().is_none_or(|filter| filter.passes(&notice.attributes))
                 && !(subscription.raw && notice.attributes.len() > MAX_RAW_ATTRIBUTES)
         };

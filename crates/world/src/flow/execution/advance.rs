@@ -3,12 +3,12 @@
 use std::mem;
 use std::rc::Rc;
 
-use super::walk::{Call, Forked, Moment, Phase, Walk};
+use super::walk::{Forked, Phase, TaskCall, Walk, WalkContext};
 use crate::flow::error::{TIMEOUT, TaskError};
 
 impl Walk {
     /// Goes on until a task is to be called, or nothing is left to do for now.
-    pub fn advance(&mut self, moment: &mut Moment<'_>) -> Option<Call> {
+    pub fn advance(&mut self, moment: &mut WalkContext<'_>) -> Option<TaskCall> {
         let scope = Rc::clone(&self.scope);
         loop {
             let state = scope.states.get(self.at)?;

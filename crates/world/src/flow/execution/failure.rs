@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::walk::{Moment, Phase, Walk};
-use crate::flow::definition::State;
+use super::walk::{Phase, Walk, WalkContext};
+use crate::flow::definition::FlowState;
 use crate::flow::error::TaskError;
 use crate::flow::history::Happening;
-use crate::flow::json::Json;
+use crate::flow::json::SharedJson;
 use crate::flow::path::placed;
 use crate::flow::wait::after;
 
 impl Walk {
     /// A state failed: it is tried again, or caught, or that was the end. Retriers come first (States
     /// Language, "Fallback states").
-    pub(super) fn fail(&mut self, state: &State, error: TaskError, moment: &mut Moment<'_>) {
+    pub(super) fn fail(&mut self, state: &FlowState, error: TaskError, moment: &mut WalkContext<'_>) {
         let name = || state.name.clone();
         moment.book.note(moment.now, Happening::Failed { state: name(), error: error.clone() });
         let work = state.work();
@@ -41,9 +41,9 @@ impl Walk {
         let next = self.scope.states.get(catcher.next).map(|state| state.name.clone()).unwrap_or_default();
         moment.book.note(moment.now, Happening::Caught { state: name(), error: error.error.clone(), next });
         // The error output is not subject to the OutputPath.
-        let told = json!({"Error": error.error.as_str(), "Cause": error.cause.as_str()});
-        let output = placed(catcher.place.as_ref(), &self.input, told.into());
-        match output.and_then(Json::within_limit) {
+        let described = json!({"Error": error.error.as_str(), "Cause": error.cause.as_str()});
+        let output = placed(catcher.place.as_ref(), &self.input, described.into());
+        match output.and_then(SharedJson::within_limit) {
             Ok(output) => self.go(output, Some(catcher.next)),
             Err(error) => self.phase = Phase::Ended(Err(error)),
         }

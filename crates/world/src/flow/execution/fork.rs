@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::walk::{Fork, Forked, Moment, Walk};
-use crate::flow::json::Json;
+use super::walk::{Fork, Forked, Walk, WalkContext};
+use crate::flow::json::SharedJson;
 
 impl Fork {
     /// Goes on with each branch. A failure ends the others, but only after each of them has called what it
     /// had to call: they run "as concurrently as possible" (States Language, "Parallel State"), so nobody may
     /// count on a branch's failure keeping another's task from being called.
-    pub fn advance(&mut self, moment: &mut Moment<'_>) -> Forked {
+    pub fn advance(&mut self, moment: &mut WalkContext<'_>) -> Forked {
         loop {
             for branch in &mut self.branches {
                 if let Some(call) = branch.advance(moment) {
@@ -35,7 +35,7 @@ impl Fork {
     }
 
     /// The outputs of the branches, in the branches' order.
-    fn outputs(&self) -> Json {
+    fn outputs(&self) -> SharedJson {
         let outputs = self.branches.iter().filter_map(|branch| branch.ended()?.as_ref().ok());
         Value::Array(outputs.map(|output| Value::clone(output)).collect()).into()
     }

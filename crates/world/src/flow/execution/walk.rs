@@ -10,12 +10,12 @@ use crate::flow::context::About;
 use crate::flow::definition::Scope;
 use crate::flow::error::TaskError;
 use crate::flow::history::Book;
-use crate::flow::json::Json;
+use crate::flow::json::SharedJson;
 use crate::flow::outcome::TaskId;
 use crate::flow::resource::Resource;
 
 /// What a walk needs to go on.
-pub(super) struct Moment<'a> {
+pub(super) struct WalkContext<'a> {
     pub now: Timestamp,
     pub chance: &'a mut dyn FnMut() -> f64,
     pub about: &'a About,
@@ -23,10 +23,10 @@ pub(super) struct Moment<'a> {
 }
 
 /// A task to be carried out.
-pub(super) struct Call {
+pub(super) struct TaskCall {
     pub task: TaskId,
     pub resource: Resource,
-    pub input: Json,
+    pub input: SharedJson,
     pub deadline: Timestamp,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Walk {
     pub(super) scope: Rc<Scope>,
     pub(super) at: usize,
     /// The state's raw input.
-    pub(super) input: Json,
+    pub(super) input: SharedJson,
     pub(super) entered: Timestamp,
     /// How often each retrier of the state was used. "Once the interpreter transitions to another state in
     /// any way, all the Retrier parameters reset" (States Language, "Complex retry scenarios").
@@ -53,17 +53,17 @@ pub(super) enum Phase {
         task: TaskId,
         deadline: Timestamp,
     },
-    Answered(Result<Json, TaskError>),
+    Answered(Result<SharedJson, TaskError>),
     /// Before a retry.
     Resting(Timestamp),
     Forked(Fork),
-    Ended(Result<Json, TaskError>),
+    Ended(Result<SharedJson, TaskError>),
 }
 
 /// Several walks at once.
 #[derive(Debug, Clone)]
 pub(super) struct Fork {
-    pub(super) seeds: Rc<[(Rc<Scope>, Json)]>,
+    pub(super) seeds: Rc<[(Rc<Scope>, SharedJson)]>,
     /// How many walk at once.
     pub(super) most: usize,
     pub(super) branches: Vec<Walk>,
@@ -72,9 +72,9 @@ pub(super) struct Fork {
 /// What came of going on.
 pub(super) enum Forked {
     /// Something is still under way; a task may be called.
-    Goes(Option<Call>),
+    Goes(Option<TaskCall>),
     /// All branches have ended, or one has failed.
-    Ended(Result<Json, TaskError>),
+    Ended(Result<SharedJson, TaskError>),
 }
 
 // What the branches begin with follows from the state's input.
@@ -92,13 +92,13 @@ impl Hash for Walk {
 }
 
 impl Walk {
-    pub fn new(scope: Rc<Scope>, input: Json, now: Timestamp) -> Self {
+    pub fn new(scope: Rc<Scope>, input: SharedJson, now: Timestamp) -> Self {
         let at = scope.start;
         Self { scope, at, input, entered: now, retries: Vec::new(), phase: Phase::Entering }
     }
 
     /// How the walk ended, once it has.
-    pub const fn ended(&self) -> Option<&Result<Json, TaskError>> {
+    pub const fn ended(&self) -> Option<&Result<SharedJson, TaskError>> {
         if let Phase::Ended(result) = &self.phase { Some(result) } else { None }
     }
 
@@ -113,7 +113,7 @@ impl Walk {
     }
 
     /// Brings a task's answer. Gives whether it was waited for.
-    pub fn answer(&mut self, id: TaskId, answer: Result<Json, TaskError>, now: Timestamp) -> bool {
+    pub fn answer(&mut self, id: TaskId, answer: Result<SharedJson, TaskError>, now: Timestamp) -> bool {
         match self.waiting_for(id) {
             Some(phase @ Phase::Calling { .. }) if now <= phase.until() => {
                 *phase = Phase::Answered(answer);
@@ -141,7 +141,7 @@ impl Phase {
 }
 
 impl Fork {
-    pub fn new(seeds: Rc<[(Rc<Scope>, Json)]>, most: usize) -> Self {
+    pub fn new(seeds: Rc<[(Rc<Scope>, SharedJson)]>, most: usize) -> Self {
         Self { seeds, most, branches: Vec::new() }
     }
 

@@ -11,12 +11,12 @@ pub struct MachineError {
     /// The place, such as `/States/Pay/Retry[0]/MaxAttempts`; empty for the whole.
     pub at: String,
     /// What is wrong there.
-    pub fault: Fault,
+    pub fault: DefinitionFault,
 }
 
 /// What is wrong with a place in a definition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum DefinitionFault {
     /// The text is not JSON, or has a field twice.
     #[error("it is not JSON: {0}")]
     NotJson(String),
@@ -58,19 +58,19 @@ pub enum Fault {
 }
 
 impl MachineError {
-    pub(super) fn new(at: impl Into<String>, fault: Fault) -> Self {
+    pub(super) fn new(at: impl Into<String>, fault: DefinitionFault) -> Self {
         Self { at: at.into(), fault }
     }
 }
 
 /// The fields of an object.
-pub(super) struct Fields<'a> {
+pub(super) struct FieldReader<'a> {
     pub at: String,
     map: &'a Map<String, Value>,
     taken: Vec<&'static str>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     /// Takes an object apart. `Comment` may stand everywhere.
     pub fn of(value: &'a Value, at: impl Into<String>) -> Result<Self, MachineError> {
         let at = at.into();
@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
 
     /// The field, which must be there.
     pub fn need(&mut self, name: &'static str) -> Result<&'a Value, MachineError> {
-        self.take(name).ok_or_else(|| MachineError::new(self.at.as_str(), Fault::Missing(name)))
+        self.take(name).ok_or_else(|| MachineError::new(self.at.as_str(), DefinitionFault::Missing(name)))
     }
 
     pub fn text(&mut self, name: &'static str) -> Result<Option<&'a str>, MachineError> {
@@ -102,7 +102,7 @@ impl<'a> Fields<'a> {
 
     pub fn need_text(&mut self, name: &'static str) -> Result<&'a str, MachineError> {
         self.need(name)?;
-        self.text(name)?.ok_or_else(|| MachineError::new(self.at.as_str(), Fault::Missing(name)))
+        self.text(name)?.ok_or_else(|| MachineError::new(self.at.as_str(), DefinitionFault::Missing(name)))
     }
 
     pub fn whole(
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
 
     /// The error that this field cannot be read.
     pub fn unreadable(&self, name: &str, why: String) -> MachineError {
-        MachineError::new(self.place(name), Fault::Unreadable(why))
+        MachineError::new(self.place(name), DefinitionFault::Unreadable(why))
     }
 
     /// The names that nobody took so far.
@@ -163,12 +163,14 @@ impl<'a> Fields<'a> {
     pub fn finish(self) -> Result<(), MachineError> {
         match self.rest().next() {
             None => Ok(()),
-            Some((name, _)) => Err(MachineError::new(self.at.as_str(), Fault::Unknown(name.to_owned()))),
+            Some((name, _)) => {
+                Err(MachineError::new(self.at.as_str(), DefinitionFault::Unknown(name.to_owned())))
+            }
         }
     }
 }
 
 pub(super) fn wrong(at: String, expected: &str, found: &Value) -> MachineError {
     let found = found.to_string().chars().take(60).collect();
-    MachineError::new(at, Fault::Wrong { expected: expected.to_owned(), found })
+    MachineError::new(at, DefinitionFault::Wrong { expected: expected.to_owned(), found })
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::fields::{Fault, MachineError};
-use crate::flow::definition::{Kind, Scope, State};
+use super::fields::{DefinitionFault, MachineError};
+use crate::flow::definition::{FlowState, Scope, StateKind};
 
 /// Refuses a scope with a state that none leads to, as Step Functions does.
 pub(super) fn check_reached(scope: &Scope, at: &str) -> Result<(), MachineError> {
@@ -14,13 +14,15 @@ pub(super) fn check_reached(scope: &Scope, at: &str) -> Result<(), MachineError>
     }
     match scope.states.iter().enumerate().find(|(i, _)| !reached.contains(i)) {
         None => Ok(()),
-        Some((_, state)) => Err(MachineError::new(format!("{at}/States/{}", state.name), Fault::Unreachable)),
+        Some((_, state)) => {
+            Err(MachineError::new(format!("{at}/States/{}", state.name), DefinitionFault::Unreachable))
+        }
     }
 }
 
-fn ways(state: &State) -> Vec<usize> {
+fn ways(state: &FlowState) -> Vec<usize> {
     let mut ways: Vec<usize> = state.next.into_iter().collect();
-    if let Kind::Choice { rules, default } = &state.kind {
+    if let StateKind::Choice { rules, default } = &state.kind {
         ways.extend(rules.iter().map(|(_, next)| *next).chain(*default));
     }
     ways.extend(state.work().into_iter().flat_map(|work| &work.catch).map(|catcher| catcher.next));
@@ -36,17 +38,19 @@ pub(super) fn check_names(scope: &Scope) -> Result<(), MachineError> {
         for state in &scope.states {
             if !seen.insert(state.name.clone()) {
                 let at = format!("/States/{}", state.name);
-                return Err(MachineError::new(at, Fault::SameName(state.name.to_string())));
+                return Err(MachineError::new(at, DefinitionFault::SameName(state.name.to_string())));
             }
             match &state.kind {
-                Kind::Parallel { branches, .. } => scopes.extend(branches.iter().map(|branch| &**branch)),
-                Kind::Map { iteration, .. } => scopes.push(iteration),
-                Kind::Pass { .. }
-                | Kind::Task { .. }
-                | Kind::Choice { .. }
-                | Kind::Wait(_)
-                | Kind::Succeed
-                | Kind::Fail { .. } => {}
+                StateKind::Parallel { branches, .. } => {
+                    scopes.extend(branches.iter().map(|branch| &**branch))
+                }
+                StateKind::Map { iteration, .. } => scopes.push(iteration),
+                StateKind::Pass { .. }
+                | StateKind::Task { .. }
+                | StateKind::Choice { .. }
+                | StateKind::Wait(_)
+                | StateKind::Succeed
+                | StateKind::Fail { .. } => {}
             }
         }
     }

@@ -6,15 +6,15 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use super::fields::{Fault, Fields, MachineError, wrong};
+use super::fields::{DefinitionFault, FieldReader, MachineError, wrong};
 use super::graph;
 use super::parts::{LONGEST, Names, path, place, plain, source, template};
 use super::rules;
 use crate::flow::choice::timestamp;
-use crate::flow::context::Source;
-use crate::flow::definition::{Kind, Scope, State, Work};
-use crate::flow::resource::Service;
-use crate::flow::template::Template;
+use crate::flow::context::ValueSource;
+use crate::flow::definition::{FlowState, Scope, StateKind, WorkFields};
+use crate::flow::resource::Integration;
+use crate::flow::template::PayloadTemplate;
 use crate::flow::wait::Until;
 
 /// The longest name of a state, in characters (developer guide, "State machine structure").
@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 80;
 const MOST_AT_ONCE: u32 = 40;
 
 /// `StartAt` and `States`.
-pub(super) fn scope(fields: &mut Fields<'_>) -> Result<Scope, MachineError> {
+pub(super) fn scope(fields: &mut FieldReader<'_>) -> Result<Scope, MachineError> {
     let at = fields.place("States");
     let Value::Object(states) = fields.need("States")? else {
         return Err(fields.wrong("States", "an object"));
@@ -37,7 +37,7 @@ pub(super) fn scope(fields: &mut Fields<'_>) -> Result<Scope, MachineError> {
         if name.is_empty() || name.chars().count() > LONGEST_NAME {
             return Err(wrong(at, "a name of 1 to 80 characters", &Value::from(name.as_str())));
         }
-        state(name, Fields::of(value, at)?, &names)
+        state(name, FieldReader::of(value, at)?, &names)
     };
     let states = states.iter().map(read).collect::<Result<_, _>>()?;
     let scope = Scope { start, states };
@@ -45,7 +45,7 @@ pub(super) fn scope(fields: &mut Fields<'_>) -> Result<Scope, MachineError> {
     Ok(scope)
 }
 
-fn state(name: &str, mut fields: Fields<'_>, names: &Names<'_>) -> Result<State, MachineError> {
+fn state(name: &str, mut fields: FieldReader<'_>, names: &Names<'_>) -> Result<FlowState, MachineError> {
     fields.query_language()?;
     let kind = fields.need_text("Type")?;
     let next = match kind {
@@ -62,18 +62,18 @@ fn state(name: &str, mut fields: Fields<'_>, names: &Names<'_>) -> Result<State,
         "Task" => task(&mut fields, names)?,
         "Parallel" => parallel(&mut fields, names)?,
         "Map" => map(&mut fields, names)?,
-        "Wait" => Kind::Wait(until(&mut fields)?),
-        "Succeed" => Kind::Succeed,
+        "Wait" => StateKind::Wait(until(&mut fields)?),
+        "Succeed" => StateKind::Succeed,
         "Fail" => {
             let mut text = |name| Ok(SmolStr::from(fields.text(name)?.unwrap_or_default()));
-            Kind::Fail { error: text("Error")?, cause: text("Cause")? }
+            StateKind::Fail { error: text("Error")?, cause: text("Cause")? }
         }
         "Choice" => {
             let choices = fields.need_list("Choices")?;
             let rules = choices.into_iter().map(|(at, value)| rules::rule(value, at, names));
             let rules = rules.collect::<Result<_, _>>()?;
             let default = fields.take("Default").map(|_| names.need(&mut fields, "Default")).transpose()?;
-            Kind::Choice { rules, default }
+            StateKind::Choice { rules, default }
         }
         _ => {
             let expected = "Pass, Task, Choice, Wait, Parallel, Map, Succeed or Fail";
@@ -81,10 +81,10 @@ fn state(name: &str, mut fields: Fields<'_>, names: &Names<'_>) -> Result<State,
         }
     };
     fields.finish()?;
-    Ok(State { name: name.into(), input, output, next, kind })
+    Ok(FlowState { name: name.into(), input, output, next, kind })
 }
 
-fn next(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Option<usize>, MachineError> {
+fn next(fields: &mut FieldReader<'_>, names: &Names<'_>) -> Result<Option<usize>, MachineError> {
     let ends = match fields.take("End") {
         None => false,
         Some(Value::Bool(ends)) => *ends,
@@ -93,16 +93,18 @@ fn next(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Option<usize>, Mac
     match (fields.take("Next").is_some(), ends) {
         (true, false) => names.need(fields, "Next").map(Some),
         (false, true) => Ok(None),
-        (true, true) | (false, false) => Err(MachineError::new(fields.at.as_str(), Fault::NextOrEnd)),
+        (true, true) | (false, false) => {
+            Err(MachineError::new(fields.at.as_str(), DefinitionFault::NextOrEnd))
+        }
     }
 }
 
 fn work(
-    fields: &mut Fields<'_>,
+    fields: &mut FieldReader<'_>,
     names: &Names<'_>,
-    parameters: Option<Template>,
-) -> Result<Work, MachineError> {
-    Ok(Work {
+    parameters: Option<PayloadTemplate>,
+) -> Result<WorkFields, MachineError> {
+    Ok(WorkFields {
         parameters,
         selector: plain(fields, "ResultSelector")?,
         place: place(fields)?,
@@ -111,45 +113,45 @@ fn work(
     })
 }
 
-fn pass(fields: &mut Fields<'_>) -> Result<Kind, MachineError> {
+fn pass(fields: &mut FieldReader<'_>) -> Result<StateKind, MachineError> {
     let result = fields.take("Result").cloned().map(Into::into);
     let parameters = plain(fields, "Parameters")?;
     if result.is_some() && parameters.is_some() {
         let why = "`Parameters` has no effect beside `Result`".to_owned();
         return Err(fields.unreadable("Parameters", why));
     }
-    Ok(Kind::Pass { result, parameters, place: place(fields)? })
+    Ok(StateKind::Pass { result, parameters, place: place(fields)? })
 }
 
-fn task(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Kind, MachineError> {
-    let service = Service::parse(fields.need_text("Resource")?);
+fn task(fields: &mut FieldReader<'_>, names: &Names<'_>) -> Result<StateKind, MachineError> {
+    let service = Integration::parse(fields.need_text("Resource")?);
     let service = service.map_err(|why| fields.unreadable("Resource", why))?;
     let timeout = fields.whole("TimeoutSeconds", 1..=LONGEST)?.unwrap_or(LONGEST);
     let parameters = plain(fields, "Parameters")?;
     service.check(parameters.as_ref()).map_err(|why| fields.unreadable("Parameters", why))?;
     let work = work(fields, names, parameters)?;
-    Ok(Kind::Task { service, timeout: SignedDuration::from_secs(i64::from(timeout)), work })
+    Ok(StateKind::Task { service, timeout: SignedDuration::from_secs(i64::from(timeout)), work })
 }
 
-fn parallel(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Kind, MachineError> {
+fn parallel(fields: &mut FieldReader<'_>, names: &Names<'_>) -> Result<StateKind, MachineError> {
     let branches = fields.need_list("Branches")?.into_iter().map(|(at, value)| {
-        let mut fields = Fields::of(value, at)?;
+        let mut fields = FieldReader::of(value, at)?;
         let scope = scope(&mut fields)?;
         fields.finish()?;
         Ok(Rc::new(scope))
     });
     let branches = branches.collect::<Result<_, _>>()?;
     let parameters = plain(fields, "Parameters")?;
-    Ok(Kind::Parallel { branches, work: work(fields, names, parameters)? })
+    Ok(StateKind::Parallel { branches, work: work(fields, names, parameters)? })
 }
 
 /// A Map in inline mode, by its newer names (`ItemProcessor`, `ItemSelector`) or its older ones (`Iterator`,
 /// `Parameters`).
-fn map(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Kind, MachineError> {
+fn map(fields: &mut FieldReader<'_>, names: &Names<'_>) -> Result<StateKind, MachineError> {
     let processor = if fields.take("Iterator").is_some() { "Iterator" } else { "ItemProcessor" };
-    let mut inner = Fields::of(fields.need(processor)?, fields.place(processor))?;
+    let mut inner = FieldReader::of(fields.need(processor)?, fields.place(processor))?;
     if let Some(config) = inner.take("ProcessorConfig") {
-        let mut config = Fields::of(config, inner.place("ProcessorConfig"))?;
+        let mut config = FieldReader::of(config, inner.place("ProcessorConfig"))?;
         if config.text("Mode")? != Some("INLINE") {
             return Err(config.wrong("Mode", "\"INLINE\", the only mode that is supported"));
         }
@@ -161,14 +163,14 @@ fn map(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Kind, MachineError>
     let selector = template(fields, selector)?;
     let items = match fields.take("ItemsPath") {
         Some(_) => source(fields, "ItemsPath")?,
-        None => Source::parse("$").map_err(|why| fields.unreadable("ItemsPath", why))?,
+        None => ValueSource::parse("$").map_err(|why| fields.unreadable("ItemsPath", why))?,
     };
     let most = fields.whole("MaxConcurrency", 0..=LONGEST)?.filter(|most| *most > 0).unwrap_or(MOST_AT_ONCE);
     let most = most.min(MOST_AT_ONCE) as usize;
-    Ok(Kind::Map { items, selector, most, iteration, work: work(fields, names, None)? })
+    Ok(StateKind::Map { items, selector, most, iteration, work: work(fields, names, None)? })
 }
 
-fn until(fields: &mut Fields<'_>) -> Result<Until, MachineError> {
+fn until(fields: &mut FieldReader<'_>) -> Result<Until, MachineError> {
     let mut found = Vec::new();
     if let Some(seconds) = fields.whole("Seconds", 0..=LONGEST)? {
         found.push(Until::Seconds(seconds));
@@ -188,5 +190,5 @@ fn until(fields: &mut Fields<'_>) -> Result<Until, MachineError> {
         return Ok(until);
     }
     let why = "one of `Seconds`, `SecondsPath`, `Timestamp` and `TimestampPath` is needed".to_owned();
-    Err(MachineError::new(fields.at.as_str(), Fault::Unreadable(why)))
+    Err(MachineError::new(fields.at.as_str(), DefinitionFault::Unreadable(why)))
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:Pay";
 
-fn refused(definition: &Value) -> (String, Fault) {
+fn refused(definition: &Value) -> (String, DefinitionFault) {
     match super::definition(&definition.to_string(), &[]) {
         Ok(_) => panic!("was read: {definition}"),
         Err(MachineError { at, fault }) => (at, fault),
@@ -28,12 +28,12 @@ fn task(more: Value) -> Value {
 fn a_machine_says_where_it_begins_and_what_there_is() {
     assert_eq!(refused(&json!([])).0, "");
     let end = json!({"Type": "Succeed"});
-    assert_eq!(refused(&json!({"States": {"A": end}})), (String::new(), Fault::Missing("StartAt")));
-    assert_eq!(refused(&json!({"StartAt": "A"})), (String::new(), Fault::Missing("States")));
+    assert_eq!(refused(&json!({"States": {"A": end}})), (String::new(), DefinitionFault::Missing("StartAt")));
+    assert_eq!(refused(&json!({"StartAt": "A"})), (String::new(), DefinitionFault::Missing("States")));
     let nowhere = json!({"StartAt": "B", "States": {"A": end}});
-    assert_eq!(refused(&nowhere), ("/StartAt".to_owned(), Fault::NoSuchState("B".to_owned())));
+    assert_eq!(refused(&nowhere), ("/StartAt".to_owned(), DefinitionFault::NoSuchState("B".to_owned())));
     let unknown = json!({"StartAt": "A", "States": {"A": end}, "Timeout": 1});
-    assert_eq!(refused(&unknown), (String::new(), Fault::Unknown("Timeout".to_owned())));
+    assert_eq!(refused(&unknown), (String::new(), DefinitionFault::Unknown("Timeout".to_owned())));
     let version = json!({"Version": "2.0", "StartAt": "A", "States": {"A": end}});
     assert_eq!(refused(&version).0, "/Version");
     let language = json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": end}});
@@ -49,7 +49,7 @@ fn a_text_says_nothing_twice() {
     let twice = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "A": {"Type": "Fail"}}}"#;
     let error = super::definition(twice, &[]).unwrap_err();
     assert!(error.to_string().starts_with("the definition: it is not JSON: the field `A` is there twice"));
-    assert!(matches!(super::definition("{", &[]).unwrap_err().fault, Fault::NotJson(_)));
+    assert!(matches!(super::definition("{", &[]).unwrap_err().fault, DefinitionFault::NotJson(_)));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn substitutions_replace_text_and_none_is_left() {
     let read = super::definition(text, &[("PayArn", FUNCTION), ("Limit", "30"), ("Unused", "x")]).unwrap();
     assert_eq!(read.timeout, SignedDuration::from_secs(30));
     let error = super::definition(text, &[("Limit", "30")]).unwrap_err();
-    assert_eq!(error, MachineError::new("", Fault::NotSubstituted("PayArn".to_owned())));
+    assert_eq!(error, MachineError::new("", DefinitionFault::NotSubstituted("PayArn".to_owned())));
     assert_eq!(error.to_string(), "the definition: `${PayArn}` has no substitution");
 }
 
@@ -76,7 +76,7 @@ fn every_state_is_reached() {
     let catch = json!([{"ErrorEquals": ["States.ALL"], "Next": "C"}]);
     assert!(super::definition(&machine(to("C"), json!([])).to_string(), &[]).is_ok());
     assert!(super::definition(&machine(to("B"), catch).to_string(), &[]).is_ok());
-    assert_eq!(refused(&machine(to("B"), json!([]))), ("/States/C".to_owned(), Fault::Unreachable));
+    assert_eq!(refused(&machine(to("B"), json!([]))), ("/States/C".to_owned(), DefinitionFault::Unreachable));
 }
 
 #[test]
@@ -92,16 +92,16 @@ fn a_branch_is_a_world_of_its_own_but_for_its_names() {
     let (at, fault) = refused(&machine(branch("X", "B")));
     assert_eq!(
         (at.as_str(), fault),
-        ("/States/A/Branches[0]/States/X/Next", Fault::NoSuchState("B".to_owned()))
+        ("/States/A/Branches[0]/States/X/Next", DefinitionFault::NoSuchState("B".to_owned()))
     );
-    assert_eq!(refused(&machine(branch("B", "Z"))).1, Fault::SameName("B".to_owned()));
+    assert_eq!(refused(&machine(branch("B", "Z"))).1, DefinitionFault::SameName("B".to_owned()));
 }
 
 #[test]
 fn names_have_1_to_80_characters() {
     for name in [String::new(), "é".repeat(81)] {
         let machine = json!({"StartAt": name, "States": {name.clone(): {"Type": "Succeed"}}});
-        assert!(matches!(refused(&machine).1, Fault::Wrong { .. }), "{name}");
+        assert!(matches!(refused(&machine).1, DefinitionFault::Wrong { .. }), "{name}");
     }
     let name = "é".repeat(80);
     let machine = json!({"StartAt": name, "States": {name.clone(): {"Type": "Succeed"}}});
@@ -156,7 +156,7 @@ fn a_state_has_what_its_kind_has_and_nothing_else() {
         (one(task(json!({"ResultSelector": []}))), "/ResultSelector"),
         (one(task(json!({"Parameters": {"x.$": "$$.Map.Item.Index"}}))), "/Parameters"),
         (invoke(json!({"Payload": {}})), "/Parameters"),
-        (invoke(json!({"FunctionName": FUNCTION, "InvocationType": "Event"})), "/Parameters"),
+        (invoke(json!({"FunctionName": FUNCTION, "InvocationType": "HistoryEvent"})), "/Parameters"),
         (retry(json!({})), "/Retry"),
         (retry(json!([{}])), "/Retry[0]"),
         (retry(json!([{"ErrorEquals": []}])), "/Retry[0]/ErrorEquals"),

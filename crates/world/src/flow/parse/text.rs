@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::fields::{Fault, MachineError};
+use super::fields::{DefinitionFault, MachineError};
 
 /// The text with each `${Name}` replaced, as CloudFormation does with `DefinitionSubstitutions`.
 pub(super) fn substituted(text: &str, substitutions: &[(&str, &str)]) -> Result<String, MachineError> {
@@ -14,7 +14,7 @@ pub(super) fn substituted(text: &str, substitutions: &[(&str, &str)]) -> Result<
     while let Some((before, after)) = rest.split_once("${") {
         let Some((name, after)) = after.split_once('}') else { break };
         let Some((_, value)) = substitutions.iter().find(|(known, _)| *known == name) else {
-            return Err(MachineError::new("", Fault::NotSubstituted(name.to_owned())));
+            return Err(MachineError::new("", DefinitionFault::NotSubstituted(name.to_owned())));
         };
         whole.push_str(before);
         whole.push_str(value);
@@ -27,7 +27,9 @@ pub(super) fn substituted(text: &str, substitutions: &[(&str, &str)]) -> Result<
 /// The text as JSON. Of two fields with one name, serde would silently keep the last.
 pub(super) fn json(text: &str) -> Result<Value, MachineError> {
     let strict: Result<Strict, _> = serde_json::from_str(text);
-    strict.map(|strict| strict.0).map_err(|why| MachineError::new("", Fault::NotJson(why.to_string())))
+    strict
+        .map(|strict| strict.0)
+        .map_err(|why| MachineError::new("", DefinitionFault::NotJson(why.to_string())))
 }
 
 struct Strict(Value);

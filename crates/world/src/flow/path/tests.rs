@@ -70,7 +70,7 @@ fn what_is_no_path_is_refused() {
 }
 
 fn put(path: &str, input: Value, result: Value) -> Result<Value, TaskError> {
-    ReferencePath::parse(path).unwrap().put(&input.into(), result.into()).map(Json::into_value)
+    ReferencePath::parse(path).unwrap().put(&input.into(), result.into()).map(SharedJson::into_value)
 }
 
 /// States Language, "Input and Output Processing".

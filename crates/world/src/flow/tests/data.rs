@@ -117,10 +117,10 @@ fn a_succeed_may_choose_its_output() {
 #[test]
 fn a_fail_says_why() {
     let ran = pass(&one(json!({"Type": "Fail", "Error": "ErrorA", "Cause": "Kaiju attack"})), json!({}));
-    assert_eq!(ran.outcome, Outcome::Failed(TaskError::new("ErrorA", "Kaiju attack")));
+    assert_eq!(ran.outcome, ExecutionOutcome::Failed(TaskError::new("ErrorA", "Kaiju attack")));
     assert_eq!(
         pass(&one(json!({"Type": "Fail"})), json!({})).outcome,
-        Outcome::Failed(TaskError::new("", ""))
+        ExecutionOutcome::Failed(TaskError::new("", ""))
     );
 }
 

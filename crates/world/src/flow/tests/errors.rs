@@ -3,7 +3,7 @@
 use super::*;
 
 /// Errors by turns, then an answer.
-fn failing(errors: &'static [&'static str]) -> impl FnMut(usize, &Json) -> Result<Value, TaskError> {
+fn failing(errors: &'static [&'static str]) -> impl FnMut(usize, &SharedJson) -> Result<Value, TaskError> {
     move |n, _| errors.get(n).map_or(Ok(json!("done")), |name| Err(error(name)))
 }
 

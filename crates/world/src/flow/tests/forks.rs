@@ -9,7 +9,7 @@ fn branch(name: &str, more: Value) -> Value {
     json!({"StartAt": name, "States": {name: task(more)}})
 }
 
-fn parallel(branches: &[Value], more: Value) -> Machine {
+fn parallel(branches: &[Value], more: Value) -> AslMachine {
     let mut state = json!({"Type": "Parallel", "Branches": branches, "Next": "End"});
     state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let states = json!({"Both": state, "End": {"Type": "Succeed"}});
@@ -31,7 +31,7 @@ fn branches_get_the_same_input_and_give_an_array_in_their_order() {
 
 fn both_called(execution: &mut Execution) -> [TaskId; 2] {
     [(); 2].map(|()| match execution.next(begin(), &mut || 0.0) {
-        Step::Invoke { task, .. } => task,
+        ExecutionStep::Invoke { task, .. } => task,
         other => panic!("{other:?}"),
     })
 }
@@ -41,11 +41,11 @@ fn branches_run_at_once_and_end_in_any_order() {
     let machine = parallel(&[branch("A", json!({})), branch("B", json!({}))], json!({}));
     let mut execution = Execution::start(&machine, "one", json!({}), begin());
     let [a, b] = both_called(&mut execution);
-    assert!(matches!(execution.next(begin(), &mut || 0.0), Step::Wait(_)));
+    assert!(matches!(execution.next(begin(), &mut || 0.0), ExecutionStep::Wait(_)));
     assert!(execution.resume(b, Ok(json!("b")), begin()));
-    assert!(matches!(execution.next(begin(), &mut || 0.0), Step::Wait(_)));
+    assert!(matches!(execution.next(begin(), &mut || 0.0), ExecutionStep::Wait(_)));
     assert!(execution.resume(a, Ok(json!("a")), begin()));
-    let ended = Step::Ended(Outcome::Succeeded(json!(["a", "b"]).into()));
+    let ended = ExecutionStep::Ended(ExecutionOutcome::Succeeded(json!(["a", "b"]).into()));
     assert_eq!(execution.next(begin(), &mut || 0.0), ended);
 }
 
@@ -57,7 +57,10 @@ fn a_branch_that_fails_ends_the_others() {
     let [a, b] = both_called(&mut execution);
     assert!(execution.resume(b, Err(error("Broken")), begin()));
     let output = json!({"error": {"Error": "Broken", "Cause": "Broken happened"}});
-    assert_eq!(execution.next(begin(), &mut || 0.0), Step::Ended(Outcome::Succeeded(output.into())));
+    assert_eq!(
+        execution.next(begin(), &mut || 0.0),
+        ExecutionStep::Ended(ExecutionOutcome::Succeeded(output.into()))
+    );
     assert!(!execution.resume(a, Ok(json!("a")), begin()), "nobody waits for it any more");
 }
 
@@ -67,9 +70,9 @@ fn a_branch_calls_its_task_although_one_before_it_fails_at_once() {
     let fails = json!({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Never"}}});
     let machine = parallel(&[fails, branch("B", json!({}))], json!({}));
     let mut execution = Execution::start(&machine, "one", json!({}), begin());
-    assert!(matches!(execution.next(begin(), &mut || 0.0), Step::Invoke { .. }));
-    let failed = Outcome::Failed(TaskError::new("Never", ""));
-    assert_eq!(execution.next(begin(), &mut || 0.0), Step::Ended(failed));
+    assert!(matches!(execution.next(begin(), &mut || 0.0), ExecutionStep::Invoke { .. }));
+    let failed = ExecutionOutcome::Failed(TaskError::new("Never", ""));
+    assert_eq!(execution.next(begin(), &mut || 0.0), ExecutionStep::Ended(failed));
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_map_goes_through_its_items() {
     }
 }
 
-fn map(concurrency: u32) -> Machine {
+fn map(concurrency: u32) -> AslMachine {
     let processor =
         json!({"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "X", "States": {"X": task(json!({}))}});
     one(json!({"Type": "Map", "MaxConcurrency": concurrency, "ItemProcessor": processor, "End": true}))
@@ -147,14 +150,14 @@ fn a_map_calls_no_more_at_once_than_it_may() {
         let (mut waiting, mut most) = (std::collections::VecDeque::new(), 0);
         let output = loop {
             match execution.next(begin(), &mut || 0.0) {
-                Step::Invoke { task, input, .. } => waiting.push_back((task, input)),
-                Step::Wait(_) => {
+                ExecutionStep::Invoke { task, input, .. } => waiting.push_back((task, input)),
+                ExecutionStep::Wait(_) => {
                     most = most.max(waiting.len());
                     let (task, input) = waiting.pop_front().unwrap();
                     assert!(execution.resume(task, Ok(input.into_value()), begin()));
                 }
-                Step::Ended(Outcome::Succeeded(output)) => break output,
-                Step::Ended(other) => panic!("{other}"),
+                ExecutionStep::Ended(ExecutionOutcome::Succeeded(output)) => break output,
+                ExecutionStep::Ended(other) => panic!("{other}"),
             }
         };
         assert_eq!((output, most), (json!(input).into(), at_once));

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use super::*;
 
 /// `n` tasks in a row.
-fn chain(n: usize, more: &Value) -> Machine {
+fn chain(n: usize, more: &Value) -> AslMachine {
     let states = (0..n).map(|i| {
         let mut more = more.clone();
         if i + 1 < n {
@@ -102,13 +102,13 @@ proptest! {
                 prop_assert_eq!(&step, &other.next(now, &mut || 0.5));
             }
             match step {
-                Step::Invoke { task, .. } => {
+                ExecutionStep::Invoke { task, .. } => {
                     let answer = if i % 4 < failures { Err(error("Busy")) } else { Ok(json!(i)) };
                     prop_assert!(one.resume(task, answer.clone(), now));
                     prop_assert_eq!(other.resume(task, answer, now), i >= at);
                 }
-                Step::Wait(until) => now = until,
-                Step::Ended(_) => break,
+                ExecutionStep::Wait(until) => now = until,
+                ExecutionStep::Ended(_) => break,
             }
         }
     }
@@ -121,7 +121,9 @@ fn executions_hash_by_where_they_are_and_what_they_hold() {
         let mut execution = Execution::start(&machine, name, input, begin());
         for answer in answers {
             match execution.next(begin(), &mut || 0.0) {
-                Step::Invoke { task, .. } => assert!(execution.resume(task, Ok(answer.clone()), begin())),
+                ExecutionStep::Invoke { task, .. } => {
+                    assert!(execution.resume(task, Ok(answer.clone()), begin()))
+                }
                 other => panic!("{other:?}"),
             }
         }

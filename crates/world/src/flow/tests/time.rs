@@ -43,9 +43,9 @@ fn seconds(seconds: i64) -> SignedDuration {
 }
 
 #[track_caller]
-fn invoked(step: Step) -> (TaskId, Timestamp) {
+fn invoked(step: ExecutionStep) -> (TaskId, Timestamp) {
     match step {
-        Step::Invoke { task, deadline, .. } => (task, deadline),
+        ExecutionStep::Invoke { task, deadline, .. } => (task, deadline),
         other => panic!("{other:?}"),
     }
 }
@@ -58,15 +58,18 @@ fn an_answer_after_the_deadline_is_not_heard() {
     let never = &mut || panic!("there is no jitter");
     let (first, deadline) = invoked(execution.next(begin(), never));
     assert_eq!(deadline, begin() + seconds(30));
-    assert_eq!(execution.next(begin() + seconds(29), never), Step::Wait(deadline));
-    assert_eq!(execution.next(deadline, never), Step::Wait(begin() + seconds(35)));
+    assert_eq!(execution.next(begin() + seconds(29), never), ExecutionStep::Wait(deadline));
+    assert_eq!(execution.next(deadline, never), ExecutionStep::Wait(begin() + seconds(35)));
     assert!(!execution.resume(first, Ok(json!(1)), deadline + seconds(1)), "it has timed out");
     let (second, deadline) = invoked(execution.next(begin() + seconds(35), never));
     assert_ne!(first, second);
     assert!(!execution.resume(first, Ok(json!(1)), deadline), "another task is on its way");
     assert!(execution.resume(second, Ok(json!(2)), deadline), "just in time");
     assert!(!execution.resume(second, Ok(json!(3)), deadline), "one answer is enough");
-    assert_eq!(execution.next(deadline, never), Step::Ended(Outcome::Succeeded(json!(2).into())));
+    assert_eq!(
+        execution.next(deadline, never),
+        ExecutionStep::Ended(ExecutionOutcome::Succeeded(json!(2).into()))
+    );
     assert_eq!(execution.transitions(), 2);
 }
 
@@ -77,8 +80,8 @@ fn an_answer_past_its_deadline_comes_too_late_although_nobody_looked() {
     let (task, deadline) = invoked(execution.next(begin(), &mut || 0.0));
     let late = deadline + SignedDuration::from_millis(1);
     assert!(!execution.resume(task, Ok(json!(1)), late));
-    let timeout = Outcome::Failed(TaskError::new(error::TIMEOUT, ""));
-    assert_eq!(execution.next(late, &mut || 0.0), Step::Ended(timeout));
+    let timeout = ExecutionOutcome::Failed(TaskError::new(error::TIMEOUT, ""));
+    assert_eq!(execution.next(late, &mut || 0.0), ExecutionStep::Ended(timeout));
 }
 
 /// The machine's own time-out is not an error of a state: nothing catches it.
@@ -90,7 +93,7 @@ fn a_machine_out_of_time_has_timed_out() {
     let mut execution = Execution::start(&machine, "one", json!({}), begin());
     let (task, deadline) = invoked(execution.next(begin(), &mut || 0.0));
     assert_eq!(deadline, begin() + seconds(40), "no task outlives its execution");
-    assert_eq!(execution.next(deadline, &mut || 0.0), Step::Ended(Outcome::TimedOut));
+    assert_eq!(execution.next(deadline, &mut || 0.0), ExecutionStep::Ended(ExecutionOutcome::TimedOut));
     assert!(!execution.resume(task, Ok(json!(1)), deadline));
 }
 
@@ -100,5 +103,5 @@ fn no_execution_is_older_than_a_year() {
     let mut execution = Execution::start(&one(task(json!({}))), "one", json!({}), begin());
     let (_, deadline) = invoked(execution.next(begin(), &mut || 0.0));
     assert_eq!(deadline, begin() + seconds(365 * 24 * 60 * 60));
-    assert_eq!(execution.next(deadline, &mut || 0.0), Step::Ended(Outcome::TimedOut));
+    assert_eq!(execution.next(deadline, &mut || 0.0), ExecutionStep::Ended(ExecutionOutcome::TimedOut));
 }

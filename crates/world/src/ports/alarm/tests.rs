@@ -29,8 +29,8 @@ fn what_handlers_record_sets_an_alarm_off_and_its_changes_are_told_at_least_once
             world.pass(MINUTE);
             world.evaluate(alarm);
         }
-        let states = |payload: &Payload| match payload {
-            Payload::Alarm(change) => (change.from.name(), change.to.name()),
+        let states = |payload: &InvocationPayload| match payload {
+            InvocationPayload::Alarm(change) => (change.from.name(), change.to.name()),
             other => panic!("a change was expected: {other:?}"),
         };
         seen.borrow_mut()

@@ -6,16 +6,16 @@ use serde_json::Value as Json;
 use super::*;
 use crate::QueueSettings;
 use crate::aws::invocations::FunctionSettings;
-use crate::explore::{Bounds, exhaust, replay};
+use crate::explore::{Bounds, exhaust};
 use crate::kernel::ids::QueueId;
-use crate::pattern::Pattern;
+use crate::pattern::EventPattern;
 
-fn calm(run: impl Fn(&World)) {
+fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
         run(world);
         Ok(())
     };
-    replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
+    crate::quiet(run).unwrap();
 }
 
 fn put(world: &World, bus: BusId, events: Vec<BusEvent>) -> Result<Rejected, CallError> {
@@ -26,8 +26,8 @@ fn event(kind: &str, detail: &str) -> BusEvent {
     BusEvent { source: "shop".into(), detail_type: kind.into(), detail: detail.to_owned() }
 }
 
-fn rule(pattern: &str, targets: &[Target]) -> Rule {
-    Rule { pattern: Pattern::parse(pattern).unwrap(), targets: targets.to_vec() }
+fn rule(pattern: &str, targets: &[RuleTarget]) -> BusRule {
+    BusRule { pattern: EventPattern::parse(pattern).unwrap(), targets: targets.to_vec() }
 }
 
 fn details(world: &World, queue: QueueId) -> Vec<i64> {
@@ -37,13 +37,14 @@ fn details(world: &World, queue: QueueId) -> Vec<i64> {
 
 #[test]
 fn each_target_of_a_rule_gets_the_events_that_match() {
-    calm(|world| {
+    quiet(|world| {
         let bus = world.add_bus("shop", BusSettings::default());
         let [paid, many] = std::array::from_fn(|_| world.add_queue("q", QueueSettings::default()));
         let function = world.add_function("f", FunctionSettings::default());
-        let to = [Target::Queue(paid), Target::Function(function)];
+        let to = [RuleTarget::Queue(paid), RuleTarget::Function(function)];
         world.add_rule(bus, rule(r#"{"source": ["shop"], "detail-type": ["paid"]}"#, &to));
-        world.add_rule(bus, rule(r#"{"detail": {"n": [{"numeric": [">", 1]}]}}"#, &[Target::Queue(many)]));
+        world
+            .add_rule(bus, rule(r#"{"detail": {"n": [{"numeric": [">", 1]}]}}"#, &[RuleTarget::Queue(many)]));
         let events =
             vec![event("paid", r#"{"n":1}"#), event("sent", r#"{"n":2}"#), event("paid", r#"{"n":3}"#)];
         assert_eq!(put(world, bus, events), Ok(vec![]));
@@ -57,10 +58,10 @@ fn each_target_of_a_rule_gets_the_events_that_match() {
 
 #[test]
 fn events_that_are_none_are_rejected_one_by_one_and_too_many_are_refused_whole() {
-    calm(|world| {
+    quiet(|world| {
         let bus = world.add_bus("shop", BusSettings::default());
         let queue = world.add_queue("q", QueueSettings::default());
-        world.add_rule(bus, rule(r#"{"detail": {"n": [{"exists": true}]}}"#, &[Target::Queue(queue)]));
+        world.add_rule(bus, rule(r#"{"detail": {"n": [{"exists": true}]}}"#, &[RuleTarget::Queue(queue)]));
         let batch = vec![
             event("paid", "{"),
             event("paid", "1"),
@@ -83,7 +84,7 @@ fn an_event_may_come_twice_as_often_as_allowed() {
     let report = exhaust(Bounds { faults: 0, ..Bounds::default() }, |world: &World| {
         let bus = world.add_bus("shop", BusSettings { duplicates: 1 });
         let queue = world.add_queue("q", QueueSettings::default());
-        world.add_rule(bus, rule(r#"{"source": ["shop"]}"#, &[Target::Queue(queue)]));
+        world.add_rule(bus, rule(r#"{"source": ["shop"]}"#, &[RuleTarget::Queue(queue)]));
         world.spawn("test", (), move |env, ()| async move {
             let events = vec![event("paid", r#"{"n":1}"#), event("paid", r#"{"n":2}"#)];
             env.bus(bus).put(events).await.unwrap();

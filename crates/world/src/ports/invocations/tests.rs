@@ -2,26 +2,26 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{Bounds, QueueSettings, exhaust, replay};
+use crate::{Bounds, QueueSettings, exhaust};
 use jiff::SignedDuration;
 use serde_json::Value as Json;
 use tenfold_ports::Bytes;
 
-fn calm(run: impl Fn(&World)) {
+fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
         run(world);
         Ok(())
     };
-    replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
+    crate::quiet(run).unwrap();
 }
 
-fn event(text: &'static str) -> Payload {
-    Payload::Event(Bytes::from_static(text.as_bytes()))
+fn event(text: &'static str) -> InvocationPayload {
+    InvocationPayload::Event(Bytes::from_static(text.as_bytes()))
 }
 
 #[test]
 fn an_event_that_failed_comes_again_after_one_minute_and_after_two_more() {
-    calm(|world| {
+    quiet(|world| {
         let letters = world.add_queue("letters", QueueSettings::default());
         let settings = FunctionSettings { on_failure: Some(letters), ..FunctionSettings::default() };
         let function = world.add_function("f", settings);
@@ -34,10 +34,10 @@ fn an_event_that_failed_comes_again_after_one_minute_and_after_two_more() {
             assert_eq!(world.next_invocation(function), None, "it is not due");
             world.pass(SignedDuration::from_mins(minutes));
         }
-        let told = world.queue(letters, |m| m.bodies().map(str::to_owned).collect::<Vec<_>>());
-        let told: Json = serde_json::from_str(&told[0]).unwrap();
+        let bodies = world.queue(letters, |m| m.bodies().map(str::to_owned).collect::<Vec<_>>());
+        let sent: Json = serde_json::from_str(&bodies[0]).unwrap();
         assert_eq!(
-            (&told["requestPayload"]["n"], &told["requestContext"]["approximateInvokeCount"]),
+            (&sent["requestPayload"]["n"], &sent["requestContext"]["approximateInvokeCount"]),
             (&1.into(), &3.into())
         );
         assert_eq!(world.invocations(function, |all| all.payloads().count()), 0);
@@ -46,7 +46,7 @@ fn an_event_that_failed_comes_again_after_one_minute_and_after_two_more() {
 
 #[test]
 fn retries_can_be_fewer() {
-    calm(|world| {
+    quiet(|world| {
         let function =
             world.add_function("f", FunctionSettings { retries: 0, ..FunctionSettings::default() });
         world.invoke(function, event("{}"));
@@ -67,7 +67,7 @@ fn events_come_in_any_order_beside_each_other_and_again_as_often_as_allowed() {
         both.iter().for_each(|invocation| world.finish_invocation(invocation, true));
         let again = world.next_invocation(function);
         assert!(world.next_invocation(function).is_none());
-        let name = |invocation: &Rc<Invocation>| invocation.payload.to_json().to_string();
+        let name = |invocation: &Rc<AsyncInvocation>| invocation.payload.to_json().to_string();
         seen.borrow_mut().insert((both.each_ref().map(name), again.as_ref().map(name)));
         Ok(())
     });

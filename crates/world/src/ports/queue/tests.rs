@@ -4,15 +4,14 @@ use jiff::SignedDuration;
 use tenfold_ports::queue::Fifo;
 
 use super::*;
-use crate::{Bounds, replay};
+use crate::Bounds;
 
-fn calm(run: impl Fn(&World)) {
-    let bounds = Bounds { faults: 0, ..Bounds::default() };
+fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
         run(world);
         Ok(())
     };
-    replay(bounds, run, &[]).0.unwrap();
+    crate::quiet(run).unwrap();
 }
 
 fn ask<R: 'static, F: Future<Output = R> + 'static>(
@@ -58,7 +57,7 @@ const FIFO: fn() -> QueueSettings = || QueueSettings { fifo: true, ..QueueSettin
 
 #[test]
 fn an_older_receipt_of_a_message_deletes_nothing_and_hides_nothing() {
-    calm(|world| {
+    quiet(|world| {
         let queue = world.add_queue("q", QueueSettings::default());
         send(world, queue, vec![plain("a")]);
         let first = receive(world, queue, 1).remove(0);
@@ -79,7 +78,7 @@ fn an_older_receipt_of_a_message_deletes_nothing_and_hides_nothing() {
 
 #[test]
 fn receipts_of_a_fifo_queue_expire() {
-    calm(|world| {
+    quiet(|world| {
         let queue = world.add_queue("q", FIFO());
         send(world, queue, vec![grouped("a", "g", "1")]);
         let first = receive(world, queue, 1).remove(0);
@@ -93,7 +92,7 @@ fn receipts_of_a_fifo_queue_expire() {
 
 #[test]
 fn a_group_is_locked_while_any_of_its_messages_is_in_flight() {
-    calm(|world| {
+    quiet(|world| {
         let queue = world.add_queue("q", FIFO());
         let all = [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")].map(|(m, g)| grouped(m, g, m));
         send(world, queue, all.to_vec());
@@ -108,7 +107,7 @@ fn a_group_is_locked_while_any_of_its_messages_is_in_flight() {
 
 #[test]
 fn a_deduplication_id_is_remembered_for_five_minutes_though_its_message_is_gone() {
-    calm(|world| {
+    quiet(|world| {
         let queue = world.add_queue("q", FIFO());
         assert_eq!(send(world, queue, vec![grouped("a", "g", "1"), grouped("b", "h", "1")]), [0_usize; 0]);
         let held = receive(world, queue, 10);
@@ -125,7 +124,7 @@ fn a_deduplication_id_is_remembered_for_five_minutes_though_its_message_is_gone(
 
 #[test]
 fn a_dead_letter_keeps_its_id_its_time_and_its_count() {
-    calm(|world| {
+    quiet(|world| {
         let letters = world.add_queue("letters", QueueSettings::default());
         let queue = world.add_queue("q", QueueSettings::default().redrive(letters, 2));
         send(world, queue, vec![plain("a")]);
@@ -141,7 +140,7 @@ fn a_dead_letter_keeps_its_id_its_time_and_its_count() {
 
 #[test]
 fn the_time_of_a_dead_letter_of_a_fifo_queue_starts_anew() {
-    calm(|world| {
+    quiet(|world| {
         let letters = world.add_queue("letters", FIFO());
         let queue = world.add_queue("q", FIFO().redrive(letters, 1));
         send(world, queue, vec![grouped("a", "g", "1")]);
@@ -154,7 +153,7 @@ fn the_time_of_a_dead_letter_of_a_fifo_queue_starts_anew() {
 
 #[test]
 fn a_delay_of_a_fifo_queue_holds_for_each_of_its_messages() {
-    calm(|world| {
+    quiet(|world| {
         let queue = world.add_queue("q", QueueSettings { delay: Duration::from_secs(5), ..FIFO() });
         send(world, queue, vec![grouped("a", "g", "1")]);
         assert!(receive(world, queue, 1).is_empty());
@@ -165,7 +164,7 @@ fn a_delay_of_a_fifo_queue_holds_for_each_of_its_messages() {
 
 #[test]
 fn entries_that_sqs_does_not_take_are_rejected_one_by_one() {
-    calm(|world| {
+    quiet(|world| {
         let queue = world.add_queue("q", QueueSettings::default());
         let late = Outgoing { delay: Duration::from_secs(901), ..plain("late") };
         let batch = vec![plain("a"), plain(""), plain("\u{b}"), late, grouped("g", "g", "1"), plain("b")];
@@ -176,7 +175,7 @@ fn entries_that_sqs_does_not_take_are_rejected_one_by_one() {
 
 #[test]
 fn a_batch_that_sqs_does_not_take_is_refused_whole() {
-    calm(|world| {
+    quiet(|world| {
         let (queue, fifo) = (world.add_queue("q", QueueSettings::default()), world.add_queue("f", FIFO()));
         let ask = |queue, batch: Vec<Outgoing>| ask(world, queue, |q| async move { q.send(batch).await });
         assert!(ask(queue, vec![plain("a"); 11]).is_err());
@@ -208,10 +207,12 @@ fn a_standard_queue_may_deliver_what_somebody_holds_as_often_as_it_is_allowed_to
 }
 
 /// Lets a function consume a queue of two messages, and gives with which counts it saw each.
-fn consumed(answer: impl Fn(&[Delivery]) -> Option<crate::Failed> + Copy + 'static) -> Vec<(SmolStr, u32)> {
+fn consumed(
+    answer: impl Fn(&[Delivery]) -> Option<crate::FailedIds> + Copy + 'static,
+) -> Vec<(SmolStr, u32)> {
     let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let noted = std::rc::Rc::clone(&seen);
-    calm(move |world| {
+    quiet(move |world| {
         let letters = world.add_queue("letters", QueueSettings::default());
         let queue = world.add_queue("q", QueueSettings::default().redrive(letters, 2));
         send(world, queue, vec![plain("a"), plain("b")]);

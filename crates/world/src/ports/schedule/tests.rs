@@ -17,8 +17,8 @@ fn add(world: &World, settings: ScheduleSettings) -> (usize, usize) {
 
 fn times(world: &World, function: usize) -> Vec<i64> {
     let begin = world.now();
-    let time = |payload: &Payload| match payload {
-        Payload::Tick(tick) => tick.time.duration_since(begin).as_secs(),
+    let time = |payload: &InvocationPayload| match payload {
+        InvocationPayload::Tick(tick) => tick.time.duration_since(begin).as_secs(),
         other => panic!("a tick was expected: {other:?}"),
     };
     world.invocations(function, |all| all.payloads().map(time).collect())

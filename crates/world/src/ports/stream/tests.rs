@@ -34,9 +34,9 @@ fn a_record_tells_of_each_change_and_of_nothing_else() {
             env.write(delete()).await.unwrap();
         })?;
         let batch = world.next_batch(0, 0).unwrap();
-        let told = batch.records.iter().map(|record| (record.kind(), record.key.sk.as_str()));
+        let seen = batch.records.iter().map(|record| (record.kind(), record.key.sk.as_str()));
         let expected = [(Kind::Insert, "1"), (Kind::Modify, "1"), (Kind::Insert, "2"), (Kind::Remove, "1")];
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
         let n = |item: &Option<Item>| item.as_ref().unwrap().number("n").unwrap();
         assert_eq!((n(&batch.records[1].old), n(&batch.records[1].new)), (1, 3));
         Ok(())
@@ -58,7 +58,7 @@ fn a_batch_may_be_short_and_may_come_again_as_often_as_allowed() {
         world.run()?;
         let mut sizes = Vec::new();
         while let Some(batch) = world.next_batch(0, 0) {
-            world.finish_batch(&batch, &Outcome::Answered(Vec::new()));
+            world.finish_batch(&batch, &BatchOutcome::Answered(Vec::new()));
             sizes.push(batch.records.len());
         }
         seen.borrow_mut().insert(sizes);
@@ -79,7 +79,7 @@ fn what_is_given_up_is_told_to_the_worlds_queue() {
         world.add_mapping(settings);
         world.ask(|env| async move { env.write(Write::create(Item::new(key(1)))).await.unwrap() })?;
         let batch = world.next_batch(0, 0).unwrap();
-        world.finish_batch(&batch, &Outcome::Failed);
+        world.finish_batch(&batch, &BatchOutcome::Failed);
         assert!(world.queue(queue, |m| m.bodies().any(|body| body.contains("DDBStreamBatchInfo"))));
         Ok(())
     };

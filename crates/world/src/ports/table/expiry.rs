@@ -2,10 +2,10 @@
 
 use tenfold_ports::table::Key;
 
-use crate::run::state::State;
+use crate::run::state::RunState;
 use crate::run::world::World;
 
-impl State {
+impl RunState {
     /// Lets DynamoDB delete what is overdue among the items that a call touches, or not.
     pub(super) fn tidy(&mut self, touches: impl Fn(&Key) -> bool) {
         let overdue: Vec<Key> = self.table.overdue(self.now).filter(|key| touches(key)).cloned().collect();

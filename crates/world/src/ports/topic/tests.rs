@@ -7,15 +7,14 @@ use tenfold_ports::queue::Fifo;
 
 use super::*;
 use crate::aws::topic::Filter;
-use crate::{Bounds, QueueId, QueueSettings, exhaust, replay};
+use crate::{Bounds, QueueId, QueueSettings, exhaust};
 
-fn calm(run: impl Fn(&World)) {
-    let bounds = Bounds { faults: 0, ..Bounds::default() };
+fn quiet(run: impl Fn(&World)) {
     let run = |world: &World| {
         run(world);
         Ok(())
     };
-    replay(bounds, run, &[]).0.unwrap();
+    crate::quiet(run).unwrap();
 }
 
 fn publish(world: &World, topic: TopicId, notices: Vec<Notice>) -> Result<Rejected, CallError> {
@@ -30,8 +29,8 @@ fn queue(world: &World) -> QueueId {
     world.add_queue("q", QueueSettings::default())
 }
 
-fn raw(queue: QueueId, filter: &str) -> Subscription {
-    Subscription::of(queue).raw().filtered(Filter::parse(filter).unwrap())
+fn raw(queue: QueueId, filter: &str) -> QueueSubscription {
+    QueueSubscription::of(queue).raw().filtered(Filter::parse(filter).unwrap())
 }
 
 fn notice(body: &str) -> Notice {
@@ -44,10 +43,10 @@ fn ordered(body: &str, group: &str, id: &str) -> Notice {
 
 #[test]
 fn each_queue_gets_what_its_filter_lets_through() {
-    calm(|world| {
+    quiet(|world| {
         let topic = world.add_topic("events", TopicSettings::default());
         let [all, done, large, failed] = std::array::from_fn(|_| queue(world));
-        world.subscribe(topic, Subscription::of(all).raw());
+        world.subscribe(topic, QueueSubscription::of(all).raw());
         world.subscribe(topic, raw(done, r#"{"event": [{"suffix": ".done"}], "style": ["choreographed"]}"#));
         world.subscribe(topic, raw(large, r#"{"price": [{"numeric": [">=", 100]}]}"#));
         world.subscribe(topic, raw(failed, r#"{"error": [{"exists": true}]}"#));
@@ -66,9 +65,9 @@ fn each_queue_gets_what_its_filter_lets_through() {
 
 #[test]
 fn without_raw_delivery_the_body_is_in_an_envelope_with_its_attributes() {
-    calm(|world| {
+    quiet(|world| {
         let (topic, queue) = (world.add_topic("events", TopicSettings::default()), queue(world));
-        world.subscribe(topic, Subscription::of(queue));
+        world.subscribe(topic, QueueSubscription::of(queue));
         publish(world, topic, vec![notice("{\"n\":1}").with("event", "paid").with("price", 5)]).unwrap();
         let envelope: Json = serde_json::from_str(&bodies(world, queue)[0]).unwrap();
         assert_eq!((&envelope["Type"], &envelope["Message"]), (&"Notification".into(), &"{\"n\":1}".into()));
@@ -84,8 +83,8 @@ fn a_standard_topic_may_deliver_twice_as_often_as_it_is_allowed_to() {
     let report = exhaust(Bounds { faults: 0, ..Bounds::default() }, |world: &World| {
         let topic = world.add_topic("events", TopicSettings { duplicates: 1, ..TopicSettings::default() });
         let (one, other) = (queue(world), queue(world));
-        world.subscribe(topic, Subscription::of(one).raw());
-        world.subscribe(topic, Subscription::of(other).raw());
+        world.subscribe(topic, QueueSubscription::of(one).raw());
+        world.subscribe(topic, QueueSubscription::of(other).raw());
         world.spawn("test", (), move |env, ()| async move {
             env.topic(topic).publish(vec![notice("a")]).await.unwrap();
         });
@@ -99,12 +98,12 @@ fn a_standard_topic_may_deliver_twice_as_often_as_it_is_allowed_to() {
 
 #[test]
 fn a_fifo_topic_drops_what_it_knows_for_five_minutes_and_hands_groups_on() {
-    calm(|world| {
+    quiet(|world| {
         let topic = world.add_topic("events", TopicSettings { fifo: true, ..TopicSettings::default() });
         let fifo = world.add_queue("q", QueueSettings { fifo: true, ..QueueSettings::default() });
         let standard = queue(world);
-        world.subscribe(topic, Subscription::of(fifo).raw());
-        world.subscribe(topic, Subscription::of(standard).raw());
+        world.subscribe(topic, QueueSubscription::of(fifo).raw());
+        world.subscribe(topic, QueueSubscription::of(standard).raw());
         publish(world, topic, vec![ordered("a", "g", "1"), ordered("b", "h", "1")]).unwrap();
         world.pass(SignedDuration::from_secs(299));
         publish(world, topic, vec![ordered("c", "g", "1")]).unwrap();
@@ -117,9 +116,9 @@ fn a_fifo_topic_drops_what_it_knows_for_five_minutes_and_hands_groups_on() {
 
 #[test]
 fn an_empty_notice_is_rejected_and_a_batch_that_sns_does_not_take_is_refused_whole() {
-    calm(|world| {
+    quiet(|world| {
         let (topic, queue) = (world.add_topic("events", TopicSettings::default()), queue(world));
-        world.subscribe(topic, Subscription::of(queue).raw());
+        world.subscribe(topic, QueueSubscription::of(queue).raw());
         assert_eq!(publish(world, topic, vec![notice("a"), notice("")]), Ok(vec![1]));
         assert_eq!(publish(world, topic, vec![]), Ok(vec![]));
         for batch in [
@@ -138,11 +137,11 @@ fn an_empty_notice_is_rejected_and_a_batch_that_sns_does_not_take_is_refused_who
 
 #[test]
 fn raw_delivery_loses_a_notice_with_more_attributes_than_a_message_holds() {
-    calm(|world| {
+    quiet(|world| {
         let topic = world.add_topic("events", TopicSettings::default());
         let (bare, enveloped) = (queue(world), queue(world));
-        world.subscribe(topic, Subscription::of(bare).raw());
-        world.subscribe(topic, Subscription::of(enveloped));
+        world.subscribe(topic, QueueSubscription::of(bare).raw());
+        world.subscribe(topic, QueueSubscription::of(enveloped));
         let attributes = (0..11).map(|i| (format!("a{i}").into(), i.into())).collect();
         publish(world, topic, vec![Notice { attributes, ..notice("a") }]).unwrap();
         assert_eq!((bodies(world, bare).len(), bodies(world, enveloped).len()), (0, 1));

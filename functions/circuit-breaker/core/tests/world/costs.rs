@@ -1,6 +1,5 @@
 //! Units of work whose AWS calls are counted, in a world where nothing goes wrong.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use circuit_breaker_core::config::TargetConfig;
 use circuit_breaker_core::decide::breaker::BreakerState;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::{Bounds, World, replay};
+use tenfold_world::{World, quiet};
 
 use super::{Post, Stack, config, put_breaker};
 
@@ -19,20 +18,16 @@ pub const TEN: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
 /// The calls that `act` makes.
 pub fn counted(config: &Arc<TargetConfig>, act: impl Fn(&World, &Stack)) -> Calls {
-    let counts = RefCell::new(BTreeMap::new());
-    let calm = Bounds { faults: 0, ..Bounds::default() };
-    let run = |world: &World| {
-        world.calm();
+    let counts = quiet(|world| {
         let stack = Stack::new(world, config);
         act(world, &stack);
-        let mut counts = counts.borrow_mut();
+        let mut counts = Calls::new();
         for (site, _) in world.calls() {
             *counts.entry(site.call).or_insert(0) += 1;
         }
-        Ok(())
-    };
-    replay(calm, run, &[]).0.unwrap();
-    counts.into_inner()
+        Ok(counts)
+    });
+    counts.unwrap()
 }
 
 /// One environment posts these, one after the other.

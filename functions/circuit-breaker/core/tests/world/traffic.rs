@@ -5,7 +5,7 @@ use circuit_breaker_core::rows::{RequestRow, RequestStatus};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_world::queue::Messages;
-use tenfold_world::{Outcome, World};
+use tenfold_world::{RunOutcome, World, request};
 
 use super::invariants::promises_are_kept;
 use super::{ORPHAN_AFTER, Stack, rows};
@@ -45,20 +45,15 @@ impl Post {
     }
 
     fn request(&self) -> Request {
-        let mut headers = vec![("idempotency-key".into(), self.key.into())];
+        let mut request = request("POST", "/requests/pay", self.body);
+        request.set_header("idempotency-key", self.key);
         if let Some(ordering) = self.ordering {
-            headers.push(("ordering-key".into(), ordering.into()));
+            request.set_header("ordering-key", ordering);
         }
         if let Some(tenant) = self.tenant {
-            headers.push(("tenant".into(), tenant.into()));
+            request.set_header("tenant", tenant);
         }
-        Request {
-            method: "POST".into(),
-            path: "/requests/pay".into(),
-            query: Vec::new(),
-            headers,
-            body: self.body.into(),
-        }
+        request
     }
 }
 
@@ -80,11 +75,7 @@ impl Stack {
         let input = (method, path.to_owned(), body);
         world.spawn("gateway", input, move |env, (method, path, body)| async move {
             let gateway = self.gateway(&env);
-            let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
-            let query = query.into_iter().collect();
-            let (method, path) = (method.into(), path.into());
-            let request = Request { method, path, query, headers: Vec::new(), body: body.into() };
+            let request = request(method, &path, body);
             let now = tenfold_ports::Clock::now(&env);
             let response = gateway.handle(&request, now + INVOCATION).await;
             env.report(Called(request.path.to_string(), response.status));
@@ -110,32 +101,28 @@ impl Stack {
         });
     }
 
-    /// Ends a run: once the schedule has settled everything in calm, what holds of the end, for every workload
+    /// Ends a run: once the schedule has settled everything in quiescence, what holds of the end, for every workload
     /// and for this one. A state that another run has come to is not settled anew.
-    pub fn finish(&self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+    pub fn finish(&self, world: &World, also: impl Fn(&World) -> RunOutcome) -> RunOutcome {
         if world.settled_before() {
             return Ok(());
         }
-        world.calm();
+        world.quiesce();
         self.run_schedule(world)?;
         promises_are_kept(world, self)?;
         also(world)
     }
 
     /// Lets the schedule run until no request waits, without the minutes in which nothing can happen.
-    pub fn run_schedule(&self, world: &World) -> Outcome {
-        for _ in 0..40 {
+    pub fn run_schedule(&self, world: &World) -> RunOutcome {
+        let due = |world: &World| {
             let waits = |r: &&RequestRow| matches!(r.status, RequestStatus::Queued | RequestStatus::Dying);
-            let rows = rows(world);
-            let Some(wake) = rows.iter().filter(waits).map(|r| r.wake).min() else { return Ok(()) };
+            let wake = rows(world).iter().filter(waits).map(|r| r.wake).min()?;
             let minute = world.now() + SignedDuration::from_mins(1);
             let message = world.queue(self.queue, Messages::next_visible);
             let sweep = wake + ORPHAN_AFTER + SignedDuration::from_secs(1);
-            let next = message.map_or(sweep, |at| at.min(sweep)).max(minute);
-            world.pass(next.duration_since(world.now()));
-            self.spawn_processor(world, next);
-            world.run()?;
-        }
-        Err("requests wait for ever".into())
+            Some(message.map_or(sweep, |at| at.min(sweep)).max(minute))
+        };
+        world.settle(due, |world| self.spawn_processor(world, world.now()), "requests wait for ever")
     }
 }

@@ -5,7 +5,7 @@ use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, MonitorE
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
 use tenfold_world::downstream::Health;
-use tenfold_world::{Order, Outcome, Workload, World};
+use tenfold_world::{Order, RunOutcome, World};
 
 use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
 
@@ -16,26 +16,29 @@ const MORE: &[Order] = &[Order::Invocations, Order::Interrupted(2)];
 /// For invocations of many calls at once, whose orders are beyond counting.
 const FEW: &[Order] = &[Order::Interrupted(1)];
 
-/// All of them.
-pub const ALL: &[Workload] = &[
-    Workload::new("half-open", 2, MORE, half_open_one),
-    Workload::new("half-open, two permits", 1, WHOLE, half_open_two),
-    Workload::new("half-open, still sick", 1, WHOLE, still_sick),
-    Workload::new("half-open, clocks that differ", 1, WHOLE, clocks_that_differ),
-    Workload::new("dead prober", 2, MORE, dead_prober),
-    Workload::new("late success", 2, MORE, late_success),
-    Workload::new("promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway")),
-    Workload::new("promises, key kept by the target", 1, WHOLE, |world| promises(world, "target")),
-    Workload::new("two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"])),
-    Workload::new("two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"])),
-    Workload::new("order", 1, FEW, order),
-    Workload::new("death and redrive", 1, FEW, death),
-    Workload::new("same key", 1, MORE, same_key),
-    Workload::new("thin traffic", 1, WHOLE, thin_traffic),
-    Workload::new("tenants", 1, WHOLE, tenants),
-    Workload::new("administration", 1, WHOLE, administration),
-    Workload::new("health", 1, WHOLE, health),
-];
+tenfold_world::workloads! {
+    at_most_as_many_probes_as_permits: "half-open", 2, MORE, half_open_one;
+    at_most_two_probes_with_two_permits: "half-open, two permits", 1, WHOLE, half_open_two;
+    at_most_as_many_probes_while_the_target_is_sick: "half-open, still sick", 1, WHOLE, still_sick;
+    a_permit_outlives_its_call_by_any_clock: "half-open, clocks that differ", 1, WHOLE, clocks_that_differ;
+    a_dead_prober_gives_its_permit_back: "dead prober", 2, MORE, dead_prober;
+    a_late_success_closes_nothing: "late success", 2, MORE, late_success;
+    promises_are_kept_when_the_gateway_keeps_the_key:
+        "promises, key kept by the gateway", 1, WHOLE, |world| promises(world, "gateway");
+    promises_are_kept_when_the_target_keeps_the_key:
+        "promises, key kept by the target", 1, WHOLE, |world| promises(world, "target");
+    two_processors_settle_once:
+        "two processors", 1, &[Order::Interrupted(2)], |world| two_processors(world, &["a"]);
+    two_processors_settle_two_messages:
+        "two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"]);
+    an_ordering_key_keeps_its_order: "order", 1, FEW, order;
+    what_dies_leaves_a_letter_and_comes_back: "death and redrive", 1, FEW, death;
+    the_same_key_calls_once: "same key", 1, MORE, same_key;
+    thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
+    tenants_are_isolated: "tenants", 1, WHOLE, tenants;
+    administration_disturbs_nobody: "administration", 1, WHOLE, administration;
+    the_monitor_closes_and_opens: "health", 1, WHOLE, health;
+}
 
 fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)
@@ -56,7 +59,7 @@ fn after_a_break(world: &World, probes: u32) -> Stack {
     stack
 }
 
-fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Outcome {
+fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> RunOutcome {
     let stack = after_a_break(world, probes);
     for key in keys {
         stack.spawn_request(world, key);
@@ -71,20 +74,20 @@ fn half_open(world: &World, probes: u32, keys: &[&'static str]) -> Outcome {
     stack.finish(world, |_| Ok(()))
 }
 
-fn half_open_one(world: &World) -> Outcome {
+fn half_open_one(world: &World) -> RunOutcome {
     half_open(world, 1, &["a", "b"])
 }
 
-fn half_open_two(world: &World) -> Outcome {
+fn half_open_two(world: &World) -> RunOutcome {
     half_open(world, 2, &["a", "b", "c"])
 }
 
 /// A prober that dies gives its permit back by the clock.
-fn dead_prober(world: &World) -> Outcome {
+fn dead_prober(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     stack.spawn_request(world, "a");
     world.run()?;
-    world.calm_while(|world| {
+    world.quiesce_while(|world| {
         world.pass(seconds(10));
         stack.spawn_request(world, "b");
         world.run()
@@ -96,7 +99,7 @@ fn dead_prober(world: &World) -> Outcome {
 }
 
 /// The target is sick, so that no probe closes the breaker: never more probes at once than permits.
-fn still_sick(world: &World) -> Outcome {
+fn still_sick(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     world.service(|s| s.health = Health::Answers(500));
     stack.spawn_request(world, "a");
@@ -106,7 +109,7 @@ fn still_sick(world: &World) -> Outcome {
 }
 
 /// The second prober comes while the first one's call runs, and its clock is almost 2 s ahead.
-fn clocks_that_differ(world: &World) -> Outcome {
+fn clocks_that_differ(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     world.service(|s| {
         s.health = Health::Answers(500);
@@ -119,7 +122,7 @@ fn clocks_that_differ(world: &World) -> Outcome {
     one_at_once(world, stack)
 }
 
-fn one_at_once(world: &World, stack: Stack) -> Outcome {
+fn one_at_once(world: &World, stack: Stack) -> RunOutcome {
     let most = world.service(|s| {
         s.health = Health::Well;
         s.most_in_flight
@@ -131,7 +134,7 @@ fn one_at_once(world: &World, stack: Stack) -> Outcome {
 }
 
 /// A probe that succeeds after its lease must not close what others have opened again by then.
-fn late_success(world: &World) -> Outcome {
+fn late_success(world: &World) -> RunOutcome {
     let stack = after_a_break(world, 1);
     world.service(|s| {
         s.ill = vec!["b".into()];
@@ -146,7 +149,7 @@ fn late_success(world: &World) -> Outcome {
 }
 
 /// Every 202 ends delivered or dead, whatever fails on the way.
-fn promises(world: &World, idempotency: &str) -> Outcome {
+fn promises(world: &World, idempotency: &str) -> RunOutcome {
     let config = config(&format!(
         r#","idempotency":"{idempotency}","minimumCalls":2,"window":{{"size":4}},"retry":{{"baseDelayMs":100}}"#
     ));
@@ -162,11 +165,11 @@ fn promises(world: &World, idempotency: &str) -> Outcome {
 }
 
 /// Two runs of the retry processor at once, which EventBridge may cause, and a message that both are given.
-fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
+fn two_processors(world: &World, keys: &[&'static str]) -> RunOutcome {
     let config = config(r#","retry":{"baseDelayMs":100}"#);
     let stack = Stack::duplicating(world, &config, 1);
     put_breaker(world, &config, BreakerState::Open { until: world.now() + seconds(5) });
-    world.calm_while(|world| {
+    world.quiesce_while(|world| {
         keys.iter().for_each(|key| stack.spawn_request(world, key));
         world.run()
     })?;
@@ -178,7 +181,7 @@ fn two_processors(world: &World, keys: &[&'static str]) -> Outcome {
 }
 
 /// Requests with one ordering key take effect in the order in which they were answered.
-fn order(world: &World) -> Outcome {
+fn order(world: &World) -> RunOutcome {
     let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
     let stack = Stack::new(world, &config);
     // The second would be answered at once, were it not for the first.
@@ -207,25 +210,25 @@ fn order(world: &World) -> Outcome {
 }
 
 /// What cannot be delivered dies with a dead letter; a redrive brings it back.
-fn death(world: &World) -> Outcome {
+fn death(world: &World) -> RunOutcome {
     let config =
         config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":3,"baseDelayMs":10}"#);
     let stack = Stack::new(world, &config);
     world.service(|s| s.health = Health::Down);
     let posts = vec![Post::new("a"), Post::ordered("b", "k")];
-    world.calm_while(|world| {
+    world.quiesce_while(|world| {
         stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
         world.run()
     })?;
     stack.spawn_processor(world, world.now() + minutes(1));
     world.run()?;
-    world.calm_while(|world| stack.run_schedule(world))?;
+    world.quiesce_while(|world| stack.run_schedule(world))?;
     promises_are_kept(world, &stack)?;
     world.service(|s| s.health = Health::Well);
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
     world.run()?;
     // What a redrive cut short left dead, the next one takes.
-    world.calm();
+    world.quiesce();
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
     world.run()?;
     stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
@@ -235,7 +238,7 @@ fn death(world: &World) -> Outcome {
 }
 
 /// The same key twice at once: one of them calls, the other waits or is given the answer.
-fn same_key(world: &World) -> Outcome {
+fn same_key(world: &World) -> RunOutcome {
     let stack = Stack::new(world, &config(""));
     stack.spawn_request(world, "a");
     stack.spawn_request(world, "a");
@@ -251,7 +254,7 @@ fn same_key(world: &World) -> Outcome {
 }
 
 /// One failure in each of three environments trips the breaker of all.
-fn thin_traffic(world: &World) -> Outcome {
+fn thin_traffic(world: &World) -> RunOutcome {
     let stack =
         Stack::new(world, &config(r#","idempotency":"target","minimumCalls":3,"window":{"size":10}"#));
     world.service(|s| s.health = Health::Answers(503));
@@ -268,7 +271,7 @@ fn thin_traffic(world: &World) -> Outcome {
 }
 
 /// One tenant's failures leave the others alone.
-fn tenants(world: &World) -> Outcome {
+fn tenants(world: &World) -> RunOutcome {
     let stack =
         Stack::new(world, &config(r#","idempotency":"target","minimumCalls":1,"openDurationMs":60000"#));
     world.service(|s| s.health = Health::Answers(500));
@@ -287,7 +290,7 @@ fn tenants(world: &World) -> Outcome {
 }
 
 /// Everything that a person can do, while requests come.
-fn administration(world: &World) -> Outcome {
+fn administration(world: &World) -> RunOutcome {
     let config = config(r#","idempotency":"target""#);
     let stack = Stack::new(world, &config);
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
@@ -305,7 +308,7 @@ fn administration(world: &World) -> Outcome {
         stack.spawn_call(world, "GET", &format!("/requests/{}", row.id), "");
     }
     world.run()?;
-    world.calm();
+    world.quiesce();
     stack.spawn_call(world, "POST", "/targets/pay/state", r#"{"force":"auto"}"#);
     stack.spawn_call(world, "DELETE", "/targets/other", "");
     stack.spawn_call(world, "PUT", "/targets/other", r#"{"url":"http://other.example/"}"#);
@@ -325,7 +328,7 @@ fn administration(world: &World) -> Outcome {
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
-fn health(world: &World) -> Outcome {
+fn health(world: &World) -> RunOutcome {
     let config = config(
         r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":2,"openDurationMs":1000"#,
     );

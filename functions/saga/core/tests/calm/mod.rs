@@ -3,9 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
 
-use std::cell::RefCell;
-
-use tenfold_world::{Bounds, Env, World, replay};
+use tenfold_world::{Env, quiet};
 
 /// Runs one invocation.
 pub fn run<F: Future<Output = ()> + 'static>(body: impl Fn(Env) -> F + Copy + 'static) {
@@ -16,12 +14,9 @@ pub fn run<F: Future<Output = ()> + 'static>(body: impl Fn(Env) -> F + Copy + 's
 pub fn calls_of<F: Future<Output = ()> + 'static>(
     body: impl Fn(Env) -> F + Copy + 'static,
 ) -> Vec<&'static str> {
-    let calls = RefCell::new(Vec::new());
-    let run = |world: &World| {
+    let calls = quiet(|world| {
         world.ask(body)?.ok_or("the test did not come to its end")?;
-        *calls.borrow_mut() = world.calls().iter().map(|(site, _)| site.call).collect();
-        Ok(())
-    };
-    replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
-    calls.take()
+        Ok(world.calls().iter().map(|(site, _)| site.call).collect())
+    });
+    calls.unwrap()
 }

@@ -1,10 +1,9 @@
 //! Units of work whose AWS calls are counted, in a world where nothing goes wrong.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use saga_core::context::Style;
-use tenfold_world::{Bounds, World, replay};
+use tenfold_world::{World, quiet};
 
 use super::{Stack, sagas};
 
@@ -13,19 +12,15 @@ pub type Calls = BTreeMap<String, usize>;
 
 /// The calls that `act` makes in a world with two of each kind, and what it gives.
 pub fn counted<R>(act: impl Fn(&World, Stack) -> R) -> (Calls, R) {
-    let counted = RefCell::new(None);
-    let run = |world: &World| {
-        world.calm();
+    let counted = quiet(|world| {
         let given = act(world, Stack::new(world, [2, 2, 2]));
         let mut calls = Calls::new();
         for (site, _) in world.calls() {
             *calls.entry(format!("{} {}", site.role, site.call)).or_default() += 1;
         }
-        *counted.borrow_mut() = Some((calls, given));
-        Ok(())
-    };
-    replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
-    counted.into_inner().unwrap()
+        Ok((calls, given))
+    });
+    counted.unwrap()
 }
 
 /// A trip that is taken in and booked.

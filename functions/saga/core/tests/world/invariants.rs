@@ -9,7 +9,7 @@ use saga_core::state::{SagaState, StepState};
 use saga_core::trip::Trip;
 use tenfold_ports::table::Item;
 use tenfold_world::table::Items;
-use tenfold_world::{Outcome, World};
+use tenfold_world::{RunOutcome, World};
 
 use super::{STEPS, Stack, sagas, steps_of, stock};
 
@@ -96,7 +96,7 @@ fn log_only_grows(before: Option<&Item>, after: Option<&Item>) -> Result<(), Str
 }
 
 /// What holds when nothing moves any more.
-pub fn at_the_end(world: &World, stack: Stack) -> Outcome {
+pub fn at_the_end(world: &World, stack: Stack) -> RunOutcome {
     let letters = stack.letters(world);
     for saga in sagas(world) {
         let steps = world.table(|table| steps_of(table, saga.id));
@@ -124,7 +124,7 @@ pub fn at_the_end(world: &World, stack: Stack) -> Outcome {
 }
 
 /// 7: whatever a row says has happened is in the log.
-fn log_holds_every_transition(world: &World) -> Outcome {
+fn log_holds_every_transition(world: &World) -> RunOutcome {
     for saga in sagas(world) {
         let partition = world.table(|table| {
             table.all().filter(|item| item.key.pk == saga_key(saga.id).pk).cloned().collect::<Vec<_>>()
@@ -161,7 +161,7 @@ fn log_holds_every_transition(world: &World) -> Outcome {
 }
 
 /// 5: what is reserved is what steps have done and not undone.
-fn reserved_is_what_is_done(world: &World) -> Outcome {
+fn reserved_is_what_is_done(world: &World) -> RunOutcome {
     let sagas = sagas(world);
     for (at, kind) in StockKind::ALL.into_iter().enumerate() {
         let holds = |saga: &&SagaRow<Trip>| {

@@ -31,11 +31,11 @@ use saga_core::trip::{self, Reserve, Trip};
 use serde_json::{Value as Json, json};
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
-use tenfold_world::flow::{Machine, TaskError};
+use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
-use tenfold_world::topic::{Filter, Subscription, TopicSettings};
-use tenfold_world::{Env, Failed, MachineId, Outcome, QueueId, QueueSettings, Tasks, TopicId, World};
+use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
+use tenfold_world::{Env, FailedIds, MachineId, QueueId, QueueSettings, RunOutcome, Tasks, TopicId, World};
 use traffic::put_stock;
 
 const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
@@ -50,8 +50,8 @@ const LETTERS_URL: &str = "https://sqs/letters";
 thread_local! {
     // Two shards are several; each takes the coordinator three calls.
     static DEFINITION: Definition<Trip> = trip::builder().shards(SHARDS).build().unwrap();
-    static SHIPPED: Machine = parsed(MACHINE);
-    static MADE: RefCell<Option<(Making, Machine)>> = const { RefCell::new(None) };
+    static SHIPPED: AslMachine = parsed(MACHINE);
+    static MADE: RefCell<Option<(Making, AslMachine)>> = const { RefCell::new(None) };
     static FILTERS: Vec<Filter> = {
         let all: Json = serde_json::from_str(SUBSCRIPTIONS).unwrap();
         let all = all["subscriptions"].as_array().unwrap();
@@ -63,7 +63,7 @@ pub fn definition() -> Definition<Trip> {
     DEFINITION.with(Clone::clone)
 }
 
-fn parsed(machine: &str) -> Machine {
+fn parsed(machine: &str) -> AslMachine {
     let substitutions = [
         ("SagaFlightArn", &*arn("flight")),
         ("SagaHotelArn", &arn("hotel")),
@@ -71,7 +71,7 @@ fn parsed(machine: &str) -> Machine {
         ("SagaCoordinatorArn", &arn("coordinator")),
         ("SagaDeadLetterQueueUrl", LETTERS_URL),
     ];
-    Machine::parse(machine, &substitutions).unwrap()
+    AslMachine::parse(machine, &substitutions).unwrap()
 }
 
 /// What makes a machine differ from the one that ships.
@@ -84,7 +84,7 @@ struct Making {
 }
 
 /// The machine that ships; generated where it has to be another one.
-fn machine(impatient: bool) -> Machine {
+fn machine(impatient: bool) -> AslMachine {
     let making = Making { impatient, bugs: [Mutant::UndoOnlyAnswered, Mutant::OrderNotReversed].map(is_in) };
     if making == Making::default() {
         return SHIPPED.with(Clone::clone);
@@ -156,7 +156,7 @@ impl Stack {
         let topic = world.add_topic("events", TopicSettings { duplicates, ..TopicSettings::default() });
         FILTERS.with(|filters| {
             for (queue, filter) in services.iter().zip(filters) {
-                world.subscribe(topic, Subscription::of(*queue).raw().filtered(filter.clone()));
+                world.subscribe(topic, QueueSubscription::of(*queue).raw().filtered(filter.clone()));
             }
         });
         let mut made = Self { letters, lost, services, topic, machine: None };
@@ -180,8 +180,8 @@ impl Stack {
         made
     }
 
-    async fn publish(self, env: Env, records: Vec<Rc<Record>>) -> Failed {
-        let Some(machine) = self.machine else { return Failed::new() };
+    async fn publish(self, env: Env, records: Vec<Rc<Record>>) -> FailedIds {
+        let Some(machine) = self.machine else { return FailedIds::new() };
         let publisher = Publisher {
             topic: env.topic(self.topic),
             flow: env.flow(machine),
@@ -193,30 +193,26 @@ impl Stack {
         publisher.publish(&records).await.into_iter().collect()
     }
 
-    /// Ends a run: in calm, the schedule goes on until no saga is open but those that wait for a person. Then
-    /// what must hold for every workload, and for this one.
-    pub fn finish(self, world: &World, also: impl Fn(&World) -> Outcome) -> Outcome {
+    /// Ends a run: in quiescence, the schedule goes on until no saga is open but those that wait for a person.
+    /// Then what must hold for every workload, and for this one.
+    pub fn finish(self, world: &World, also: impl Fn(&World) -> RunOutcome) -> RunOutcome {
         if world.settled_before() {
             return Ok(());
         }
-        world.calm();
+        world.quiesce();
         Self::run_schedule(world)?;
         invariants::at_the_end(world, self)?;
         also(world)
     }
 
     /// Lets the schedule run until no saga moves any more, without the minutes in which nothing can happen.
-    pub fn run_schedule(world: &World) -> Outcome {
-        for _ in 0..40 {
+    pub fn run_schedule(world: &World) -> RunOutcome {
+        let due = |world: &World| {
             let open = |row: &&SagaRow<Trip>| row.state != SagaState::Stuck;
-            let wakes = sagas(world).iter().filter(open).filter_map(|row| row.wake).min();
-            let Some(wake) = wakes else { return Ok(()) };
-            let next = wake.max(world.now()) + SignedDuration::from_secs(61);
-            world.pass(next.duration_since(world.now()));
-            Self::tick(world);
-            world.run()?;
-        }
-        Err("sagas are open for ever".into())
+            let wake = sagas(world).iter().filter(open).filter_map(|row| row.wake).min()?;
+            Some(wake.max(world.now()) + SignedDuration::from_secs(61))
+        };
+        world.settle(due, Self::tick, "sagas are open for ever")
     }
 
     /// What people were told of.
@@ -236,9 +232,9 @@ fn service(env: &Env, at: usize) -> StepService<Env, Env, Trip> {
 }
 
 /// A service's queue.
-async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> Failed {
+async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> FailedIds {
     let service = service(&env, at);
-    let mut failed = Failed::new();
+    let mut failed = FailedIds::new();
     for message in batch {
         let body = str::from_utf8(&message.body).unwrap();
         if service.message(body).await.is_err() {

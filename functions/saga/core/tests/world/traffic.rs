@@ -11,9 +11,8 @@ use saga_core::rows::{LogEntry, SagaData, SagaRow};
 use saga_core::trip::Trip;
 use serde_json::json;
 use tenfold_ports::Clock;
-use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
-use tenfold_world::World;
+use tenfold_world::{World, request};
 
 use super::{Stack, definition, steps};
 
@@ -29,12 +28,10 @@ impl Stack {
     pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
         let input = (method, path.to_owned(), key, body.to_owned());
         world.spawn("api", input, |env, (method, whole, key, body)| async move {
-            let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key".into(), key.into())] };
-            let (method, body) = (method.into(), body.into());
-            let (path, query) = whole.split_once('?').unwrap_or((&whole, ""));
-            let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
-            let query = query.into_iter().collect();
-            let request = Request { method, path: path.into(), query, headers, body };
+            let mut request = request(method, &whole, body);
+            if !key.is_empty() {
+                request.set_header("idempotency-key", key);
+            }
             let response = Api { steps: steps(&env) }.handle(&request).await;
             let name = if key.is_empty() { whole } else { key.to_owned() };
             env.report(Answered(name, response.status));

@@ -5,7 +5,7 @@ use saga_core::context::Style;
 use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
 use saga_core::state::SagaState;
-use tenfold_world::{Order, Outcome, Workload, World};
+use tenfold_world::{Order, RunOutcome, World};
 
 use super::traffic::{Answered, put_stock};
 use super::{Setup, Stack, sagas, state};
@@ -22,54 +22,77 @@ const FEW: &[Order] = &[Order::Interrupted(1)];
 /// Every order of the invocations, and one interruption also of an invocation by a call of its own.
 const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
 
-/// All of them.
-pub const ALL: &[Workload] = &[
-    Workload::new("booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED)),
-    Workload::new("booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED)),
-    Workload::new("no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED)),
-    Workload::new("no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED)),
-    Workload::new("no flight, orchestrated", 1, WHOLE, |world| no_flight(world, ORCHESTRATED)),
-    Workload::new("no flight, choreographed", 1, WHOLE, |world| no_flight(world, CHOREOGRAPHED)),
-    Workload::new("last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED)),
-    Workload::new("last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED)),
-    Workload::new("last seat, one of each style", 1, EVERY, last_seat_of_both),
-    Workload::new("stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry")),
-    Workload::new("stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry")),
-    Workload::new("stuck again, orchestrated", 1, EVERY, |world| stuck_again(world, ORCHESTRATED)),
-    Workload::new("stuck again, choreographed", 1, EVERY, |world| stuck_again(world, CHOREOGRAPHED)),
-    Workload::new("stuck while another round begins, orchestrated", 0, FEW, |world| {
-        stuck_and_overdue(world, ORCHESTRATED)
-    }),
-    Workload::new("stuck while another round begins, choreographed", 0, FEW, |world| {
-        stuck_and_overdue(world, CHOREOGRAPHED)
-    }),
-    Workload::new("stuck and resolved, orchestrated", 1, EVERY, |world| {
-        stuck(world, ORCHESTRATED, "resolve")
-    }),
-    Workload::new("stuck and resolved, choreographed", 1, EVERY, |world| {
-        stuck(world, CHOREOGRAPHED, "resolve")
-    }),
-    Workload::new("cancelled, orchestrated", 1, ONE_BY_ONE, |world| cancelled(world, ORCHESTRATED)),
-    Workload::new("cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED)),
-    Workload::new("cancelled before it is there", 1, FEW, cancelled_early),
-    Workload::new("past its deadline, orchestrated", 1, ONE_BY_ONE, |world| overdue(world, ORCHESTRATED)),
-    Workload::new("past its deadline, choreographed", 1, ONE_BY_ONE, |world| overdue(world, CHOREOGRAPHED)),
-    Workload::new("past its deadline, orchestrated, no faults", 0, FEW, |world| overdue(world, ORCHESTRATED)),
-    Workload::new("past its deadline, choreographed, no faults", 0, WHOLE, |world| {
-        overdue(world, CHOREOGRAPHED)
-    }),
-    Workload::new("same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED)),
-    Workload::new("same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED)),
-    Workload::new("an event twice", 1, EVERY, twice),
-    Workload::new("an event twice, and a room comes free", 0, EVERY, room_comes_free),
-    Workload::new("an answer lost for good", 2, WHOLE, lost_for_good),
-    Workload::new("a service is gone, orchestrated", 1, EVERY, |world| gone(world, ORCHESTRATED)),
-    Workload::new("a service is gone, choreographed", 1, EVERY, |world| gone(world, CHOREOGRAPHED)),
-    Workload::new("looked at", 1, FEW, looked_at),
-];
+tenfold_world::workloads! {
+    an_orchestrated_trip_that_nothing_speaks_against_is_booked:
+        "booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED);
+    a_choreographed_trip_that_nothing_speaks_against_is_booked:
+        "booked, choreographed", 2, WHOLE, |world| booked(world, CHOREOGRAPHED);
+    an_orchestrated_trip_without_a_car_is_undone:
+        "no car, orchestrated", 2, EVERY, |world| no_car(world, ORCHESTRATED);
+    a_choreographed_trip_without_a_car_is_undone:
+        "no car, choreographed", 2, EVERY, |world| no_car(world, CHOREOGRAPHED);
+    an_orchestrated_trip_without_a_flight_is_over:
+        "no flight, orchestrated", 1, WHOLE, |world| no_flight(world, ORCHESTRATED);
+    a_choreographed_trip_without_a_flight_is_over:
+        "no flight, choreographed", 1, WHOLE, |world| no_flight(world, CHOREOGRAPHED);
+    one_of_two_orchestrated_trips_has_the_last_seat:
+        "last seat, orchestrated", 1, EVERY, |world| last_seat(world, ORCHESTRATED);
+    one_of_two_choreographed_trips_has_the_last_seat:
+        "last seat, choreographed", 1, EVERY, |world| last_seat(world, CHOREOGRAPHED);
+    one_of_two_trips_of_both_styles_has_the_last_seat:
+        "last seat, one of each style", 1, EVERY, last_seat_of_both;
+    an_orchestrated_trip_that_was_stuck_is_undone_once_retried:
+        "stuck and retried, orchestrated", 1, WHOLE, |world| stuck(world, ORCHESTRATED, "retry");
+    a_choreographed_trip_that_was_stuck_is_undone_once_retried:
+        "stuck and retried, choreographed", 1, WHOLE, |world| stuck(world, CHOREOGRAPHED, "retry");
+    an_orchestrated_trip_that_still_cannot_be_undone_is_stuck_again:
+        "stuck again, orchestrated", 1, EVERY, |world| stuck_again(world, ORCHESTRATED);
+    a_choreographed_trip_that_still_cannot_be_undone_is_stuck_again:
+        "stuck again, choreographed", 1, EVERY, |world| stuck_again(world, CHOREOGRAPHED);
+    an_orchestrated_trip_is_stuck_though_another_round_begins:
+        "stuck while another round begins, orchestrated", 0, FEW,
+        |world| stuck_and_overdue(world, ORCHESTRATED);
+    a_choreographed_trip_is_stuck_though_another_round_begins:
+        "stuck while another round begins, choreographed", 0, FEW,
+        |world| stuck_and_overdue(world, CHOREOGRAPHED);
+    an_orchestrated_trip_that_was_stuck_is_resolved_by_a_person:
+        "stuck and resolved, orchestrated", 1, EVERY, |world| stuck(world, ORCHESTRATED, "resolve");
+    a_choreographed_trip_that_was_stuck_is_resolved_by_a_person:
+        "stuck and resolved, choreographed", 1, EVERY, |world| stuck(world, CHOREOGRAPHED, "resolve");
+    an_orchestrated_trip_is_cancelled_or_booked_and_never_both:
+        "cancelled, orchestrated", 1, ONE_BY_ONE, |world| cancelled(world, ORCHESTRATED);
+    a_choreographed_trip_is_cancelled_or_booked_and_never_both:
+        "cancelled, choreographed", 1, EVERY, |world| cancelled(world, CHOREOGRAPHED);
+    a_cancellation_may_come_before_its_trip:
+        "cancelled before it is there", 1, FEW, cancelled_early;
+    an_orchestrated_trip_may_go_on_while_the_schedule_takes_it_for_lost:
+        "past its deadline, orchestrated", 1, ONE_BY_ONE, |world| overdue(world, ORCHESTRATED);
+    a_choreographed_trip_may_go_on_while_the_schedule_takes_it_for_lost:
+        "past its deadline, choreographed", 1, ONE_BY_ONE, |world| overdue(world, CHOREOGRAPHED);
+    an_orchestrated_trip_past_its_deadline_ends_in_every_order:
+        "past its deadline, orchestrated, no faults", 0, FEW, |world| overdue(world, ORCHESTRATED);
+    a_choreographed_trip_past_its_deadline_ends_in_every_order:
+        "past its deadline, choreographed, no faults", 0, WHOLE, |world| overdue(world, CHOREOGRAPHED);
+    the_same_key_is_one_orchestrated_trip:
+        "same key, orchestrated", 1, WHOLE, |world| same_key(world, ORCHESTRATED);
+    the_same_key_is_one_choreographed_trip:
+        "same key, choreographed", 1, WHOLE, |world| same_key(world, CHOREOGRAPHED);
+    an_event_may_come_twice:
+        "an event twice", 1, EVERY, twice;
+    a_room_that_comes_free_is_not_given_to_a_late_copy:
+        "an event twice, and a room comes free", 0, EVERY, room_comes_free;
+    an_answer_that_is_lost_for_good_counts_as_done:
+        "an answer lost for good", 2, WHOLE, lost_for_good;
+    an_orchestrated_trip_ends_though_a_service_is_gone:
+        "a service is gone, orchestrated", 1, EVERY, |world| gone(world, ORCHESTRATED);
+    a_choreographed_trip_ends_though_a_service_is_gone:
+        "a service is gone, choreographed", 1, EVERY, |world| gone(world, CHOREOGRAPHED);
+    everything_that_the_api_shows_is_answered:
+        "looked at", 1, FEW, looked_at;
+}
 
 /// A trip that nothing speaks against.
-fn booked(world: &World, style: Style) -> Outcome {
+fn booked(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::book(world, "a", style);
     world.run()?;
@@ -85,7 +108,7 @@ fn booked(world: &World, style: Style) -> Outcome {
 }
 
 /// The last step is refused, so that the others are undone.
-fn no_car(world: &World, style: Style) -> Outcome {
+fn no_car(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     Stack::book(world, "a", style);
     world.run()?;
@@ -96,7 +119,7 @@ fn no_car(world: &World, style: Style) -> Outcome {
 }
 
 /// The first step is refused: nothing is to be undone.
-fn no_flight(world: &World, style: Style) -> Outcome {
+fn no_flight(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [0, 1, 1]);
     Stack::booked(world, "a", style);
     world.run()?;
@@ -107,15 +130,15 @@ fn no_flight(world: &World, style: Style) -> Outcome {
 }
 
 /// Two trips over the last seat.
-fn last_seat(world: &World, style: Style) -> Outcome {
+fn last_seat(world: &World, style: Style) -> RunOutcome {
     last_seat_between(world, style, style)
 }
 
-fn last_seat_of_both(world: &World) -> Outcome {
+fn last_seat_of_both(world: &World) -> RunOutcome {
     last_seat_between(world, ORCHESTRATED, CHOREOGRAPHED)
 }
 
-fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
+fn last_seat_between(world: &World, one: Style, other: Style) -> RunOutcome {
     let stack = Stack::new(world, [2, 1, 2]);
     Stack::booked(world, "a", one);
     Stack::booked(world, "b", other);
@@ -132,12 +155,12 @@ fn last_seat_between(world: &World, one: Style, other: Style) -> Outcome {
 }
 
 /// The hotel does not take a room back; then a person sees to it.
-fn stuck(world: &World, style: Style, what: &str) -> Outcome {
+fn stuck(world: &World, style: Style, what: &str) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::book(world, "a", style);
     world.run()?;
-    world.calm_while(Stack::run_schedule)?;
+    world.quiesce_while(Stack::run_schedule)?;
     if state(world, "a").is_some_and(|state| !matches!(state, SagaState::Stuck | SagaState::Compensated)) {
         return Err(format!("what cannot be undone ended {:?}", state(world, "a")).into());
     }
@@ -145,7 +168,7 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
     Stack::operate(world, "a", what);
     world.run()?;
     // What a crash kept from being said is said again.
-    world.calm();
+    world.quiesce();
     Stack::operate(world, "a", what);
     world.run()?;
     stack.finish(world, |world| match (state(world, "a"), what) {
@@ -155,11 +178,11 @@ fn stuck(world: &World, style: Style, what: &str) -> Outcome {
 }
 
 /// A person retries what still cannot be undone.
-fn stuck_again(world: &World, style: Style) -> Outcome {
+fn stuck_again(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
-    world.calm_while(World::run)?;
+    world.quiesce_while(World::run)?;
     Stack::operate(world, "a", "retry");
     world.run()?;
     stack.finish(world, |world| match state(world, "a") {
@@ -169,7 +192,7 @@ fn stuck_again(world: &World, style: Style) -> Outcome {
 }
 
 /// The hotel does not take a room back, and while that is found out the schedule begins another round.
-fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
+fn stuck_and_overdue(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", style);
@@ -182,7 +205,7 @@ fn stuck_and_overdue(world: &World, style: Style) -> Outcome {
 }
 
 /// A trip and its cancellation at once: one of the two decides.
-fn cancelled(world: &World, style: Style) -> Outcome {
+fn cancelled(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::booked(world, "a", style);
     Stack::operate(world, "a", "cancel");
@@ -202,7 +225,7 @@ fn cancelled(world: &World, style: Style) -> Outcome {
 }
 
 /// A cancellation that may come before what it cancels.
-fn cancelled_early(world: &World) -> Outcome {
+fn cancelled_early(world: &World) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::operate(world, "a", "cancel");
     Stack::book(world, "a", CHOREOGRAPHED);
@@ -217,7 +240,7 @@ fn cancelled_early(world: &World) -> Outcome {
 }
 
 /// The schedule takes a trip for lost that still goes on.
-fn overdue(world: &World, style: Style) -> Outcome {
+fn overdue(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 1]);
     Stack::booked(world, "a", style);
     world.pass(super::definition().deadline() + SignedDuration::from_secs(1));
@@ -227,7 +250,7 @@ fn overdue(world: &World, style: Style) -> Outcome {
 }
 
 /// The same request twice at once is one trip.
-fn same_key(world: &World, style: Style) -> Outcome {
+fn same_key(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::new(world, [2, 2, 2]);
     Stack::book(world, "a", style);
     Stack::book(world, "a", style);
@@ -239,7 +262,7 @@ fn same_key(world: &World, style: Style) -> Outcome {
 }
 
 /// Every event may come twice, one of a run does.
-fn twice(world: &World) -> Outcome {
+fn twice(world: &World) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [1, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::book(world, "a", CHOREOGRAPHED);
     world.run()?;
@@ -251,7 +274,7 @@ fn twice(world: &World) -> Outcome {
 
 /// Two trips over the last room, and no car for either: the room that one gives back comes free for a late
 /// copy of what the other was refused.
-fn room_comes_free(world: &World) -> Outcome {
+fn room_comes_free(world: &World) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [2, 1, 0], duplicates: 1, ..Setup::default() });
     Stack::booked(world, "a", CHOREOGRAPHED);
     Stack::booked(world, "b", CHOREOGRAPHED);
@@ -263,7 +286,7 @@ fn room_comes_free(world: &World) -> Outcome {
 }
 
 /// A step whose answer is lost counts as done: with it the undoing begins.
-fn lost_for_good(world: &World) -> Outcome {
+fn lost_for_good(world: &World) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [1, 1, 1], impatient: true, ..Setup::default() });
     Stack::booked(world, "a", ORCHESTRATED);
     world.run()?;
@@ -271,7 +294,7 @@ fn lost_for_good(world: &World) -> Outcome {
 }
 
 /// The hotels never answer: that ends, and somebody is told or nothing was done.
-fn gone(world: &World, style: Style) -> Outcome {
+fn gone(world: &World, style: Style) -> RunOutcome {
     let stack = Stack::set_up(world, Setup { stock: [1, 1, 1], gone: Some(1), ..Setup::default() });
     Stack::booked(world, "a", style);
     world.run()?;
@@ -283,11 +306,11 @@ fn gone(world: &World, style: Style) -> Outcome {
 }
 
 /// Everything that the API shows, of a trip that is stuck.
-fn looked_at(world: &World) -> Outcome {
+fn looked_at(world: &World) -> RunOutcome {
     let stack = Stack::new(world, [1, 1, 0]);
     put_stock(world, StockKind::Hotel, 1, Releases::Refused);
     Stack::booked(world, "a", CHOREOGRAPHED);
-    world.calm_while(World::run)?;
+    world.quiesce_while(World::run)?;
     Stack::call(world, "PUT", "/inventory/flight/Y", "", r#"{"available": 3}"#);
     Stack::call(world, "GET", "/inventory/flight/X", "", "");
     Stack::call(world, "GET", &format!("/trips/{}", SagaId::of_key("a")), "", "");
