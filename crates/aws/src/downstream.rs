@@ -1,17 +1,20 @@
 //! The port `Downstream` on HTTP/1.1, over plain TCP or TLS.
 
 use std::error::Error;
-use std::sync::OnceLock;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
 use smol_str::SmolStr;
 use tenfold_ports::Downstream;
 use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
 
 use crate::MethodActions;
+use crate::egress::{Egress, EgressRefusal};
 
 /// No method needs a permission of IAM.
 pub const ACTIONS: &[MethodActions] = &[("call", &[])];
@@ -22,14 +25,75 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// frozen, and a call on it would end in doubt.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// HTTP calls with a shared pool of connections.
+/// HTTP calls with a shared pool of connections, to addresses that an [`Egress`] allows.
 ///
 /// It follows no redirect, takes no proxy from the environment and repeats nothing. The TLS roots are read at
-/// the first `https` call; a function that calls only `http` never reads them.
+/// the first `https` call; a function that calls only `http` never reads them. A name is looked up once a connection,
+/// and the connection goes to the address that was checked. No text of an error holds the URL: its query or user info
+/// may be a secret.
 #[derive(Debug, Default)]
 pub struct HttpDownstream {
+    egress: Arc<Egress>,
+    look_up: LookUp,
+    usual: Clients,
+    // A look-up does not know for which port it is, so calls at the Runtime API's port have clients of their own.
+    beside_runtime_api: Clients,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
     plain: OnceLock<Result<Client, String>>,
     tls: OnceLock<Result<Client, String>>,
+}
+
+/// How names are looked up: by the system, or in a test by a name server of its own.
+#[derive(Debug, Clone, Copy, Default)]
+enum LookUp {
+    #[default]
+    System,
+    #[cfg(test)]
+    At(SocketAddr),
+}
+
+/// Looks names up, and lets through the addresses that may be called.
+struct CheckedDns {
+    egress: Arc<Egress>,
+    look_up: LookUp,
+    check: Check,
+}
+
+/// Whether a host may be called at an address.
+type Check = fn(&Egress, &str, IpAddr) -> Result<(), EgressRefusal>;
+
+impl Resolve for CheckedDns {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (egress, look_up, check) = (Arc::clone(&self.egress), self.look_up, self.check);
+        Box::pin(async move {
+            let all = look_up.addresses(name.as_str()).await?;
+            let checked = all.into_iter().map(|ip| check(&egress, name.as_str(), ip).map(|()| ip));
+            let (mut allowed, mut refused) = (Vec::new(), None);
+            for ip in checked {
+                match ip {
+                    Ok(ip) => allowed.push(SocketAddr::new(ip, 0)),
+                    Err(refusal) => refused = Some(refusal),
+                }
+            }
+            match refused {
+                Some(refusal) if allowed.is_empty() => Err(refusal.into()),
+                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+impl LookUp {
+    async fn addresses(self, host: &str) -> std::io::Result<Vec<IpAddr>> {
+        match self {
+            Self::System => Ok(tokio::net::lookup_host((host, 0)).await?.map(|at| at.ip()).collect()),
+            #[cfg(test)]
+            Self::At(server) => tests::dns::ask(server, host).await,
+        }
+    }
 }
 
 impl Downstream for HttpDownstream {
@@ -37,7 +101,7 @@ impl Downstream for HttpDownstream {
         let limit = call.timeout;
         let whole = async {
             let max = call.max_body;
-            let response = self.request(call)?.send().await.map_err(|e| no_answer(&e))?;
+            let response = self.request(call)?.send().await.map_err(no_answer)?;
             read(response, max).await
         };
         tokio::time::timeout(limit, whole).await.unwrap_or(Err(NoAnswer::TimedOut))
@@ -45,13 +109,25 @@ impl Downstream for HttpDownstream {
 }
 
 impl HttpDownstream {
+    /// Calls to what `egress` allows.
+    #[must_use]
+    pub fn new(egress: Egress) -> Self {
+        Self { egress: Arc::new(egress), ..Self::default() }
+    }
+
     fn request(&self, call: Call) -> Result<RequestBuilder, NoAnswer> {
         let not_sent = |why: String| NoAnswer::NotConnected(format!("the call was not sent: {why}"));
-        let url = reqwest::Url::parse(&call.url).map_err(|e| not_sent(format!("{}: {e}", call.url)))?;
+        let url = Url::parse(&call.url).map_err(|e| not_sent(format!("its URL is none: {e}")))?;
+        let (clients, check) = self.for_port(url.port_or_known_default());
+        // An address is not looked up, so nothing else would check it.
+        if let Some(ip) = literal(&url) {
+            check(&self.egress, &ip.to_string(), ip).map_err(|e| not_sent(e.to_string()))?;
+        }
+        let dns = || CheckedDns { egress: Arc::clone(&self.egress), look_up: self.look_up, check };
         let client = match url.scheme() {
-            "https" => self.tls.get_or_init(|| build(Client::builder())),
+            "https" => clients.tls.get_or_init(|| build(Client::builder(), dns())),
             // Without roots to trust no time goes into reading them.
-            "http" => self.plain.get_or_init(|| build(Client::builder().tls_certs_only([]))),
+            "http" => clients.plain.get_or_init(|| build(Client::builder().tls_certs_only([]), dns())),
             other => return Err(not_sent(format!("{other} is neither http nor https"))),
         };
         let client = client.as_ref().map_err(|e| not_sent(e.clone()))?;
@@ -67,10 +143,26 @@ impl HttpDownstream {
         };
         Ok(request.headers(headers))
     }
+
+    fn for_port(&self, port: Option<u16>) -> (&Clients, Check) {
+        let runtime_api = self.egress.runtime_api_port();
+        if runtime_api.is_some() && port == runtime_api {
+            (&self.beside_runtime_api, Egress::check_beside_runtime_api)
+        } else {
+            (&self.usual, Egress::check)
+        }
+    }
 }
 
-fn build(builder: reqwest::ClientBuilder) -> Result<Client, String> {
+/// The address that a URL has instead of a name, in whatever spelling.
+fn literal(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+fn build(builder: reqwest::ClientBuilder, dns: CheckedDns) -> Result<Client, String> {
     let builder = builder
+        .dns_resolver(Arc::new(dns))
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .no_proxy()
@@ -89,7 +181,7 @@ async fn read(mut response: Response, max: usize) -> Result<Answer, NoAnswer> {
     let status = response.status().as_u16();
     let mut body = BytesMut::new();
     let mut truncated = false;
-    while !truncated && let Some(chunk) = response.chunk().await.map_err(|e| no_answer(&e))? {
+    while !truncated && let Some(chunk) = response.chunk().await.map_err(no_answer)? {
         let room = max - body.len();
         truncated = chunk.len() > room;
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -97,14 +189,15 @@ async fn read(mut response: Response, max: usize) -> Result<Answer, NoAnswer> {
     Ok(Answer { status, content_type, retry_after, body: Bytes::from(body), truncated })
 }
 
-fn no_answer(error: &reqwest::Error) -> NoAnswer {
+fn no_answer(error: reqwest::Error) -> NoAnswer {
+    let error = error.without_url();
     // First, since a connection can also fail by its time-out.
     if error.is_connect() || error.is_builder() {
-        NoAnswer::NotConnected(chain(error))
+        NoAnswer::NotConnected(chain(&error))
     } else if error.is_timeout() {
         NoAnswer::TimedOut
     } else {
-        NoAnswer::Broken(chain(error))
+        NoAnswer::Broken(chain(&error))
     }
 }
 

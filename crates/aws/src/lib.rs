@@ -26,6 +26,8 @@ pub mod calls;
 pub mod client;
 #[cfg(feature = "http")]
 pub mod downstream;
+#[cfg(feature = "http")]
+pub mod egress;
 #[cfg(feature = "sdk")]
 pub mod error;
 #[cfg(feature = "sfn")]
