@@ -38,29 +38,33 @@ def up(slugs: list[str]) -> None:
             continue
         # Whatever becomes of it, the stack is no longer what was deployed before.
         _write(paths.DEPLOYED, {k: v for k, v in _read(paths.DEPLOYED).items() if k != slug})
-        outputs = _deploy(slug)
+        outputs = one(slug, stack(slug))
         _write(paths.OUTPUTS, _read(paths.OUTPUTS) | {slug: outputs})
         _write(paths.DEPLOYED, _read(paths.DEPLOYED) | {slug: digest})
     print(f"    outputs: {paths.OUTPUTS}", flush=True)
 
 
 def to_aws(slug: str, sam_arguments: list[str]) -> None:
-    """To the account that the caller's own AWS settings name, with release binaries."""
+    """To the account that the caller's own AWS settings name, with release binaries.
+
+    Another stack than the usual one has a name in `sam_arguments`, or an environment of samconfig.toml.
+    """
     _require_template(slug)
     names = build.binaries([slug])
     with timed(f"building {len(names)} functions for release"):
         build.cargo("lambda", "build", "--release", "--workspace", *(f"--bin={n}" for n in names))
-    done = subprocess.run(
-        [
-            *("sam", "deploy", "--template-file", str(template(slug)), "--stack-name", stack(slug)),
-            *("--resolve-s3", "--capabilities", *CAPABILITIES, "--no-fail-on-empty-changeset"),
-            *sam_arguments,
-        ],
-        cwd=paths.ROOT,
-        check=False,
-    )
+    done = subprocess.run(_to_aws(slug, sam_arguments), cwd=paths.ROOT, check=False)
     if done.returncode:
-        raise Failure(f"sam deploy of {stack(slug)} failed: its messages are above")
+        raise Failure(f"sam deploy of {slug} failed: its messages are above")
+
+
+def _to_aws(slug: str, sam_arguments: list[str]) -> list[str]:
+    command = ["sam", "deploy", "--template-file", str(template(slug))]
+    # The environment says the rest, and what is on the command line would win over it.
+    if not any(argument.split("=")[0] == "--config-env" for argument in sam_arguments):
+        command += ["--stack-name", stack(slug), "--resolve-s3", "--capabilities", *CAPABILITIES]
+        command += ["--no-fail-on-empty-changeset"]
+    return command + sam_arguments
 
 
 def patterns() -> list[str]:
@@ -83,13 +87,14 @@ def _require_template(slug: str) -> None:
         )
 
 
-def _deploy(slug: str) -> dict[str, str]:
-    name, log = stack(slug), paths.STATE / f"deploy-{slug}.log"
+def one(slug: str, name: str) -> dict[str, str]:
+    """Deploys a pattern, whose functions are built, as the stack `name`, and gives the stack's outputs."""
+    log = paths.STATE / f"deploy-{name.removeprefix('tenfold-')}.log"
     with timed(f"deploying {name}"):
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         paths.STATE.mkdir(parents=True, exist_ok=True)
         with log.open("w") as output:
-            returncode = _sam_deploy(slug, output)
+            returncode = _sam_deploy(slug, name, output)
     if returncode:
         reasons = "\n".join(f"  - {reason}" for reason in stacks.failures(name)) or tail(log)
         cure = f"\n{_CURE}" if stacks.is_broken(name) else ""
@@ -102,9 +107,9 @@ def _deploy(slug: str) -> dict[str, str]:
     }
 
 
-def _sam_deploy(slug: str, output) -> int:
+def _sam_deploy(slug: str, name: str, output) -> int:
     command = [
-        *("sam", "deploy", "--template-file", str(template(slug)), "--stack-name", stack(slug)),
+        *("sam", "deploy", "--template-file", str(template(slug)), "--stack-name", name),
         *("--s3-bucket", BUCKET, "--s3-prefix", slug),
         *("--capabilities", *CAPABILITIES),
         *("--no-fail-on-empty-changeset", "--no-confirm-changeset", "--no-progressbar"),
@@ -118,7 +123,7 @@ def _sam_deploy(slug: str, output) -> int:
             try:
                 return sam.wait(timeout=2)
             except subprocess.TimeoutExpired:
-                if stacks.is_broken(stack(slug)):
+                if stacks.is_broken(name):
                     sam.terminate()
 
 

@@ -126,6 +126,14 @@ def test_local_parameters_are_passed(root):
     assert deploy._parameters("p")[1:] == ["ParameterKey=Window,ParameterValue=10"]
 
 
+def test_an_environment_of_samconfig_names_its_own_stack(root):
+    usual = deploy._to_aws("p", ["--guided"])
+    assert usual[usual.index("--stack-name") + 1] == "tenfold-p"
+    assert usual[-1] == "--guided"
+    for arguments in (["--config-env", "p-prod"], ["--config-env=p-prod"]):
+        assert "--stack-name" not in deploy._to_aws("p", arguments)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

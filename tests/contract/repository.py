@@ -130,11 +130,22 @@ class Template:
             functions[name] = {**common, **own, "Environment": {"Variables": variables}}
         return functions
 
+    def artifacts(self) -> dict[str, dict]:
+        """The functions by `<slug>-<role>`, as their binaries and artifacts are called."""
+        return {artifact(function): function for function in self.functions().values()}
+
     def statements(self, function: dict) -> list[dict]:
-        """What the role of a function allows."""
+        """What the role of a function allows, under some condition too."""
         role = self.resources[referenced(function["Role"])]["Properties"]
         documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
-        return [statement for document in documents for statement in document["Statement"]]
+        return [branch for document in documents for s in document["Statement"] for branch in branches(s)]
+
+    def decided_by(self, value) -> set[str]:
+        """The parameters that a value depends on, by itself or by a condition in it."""
+        found = references(value)
+        for condition in conditions(value):
+            found |= self.decided_by(self.content["Conditions"][condition])
+        return found & set(self.content["Parameters"])
 
 
 def _variables(function: dict) -> dict:
@@ -149,6 +160,47 @@ def referenced(value) -> str | None:
         case {"Fn::GetAtt": [name, *_]}:
             return name
     return None
+
+
+def artifact(function: dict) -> str:
+    """What cargo builds for a function: the last folder of its `CodeUri`."""
+    return Path(function["CodeUri"]).name
+
+
+def branches(value) -> list:
+    """What an `!If` can come to, the value itself where there is none; without `AWS::NoValue`."""
+    match value:
+        case {"Fn::If": [_, *either]}:
+            return [branch for one in either for branch in branches(one)]
+        case {"Ref": "AWS::NoValue"}:
+            return []
+    return [value]
+
+
+def references(value) -> set[str]:
+    """What a value refers to by `!Ref`, at any depth."""
+    match value:
+        case {"Ref": name}:
+            return {name}
+        case dict():
+            return {name for part in value.values() for name in references(part)}
+        case list():
+            return {name for part in value for name in references(part)}
+    return set()
+
+
+def conditions(value) -> set[str]:
+    """The conditions that a value names, at any depth."""
+    match value:
+        case {"Fn::If": [name, *either]}:
+            return {name} | conditions(either)
+        case {"Condition": str(name)}:
+            return {name}
+        case dict():
+            return {name for part in value.values() for name in conditions(part)}
+        case list():
+            return {name for part in value for name in conditions(part)}
+    return set()
 
 
 def texts(value) -> list[str]:

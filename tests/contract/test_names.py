@@ -1,13 +1,13 @@
 """A pattern has the same name everywhere, and so has a function."""
 
 import tomllib
-from pathlib import Path
 
 import pytest
 from repository import (
     ROOT,
     SLUGS,
     Template,
+    artifact,
     binaries,
     cargo_targets,
     folders,
@@ -17,6 +17,8 @@ from repository import (
     templates,
 )
 
+# What follows the slug in the names of environments and stacks.
+STAGES = ("", "-dev", "-prod")
 COUNTERPARTS = {
     "the stack": "infra/sam/{slug}.yaml",
     "what it is, how to run it, what a crash does": "functions/{slug}/README.md",
@@ -59,7 +61,7 @@ def test_a_pattern_has_a_core_library(slug):
 
 @pytest.mark.parametrize("slug", patterns())
 def test_binaries_are_the_functions_of_the_template(slug):
-    functions = {f["FunctionName"] for f in Template.of(slug).functions().values()}
+    functions = set(Template.of(slug).artifacts())
     assert functions, f"infra/sam/{slug}.yaml has no function"
     assert set(binaries(slug)) == functions, (
         f"cargo builds {sorted(binaries(slug))} of the package {slug}, infra/sam/{slug}.yaml has the functions "
@@ -80,22 +82,34 @@ def test_each_binary_has_a_file_named_after_its_role(slug):
 @pytest.mark.parametrize("slug", patterns())
 def test_a_function_has_one_name(slug):
     for logical_id, function in Template.of(slug).functions().items():
-        name = function["FunctionName"]
-        assert name.startswith(f"{slug}-"), f"{name}: a function is named {slug}-<role>"
+        name = artifact(function)
+        assert function["CodeUri"] == f"../../target/lambda/{name}/", (
+            f"the CodeUri of {logical_id} is ../../target/lambda/<slug>-<role>/"
+        )
+        assert name.startswith(f"{slug}-"), f"{name}: a function's artifact is named {slug}-<role>"
         assert logical_id == pascal(name), (
             f"the logical id of {name} is {pascal(name)}, not {logical_id}"
         )
-        artifact = (Path("infra/sam") / function["CodeUri"]).as_posix()
-        expected = f"infra/sam/../../target/lambda/{name}"
-        assert artifact == expected, f"the CodeUri of {name} is ../../target/lambda/{name}/"
+        role = name.removeprefix(f"{slug}-")
+        assert function["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{role}"}, (
+            f"the FunctionName of {logical_id} is !Sub ${{AWS::StackName}}-{role}"
+        )
 
 
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("slug", patterns())
-def test_sam_config_knows_the_stack(slug):
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text()).get(slug)
-    assert config, f"samconfig.toml has no environment [{slug}...]: copy another pattern's"
-    assert config["global"]["parameters"]["stack_name"] == f"tenfold-{slug}"
-    assert config["deploy"]["parameters"]["template_file"] == f"infra/sam/{slug}.yaml"
+def test_sam_config_knows_the_stack_of_each_stage(slug, stage):
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text()).get(f"{slug}{stage}")
+    assert config, f"samconfig.toml has no environment [{slug}{stage}...]: copy another pattern's"
+    assert config["global"]["parameters"]["stack_name"] == f"tenfold-{slug}{stage}"
+    deploy = config["deploy"]["parameters"]
+    assert deploy["template_file"] == f"infra/sam/{slug}.yaml"
+    assert deploy["s3_prefix"] == f"{slug}{stage}"
+    parameters = Template.of(slug).content["Parameters"]
+    for name, _, value in (override.partition("=") for override in deploy.get("parameter_overrides", [])):
+        assert name in parameters, f"samconfig.toml: {slug} has no parameter {name}"
+        allowed = [str(v) for v in parameters[name].get("AllowedValues", [value])]
+        assert value in allowed, f"samconfig.toml: {name} is {value}, one of {allowed} was expected"
 
 
 def test_sam_config_has_no_default():

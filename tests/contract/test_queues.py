@@ -76,6 +76,7 @@ def test_a_message_stays_hidden_for_six_timeouts(slug, name):
 @pytest.mark.parametrize(("slug", "name"), queues())
 def test_a_queue_is_encrypted(slug, name):
     queue = Template.of(slug).of_type("AWS::SQS::Queue")[name]
-    assert queue.get("SqsManagedSseEnabled") or "KmsMasterKeyId" in queue, (
-        f"{name} needs SqsManagedSseEnabled: true"
-    )
+    managed, own = ({"Ref": "AWS::NoValue"}, True), ({"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"})
+    assert queue.get("SqsManagedSseEnabled") == {"Fn::If": ["HasKmsKey", *managed]} and (
+        queue.get("KmsMasterKeyId") == {"Fn::If": ["HasKmsKey", *own]}
+    ), f"{name} needs SqsManagedSseEnabled, or with KmsKeyArn that key as KmsMasterKeyId: as other queues have it"

@@ -10,26 +10,38 @@ use tenfold_ports::metrics::{Dimension, Metric, Unit};
 
 /// The most metrics that one line may declare.
 const MOST: usize = 100;
+/// The dimension that keeps two stacks of one pattern apart.
+const STACK: &str = "Stack";
 
-/// Writes metrics to standard output, under the namespace `Tenfold/<Pattern>`.
+/// Writes metrics to standard output, under the namespace `Tenfold/<Pattern>` and the dimension `Stack`.
 #[derive(Debug, Clone)]
 pub struct Emf {
     namespace: String,
     function: SmolStr,
+    stack: Option<SmolStr>,
 }
 
 impl Emf {
     /// Metrics of the pattern `slug` (`circuit-breaker` becomes `Tenfold/CircuitBreaker`), recorded by
     /// `function`, which each line names.
+    ///
+    /// The stack is the variable `STACK_NAME`. A function without one, outside of our templates, records without
+    /// the dimension.
     pub fn new(slug: &str, function: impl Into<SmolStr>) -> Self {
-        Self { namespace: format!("Tenfold/{}", pascal(slug)), function: function.into() }
+        Self::of_stack(slug, function, std::env::var("STACK_NAME").ok().as_deref())
+    }
+
+    fn of_stack(slug: &str, function: impl Into<SmolStr>, stack: Option<&str>) -> Self {
+        let stack = stack.filter(|name| !name.is_empty()).map(SmolStr::from);
+        Self { namespace: format!("Tenfold/{}", pascal(slug)), function: function.into(), stack }
     }
 
     /// One line for at most [`MOST`] metrics.
     fn line(&self, now: Timestamp, dimensions: &[Dimension], metrics: &[Metric]) -> Value {
-        let mut sets: Vec<Vec<&str>> = vec![vec![]];
+        let of_stack: Vec<&str> = self.stack.iter().map(|_| STACK).collect();
+        let mut sets = vec![of_stack.clone()];
         if !dimensions.is_empty() {
-            sets.push(dimensions.iter().map(|(name, _)| *name).collect());
+            sets.push(of_stack.into_iter().chain(dimensions.iter().map(|(name, _)| *name)).collect());
         }
         let mut line = Map::new();
         let mut declared: Vec<Value> = Vec::new();
@@ -44,6 +56,9 @@ impl Emf {
                     line.insert(metric.name.to_owned(), value);
                 }
             }
+        }
+        if let Some(stack) = &self.stack {
+            line.insert(STACK.to_owned(), stack.as_str().into());
         }
         for (name, value) in dimensions {
             line.insert((*name).to_owned(), value.as_str().into());
@@ -93,23 +108,32 @@ mod tests {
     use super::*;
 
     fn line(dimensions: &[Dimension], metrics: &[Metric]) -> Value {
+        line_of(Some("payments-dev"), dimensions, metrics)
+    }
+
+    fn line_of(stack: Option<&str>, dimensions: &[Dimension], metrics: &[Metric]) -> Value {
         let now = Timestamp::from_millisecond(1_574_109_732_004).unwrap();
-        let line = Emf::new("circuit-breaker", "circuit-breaker-gateway").line(now, dimensions, metrics);
-        serde_json::from_str(&line.to_string()).unwrap()
+        let emf = Emf::of_stack("circuit-breaker", "circuit-breaker-gateway", stack);
+        serde_json::from_str(&emf.line(now, dimensions, metrics).to_string()).unwrap()
+    }
+
+    fn sets(line: &Value) -> &Value {
+        &line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
     }
 
     #[test]
-    fn a_metric_is_declared_and_given_for_the_pattern_and_for_its_dimensions() {
+    fn a_metric_is_declared_and_given_for_the_stack_and_for_its_dimensions_there() {
         let metrics = [Metric::count("Opened", 1.0), Metric::milliseconds("Latency", 12.5)];
         let expected = json!({
             "_aws": {
                 "Timestamp": 1_574_109_732_004_i64,
                 "CloudWatchMetrics": [{
                     "Namespace": "Tenfold/CircuitBreaker",
-                    "Dimensions": [[], ["Target"]],
+                    "Dimensions": [["Stack"], ["Stack", "Target"]],
                     "Metrics": [{"Name": "Opened", "Unit": "Count"}, {"Name": "Latency", "Unit": "Milliseconds"}]
                 }]
             },
+            "Stack": "payments-dev",
             "Target": "payments",
             "function": "circuit-breaker-gateway",
             "Opened": 1.0,
@@ -119,9 +143,20 @@ mod tests {
     }
 
     #[test]
-    fn without_dimensions_there_is_the_pattern_alone() {
+    fn without_dimensions_there_is_the_stack_alone() {
         let line = line(&[], &[Metric::plain("State", 2.0)]);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]));
+        assert_eq!(sets(&line), &json!([["Stack"]]));
+    }
+
+    #[test]
+    fn outside_of_a_stack_there_is_the_pattern_and_what_a_metric_is_of() {
+        for stack in [None, Some("")] {
+            let metrics = [Metric::plain("State", 2.0)];
+            assert_eq!(sets(&line_of(stack, &[], &metrics)), &json!([[]]));
+            let line = line_of(stack, &[("Target", "payments".into())], &metrics);
+            assert_eq!(sets(&line), &json!([[], ["Target"]]));
+            assert_eq!(line.get("Stack"), None);
+        }
     }
 
     #[test]

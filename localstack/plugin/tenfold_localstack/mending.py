@@ -5,13 +5,16 @@ Each function here names the difference. It can go when LocalStack no longer has
 
 
 def mend() -> None:
-    _alarm_thresholds_from_parameters()
+    _alarm_numbers_from_parameters()
     _binary_answers_of_any_media_type()
     _bodies_that_are_forms()
 
 
-def _alarm_thresholds_from_parameters() -> None:
-    """CloudFormation's parameters are text; AWS makes numbers of them, LocalStack's alarms do not."""
+def _alarm_numbers_from_parameters() -> None:
+    """CloudFormation's parameters are text; AWS makes numbers of them, LocalStack's alarms do not.
+
+    Of an alarm itself it does with all but the threshold, of the metrics in a formula with none.
+    """
     from localstack.services.cloudwatch.resource_providers.aws_cloudwatch_alarm import (
         CloudWatchAlarmProvider,
     )
@@ -22,6 +25,10 @@ def _alarm_thresholds_from_parameters() -> None:
         threshold = request.desired_state.get("Threshold")
         if isinstance(threshold, str):
             request.desired_state["Threshold"] = float(threshold)
+        for query in request.desired_state.get("Metrics") or []:
+            for part in (query, query.get("MetricStat", {})):
+                if isinstance(part.get("Period"), str):
+                    part["Period"] = int(part["Period"])
         return original(self, request)
 
     CloudWatchAlarmProvider.create = create

@@ -42,6 +42,16 @@ def test_an_alarm_without_a_threshold_stays_so(created):
     assert created == [{"Metrics": []}]
 
 
+def test_the_periods_of_metrics_in_a_formula_are_numbers(created):
+    def metrics(period):
+        stat = {"Metric": {"MetricName": "m"}, "Stat": "Maximum", "Period": period}
+        return [{"Id": "sum", "Expression": "DIFF(m)"}, {"Id": "m", "MetricStat": stat}]
+
+    CloudWatchAlarmProvider.create(None, SimpleNamespace(desired_state={"Metrics": metrics("10")}))
+    CloudWatchAlarmProvider.create(None, SimpleNamespace(desired_state={"Metrics": metrics(60)}))
+    assert created == [{"Metrics": metrics(10)}, {"Metrics": metrics(60)}]
+
+
 @pytest.mark.parametrize(
     ("accept", "binary", "expected"),
     [

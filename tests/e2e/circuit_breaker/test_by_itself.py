@@ -110,21 +110,23 @@ def test_calls_are_told_to_cloudwatch(guarded, stack, known_everywhere):
     known_everywhere()
     payments.park()
     cloudwatch = stack.client("cloudwatch")
+    of = {"Stack": stack.environment("GatewayFunction")["STACK_NAME"], "Target": payments.name}
+    dimensions = [{"Name": name, "Value": value} for name, value in of.items()]
 
     def sums():
         names = ("Requests", "Failures", "Parked", "Opened")
-        return {name: metric_sum(cloudwatch, name, payments.name) for name in names}
+        return {name: metric_sum(cloudwatch, name, dimensions) for name in names}
 
     told = {"Requests": 3, "Failures": 3, "Parked": 4, "Opened": 1}
     eventually("the metrics are there", sums, lambda seen: seen == told, within=180, every=0.5)
 
 
-def metric_sum(cloudwatch, metric: str, target: str) -> float:
+def metric_sum(cloudwatch, metric: str, dimensions: list[dict[str, str]]) -> float:
     now = datetime.now(UTC)
     points = cloudwatch.get_metric_statistics(
         Namespace="Tenfold/CircuitBreaker",
         MetricName=metric,
-        Dimensions=[{"Name": "Target", "Value": target}],
+        Dimensions=dimensions,
         StartTime=now - timedelta(hours=1),
         EndTime=now + timedelta(minutes=1),
         Period=60,

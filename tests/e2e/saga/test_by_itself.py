@@ -43,7 +43,7 @@ def test_a_trip_that_stays_stuck_raises_the_alarms(agency, stack):
     def states():
         names = [stack.outputs["StuckAlarm"], stack.outputs["DeadLettersAlarm"]]
         alarms = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-        return {alarm["AlarmName"].removeprefix("tenfold-saga-"): alarm["StateValue"] for alarm in alarms}
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
     seen = {}
 
@@ -148,6 +148,7 @@ def metric_sum(stack, metric: str) -> float:
     points = stack.client("cloudwatch").get_metric_statistics(
         Namespace="Tenfold/Saga",
         MetricName=metric,
+        Dimensions=[{"Name": "Stack", "Value": stack.environment("PublisherFunction")["STACK_NAME"]}],
         StartTime=now - 3600,
         EndTime=now + 60,
         Period=60,
