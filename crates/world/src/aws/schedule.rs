@@ -66,7 +66,7 @@ impl Tick {
 
 /// A schedule and what it invokes.
 #[derive(Debug, Clone)]
-pub struct Schedule {
+pub struct ScheduleTimer {
     name: &'static str,
     settings: ScheduleSettings,
     pub(crate) function: usize,
@@ -75,13 +75,13 @@ pub struct Schedule {
     late_left: u32,
 }
 
-impl Hash for Schedule {
+impl Hash for ScheduleTimer {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.next, self.duplicates_left, self.late_left).hash(state);
     }
 }
 
-impl Schedule {
+impl ScheduleTimer {
     pub(crate) fn new(
         name: &'static str,
         settings: ScheduleSettings,

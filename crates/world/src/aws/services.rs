@@ -5,7 +5,7 @@ use super::blob::Objects;
 use super::bus::Rules;
 use super::flags::Documents;
 use super::invocations::Invocations;
-use super::schedule::Schedule;
+use super::schedule::ScheduleTimer;
 use super::topic::Subscriptions;
 
 /// All of them, each a module of its own.
@@ -16,6 +16,6 @@ pub(crate) struct Services {
     pub buckets: Vec<Objects>,
     pub flags: Documents,
     pub functions: Vec<Invocations>,
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<ScheduleTimer>,
     pub alarms: Vec<Alarm>,
 }

@@ -1,20 +1,20 @@
 //! The schedules of a run.
 
 use crate::aws::invocations::InvocationPayload;
-use crate::aws::schedule::{Schedule, ScheduleSettings};
+use crate::aws::schedule::{ScheduleSettings, ScheduleTimer};
 use crate::run::world::World;
 
 impl World {
     /// Adds a schedule that invokes a function.
     pub fn add_schedule(&self, name: &'static str, settings: ScheduleSettings, function: usize) -> usize {
         let mut state = self.state.borrow_mut();
-        let schedule = Schedule::new(name, settings, function, state.now);
+        let schedule = ScheduleTimer::new(name, settings, function, state.now);
         state.services.schedules.push(schedule);
         state.services.schedules.len() - 1
     }
 
     /// Looks at or changes a schedule.
-    pub fn schedule<R>(&self, schedule: usize, look: impl FnOnce(&mut Schedule) -> R) -> R {
+    pub fn schedule<R>(&self, schedule: usize, look: impl FnOnce(&mut ScheduleTimer) -> R) -> R {
         look(&mut self.state.borrow_mut().services.schedules[schedule])
     }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 pub struct Effort {
     /// The random part goes on until so much time has passed since the start.
     pub time: Duration,
-    /// And until there were so many runs, the exhaustive part's too, but some of each workload and a
-    /// hundredth of them in all at random,
+    /// It also goes on until there were so many runs, the exhaustive part's too, but some of each workload and a
+    /// hundredth of them in all at random.
     pub runs: u64,
-    /// but never longer than this since the random part began.
+    /// The random part never takes longer than this.
     pub limit: Duration,
     /// Where random choices begin.
     pub seed: u64,
