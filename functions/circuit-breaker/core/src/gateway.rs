@@ -14,9 +14,8 @@ mod view;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tenfold_ports::api::{Problem, Request, Response};
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
 use crate::error::{RegistryError, StoreError};
 use crate::names::TargetName;
@@ -24,7 +23,7 @@ use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]
-pub struct Gateway<T, Q, D, H> {
+pub struct Gateway<T, Q, D, R> {
     /// The pattern's table.
     pub table: T,
     /// The retry queue.
@@ -34,9 +33,9 @@ pub struct Gateway<T, Q, D, H> {
     /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
-    pub host: H,
+    pub runtime: R,
     /// The breakers as this environment knows them.
-    pub registry: Registry<T, H>,
+    pub registry: Registry<T, R>,
     /// The time for which answers and dead requests are kept.
     pub retention: Duration,
 }
@@ -44,13 +43,13 @@ pub struct Gateway<T, Q, D, H> {
 /// What a route answers: a response, or the problem that there was.
 type RouteResult = Result<Response, Problem>;
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    /// Answers a request before `deadline`, when this process is stopped.
-    pub async fn handle(&self, request: &Request, deadline: Timestamp) -> Response {
-        self.route(request, deadline).await.unwrap_or_else(Response::from)
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
+    /// Answers a request before the context's deadline, when this process is stopped.
+    pub async fn handle(&self, request: &Request, context: &Context) -> Response {
+        self.route(request, context).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request, deadline: Timestamp) -> RouteResult {
+    async fn route(&self, request: &Request, context: &Context) -> RouteResult {
         let method = request.method.as_str();
         let allow = |allowed: &str| Err(Problem::method(method, allowed));
         match request.segments().as_slice() {
@@ -79,12 +78,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 _ => allow("POST"),
             },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.redrive(&body::target(name)?, deadline).await,
+                "POST" => self.redrive(&body::target(name)?, context).await,
                 _ => allow("POST"),
             },
             // One resource of the API: a target to post to, an id to ask for.
             ["requests", name] => match method {
-                "POST" => self.submit(body::target(name)?, request, deadline).await,
+                "POST" => self.submit(body::target(name)?, request, context).await,
                 "GET" => self.get_request(name).await,
                 _ => allow("GET or POST"),
             },

@@ -15,7 +15,7 @@ pub use message::RetryMessage;
 use smol_str::SmolStr;
 use tenfold_ports::queue::Outgoing;
 use tenfold_ports::table::{Cancelled, Read, TransactError, Write, WriteError};
-use tenfold_ports::{CallError, Host, Queue, Table};
+use tenfold_ports::{CallError, Queue, Runtime, Table};
 
 use crate::error::StoreError;
 use crate::names::TargetName;
@@ -69,9 +69,9 @@ fn whose(mine: &RequestRow, current: RequestRow) -> Stored {
 ///
 /// # Errors
 /// The table did not answer; the write may have been applied.
-pub async fn store_in_group<T: Table, H: Host>(
+pub async fn store_in_group<T: Table, R: Runtime>(
     table: &T,
-    host: &H,
+    runtime: &R,
     row: &RequestRow,
     mut group: Option<OrderGroupRow>,
     change: impl Fn(&OrderGroup) -> Option<OrderGroup>,
@@ -84,7 +84,7 @@ pub async fn store_in_group<T: Table, H: Host>(
             None => read_group(table, &row.data.target, &ordering).await?,
         };
         let Some(next) = change(&read.group) else { return Ok(Stored::GroupFull) };
-        let stamp = (host.next_u64() >> 1) as i64;
+        let stamp = (runtime.next_u64() >> 1) as i64;
         let writes: Vec<Write> = vec![row.replace(), read.replace(next, stamp)];
         match table.transact(writes).await {
             Ok(()) => return Ok(Stored::Yes),
@@ -122,16 +122,16 @@ pub async fn read_group<T: Table>(
 ///
 /// # Errors
 /// The row could not be written.
-pub async fn queue_row<T: Table, H: Host>(
+pub async fn queue_row<T: Table, R: Runtime>(
     table: &T,
-    host: &H,
+    runtime: &R,
     row: &RequestRow,
 ) -> Result<Stored, StoreError> {
     if row.data.ordering.is_none() {
         return store(table, row).await;
     }
     let id = row.id;
-    store_in_group(table, host, row, None, |group| group.with(id)).await
+    store_in_group(table, runtime, row, None, |group| group.with(id)).await
 }
 
 /// Sends messages in batches of ten. What is rejected or fails is only logged: the sweep finds the rows.

@@ -28,7 +28,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{Read, WriteError};
-use tenfold_ports::{CallError, Host, Table};
+use tenfold_ports::{CallError, Runtime, Table};
 
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
@@ -50,9 +50,9 @@ const LOST: usize = 3;
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
 /// lives.
 #[derive(Debug)]
-pub struct Registry<T, H> {
+pub struct Registry<T, R> {
     table: T,
-    host: H,
+    runtime: R,
     ttl: Duration,
     known: Mutex<HashMap<TargetName, Known>>,
 }
@@ -67,11 +67,11 @@ struct Asked {
     why: String,
 }
 
-impl<T: Table, H: Host> Registry<T, H> {
+impl<T: Table, R: Runtime> Registry<T, R> {
     /// Returns a registry that knows nothing yet, and reads a breaker again when what it knows is `ttl` old.
     #[must_use]
-    pub fn new(table: T, host: H, ttl: Duration) -> Self {
-        Self { table, host, ttl, known: Mutex::default() }
+    pub fn new(table: T, runtime: R, ttl: Duration) -> Self {
+        Self { table, runtime, ttl, known: Mutex::default() }
     }
 
     /// Asks for leave to call a target, on behalf of a tenant or not.
@@ -86,11 +86,11 @@ impl<T: Table, H: Host> Registry<T, H> {
         &self,
         target: &TargetName,
         tenant: Option<&BreakerName>,
-    ) -> Result<Admission<'_, T, H>, RegistryError> {
+    ) -> Result<Admission<'_, T, R>, RegistryError> {
         let whole = BreakerName::of(target.clone());
         let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
         self.load(target, &names).await?;
-        let now = self.host.now();
+        let now = self.runtime.now();
         let Some(asked) = self.ask(target, &names, now) else { return Ok(Admission::Unknown) };
         let Asked { config, breaker, decision, why } = asked;
         let kind = match decision {
@@ -113,7 +113,7 @@ impl<T: Table, H: Host> Registry<T, H> {
         let known = self.lock();
         let known = known.get(target)?;
         let config = Arc::clone(&known.target.config);
-        let jitter = self.host.unit();
+        let jitter = self.runtime.unit();
         let mut deciding = None;
         for name in names {
             let breaker = known.breaker(name);
@@ -134,7 +134,7 @@ impl<T: Table, H: Host> Registry<T, H> {
     /// # Errors
     /// The table did not answer and the target is not known from before.
     pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), RegistryError> {
-        let now = self.host.now();
+        let now = self.runtime.now();
         if self.fresh(target, names, now) {
             return Ok(());
         }
@@ -170,12 +170,12 @@ impl<T: Table, H: Host> Registry<T, H> {
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
     ) -> Result<Option<Breaker>, CallError> {
-        let writer = self.host.next_u64();
-        let jitter = self.host.unit();
+        let writer = self.runtime.next_u64();
+        let jitter = self.runtime.unit();
         let mut row = self.row(name);
         let (mut failure, mut lost) = (None, 0);
         for _ in 0..TRIES {
-            let context = DecisionContext { now: self.host.now(), config, jitter };
+            let context = DecisionContext { now: self.runtime.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
             match self.table.write(row.replace(name, next.clone(), writer)).await {
                 Ok(()) => {
@@ -188,7 +188,7 @@ impl<T: Table, H: Host> Registry<T, H> {
                     if current.writer == writer {
                         return Ok(Some(self.committed(name, &row.breaker, current)));
                     }
-                    self.keep(name, current.clone(), self.host.now());
+                    self.keep(name, current.clone(), self.runtime.now());
                     row = current;
                 }
                 // Writing again tells whether it was applied: then it conflicts with itself.
@@ -208,16 +208,16 @@ impl<T: Table, H: Host> Registry<T, H> {
     /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was
     /// taken.
     async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
-        let holder = self.host.next_u64();
+        let holder = self.runtime.next_u64();
         let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
         self.commit(name, config, decide).await.ok()??.grant_of(holder)
     }
 
     /// Reports the unreported calls of a breaker if it matters now.
     async fn report(&self, name: &BreakerName, retry_after: Option<Duration>) {
-        let now = self.host.now();
+        let now = self.runtime.now();
         let Some((config, epoch, calls)) = self.take_unreported(name, now) else { return };
-        let jitter = self.host.unit();
+        let jitter = self.runtime.unit();
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
         if let Err(e) = self.commit(name, &config, absorb).await {
@@ -233,7 +233,7 @@ impl<T: Table, H: Host> Registry<T, H> {
         if before.epoch != breaker.epoch {
             self.record_change(name, &breaker);
         }
-        self.keep(name, row, self.host.now());
+        self.keep(name, row, self.runtime.now());
         breaker
     }
 
@@ -245,7 +245,7 @@ impl<T: Table, H: Host> Registry<T, H> {
         if name.tenant.is_none() {
             let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
             let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
-            self.host.record(&metrics::of(&name.target), &changed);
+            self.runtime.record(&metrics::of(&name.target), &changed);
         }
     }
 }

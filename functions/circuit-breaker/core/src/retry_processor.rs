@@ -21,9 +21,10 @@ use futures_util::future::{join, join_all};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::Serialize;
+use tenfold_pattern::event::Schedule;
 use tenfold_ports::queue::{BATCH, Delivery, Outgoing};
 use tenfold_ports::table::Read;
-use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
+use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use crate::decide::retry::ramp;
 use crate::decide::timing::time_left;
@@ -43,7 +44,7 @@ const RESERVE: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(5);
 /// What a retry processor reaches and remembers.
 #[derive(Debug)]
-pub struct RetryProcessor<T, Q, D, H> {
+pub struct RetryProcessor<T, Q, D, R> {
     /// The pattern's table.
     pub table: T,
     /// The retry queue.
@@ -53,9 +54,9 @@ pub struct RetryProcessor<T, Q, D, H> {
     /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
-    pub host: H,
+    pub runtime: R,
     /// The breakers as this environment knows them.
-    pub registry: Registry<T, H>,
+    pub registry: Registry<T, R>,
     /// The time for which answers and dead requests are kept.
     pub retention: Duration,
     /// The time after which a message that was due counts as lost.
@@ -104,25 +105,25 @@ impl RunSummary {
     }
 }
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
-    /// Works until there is nothing to do or the time is up; `deadline` is when this process is stopped.
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
+    /// Works until there is nothing to do or the time is up.
     ///
     /// # Errors
     /// The table or the queue did not answer. What was begun is safe; the next run goes on.
-    pub async fn run(&self, deadline: Timestamp) -> Result<RunSummary, StoreError> {
+    pub async fn handle(&self, _: &Schedule, context: &Context) -> Result<RunSummary, StoreError> {
         let mut summary = RunSummary::default();
-        let end = (self.host.now() + RUN).min(deadline);
+        let end = (self.runtime.now() + RUN).min(context.deadline);
         let mut soon = self.sweep(&mut summary).await?;
         // Whether anything has happened since the queue's index was last looked at.
         let mut progressed = false;
-        while let left = time_left(self.host.now(), end, Duration::ZERO, RUN)
+        while let left = time_left(self.runtime.now(), end, Duration::ZERO, RUN)
             && left >= Duration::from_secs(1)
-            && !time_left(self.host.now(), deadline, RESERVE, RUN).is_zero()
+            && !time_left(self.runtime.now(), context.deadline, RESERVE, RUN).is_zero()
         {
             let wait = if soon { LINGER.min(left) } else { Duration::ZERO };
             let batch = self.queue.receive(BATCH, wait).await?;
             if !batch.is_empty() {
-                soon = self.work(batch, end, deadline, &mut summary).await?;
+                soon = self.work(batch, end, context, &mut summary).await?;
                 progressed = true;
                 continue;
             }
@@ -142,7 +143,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         batch: Vec<Delivery>,
         end: Timestamp,
-        deadline: Timestamp,
+        context: &Context,
         summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
         summary.received += batch.len();
@@ -156,7 +157,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         }
         let mut targets: Vec<_> = by_target.into_iter().collect();
         targets.sort_by(|a, b| a.0.cmp(&b.0));
-        let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, deadline));
+        let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, context));
         let (done, undecodable) = join(join_all(work), self.dead_letter(undecodable, summary)).await;
         let mut after = Vec::new();
         let mut receipts = undecodable?;
@@ -171,7 +172,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 }
             }
         }
-        let now = self.host.now();
+        let now = self.runtime.now();
         let soon = after.iter().any(|m: &Outgoing| now + m.delay <= end);
         park::send(&self.queue, after).await;
         self.delete(receipts).await;
@@ -183,17 +184,17 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         target: TargetName,
         work: Vec<(RetryMessage, SmolStr, Option<RequestRow>)>,
-        deadline: Timestamp,
+        context: &Context,
     ) -> Vec<(SmolStr, Result<Processed, StoreError>)> {
         let name = BreakerName::of(target.clone());
         let loaded = self.registry.load(&target, &[&name]).await;
         let width = match loaded {
-            Ok(()) => ramp(&self.registry.row(&name).breaker, self.host.now()),
+            Ok(()) => ramp(&self.registry.row(&name).breaker, self.runtime.now()),
             Err(_) => 1,
         };
         stream::iter(work)
             .map(
-                |(message, receipt, row)| async move { (receipt, self.process(message, row, deadline).await) },
+                |(message, receipt, row)| async move { (receipt, self.process(message, row, context).await) },
             )
             .buffered(width)
             .collect()

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use serde::Deserialize;
 use smol_str::SmolStr;
-use tenfold_ports::Bytes;
 use tenfold_ports::api::{Fault, Problem, Request};
+use tenfold_ports::{Bytes, Carrier, Context};
 
 use crate::call::BODY_MOST;
 use crate::config::object;
@@ -48,14 +48,13 @@ pub(super) struct Submission {
     key: SmolStr,
     ordering: Option<SmolStr>,
     content_type: Option<SmolStr>,
-    traceparent: Option<SmolStr>,
-    correlation: Option<SmolStr>,
+    carrier: Carrier,
     body: Bytes,
 }
 
 impl Submission {
     /// Parses a request: after this only the target's existence can be wrong.
-    pub(super) fn parse(target: TargetName, request: &Request) -> Result<Self, Problem> {
+    pub(super) fn parse(target: TargetName, request: &Request, context: &Context) -> Result<Self, Problem> {
         if request.body.len() > BODY_MOST {
             return Err(Problem::too_large(request.body.len(), BODY_MOST));
         }
@@ -81,8 +80,7 @@ impl Submission {
             key: key.unwrap_or_default(),
             ordering,
             content_type: request.header("content-type").cloned(),
-            traceparent: request.header("traceparent").cloned(),
-            correlation: request.header("x-correlation-id").cloned(),
+            carrier: context.carrier(),
             body: request.body.clone(),
         })
     }
@@ -102,8 +100,7 @@ impl Submission {
             key: self.key.clone(),
             ordering: self.ordering.clone(),
             content_type: self.content_type.clone(),
-            traceparent: self.traceparent.clone(),
-            correlation: self.correlation.clone(),
+            carrier: self.carrier.clone(),
             accepted: now,
             begun: now,
             tries: 0,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::downstream::Answer;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::Gateway;
 use super::view::{passed_on, queued};
@@ -24,13 +24,13 @@ pub(super) enum KeyClaim {
     Answered(Response),
 }
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
     /// must have ended.
-    pub(super) async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<KeyClaim, Problem> {
+    pub(super) async fn claim(&self, mut row: RequestRow, context: &Context) -> Result<KeyClaim, Problem> {
         row.status = RequestStatus::Running;
-        row.data.until = deadline + CLOCK_MARGIN;
-        row.expires = self.host.now() + self.retention;
+        row.data.until = context.deadline + CLOCK_MARGIN;
+        row.expires = self.runtime.now() + self.retention;
         Ok(match self.take(&mut row).await? {
             None => KeyClaim::Claimed(Box::new(row.written())),
             Some(response) => KeyClaim::Answered(response),
@@ -41,16 +41,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     /// answered.
     pub(super) async fn take(&self, row: &mut RequestRow) -> Result<Option<Response>, Problem> {
         for _ in 0..TAKE_TRIES {
-            row.data.writer = self.host.next_u64();
+            row.data.writer = self.runtime.next_u64();
             let stored = match row.status {
-                RequestStatus::Queued => park::queue_row(&self.table, &self.host, row).await?,
+                RequestStatus::Queued => park::queue_row(&self.table, &self.runtime, row).await?,
                 _ => park::store(&self.table, row).await?,
             };
             match stored {
                 Stored::Yes => return Ok(None),
                 Stored::GroupFull => return Err(group_full()),
                 Stored::Gone => row.version = 0,
-                Stored::Other(current) => match repeated(row, &current, self.host.now())? {
+                Stored::Other(current) => match repeated(row, &current, self.runtime.now())? {
                     Some(response) => return Ok(Some(response)),
                     None => row.version = current.version,
                 },

@@ -5,13 +5,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::json;
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::BATCH;
 use tenfold_ports::table::{Item, Query, Read};
-use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
+use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use super::{Gateway, RouteResult, no_table, unknown_target};
 use crate::decide::timing::time_left;
@@ -24,8 +23,8 @@ use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 const MOST: usize = 500;
 const RESERVE: Duration = Duration::from_secs(5);
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn redrive(&self, name: &TargetName, deadline: Timestamp) -> RouteResult {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
+    pub(super) async fn redrive(&self, name: &TargetName, context: &Context) -> RouteResult {
         self.registry.load(name, &[]).await?;
         self.registry.target(name).ok_or_else(|| unknown_target(name))?;
         let mut query = Query { index: Some(QUEUE_INDEX), limit: 25, ..Query::partition(rows::dead(name)) };
@@ -35,19 +34,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             let keys: Vec<_> = page.items.iter().map(|i| i.key.clone()).collect();
             redriven += self.queue_again(&keys).await?;
             let Some(next) = page.next else { break };
-            if redriven >= MOST || !self.has_time(deadline) {
+            if redriven >= MOST || !self.has_time(context) {
                 more = true;
                 break;
             }
             query.after = Some(next);
         }
-        self.clear_dead_letters(name, deadline).await.map_err(|e| no_table(&e))?;
-        self.host.record(&metrics::of(name), &[Metric::count(metrics::REDRIVEN, redriven as f64)]);
+        self.clear_dead_letters(name, context).await.map_err(|e| no_table(&e))?;
+        self.runtime.record(&metrics::of(name), &[Metric::count(metrics::REDRIVEN, redriven as f64)]);
         Ok(Response::json(200, &json!({ "redriven": redriven, "more": more })))
     }
 
-    fn has_time(&self, deadline: Timestamp) -> bool {
-        !time_left(self.host.now(), deadline, RESERVE, Duration::MAX).is_zero()
+    fn has_time(&self, context: &Context) -> bool {
+        !time_left(self.runtime.now(), context.deadline, RESERVE, Duration::MAX).is_zero()
     }
 
     /// Queues the dead rows among `keys` again. Returns their number. Returns their number.
@@ -60,16 +59,16 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let rows = rows.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
         let mut messages = Vec::new();
         for mut row in rows.into_iter().filter(|r| r.status == RequestStatus::Dead) {
-            let now = self.host.now();
+            let now = self.runtime.now();
             row.status = RequestStatus::Queued;
             row.wake = now;
             row.data.due = now;
             row.data.begun = now;
             row.data.tries = 0;
             row.data.died = None;
-            row.data.writer = self.host.next_u64();
+            row.data.writer = self.runtime.next_u64();
             // Another redrive may have been faster; or its order group is full, and it stays dead.
-            if park::queue_row(&self.table, &self.host, &row).await? == Stored::Yes {
+            if park::queue_row(&self.table, &self.runtime, &row).await? == Stored::Yes {
                 messages.push(RetryMessage::of(&row).outgoing(Duration::ZERO));
             }
         }
@@ -79,11 +78,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
     }
 
     /// Deletes the dead letters of a target, and gives the others back.
-    async fn clear_dead_letters(&self, name: &TargetName, deadline: Timestamp) -> Result<(), CallError> {
+    async fn clear_dead_letters(&self, name: &TargetName, context: &Context) -> Result<(), CallError> {
         let mut others: Vec<SmolStr> = Vec::new();
         for _ in 0..MOST / BATCH {
             let dead_letters = self.dead_letters.receive(BATCH, Duration::ZERO).await?;
-            if dead_letters.is_empty() || !self.has_time(deadline) {
+            if dead_letters.is_empty() || !self.has_time(context) {
                 others.extend(dead_letters.into_iter().map(|d| d.receipt));
                 break;
             }

@@ -1,7 +1,7 @@
 //! `POST /targets/{target}/state`: a person forces a breaker into a state, or gives it back to itself.
 
 use tenfold_ports::api::Response;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::body::{ForceCommand, Forced};
 use super::view::BreakerView;
@@ -9,7 +9,7 @@ use super::{Gateway, RouteResult, no_table, unknown_target};
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::names::BreakerName;
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
         let command = ForceCommand::parse(body)?;
         self.registry.load(&name.target, &[name]).await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::table::{Condition, Cursor, Item, Query, Read, Write, WriteError};
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::body;
 use super::view::{BreakerView, TargetView};
@@ -20,7 +20,7 @@ use crate::rows::{self, BreakerRow, QUEUE_INDEX, TargetRow, breaker_key, target_
 /// The most targets of a page.
 const PAGE: u32 = 50;
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> RouteResult {
         body::small(body)?;
         let config = TargetConfig::parse(body).map_err(Problem::invalid)?;
@@ -29,13 +29,13 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let created = target.is_none();
         let target = match target {
             Some(old) => TargetRow { config: Arc::new(config), ..old },
-            None => TargetRow { config: Arc::new(config), created: self.host.now(), deleted: None },
+            None => TargetRow { config: Arc::new(config), created: self.runtime.now(), deleted: None },
         };
         // A target of this name was deleted before: its breaker goes on in a new epoch.
         if let (true, Some(row)) = (created, row) {
-            let context = DecisionContext { now: self.host.now(), config: &target.config, jitter: 0.0 };
+            let context = DecisionContext { now: self.runtime.now(), config: &target.config, jitter: 0.0 };
             let next = row.breaker.force(context, None, "configured anew");
-            match self.table.write(row.replace(&breaker, next, self.host.next_u64())).await {
+            match self.table.write(row.replace(&breaker, next, self.runtime.next_u64())).await {
                 Ok(()) | Err(WriteError::Conflict { .. }) => {}
                 Err(WriteError::Call(e)) => return Err(no_table(&e)),
             }
@@ -63,7 +63,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let (dead, depth) = dead;
         let depth = depth.map_err(|e| no_table(&e))?;
         let counts = (waiting?, dead?, depth);
-        Ok(Response::json(200, &TargetView::new(name, &target.config, &breaker, self.host.now(), counts)))
+        Ok(Response::json(200, &TargetView::new(name, &target.config, &breaker, self.runtime.now(), counts)))
     }
 
     /// Reads a target and its breaker as they are now.
@@ -133,7 +133,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
         let target = target.ok_or_else(|| unknown_target(name))?;
         // An environment that has read the target a moment ago may still park a request for it: the row
         // stays, marked, and the retry processor finds the request and gives it up.
-        let target = TargetRow { deleted: Some(self.host.now()), ..target };
+        let target = TargetRow { deleted: Some(self.runtime.now()), ..target };
         let write = Write::Put { item: target_item(name, target), condition: Condition::Present };
         self.table.write(write).await.map_err(|e| write_failed(&e))?;
         Ok(Response::empty(204))

@@ -38,7 +38,7 @@ struct Kept {
 }
 
 /// What is remembered, without any call.
-impl<T, H> Registry<T, H> {
+impl<T, R> Registry<T, R> {
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
         // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::{Host, Table};
+use tenfold_ports::{Runtime, Table};
 
 use super::Registry;
 use crate::config::TargetConfig;
@@ -18,9 +18,9 @@ use crate::names::BreakerName;
 
 /// What a target's breakers say to a call.
 #[derive(Debug)]
-pub enum Admission<'a, T, H> {
+pub enum Admission<'a, T, R> {
     /// The target may be called.
-    Call(Permit<'a, T, H>),
+    Call(Permit<'a, T, R>),
     /// The target is not to be called before a time.
     Wait {
         /// The time, for what it is worth: nobody knows it.
@@ -38,12 +38,12 @@ pub enum Admission<'a, T, H> {
 ///
 /// One that is dropped instead, as its process died, counts no call; a probe's is free again by the clock.
 #[derive(Debug)]
-pub struct Permit<'a, T, H> {
+pub struct Permit<'a, T, R> {
     /// The configuration to call by.
     pub config: Arc<TargetConfig>,
     pub(super) breaker: BreakerName,
     pub(super) kind: PermitKind,
-    pub(super) registry: &'a Registry<T, H>,
+    pub(super) registry: &'a Registry<T, R>,
 }
 
 /// How the call of a permit counts.
@@ -57,7 +57,7 @@ pub(super) enum PermitKind {
     Probe(ProbeGrant),
 }
 
-impl<T: Table, H: Host> Permit<'_, T, H> {
+impl<T: Table, R: Runtime> Permit<'_, T, R> {
     /// Returns whether the call is a probe.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
@@ -68,7 +68,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
     /// probe never beyond its grant.
     #[must_use]
     pub fn time_for(&self, deadline: Timestamp, reserve: Duration) -> Duration {
-        let now = self.registry.host.now();
+        let now = self.registry.runtime.now();
         let left = time_left(now, deadline, reserve, self.config.timeout());
         match &self.kind {
             PermitKind::Probe(grant) => time_left(now, grant.until, permit_margin(), left),
@@ -88,7 +88,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
         match (kind, outcome) {
             (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
             (PermitKind::Counted { epoch }, Some(outcome)) => {
-                registry.count(registry.host.now(), &breaker, &config, epoch, outcome);
+                registry.count(registry.runtime.now(), &breaker, &config, epoch, outcome);
                 if outcome.is_bad() {
                     registry.report(&breaker, retry_after).await;
                 }
@@ -99,7 +99,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
                     Metric::count(metrics::PROBES, 1.0),
                     Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
                 ];
-                registry.host.record(&metrics::of(&breaker.target), &probes);
+                registry.runtime.record(&metrics::of(&breaker.target), &probes);
                 let result = |b: &Breaker, context: DecisionContext<'_>| {
                     b.settle(context, &grant, outcome, retry_after)
                 };

@@ -7,7 +7,7 @@ use futures_util::future::join;
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::order::OrderPosition;
 use super::{Disposition, RetryProcessor};
@@ -41,15 +41,15 @@ impl Processed {
     }
 }
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Does what there is to do about a message, whose row was read just now.
     pub(super) async fn process(
         &self,
         message: RetryMessage,
         row: Option<RequestRow>,
-        deadline: Timestamp,
+        context: &Context,
     ) -> Result<Processed, StoreError> {
-        let now = self.host.now();
+        let now = self.runtime.now();
         let Some(row) = row else { return Ok(Processed::only(Disposition::Dropped)) };
         if !message.fits(&row) {
             return Ok(Processed::only(Disposition::Dropped));
@@ -62,14 +62,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             }
         }
         let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
-        self.host.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
+        self.runtime.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
         let Some(position) = self.position(&row).await? else {
             return Ok(Processed::only(Disposition::Dropped));
         };
         if now < row.data.due {
             return Ok(defer(now, &row, row.data.due));
         }
-        self.deliver(row, position, deadline).await
+        self.deliver(row, position, context).await
     }
 
     /// Calls the target where its breaker lets the request through, and gives the request up where it is too
@@ -78,12 +78,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         row: RequestRow,
         position: OrderPosition,
-        deadline: Timestamp,
+        context: &Context,
     ) -> Result<Processed, StoreError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
         let admitted = self.registry.admit(&name.target, tenant).await;
-        let now = self.host.now();
+        let now = self.runtime.now();
         let permit = match admitted {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
             Err(error) => {
@@ -96,7 +96,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                     return self.give_up(row, position, &why).await;
                 }
                 // Those that waited for the same breaker do not all come at once.
-                let spread = Duration::from_secs_f64(self.host.unit());
+                let spread = Duration::from_secs_f64(self.runtime.unit());
                 return Ok(defer(now, &row, until + spread));
             }
             Ok(Admission::Call(permit)) => permit,
@@ -105,7 +105,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             permit.release().await;
             return self.give_up(row, position, &why).await;
         }
-        if permit.time_for(deadline, CLOCK_MARGIN).is_zero() {
+        if permit.time_for(context.deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
             permit.release().await;
             return Ok(defer(now, &row, now));
@@ -114,11 +114,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             permit.release().await;
             return Ok(Processed::only(Disposition::Dropped));
         };
-        let timeout = permit.time_for(deadline, CLOCK_MARGIN);
+        let timeout = permit.time_for(context.deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&permit.config);
-        let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
-        let result = call::make(&self.downstream, &self.host, &config, call).await;
-        metrics::call(&self.host, &name.target, &result);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
+        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        metrics::call(&self.runtime, &name.target, &result);
         let retry_after = result.retry_after();
         let settle = permit.settle(result.outcome, retry_after);
         join(settle, self.write_down(row, position, &config, result)).await.1
@@ -144,7 +144,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                     return Ok(Processed::only(Disposition::Dropped));
                 };
                 let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
-                self.host.record(&metrics::of(&row.data.target), &delivered);
+                self.runtime.record(&metrics::of(&row.data.target), &delivered);
                 Ok(Processed { disposition: Disposition::Delivered, send })
             }
             Verdict::Again { retry_after, why, .. } => {
@@ -157,7 +157,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                         )
                         .await;
                 }
-                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
+                let due =
+                    result.at + backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
                 row.data.due = due;
                 row.wake = arrival(result.at, due);
                 let stored = self.store(&mut row, position, OrderGroup::released).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::deliver::Processed;
 use super::order::OrderPosition;
@@ -18,7 +18,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::park::{self, RetryMessage};
 use crate::rows::{RequestRow, RequestStatus};
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Gives a request up, for a reason in words.
     pub(super) async fn give_up(
         &self,
@@ -27,7 +27,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         why: &str,
     ) -> Result<Processed, StoreError> {
         row.status = RequestStatus::Dying;
-        row.wake = self.host.now();
+        row.wake = self.runtime.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
         let Some(send) = self.store_off_group(&mut row, position).await? else {
@@ -48,10 +48,10 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
             return Ok(Processed { disposition: Disposition::Deferred, send });
         }
-        self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
+        self.runtime.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
         row.status = RequestStatus::Dead;
-        row.expires = self.host.now() + self.retention;
-        row.data.writer = self.host.next_u64();
+        row.expires = self.runtime.now() + self.retention;
+        row.data.writer = self.runtime.next_u64();
         park::store(&self.table, &row).await?;
         Ok(Processed { disposition: Disposition::Dead, send })
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 use tenfold_ports::table::{Query, Range, Read};
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::{RetryProcessor, RunSummary};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
@@ -26,7 +26,7 @@ const MOST: u32 = 100;
 /// The time for which a run looks ahead for requests that are worth waiting for.
 const AHEAD: Duration = Duration::from_mins(1);
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Sends the messages of overdue requests again. Returns whether any request is due soon.
     pub(super) async fn sweep(&self, summary: &mut RunSummary) -> Result<bool, StoreError> {
         let mut soon = false;
@@ -34,7 +34,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         targets::each_page(&self.table, async |targets| {
             for target in targets {
                 let context =
-                    DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
+                    DecisionContext { now: self.runtime.now(), config: &target.row.config, jitter: 0.0 };
                 // While nothing can be delivered nothing is late either.
                 let gone = target.row.deleted.is_some();
                 if matches!(target.breaker.decide(context), Decision::Wait(_)) && !gone {
@@ -86,7 +86,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         patient: bool,
         summary: &mut RunSummary,
     ) -> Result<bool, StoreError> {
-        let now = self.host.now();
+        let now = self.runtime.now();
         let page = self.table.query(index(rows::active(target), now + AHEAD, MOST)).await?;
         if patient || never_sweeps() {
             return Ok(!page.items.is_empty());
@@ -110,7 +110,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 continue;
             }
             row.wake = arrival(now, row.data.due);
-            row.data.writer = self.host.next_u64();
+            row.data.writer = self.runtime.next_u64();
             if park::store(&self.table, &row).await? == Stored::Yes {
                 messages.push(RetryMessage::of(&row).outgoing(delay(now, row.data.due)));
             }

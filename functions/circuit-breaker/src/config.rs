@@ -1,0 +1,94 @@
+//! What the environment says: [`Config`] to all three functions, [`Queues`] to those that use the queues.
+
+use std::time::Duration;
+
+use circuit_breaker_core::registry::Registry;
+use circuit_breaker_core::rows;
+use tenfold_aws::Aws;
+use tenfold_aws::queue::SqsQueue;
+use tenfold_aws::table::DynamoTable;
+use tenfold_lambda::Environment;
+use tenfold_ports::Runtime;
+
+/// The table, and the times that the functions go by; each uses what it needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `TABLE_NAME`: the table.
+    pub table: String,
+    /// `STATE_TTL_MS`: how long a read of a breaker is good for; 1 s unless said otherwise.
+    pub state_ttl: Duration,
+    /// `RETENTION_SECONDS`: how long answers and dead requests are kept; 14 days unless said otherwise.
+    pub retention: Duration,
+    /// `ORPHAN_AFTER_SECONDS`: how long after its time a message counts as lost; 5 min unless said otherwise.
+    pub orphan_after: Duration,
+}
+
+/// The queues. The health monitor uses none.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// `QUEUE_URL`: the retry queue.
+    pub retries: String,
+    /// `DEAD_LETTER_QUEUE_URL`: the dead-letter queue.
+    pub dead_letters: String,
+}
+
+impl Config {
+    /// Reads it; what is wrong, the environment's `finish` says.
+    #[must_use]
+    pub fn read(env: &Environment) -> Self {
+        Self {
+            table: env.text("TABLE_NAME").get(),
+            state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
+            retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
+            orphan_after: env.seconds("ORPHAN_AFTER_SECONDS").or(Duration::from_mins(5)),
+        }
+    }
+
+    /// Returns the table, with its index.
+    #[must_use]
+    pub fn table(&self, aws: &Aws) -> DynamoTable {
+        DynamoTable::new(aws.dynamodb(), &self.table).index(rows::QUEUE_INDEX, rows::QUEUE, rows::WAKE)
+    }
+
+    /// Returns a registry that knows nothing of any breaker yet.
+    #[must_use]
+    pub fn registry<R: Runtime + Clone>(&self, table: &DynamoTable, runtime: &R) -> Registry<DynamoTable, R> {
+        Registry::new(table.clone(), runtime.clone(), self.state_ttl)
+    }
+}
+
+impl Queues {
+    /// Reads them; what is wrong, the environment's `finish` says.
+    #[must_use]
+    pub fn read(env: &Environment) -> Self {
+        Self { retries: env.url("QUEUE_URL").get(), dead_letters: env.url("DEAD_LETTER_QUEUE_URL").get() }
+    }
+
+    /// Returns the retry queue and the dead-letter queue.
+    #[must_use]
+    pub fn of(&self, aws: &Aws) -> (SqsQueue, SqsQueue) {
+        (SqsQueue::new(aws.sqs(), &self.retries), SqsQueue::new(aws.sqs(), &self.dead_letters))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_missing_is_named_at_once() {
+        let env = Environment::of([("STATE_TTL_MS", "soon")]);
+        let read = (Config::read(&env), Queues::read(&env));
+        let missing = env.finish(read).unwrap_err().to_string();
+        for name in ["TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "STATE_TTL_MS"] {
+            assert!(missing.contains(name), "{missing}");
+        }
+    }
+
+    #[test]
+    fn the_monitor_needs_no_queue() {
+        let env = Environment::of([("TABLE_NAME", "t")]);
+        let config = Config::read(&env);
+        assert_eq!(env.finish(config).unwrap().state_ttl, Duration::from_secs(1));
+    }
+}
