@@ -2,7 +2,7 @@
 
 mod config;
 
-use circuit_breaker_core::error::StoreError;
+use circuit_breaker_core::error::ScheduledRunError;
 use tenfold_lambda::ErrorType;
 
 pub use config::{Config, Queues};
@@ -13,13 +13,10 @@ pub const SLUG: &str = "circuit-breaker";
 /// Why a run failed, by the names that the alarms and a person see.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct RunFailure(#[from] pub StoreError);
+pub struct RunFailure(#[from] pub ScheduledRunError);
 
 impl ErrorType for RunFailure {
     fn error_type(&self) -> &'static str {
-        match &self.0 {
-            StoreError::Table(_) => "ServiceUnavailable",
-            StoreError::Row(_) => "BadItem",
-        }
+        self.0.name()
     }
 }

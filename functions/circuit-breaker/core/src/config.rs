@@ -2,6 +2,8 @@
 //!
 //! The names are resilience4j's. Ranges are chosen so that every stored row stays small and every call fits
 //! into an API Gateway request.
+//!
+//! What is stored of it is read by its names: unknown fields are left alone, and one that comes to be has a default.
 
 mod parse;
 
@@ -11,11 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_ports::api::Fault;
 
 use crate::decide::window::WindowConfig;
-use parse::Raw;
-pub use parse::object;
 
 /// A target's configuration: how it is called and guarded. Every field holds a value within its range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,14 +93,5 @@ impl TargetConfig {
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms as u64)
-    }
-
-    /// Parses the body of `PUT /targets/{target}`.
-    ///
-    /// # Errors
-    /// All that is wrong with it: broken JSON, unknown fields, values out of range, contradictions.
-    pub fn parse(body: &[u8]) -> Result<Self, Vec<Fault>> {
-        let raw: Raw = object(body, &["window", "retry"]).map_err(|fault| vec![fault])?;
-        raw.check()
     }
 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use tenfold_pattern::ReadError;
 use tenfold_pattern::event::Schedule;
 use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
-use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::registry::{Admission, Permit, Registry};
@@ -95,14 +95,14 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
     /// Checks all targets before the context's deadline, when this process is stopped.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn handle(&self, event: &MonitorEvent, context: &Context) -> Result<CheckSummary, StoreError> {
+    /// The table did not answer. Those targets that were checked are.
+    pub async fn handle(&self, event: &MonitorEvent, context: &Context) -> Result<CheckSummary, ReadError> {
         let alarm = match event {
             MonitorEvent::Alarm { alarm, .. } if alarm.state.value == "ALARM" => Some(&alarm.name),
             _ => None,
         };
         let mut summary = CheckSummary::default();
-        targets::each_page(&self.table, async |targets| {
+        targets::each_page(&self.table, &self.runtime, async |targets| {
             let living = targets.into_iter().filter(|target| target.row.deleted.is_none());
             let checks = living.map(|target| self.check(target, alarm, context));
             let done: Vec<CheckSummary> = stream::iter(checks).buffer_unordered(WIDTH).collect().await;

@@ -26,14 +26,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tenfold_pattern::ReadError;
+use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{Read, WriteError};
+use tenfold_ports::table::{Item, Read};
 use tenfold_ports::{CallError, Runtime, Table};
 
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::half_open::ProbeGrant;
-use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, breaker_key, target_key};
@@ -44,8 +45,6 @@ pub use permit::{Admission, Permit};
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
 /// and a conflict brings the row along, so it costs no read.
 const TRIES: usize = 24;
-/// How often a write is made again whose answer was lost.
-const LOST: usize = 3;
 
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
 /// lives.
@@ -81,12 +80,12 @@ impl<T: Table, R: Runtime> Registry<T, R> {
     /// tenant's failures trip only its own breaker.
     ///
     /// # Errors
-    /// The table did not answer and the target is not known from before.
+    /// The table did not answer and the target is not known from before; or a row cannot be read.
     pub async fn admit(
         &self,
         target: &TargetName,
         tenant: Option<&BreakerName>,
-    ) -> Result<Admission<'_, T, R>, RegistryError> {
+    ) -> Result<Admission<'_, T, R>, ReadError> {
         let whole = BreakerName::of(target.clone());
         let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
         self.load(target, &names).await?;
@@ -132,8 +131,8 @@ impl<T: Table, R: Runtime> Registry<T, R> {
     /// Reads what of a target and its breakers is not known or too old, in one call.
     ///
     /// # Errors
-    /// The table did not answer and the target is not known from before.
-    pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), RegistryError> {
+    /// The table did not answer and the target is not known from before; or a row cannot be read.
+    pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), ReadError> {
         let now = self.runtime.now();
         if self.fresh(target, names, now) {
             return Ok(());
@@ -169,40 +168,27 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         name: &BreakerName,
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
-    ) -> Result<Option<Breaker>, CallError> {
+    ) -> Result<Option<Breaker>, ReadError> {
         let writer = self.runtime.next_u64();
         let jitter = self.runtime.unit();
         let mut row = self.row(name);
-        let (mut failure, mut lost) = (None, 0);
+        let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
         for _ in 0..TRIES {
             let context = DecisionContext { now: self.runtime.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
-            match self.table.write(row.replace(name, next.clone(), writer)).await {
-                Ok(()) => {
+            match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
+                Committed::Yes => {
                     let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
                     return Ok(Some(self.committed(name, &row.breaker, committed)));
                 }
-                Err(WriteError::Conflict { current }) => {
-                    let current = current.as_ref().map(BreakerRow::read);
-                    let Some(Ok(current)) = current else { break };
-                    if current.writer == writer {
-                        return Ok(Some(self.committed(name, &row.breaker, current)));
-                    }
-                    self.keep(name, current.clone(), self.runtime.now());
-                    row = current;
+                Committed::Conflict(Some(current)) => {
+                    row = BreakerRow::read(&current)?;
+                    self.keep(name, row.clone(), self.runtime.now());
                 }
-                // Writing again tells whether it was applied: then it conflicts with itself.
-                Err(WriteError::Call(e)) => {
-                    lost += 1;
-                    let go_on = e.may_have_applied() && lost <= LOST;
-                    failure = Some(e);
-                    if !go_on {
-                        break;
-                    }
-                }
+                Committed::Conflict(None) => break,
             }
         }
-        Err(failure.unwrap_or(CallError::Throttled))
+        Err(ReadError::Silent(CallError::Throttled))
     }
 
     /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was

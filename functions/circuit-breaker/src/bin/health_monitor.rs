@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         };
         start
             .serve_event(async move |event: &MonitorEvent, context| {
-                monitor.handle(event, context).await.map_err(RunFailure)
+                monitor.handle(event, context).await.map_err(|error| RunFailure(error.into()))
             })
             .await
     })

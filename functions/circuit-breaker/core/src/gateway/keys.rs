@@ -1,7 +1,7 @@
 //! Idempotency keys: who may write a request's row, and what a repeated key is answered.
 
 use jiff::Timestamp;
-use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::downstream::Answer;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
@@ -27,11 +27,16 @@ pub(super) enum KeyClaim {
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
     /// must have ended.
-    pub(super) async fn claim(&self, mut row: RequestRow, context: &Context) -> Result<KeyClaim, Problem> {
+    pub(super) async fn claim(
+        &self,
+        request: &Request,
+        mut row: RequestRow,
+        context: &Context,
+    ) -> Result<KeyClaim, Problem> {
         row.status = RequestStatus::Running;
         row.data.until = context.deadline + CLOCK_MARGIN;
         row.expires = self.runtime.now() + self.retention;
-        Ok(match self.take(&mut row).await? {
+        Ok(match self.take(request, &mut row).await? {
             None => KeyClaim::Claimed(Box::new(row.written())),
             Some(response) => KeyClaim::Answered(response),
         })
@@ -39,7 +44,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
 
     /// Writes a row whose key is free, forgotten or abandoned. Otherwise returns what a repeated key is
     /// answered.
-    pub(super) async fn take(&self, row: &mut RequestRow) -> Result<Option<Response>, Problem> {
+    pub(super) async fn take(
+        &self,
+        request: &Request,
+        row: &mut RequestRow,
+    ) -> Result<Option<Response>, Problem> {
         for _ in 0..TAKE_TRIES {
             row.data.writer = self.runtime.next_u64();
             let stored = match row.status {
@@ -50,7 +59,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 Stored::Yes => return Ok(None),
                 Stored::GroupFull => return Err(group_full()),
                 Stored::Gone => row.version = 0,
-                Stored::Other(current) => match repeated(row, &current, self.runtime.now())? {
+                Stored::Other(current) => match repeated(request, row, &current, self.runtime.now())? {
                     Some(response) => return Ok(Some(response)),
                     None => row.version = current.version,
                 },
@@ -62,7 +71,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
 
 /// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken
 /// over.
-fn repeated(row: &RequestRow, current: &RequestRow, now: Timestamp) -> Result<Option<Response>, Problem> {
+fn repeated(
+    request: &Request,
+    row: &RequestRow,
+    current: &RequestRow,
+    now: Timestamp,
+) -> Result<Option<Response>, Problem> {
     if current.forgotten(now) {
         return Ok(None);
     }
@@ -78,8 +92,8 @@ fn repeated(row: &RequestRow, current: &RequestRow, now: Timestamp) -> Result<Op
             Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
         }
         RequestStatus::Running => Ok(None),
-        RequestStatus::Queued => Ok(Some(queued(row.id, "queued"))),
-        RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(row.id, "dead"))),
+        RequestStatus::Queued => Ok(Some(queued(request, row.id, "queued"))),
+        RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(request, row.id, "dead"))),
         RequestStatus::Delivered => {
             let Some(head) = &current.data.answer else { return Ok(None) };
             let answer = Answer {

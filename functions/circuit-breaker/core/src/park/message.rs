@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tenfold_pattern::send;
 use tenfold_ports::Carrier;
 use tenfold_ports::queue::Outgoing;
 
@@ -63,8 +64,7 @@ impl RetryMessage {
     /// Returns it as a message to send, hidden for `delay`.
     #[must_use]
     pub fn outgoing(&self, delay: Duration) -> Outgoing {
-        // A struct of text and numbers can always be written as JSON.
-        Outgoing::new(serde_json::to_string(self).unwrap_or_default()).after(delay)
+        Outgoing::new(send::body(self)).after(delay)
     }
 }
 

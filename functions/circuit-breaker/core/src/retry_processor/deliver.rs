@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use jiff::Timestamp;
+use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
@@ -17,7 +18,6 @@ use crate::decide::half_open::CLOCK_MARGIN;
 use crate::decide::judge::Verdict;
 use crate::decide::retry::{backoff, given_up};
 use crate::decide::timing::{arrival, delay};
-use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::park::{RetryMessage, Stored};
@@ -48,7 +48,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         message: RetryMessage,
         row: Option<RequestRow>,
         context: &Context,
-    ) -> Result<Processed, StoreError> {
+    ) -> Result<Processed, ReadError> {
         let now = self.runtime.now();
         let Some(row) = row else { return Ok(Processed::only(Disposition::Dropped)) };
         if !message.fits(&row) {
@@ -79,7 +79,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         row: RequestRow,
         position: OrderPosition,
         context: &Context,
-    ) -> Result<Processed, StoreError> {
+    ) -> Result<Processed, ReadError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
         let admitted = self.registry.admit(&name.target, tenant).await;
@@ -88,6 +88,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
             Err(error) => {
                 tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
+                if let ReadError::Row(error) = error {
+                    readable::<()>(&self.runtime, Err(error));
+                }
                 return Ok(defer(now, &row, now + Duration::from_secs(30)));
             }
             Ok(Admission::Unknown) => return self.give_up(row, position, "its target was deleted").await,
@@ -131,7 +134,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         position: OrderPosition,
         config: &TargetConfig,
         result: CallResult,
-    ) -> Result<Processed, StoreError> {
+    ) -> Result<Processed, ReadError> {
         row.data.attempted(result.attempt());
         match result.verdict {
             Verdict::Final(answer) => {

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
+use tenfold_pattern::{ReadError, send};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
-use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::deliver::Processed;
 use super::order::OrderPosition;
 use super::{Disposition, RetryProcessor};
-use crate::error::StoreError;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::park::{self, RetryMessage};
@@ -25,7 +25,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         mut row: RequestRow,
         position: OrderPosition,
         why: &str,
-    ) -> Result<Processed, StoreError> {
+    ) -> Result<Processed, ReadError> {
         row.status = RequestStatus::Dying;
         row.wake = self.runtime.now();
         row.data.died = Some(why.to_owned());
@@ -41,9 +41,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         &self,
         mut row: RequestRow,
         mut send: Vec<Outgoing>,
-    ) -> Result<Processed, StoreError> {
-        let rejected = self.send_dead_letter(&row).await;
-        if !rejected.is_ok_and(|rejected| rejected.is_empty()) {
+    ) -> Result<Processed, ReadError> {
+        if !self.send_dead_letter(&row).await {
             // The row stays as it is, and its message comes again.
             send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
             return Ok(Processed { disposition: Disposition::Deferred, send });
@@ -56,10 +55,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         Ok(Processed { disposition: Disposition::Dead, send })
     }
 
-    async fn send_dead_letter(&self, row: &RequestRow) -> Result<Vec<usize>, CallError> {
+    /// Sends a dead letter. Returns whether it certainly was sent.
+    async fn send_dead_letter(&self, row: &RequestRow) -> bool {
         if is_in(Mutant::DeadWithoutDeadLetter) {
-            return Ok(Vec::new());
+            return true;
         }
-        self.dead_letters.send(vec![RetryMessage::dead_letter(row).outgoing(Duration::ZERO)]).await
+        let dead_letter = RetryMessage::dead_letter(row).outgoing(Duration::ZERO);
+        send::messages(&self.dead_letters, vec![dead_letter]).await.is_empty()
     }
 }

@@ -232,7 +232,7 @@ impl RequestRow {
             .with_doc(self.data.clone());
         match self.status {
             RequestStatus::Running | RequestStatus::Delivered => {
-                item = item.with(EXPIRES, self.expires.as_second())
+                item = item.with(EXPIRES, self.expires.as_second());
             }
             RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
                 let target = &self.data.target;
