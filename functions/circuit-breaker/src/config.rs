@@ -1,4 +1,4 @@
-//! The functions' configuration, from their environment, and what is made of it.
+//! What the environment says: [`Config`] to all three functions, [`Queues`] to those that use the queues.
 
 use std::time::Duration;
 
@@ -7,18 +7,14 @@ use circuit_breaker_core::rows;
 use tenfold_aws::Aws;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
-use tenfold_lambda::{ConfigError, Env};
-use tenfold_ports::Host;
+use tenfold_lambda::Environment;
+use tenfold_ports::Runtime;
 
-/// The configuration of all three functions, from the environment; each uses what it needs.
+/// The table, and the times that the functions go by; each uses what it needs.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `TABLE_NAME`: the table.
     pub table: String,
-    /// `QUEUE_URL`: the retry queue.
-    pub queue: String,
-    /// `DEAD_LETTER_QUEUE_URL`: the dead-letter queue.
-    pub dead_letters: String,
     /// `STATE_TTL_MS`: how long a read of a breaker is good for; 1 s unless said otherwise.
     pub state_ttl: Duration,
     /// `RETENTION_SECONDS`: how long answers and dead requests are kept; 14 days unless said otherwise.
@@ -27,34 +23,25 @@ pub struct Config {
     pub orphan_after: Duration,
 }
 
-/// Which functions use the queues: the health monitor does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Queues {
-    /// The function uses both queues.
-    Needed,
-    /// The function uses none.
-    NotNeeded,
+/// The queues. The health monitor uses none.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// `QUEUE_URL`: the retry queue.
+    pub retries: String,
+    /// `DEAD_LETTER_QUEUE_URL`: the dead-letter queue.
+    pub dead_letters: String,
 }
 
 impl Config {
-    /// Reads the configuration.
-    ///
-    /// # Errors
-    /// All variables that are missing or bad, at once.
-    pub fn read(env: Env, queues: Queues) -> Result<Self, ConfigError> {
-        let url = |name| match queues {
-            Queues::Needed => env.url(name).get(),
-            Queues::NotNeeded => String::new(),
-        };
-        let config = Self {
+    /// Reads it; what is wrong, the environment's `finish` says.
+    #[must_use]
+    pub fn read(env: &Environment) -> Self {
+        Self {
             table: env.text("TABLE_NAME").get(),
-            queue: url("QUEUE_URL"),
-            dead_letters: url("DEAD_LETTER_QUEUE_URL"),
             state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
             retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
             orphan_after: env.seconds("ORPHAN_AFTER_SECONDS").or(Duration::from_mins(5)),
-        };
-        env.finish(config)
+        }
     }
 
     /// Returns the table, with its index.
@@ -63,22 +50,24 @@ impl Config {
         DynamoTable::new(aws.dynamodb(), &self.table).index(rows::QUEUE_INDEX, rows::QUEUE, rows::WAKE)
     }
 
-    /// Returns the retry queue.
-    #[must_use]
-    pub fn queue(&self, aws: &Aws) -> SqsQueue {
-        SqsQueue::new(aws.sqs(), &self.queue)
-    }
-
-    /// Returns the dead-letter queue.
-    #[must_use]
-    pub fn dead_letters(&self, aws: &Aws) -> SqsQueue {
-        SqsQueue::new(aws.sqs(), &self.dead_letters)
-    }
-
     /// Returns a registry that knows nothing of any breaker yet.
     #[must_use]
-    pub fn registry<H: Host>(&self, table: DynamoTable, host: H) -> Registry<DynamoTable, H> {
-        Registry::new(table, host, self.state_ttl)
+    pub fn registry<R: Runtime + Clone>(&self, table: &DynamoTable, runtime: &R) -> Registry<DynamoTable, R> {
+        Registry::new(table.clone(), runtime.clone(), self.state_ttl)
+    }
+}
+
+impl Queues {
+    /// Reads them; what is wrong, the environment's `finish` says.
+    #[must_use]
+    pub fn read(env: &Environment) -> Self {
+        Self { retries: env.url("QUEUE_URL").get(), dead_letters: env.url("DEAD_LETTER_QUEUE_URL").get() }
+    }
+
+    /// Returns the retry queue and the dead-letter queue.
+    #[must_use]
+    pub fn of(&self, aws: &Aws) -> (SqsQueue, SqsQueue) {
+        (SqsQueue::new(aws.sqs(), &self.retries), SqsQueue::new(aws.sqs(), &self.dead_letters))
     }
 }
 
@@ -88,8 +77,9 @@ mod tests {
 
     #[test]
     fn everything_missing_is_named_at_once() {
-        let missing =
-            Config::read(Env::of([("STATE_TTL_MS", "soon")]), Queues::Needed).unwrap_err().to_string();
+        let env = Environment::of([("STATE_TTL_MS", "soon")]);
+        let read = (Config::read(&env), Queues::read(&env));
+        let missing = env.finish(read).unwrap_err().to_string();
         for name in ["TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "STATE_TTL_MS"] {
             assert!(missing.contains(name), "{missing}");
         }
@@ -97,7 +87,8 @@ mod tests {
 
     #[test]
     fn the_monitor_needs_no_queue() {
-        let config = Config::read(Env::of([("TABLE_NAME", "t")]), Queues::NotNeeded).unwrap();
-        assert_eq!(config.state_ttl, Duration::from_secs(1));
+        let env = Environment::of([("TABLE_NAME", "t")]);
+        let config = Config::read(&env);
+        assert_eq!(env.finish(config).unwrap().state_ttl, Duration::from_secs(1));
     }
 }

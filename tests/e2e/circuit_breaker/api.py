@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +16,29 @@ from waiting import eventually
 class Api(Caller):
     """One method a route."""
 
-    def put_target(self, target: str, config: Any) -> requests.Response:
-        return self.call("PUT", f"/targets/{target}", json=config)
+    def put_target(
+        self, target: str, config: Any, headers: dict[str, str] | None = None
+    ) -> requests.Response:
+        return self.call("PUT", f"/targets/{target}", json=config, headers=headers)
 
-    def get_target(self, target: str, **query: str) -> requests.Response:
-        return self.call("GET", f"/targets/{target}", params=query)
+    def get_target(
+        self, target: str, headers: dict[str, str] | None = None, **query: str
+    ) -> requests.Response:
+        return self.call("GET", f"/targets/{target}", params=query, headers=headers)
 
     def list_targets(self, **query: str) -> requests.Response:
         return self.call("GET", "/targets", params=query)
+
+    def pages(self) -> Iterator[dict[str, Any]]:
+        """The whole list, page by page."""
+        query = {}
+        while True:
+            answer = self.list_targets(**query)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json"), answer.text
+            yield answer.json()
+            if answer.json()["next"] is None:
+                return
+            query = {"after": answer.json()["next"]}
 
     def delete_target(self, target: str) -> requests.Response:
         return self.call("DELETE", f"/targets/{target}")

@@ -86,6 +86,21 @@ def test_what_is_shown_can_be_put_again(guarded):
     assert (answer.status_code, answer.json()["config"]) == (200, config)
 
 
+def test_a_configuration_is_changed_only_by_those_who_have_seen_it(guarded):
+    payments = guarded()
+    api, name, url = payments.api, payments.name, payments.service.url
+    seen = api.get_target(name).headers["ETag"]
+    assert api.get_target(name, {"If-None-Match": seen}).status_code == 304
+    is_problem(api.put_target(name, {"url": url}, {"If-None-Match": "*"}), 412, "precondition-failed")
+    with ThreadPoolExecutor(4) as pool:
+        configs = [{"url": url, "minimumCalls": calls} for calls in (4, 5, 6, 7)]
+        put = list(pool.map(lambda config: api.put_target(name, config, {"If-Match": seen}), configs))
+    assert sorted(answer.status_code for answer in put) == [200, 412, 412, 412]
+    (changed,) = [answer for answer in put if answer.status_code == 200]
+    assert api.get_target(name).headers["ETag"] == changed.headers["ETag"] != seen
+    assert payments.view()["config"] == changed.json()["config"]
+
+
 def test_a_new_configuration_leaves_the_breaker_as_it_is(guarded):
     payments = guarded(**STILL)
     opened = payments.trip(3)
@@ -141,20 +156,10 @@ def test_all_targets_are_listed_page_by_page(stack, api):
         with ThreadPoolExecutor(4) as pool:
             put = pool.map(lambda name: api.put_target(name, {"url": "http://pay.example/"}), names)
             assert {answer.status_code for answer in put} == {201}
-        listed, query, pages = [], {}, 0
-        while True:
-            answer = api.list_targets(**query)
-            assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-            page = answer.json()
-            assert len(page["targets"]) <= 50
-            listed += page["targets"]
-            pages += 1
-            if page["next"] is None:
-                break
-            assert page["next"] == page["targets"][-1]["target"]
-            query = {"after": page["next"]}
-        assert pages >= 2
-        ours = [view for view in listed if view["target"] in names]
+        pages = list(api.pages())
+        assert len(pages) >= 2
+        assert all(len(page["targets"]) <= 50 for page in pages)
+        ours = [view for page in pages for view in page["targets"] if view["target"] in names]
         assert [view["target"] for view in ours] == sorted(names), "each once"
         assert {(view["state"], view["epoch"], view["reason"]) for view in ours} == {("closed", 0, "new")}
     finally:
@@ -164,8 +169,8 @@ def test_all_targets_are_listed_page_by_page(stack, api):
 def test_a_list_shows_each_state(guarded):
     payments = guarded()
     forced = payments.force("open", "seen in the list")
-    page = payments.api.list_targets(after=payments.name[:-1]).json()
-    (view,) = [view for view in page["targets"] if view["target"] == payments.name]
+    listed = [view for page in payments.api.pages() for view in page["targets"]]
+    (view,) = [view for view in listed if view["target"] == payments.name]
     assert (view["state"], view["reason"], view["since"]) == (
         "forcedOpen",
         "seen in the list",

@@ -290,6 +290,13 @@ impl Fields {
         self.faults.extend(inner.into_faults());
     }
 
+    /// Whether something was wrong with a field so far: what is held against it need not be called wrong too.
+    #[must_use]
+    pub fn is_faulty(&self, name: &str) -> bool {
+        let at = pointer(&self.at, name);
+        self.faults.iter().any(|fault| fault.at == at)
+    }
+
     /// Whether nothing was wrong so far, and no field is left that nobody has read.
     #[must_use]
     pub const fn is_good(&self) -> bool {

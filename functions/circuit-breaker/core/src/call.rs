@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 use tenfold_ports::downstream::{Answer, Call, Method};
-use tenfold_ports::{Bytes, Clock, Downstream};
+use tenfold_ports::{Bytes, Clock, Context, Downstream};
 
 use crate::config::TargetConfig;
 use crate::decide::judge::{Verdict, judge};
@@ -63,31 +63,33 @@ pub fn keep(answer: &Answer) -> (AnswerHead, Bytes) {
     (head, if answer.truncated { Bytes::new() } else { answer.body.clone() })
 }
 
-/// Returns the call that delivers a request.
+/// Returns the call that delivers a request, in the trace of the context.
 #[must_use]
-pub fn delivery(config: &TargetConfig, data: &RequestData, body: Bytes, timeout: Duration) -> Call {
+pub fn delivery(
+    config: &TargetConfig,
+    data: &RequestData,
+    body: Bytes,
+    timeout: Duration,
+    context: &Context,
+) -> Call {
     let mut headers = vec![(SmolStr::new_static("idempotency-key"), data.key.clone())];
-    let optional = [
-        ("content-type", &data.content_type),
-        ("tenant", &data.tenant),
-        ("traceparent", &data.traceparent),
-        ("x-correlation-id", &data.correlation),
-    ];
+    let optional = [("content-type", &data.content_type), ("tenant", &data.tenant)];
     for (name, value) in optional {
         if let Some(value) = value {
             headers.push((SmolStr::new_static(name), value.clone()));
         }
     }
+    headers.extend(context.carrier().headers());
     Call { method: Method::Post, url: config.url.clone(), headers, body, timeout, max_body: BODY_MOST }
 }
 
 /// Returns the call that asks a target for its health.
 #[must_use]
-pub fn health(url: &SmolStr, timeout: Duration) -> Call {
+pub fn health(url: &SmolStr, timeout: Duration, context: &Context) -> Call {
     Call {
         method: Method::Get,
         url: url.clone(),
-        headers: Vec::new(),
+        headers: context.carrier().headers().collect(),
         body: Bytes::new(),
         timeout,
         max_body: 16 * 1024,

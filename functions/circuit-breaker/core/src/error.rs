@@ -1,28 +1,29 @@
 //! Why something could not be done: closed sets, one name a condition.
 //!
-//! What a caller of the API is told is a `Problem`, which the gateway makes of these.
+//! Why a row cannot be had is a [`ReadError`]. What a caller of the API is told is a `Problem`, which is made of it.
 
+use tenfold_pattern::ReadError;
 use tenfold_ports::CallError;
-use tenfold_ports::table::BadItem;
 
-/// Why a breaker cannot be asked.
+/// Why a run that a schedule or an alarm began did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// The table did not answer, and nothing is known from before.
-    #[error("the breaker table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is not what this version writes.
+pub enum ScheduledRunError {
+    /// The table did not answer, refused a call, or holds a row that cannot be read.
     #[error(transparent)]
-    Row(#[from] BadItem),
+    Table(#[from] ReadError),
+    /// The retry queue did not answer, or refused a call.
+    #[error("the queue did not answer: {0}")]
+    Queue(CallError),
 }
 
-/// Why a row could not be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The table did not answer, or kept refusing for others' writes.
-    #[error("the table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is not what this version writes.
-    #[error(transparent)]
-    Row(#[from] BadItem),
+impl ScheduledRunError {
+    /// Returns the name that alarms and people see.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Table(ReadError::Row(_)) => "BadItem",
+            Self::Table(ReadError::Refused(_)) | Self::Queue(CallError::Refused(_)) => "CallRefused",
+            Self::Table(ReadError::Silent(_)) | Self::Queue(_) => "ServiceUnavailable",
+        }
+    }
 }

@@ -14,17 +14,16 @@ mod view;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_ports::api::{Problem, Request, Response};
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
-use crate::error::{RegistryError, StoreError};
 use crate::names::TargetName;
 use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]
-pub struct Gateway<T, Q, D, H> {
+pub struct Gateway<T, Q, D, R> {
     /// The pattern's table.
     pub table: T,
     /// The retry queue.
@@ -34,59 +33,48 @@ pub struct Gateway<T, Q, D, H> {
     /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
-    pub host: H,
+    pub runtime: R,
     /// The breakers as this environment knows them.
-    pub registry: Registry<T, H>,
+    pub registry: Registry<T, R>,
     /// The time for which answers and dead requests are kept.
     pub retention: Duration,
 }
 
-/// What a route answers: a response, or the problem that there was.
-type RouteResult = Result<Response, Problem>;
-
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    /// Answers a request before `deadline`, when this process is stopped.
-    pub async fn handle(&self, request: &Request, deadline: Timestamp) -> Response {
-        self.route(request, deadline).await.unwrap_or_else(Response::from)
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
+    /// Answers a request before the context's deadline, when this process is stopped.
+    pub async fn handle(&self, request: &Request, context: &Context) -> Response {
+        self.route(request, context).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request, deadline: Timestamp) -> RouteResult {
+    async fn route(&self, request: &Request, context: &Context) -> RouteResult {
         let method = request.method.as_str();
-        let allow = |allowed: &str| Err(Problem::method(method, allowed));
-        match request.segments().as_slice() {
+        let allow = |methods: &[&str]| Err(Problem::method_not_allowed(method, methods));
+        let parts = segments(request)?;
+        let parts: Vec<&str> = parts.iter().map(|part| &**part).collect();
+        match parts.as_slice() {
             ["targets"] => match method {
                 "GET" => self.list_targets(request).await,
-                _ => allow("GET"),
+                _ => allow(&["GET"]),
             },
-            ["targets", name] => {
-                let target = body::target(name)?;
-                match method {
-                    "PUT" => self.put_target(&target, &request.body).await,
-                    "GET" => {
-                        self.get_target(&body::breaker(target, request.parameter("tenant"), "query:tenant")?)
-                            .await
-                    }
-                    "DELETE" => self.delete_target(&target).await,
-                    _ => allow("GET, PUT or DELETE"),
-                }
-            }
+            ["targets", name] => match method {
+                "PUT" => self.put_target(&body::target(name)?, request).await,
+                "GET" => self.get_target(&body::breaker(body::target(name)?, request)?, request).await,
+                "DELETE" => self.delete_target(&body::target(name)?, request).await,
+                _ => allow(&["GET", "PUT", "DELETE"]),
+            },
             ["targets", name, "state"] => match method {
-                "POST" => {
-                    let name =
-                        body::breaker(body::target(name)?, request.parameter("tenant"), "query:tenant")?;
-                    self.force(&name, &request.body).await
-                }
-                _ => allow("POST"),
+                "POST" => self.force(&body::breaker(body::target(name)?, request)?, &request.body).await,
+                _ => allow(&["POST"]),
             },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.redrive(&body::target(name)?, deadline).await,
-                _ => allow("POST"),
+                "POST" => self.redrive(&body::target(name)?, context).await,
+                _ => allow(&["POST"]),
             },
             // One resource of the API: a target to post to, an id to ask for.
             ["requests", name] => match method {
-                "POST" => self.submit(body::target(name)?, request, deadline).await,
+                "POST" => self.submit(body::target(name)?, request, context).await,
                 "GET" => self.get_request(name).await,
-                _ => allow("GET or POST"),
+                _ => allow(&["GET", "POST"]),
             },
             _ => Err(Problem::no_route(&request.path)),
         }
@@ -98,21 +86,10 @@ fn unknown_target(name: &TargetName) -> Problem {
     Problem::new(404, "unknown-target", "There is no such target", detail)
 }
 
-impl From<RegistryError> for Problem {
-    fn from(error: RegistryError) -> Self {
-        tracing::error!(%error, "breaker not known");
-        Self::unavailable("the breaker table did not answer; nothing was sent to the target", 2)
+fn queue_failed(error: &CallError) -> Problem {
+    tracing::error!(%error, "queue call failed");
+    match error {
+        CallError::Refused(_) => Problem::internal("the queue refused the call; the log has the reason"),
+        _ => Problem::unavailable("the queue did not answer in time; send the same request again", 2),
     }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "row not written");
-        Self::unavailable("the request could not be stored; send it again with the same Idempotency-Key", 2)
-    }
-}
-
-fn no_table(error: &CallError) -> Problem {
-    tracing::error!(%error, "table call failed");
-    Problem::unavailable("the table did not answer", 2)
 }

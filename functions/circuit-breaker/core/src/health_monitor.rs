@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tenfold_ports::{Downstream, Host, SmolStr, Table};
+use tenfold_pattern::ReadError;
+use tenfold_pattern::event::Schedule;
+use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
-use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::registry::{Admission, Permit, Registry};
@@ -28,31 +28,39 @@ const RESERVE: Duration = Duration::from_secs(3);
 
 /// What a health monitor reaches and remembers.
 #[derive(Debug)]
-pub struct HealthMonitor<T, D, H> {
+pub struct HealthMonitor<T, D, R> {
     /// The pattern's table.
     pub table: T,
     /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
-    pub host: H,
+    pub runtime: R,
     /// The breakers as this environment knows them.
-    pub registry: Registry<T, H>,
+    pub registry: Registry<T, R>,
 }
 
 /// The event that the monitor is called with, as EventBridge and CloudWatch send it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(tag = "source")]
+#[serde(untagged)]
 pub enum MonitorEvent {
     /// The schedule calls.
-    #[serde(rename = "aws.events")]
-    Schedule {},
+    Schedule(Schedule),
     /// An alarm changed its state.
-    #[serde(rename = "aws.cloudwatch")]
     Alarm {
+        /// The service that says so.
+        source: AlarmSource,
         /// The alarm, and how it changed.
         #[serde(rename = "alarmData")]
         alarm: AlarmEvent,
     },
+}
+
+/// The service that alarms belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+pub enum AlarmSource {
+    /// Amazon CloudWatch.
+    #[serde(rename = "aws.cloudwatch")]
+    CloudWatch,
 }
 
 /// An alarm's change of state.
@@ -83,20 +91,20 @@ pub struct CheckSummary {
     pub failed: usize,
 }
 
-impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
-    /// Checks all targets before `deadline`, when this process is stopped.
+impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
+    /// Checks all targets before the context's deadline, when this process is stopped.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn run(&self, event: &MonitorEvent, deadline: Timestamp) -> Result<CheckSummary, StoreError> {
+    /// The table did not answer. Those targets that were checked are.
+    pub async fn handle(&self, event: &MonitorEvent, context: &Context) -> Result<CheckSummary, ReadError> {
         let alarm = match event {
-            MonitorEvent::Alarm { alarm } if alarm.state.value == "ALARM" => Some(&alarm.name),
+            MonitorEvent::Alarm { alarm, .. } if alarm.state.value == "ALARM" => Some(&alarm.name),
             _ => None,
         };
         let mut summary = CheckSummary::default();
-        targets::each_page(&self.table, async |targets| {
+        targets::each_page(&self.table, &self.runtime, async |targets| {
             let living = targets.into_iter().filter(|target| target.row.deleted.is_none());
-            let checks = living.map(|target| self.check(target, alarm, deadline));
+            let checks = living.map(|target| self.check(target, alarm, context));
             let done: Vec<CheckSummary> = stream::iter(checks).buffer_unordered(WIDTH).collect().await;
             for one in done {
                 summary.targets += one.targets;
@@ -115,13 +123,13 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
         Ok(summary)
     }
 
-    async fn check(&self, target: TargetState, alarm: Option<&SmolStr>, deadline: Timestamp) -> CheckSummary {
+    async fn check(&self, target: TargetState, alarm: Option<&SmolStr>, context: &Context) -> CheckSummary {
         let mut summary = CheckSummary { targets: 1, ..CheckSummary::default() };
-        self.host.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
+        self.runtime.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
         let Some(url) = &target.row.config.health_url else { return summary };
-        let context = DecisionContext { now: self.host.now(), config: &target.row.config, jitter: 0.0 };
+        let deciding = DecisionContext { now: self.runtime.now(), config: &target.row.config, jitter: 0.0 };
         let suspected = alarm.filter(|_| target.breaker.state == BreakerState::Closed);
-        if suspected.is_none() && target.breaker.decide(context) != Decision::Probe {
+        if suspected.is_none() && target.breaker.decide(deciding) != Decision::Probe {
             return summary;
         }
         let name = BreakerName::of(target.name.clone());
@@ -133,7 +141,7 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
             if !is_probe && suspected.is_none() {
                 break;
             }
-            let Some(result) = self.ask_health(url, &permit, deadline).await else {
+            let Some(result) = self.ask_health(url, &permit, context).await else {
                 permit.release().await;
                 break;
             };
@@ -160,14 +168,17 @@ impl<T: Table, D: Downstream, H: Host> HealthMonitor<T, D, H> {
     async fn ask_health(
         &self,
         url: &SmolStr,
-        permit: &Permit<'_, T, H>,
-        deadline: Timestamp,
+        permit: &Permit<'_, T, R>,
+        context: &Context,
     ) -> Option<CallResult> {
-        let timeout = permit.time_for(deadline, RESERVE);
+        let timeout = permit.time_for(context.deadline, RESERVE);
         if timeout.is_zero() {
             return None;
         }
-        Some(call::make(&self.downstream, &self.host, &permit.config, call::health(url, timeout)).await)
+        Some(
+            call::make(&self.downstream, &self.runtime, &permit.config, call::health(url, timeout, context))
+                .await,
+        )
     }
 }
 
@@ -177,11 +188,23 @@ mod tests {
 
     #[test]
     fn both_callers_are_understood() {
-        let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        assert_eq!(serde_json::from_str::<MonitorEvent>(schedule).unwrap(), MonitorEvent::Schedule {});
-        let alarm = r#"{"source":"aws.cloudwatch","alarmArn":"arn","alarmData":{"alarmName":"failing","state":{"value":"ALARM","reason":"x"}}}"#;
-        let MonitorEvent::Alarm { alarm } = serde_json::from_str(alarm).unwrap() else { panic!("no alarm") };
-        assert_eq!((alarm.name.as_str(), alarm.state.value.as_str()), ("failing", "ALARM"));
-        assert!(serde_json::from_str::<MonitorEvent>(r#"{"source":"aws.s3"}"#).is_err());
+        let schedule = include_str!("../../events/schedule.json");
+        assert_eq!(
+            serde_json::from_str::<MonitorEvent>(schedule).unwrap(),
+            MonitorEvent::Schedule(Schedule::EVENT)
+        );
+        let alarm = include_str!("../../events/alarm.json");
+        let MonitorEvent::Alarm { alarm, .. } = serde_json::from_str(alarm).unwrap() else {
+            panic!("no alarm")
+        };
+        assert_eq!(
+            (alarm.name.as_str(), alarm.state.value.as_str()),
+            ("circuit-breaker-target-failing", "ALARM")
+        );
+        for other in
+            [r#"{"source":"aws.s3"}"#, &include_str!("../../events/alarm.json").replace("cloudwatch", "s3")]
+        {
+            assert!(serde_json::from_str::<MonitorEvent>(other).is_err(), "{other}");
+        }
     }
 }

@@ -65,21 +65,6 @@ impl fmt::Display for BreakerName {
     }
 }
 
-/// Parses a header that names something: 1 to `most` visible ASCII characters.
-///
-/// # Errors
-/// The value is empty, too long or has other characters.
-pub fn header(name: &'static str, value: &SmolStr, most: usize) -> Result<SmolStr, Fault> {
-    if (1..=most).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(value.clone())
-    } else {
-        Err(Fault::new(
-            format!("header:{name}"),
-            format!("1 to {most} visible ASCII characters were expected"),
-        ))
-    }
-}
-
 /// The name of a request, made of who sent it and under which key, so that sending it again finds it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(Uuid);

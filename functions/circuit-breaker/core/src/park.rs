@@ -13,11 +13,11 @@ mod message;
 pub use message::RetryMessage;
 
 use smol_str::SmolStr;
-use tenfold_ports::queue::Outgoing;
-use tenfold_ports::table::{Cancelled, Read, TransactError, Write, WriteError};
-use tenfold_ports::{CallError, Host, Queue, Table};
+use tenfold_pattern::ReadError;
+use tenfold_pattern::commit::{self, Committed, Transacted};
+use tenfold_ports::table::{Cancelled, Item, Read};
+use tenfold_ports::{CallError, Runtime, Table};
 
-use crate::error::StoreError;
 use crate::names::TargetName;
 use crate::rows::{OrderGroup, OrderGroupRow, RequestRow, order_group_key};
 
@@ -34,86 +34,75 @@ pub enum Stored {
     GroupFull,
 }
 
-/// The number of times that a write is made whose answer was lost or that somebody overtook.
+/// The number of times that a write is made whose order group has moved on.
 const TRIES: usize = 4;
 
 /// Writes `row` in place of the version that it was read at. It knows its own write by its `writer`.
 ///
 /// # Errors
-/// The table did not answer; the write may have been applied.
-pub async fn store<T: Table>(table: &T, row: &RequestRow) -> Result<Stored, StoreError> {
-    let mut failure = CallError::Unknown;
-    for _ in 0..TRIES {
-        match table.write(row.replace()).await {
-            Ok(()) => return Ok(Stored::Yes),
-            Err(WriteError::Conflict { current: Some(current) }) => {
-                return Ok(whose(row, RequestRow::read(&current)?));
-            }
-            Err(WriteError::Conflict { current: None }) => return Ok(Stored::Gone),
-            Err(WriteError::Call(e)) if e.may_have_applied() => failure = e,
-            Err(WriteError::Call(e)) => return Err(e.into()),
-        }
+/// The table did not answer; the write may have been applied. Or what is there cannot be read.
+pub async fn store<T: Table>(table: &T, row: &RequestRow) -> Result<Stored, ReadError> {
+    match commit::write(table, &row.replace(), |item| is_of(row, item)).await? {
+        Committed::Yes => Ok(Stored::Yes),
+        Committed::Conflict(current) => overtaken(current.as_ref()),
     }
-    Err(failure.into())
 }
 
-fn whose(mine: &RequestRow, current: RequestRow) -> Stored {
-    if current.data.writer == mine.data.writer && current.version == mine.version + 1 {
-        return Stored::Yes;
-    }
-    Stored::Other(Box::new(current))
+/// Whether an item is what the write of `row` has made of it.
+fn is_of(row: &RequestRow, item: &Item) -> bool {
+    RequestRow::read(item)
+        .is_ok_and(|current| current.data.writer == row.data.writer && current.version == row.version + 1)
+}
+
+fn overtaken(current: Option<&Item>) -> Result<Stored, ReadError> {
+    let Some(current) = current else { return Ok(Stored::Gone) };
+    Ok(Stored::Other(Box::new(RequestRow::read(current)?)))
 }
 
 /// Writes `row` together with a change of its order group; `change` answers none where the group does not
 /// allow it. `group` is read here when it is not given, and anew whenever somebody overtook.
 ///
 /// # Errors
-/// The table did not answer; the write may have been applied.
-pub async fn store_in_group<T: Table, H: Host>(
+/// The table did not answer; the write may have been applied. Or what is there cannot be read.
+pub async fn store_in_group<T: Table, R: Runtime>(
     table: &T,
-    host: &H,
+    runtime: &R,
     row: &RequestRow,
     mut group: Option<OrderGroupRow>,
     change: impl Fn(&OrderGroup) -> Option<OrderGroup>,
-) -> Result<Stored, StoreError> {
+) -> Result<Stored, ReadError> {
     let ordering = row.data.ordering.clone().unwrap_or_default();
-    let mut failure = CallError::Throttled;
+    let mine = |reasons: &[Cancelled]| matches!(reasons.first(), Some(Cancelled::Condition(Some(item))) if is_of(row, item));
     for _ in 0..TRIES {
         let read = match group.take() {
             Some(group) => group,
             None => read_group(table, &row.data.target, &ordering).await?,
         };
         let Some(next) = change(&read.group) else { return Ok(Stored::GroupFull) };
-        let stamp = (host.next_u64() >> 1) as i64;
-        let writes: Vec<Write> = vec![row.replace(), read.replace(next, stamp)];
-        match table.transact(writes).await {
-            Ok(()) => return Ok(Stored::Yes),
-            Err(TransactError::Cancelled(reasons)) => {
-                match reasons.first() {
-                    Some(Cancelled::Condition(Some(current))) => {
-                        return Ok(whose(row, RequestRow::read(current)?));
-                    }
-                    Some(Cancelled::Condition(None)) => return Ok(Stored::Gone),
-                    // The group moved on: read it anew.
-                    _ => {}
+        let stamp = (runtime.next_u64() >> 1) as i64;
+        let writes = [row.replace(), read.replace(next, stamp)];
+        match commit::transact(table, &writes, mine).await? {
+            Transacted::Yes => return Ok(Stored::Yes),
+            Transacted::Cancelled(reasons) => {
+                // Otherwise the group moved on: it is read anew.
+                if let Some(Cancelled::Condition(current)) = reasons.first() {
+                    return overtaken(current.as_ref());
                 }
             }
-            Err(TransactError::Call(e)) if e.may_have_applied() => failure = e,
-            Err(TransactError::Call(e)) => return Err(e.into()),
         }
     }
-    Err(failure.into())
+    Err(ReadError::Silent(CallError::Throttled))
 }
 
 /// Reads an order group.
 ///
 /// # Errors
-/// The table did not answer.
+/// The table did not answer, or the group cannot be read.
 pub async fn read_group<T: Table>(
     table: &T,
     target: &TargetName,
     ordering: &SmolStr,
-) -> Result<OrderGroupRow, StoreError> {
+) -> Result<OrderGroupRow, ReadError> {
     let item = table.get(&order_group_key(target, ordering), Read::Consistent).await?;
     Ok(OrderGroupRow::read(target, ordering, item.as_ref())?)
 }
@@ -122,28 +111,14 @@ pub async fn read_group<T: Table>(
 ///
 /// # Errors
 /// The row could not be written.
-pub async fn queue_row<T: Table, H: Host>(
+pub async fn queue_row<T: Table, R: Runtime>(
     table: &T,
-    host: &H,
+    runtime: &R,
     row: &RequestRow,
-) -> Result<Stored, StoreError> {
+) -> Result<Stored, ReadError> {
     if row.data.ordering.is_none() {
         return store(table, row).await;
     }
     let id = row.id;
-    store_in_group(table, host, row, None, |group| group.with(id)).await
-}
-
-/// Sends messages in batches of ten. What is rejected or fails is only logged: the sweep finds the rows.
-pub async fn send<Q: Queue>(queue: &Q, mut messages: Vec<Outgoing>) {
-    while !messages.is_empty() {
-        let rest = messages.split_off(messages.len().min(tenfold_ports::queue::BATCH));
-        match queue.send(std::mem::replace(&mut messages, rest)).await {
-            Ok(rejected) if rejected.is_empty() => {}
-            Ok(rejected) => {
-                tracing::warn!(rejected = rejected.len(), "messages rejected; the sweep sends them again");
-            }
-            Err(e) => tracing::warn!(error = %e, "messages not sent; the sweep sends them again"),
-        }
-    }
+    store_in_group(table, runtime, row, None, |group| group.with(id)).await
 }

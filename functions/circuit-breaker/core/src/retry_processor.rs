@@ -22,15 +22,20 @@ use futures_util::future::{join, join_all};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::Serialize;
+use tenfold_pattern::event::Schedule;
+use tenfold_pattern::read::{ReadError, UNREADABLE_ROWS, readable};
+use tenfold_pattern::send;
+use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::{BATCH, Delivery, Outgoing};
-use tenfold_ports::table::Read;
-use tenfold_ports::{CallError, Downstream, Host, Queue, SmolStr, Table};
+use tenfold_ports::table::{Item, Read};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
+use tracing::Instrument as _;
 
 use crate::decide::retry::ramp;
 use crate::decide::timing::time_left;
-use crate::error::StoreError;
+use crate::error::ScheduledRunError;
 use crate::names::{BreakerName, RequestId, TargetName};
-use crate::park::{self, RetryMessage};
+use crate::park::RetryMessage;
 use crate::registry::Registry;
 use crate::rows::{RequestRow, request_key};
 use disposition::{Disposition, Processed};
@@ -44,7 +49,7 @@ const RESERVE: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(5);
 /// What a retry processor reaches and remembers.
 #[derive(Debug)]
-pub struct RetryProcessor<T, Q, D, H> {
+pub struct RetryProcessor<T, Q, D, R> {
     /// The pattern's table.
     pub table: T,
     /// The retry queue.
@@ -54,9 +59,9 @@ pub struct RetryProcessor<T, Q, D, H> {
     /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
-    pub host: H,
+    pub runtime: R,
     /// The breakers as this environment knows them.
-    pub registry: Registry<T, H>,
+    pub registry: Registry<T, R>,
     /// The time for which answers and dead requests are kept.
     pub retention: Duration,
     /// The time after which a message that was due counts as lost.
@@ -79,6 +84,8 @@ pub struct RunSummary {
     /// The number of messages of no use: of another generation, of another place in their order group, of
     /// another program.
     pub dropped: usize,
+    /// The number of messages left in the queue, since the row of their request cannot be read.
+    pub unreadable: usize,
     /// The number of requests whose message was lost.
     pub woken: usize,
 }
@@ -95,25 +102,25 @@ impl RunSummary {
     }
 }
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
-    /// Works until there is nothing to do or the time is up; `deadline` is when this process is stopped.
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
+    /// Works until there is nothing to do or the time is up.
     ///
     /// # Errors
     /// The table or the queue did not answer. What was begun is safe; the next run goes on.
-    pub async fn run(&self, deadline: Timestamp) -> Result<RunSummary, StoreError> {
+    pub async fn handle(&self, _: &Schedule, context: &Context) -> Result<RunSummary, ScheduledRunError> {
         let mut summary = RunSummary::default();
-        let end = (self.host.now() + RUN).min(deadline);
+        let end = (self.runtime.now() + RUN).min(context.deadline);
         let mut soon = self.sweep(&mut summary).await?;
         // Whether anything has happened since the queue's index was last looked at.
         let mut progressed = false;
-        while let left = time_left(self.host.now(), end, Duration::ZERO, RUN)
+        while let left = time_left(self.runtime.now(), end, Duration::ZERO, RUN)
             && left >= Duration::from_secs(1)
-            && !time_left(self.host.now(), deadline, RESERVE, RUN).is_zero()
+            && !time_left(self.runtime.now(), context.deadline, RESERVE, RUN).is_zero()
         {
             let wait = if soon { LINGER.min(left) } else { Duration::ZERO };
-            let batch = self.queue.receive(BATCH, wait).await?;
+            let batch = self.queue.receive(BATCH, wait).await.map_err(ScheduledRunError::Queue)?;
             if !batch.is_empty() {
-                soon = self.work(batch, end, deadline, &mut summary).await?;
+                soon = self.work(batch, end, context, &mut summary).await?;
                 progressed = true;
                 continue;
             }
@@ -133,24 +140,33 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         batch: Vec<Delivery>,
         end: Timestamp,
-        deadline: Timestamp,
+        context: &Context,
         summary: &mut RunSummary,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, ReadError> {
         summary.received += batch.len();
         let (messages, undecodable) = parse(batch);
         let rows = self.rows(&messages).await?;
         let mut by_target: HashMap<TargetName, Vec<(RetryMessage, SmolStr, Option<RequestRow>)>> =
             HashMap::new();
         for (message, receipt) in messages {
-            let row = rows.get(&message.request).cloned();
+            let row = match rows.get(&message.request) {
+                None => None,
+                Some(Some(row)) => Some(row.clone()),
+                // Perhaps another version reads it: its message stays in the queue until then, or becomes a dead
+                // letter, and the row waits for the sweep.
+                Some(None) => {
+                    summary.unreadable += 1;
+                    continue;
+                }
+            };
             by_target.entry(message.target.clone()).or_default().push((message, receipt, row));
         }
         let mut targets: Vec<_> = by_target.into_iter().collect();
         targets.sort_by(|a, b| a.0.cmp(&b.0));
-        let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, deadline));
+        let work = targets.into_iter().map(|(target, work)| self.work_for(target, work, context));
         let (done, undecodable) = join(join_all(work), self.dead_letter(undecodable, summary)).await;
         let mut after = Vec::new();
-        let mut receipts = undecodable?;
+        let mut receipts = undecodable;
         for (receipt, next) in done.into_iter().flatten() {
             match next {
                 // Left in the queue: it comes back when its visibility ends.
@@ -162,10 +178,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                 }
             }
         }
-        let now = self.host.now();
+        let now = self.runtime.now();
         let soon = after.iter().any(|m: &Outgoing| now + m.delay <= end);
-        park::send(&self.queue, after).await;
-        self.delete(receipts).await;
+        // What could not be sent, the sweep sends; what could not be deleted comes back and finds its row changed.
+        send::messages(&self.queue, after).await;
+        send::deletions(&self.queue, receipts).await;
         Ok(soon)
     }
 
@@ -174,72 +191,66 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         target: TargetName,
         work: Vec<(RetryMessage, SmolStr, Option<RequestRow>)>,
-        deadline: Timestamp,
-    ) -> Vec<(SmolStr, Result<Processed, StoreError>)> {
+        context: &Context,
+    ) -> Vec<(SmolStr, Result<Processed, ReadError>)> {
         let name = BreakerName::of(target.clone());
         let loaded = self.registry.load(&target, &[&name]).await;
         let width = match loaded {
-            Ok(()) => ramp(&self.registry.row(&name).breaker, self.host.now()),
+            Ok(()) => ramp(&self.registry.row(&name).breaker, self.runtime.now()),
             Err(_) => 1,
         };
         stream::iter(work)
-            .map(
-                |(message, receipt, row)| async move { (receipt, self.process(message, row, deadline).await) },
-            )
+            .map(|(message, receipt, row)| async move {
+                let mut context = context.of(&message.carrier);
+                if let Some(row) = &row {
+                    context = context.of(&row.data.carrier);
+                }
+                let span = tracing::error_span!(
+                    "request",
+                    request = %message.request,
+                    correlation_id = context.correlation.as_str(),
+                    trace_id = context.trace.trace_id(),
+                );
+                (receipt, self.process(message, row, &context).instrument(span).await)
+            })
             .buffered(width)
             .collect()
             .await
     }
 
+    /// Reads the rows that there are of these messages' requests; none is one that cannot be read.
     async fn rows(
         &self,
         messages: &[(RetryMessage, SmolStr)],
-    ) -> Result<HashMap<RequestId, RequestRow>, StoreError> {
+    ) -> Result<HashMap<RequestId, Option<RequestRow>>, ReadError> {
         let mut ids: Vec<_> = messages.iter().map(|(m, _)| m.request).collect();
         ids.sort();
         ids.dedup();
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let keys: Vec<_> = ids.into_iter().map(request_key).collect();
+        let keys: Vec<_> = ids.iter().copied().map(request_key).collect();
         let items = self.table.get_many(&keys, Read::Consistent).await?;
-        let mut rows = HashMap::new();
-        for item in items.iter().flatten() {
-            let row = RequestRow::read(item)?;
-            rows.insert(row.id, row);
-        }
-        Ok(rows)
+        let read = |item: &Item| readable(&self.runtime, RequestRow::read(item));
+        Ok(ids.into_iter().zip(&items).filter_map(|(id, item)| Some((id, read(item.as_ref()?)))).collect())
     }
 
     /// Moves what is no message of ours to the dead-letter queue. Returns the receipts of what may be
     /// deleted.
-    async fn dead_letter(
-        &self,
-        undecodable: Vec<Delivery>,
-        summary: &mut RunSummary,
-    ) -> Result<Vec<SmolStr>, CallError> {
+    async fn dead_letter(&self, undecodable: Vec<Delivery>, summary: &mut RunSummary) -> Vec<SmolStr> {
         if undecodable.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let dead_letters = undecodable
-            .iter()
-            .map(|d| Outgoing::new(String::from_utf8_lossy(&d.body).into_owned()))
-            .collect();
-        let rejected = self.dead_letters.send(dead_letters).await?;
-        tracing::error!(messages = undecodable.len(), "undecodable messages moved to the dead-letter queue");
-        summary.dropped += undecodable.len() - rejected.len();
-        let kept = |i: &usize| !rejected.contains(i);
-        Ok(undecodable.into_iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, d)| d.receipt).collect())
-    }
-
-    async fn delete(&self, mut receipts: Vec<SmolStr>) {
-        while !receipts.is_empty() {
-            let batch = receipts.split_off(receipts.len().saturating_sub(BATCH));
-            // A message that could not be deleted comes back and finds its row changed.
-            if let Err(error) = self.queue.delete(batch).await {
-                tracing::warn!(%error, "messages not deleted");
-            }
-        }
+        let bodies = undecodable.iter().map(|d| String::from_utf8_lossy(&d.body).into_owned());
+        let kept = send::messages(&self.dead_letters, bodies.map(Outgoing::new).collect()).await;
+        tracing::error!(
+            messages = undecodable.len(),
+            "messages not readable: moved to the dead-letter queue"
+        );
+        self.runtime.record(&[], &[Metric::count(UNREADABLE_ROWS, undecodable.len() as f64)]);
+        summary.dropped += undecodable.len() - kept.len();
+        let moved = undecodable.into_iter().enumerate().filter(|(i, _)| !kept.contains(i));
+        moved.map(|(_, delivery)| delivery.receipt).collect()
     }
 }
 

@@ -1,10 +1,13 @@
-//! Reading all targets, for the functions that look after every one of them.
+//! Reading many targets: a page of the list, or all of them for the functions that look after every one.
 
-use tenfold_ports::Table;
-use tenfold_ports::table::{Query, Read};
+use std::ops::ControlFlow;
+
+use tenfold_pattern::page;
+use tenfold_pattern::read::{ReadError, readable};
+use tenfold_ports::table::{BadItem, Item, Query, Read};
+use tenfold_ports::{Metrics, Table};
 
 use crate::decide::breaker::Breaker;
-use crate::error::StoreError;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{self, BreakerRow, TargetRow, breaker_key};
 
@@ -19,37 +22,60 @@ pub struct TargetState {
     pub breaker: Breaker,
 }
 
-/// Reads one page of 100 targets after another and gives each to `visit`, so that memory stays bounded.
+impl TargetState {
+    /// Reads a target's row; its breaker is as nobody has written it yet.
+    fn of(item: &Item) -> Result<Self, BadItem> {
+        let name = TargetName::parse(&item.key.sk).map_err(|_| BadItem {
+            key: item.key.to_string(),
+            attribute: "sk".to_owned(),
+            why: "names no target".to_owned(),
+        })?;
+        let row: TargetRow = item.doc()?;
+        let breaker = Breaker::new(&row.config, row.created);
+        Ok(Self { name, row, breaker })
+    }
+}
+
+/// Reads one page of 100 targets after another and gives each to `visit`, so that memory stays bounded. A target whose
+/// row or breaker cannot be read is left out, logged and counted.
 ///
 /// # Errors
-/// The table did not answer, or a row is of another shape.
-pub async fn each_page<T: Table, F: AsyncFnMut(Vec<TargetState>)>(
+/// The table did not answer.
+pub async fn each_page<T: Table, M: Metrics>(
     table: &T,
-    mut visit: F,
-) -> Result<(), StoreError> {
-    let mut query = Query::partition(rows::TARGETS);
-    loop {
-        let page = table.query(query.clone()).await?;
-        let mut targets = Vec::with_capacity(page.items.len());
-        for item in &page.items {
-            let Ok(name) = TargetName::parse(&item.key.sk) else { continue };
-            let row: TargetRow = item.doc()?;
-            let breaker = Breaker::new(&row.config, row.created);
-            targets.push(TargetState { name, row, breaker });
-        }
-        let keys: Vec<_> =
-            targets.iter().map(|target| breaker_key(&BreakerName::of(target.name.clone()))).collect();
-        if !keys.is_empty() {
-            for (target, item) in targets.iter_mut().zip(table.get_many(&keys, Read::Eventual).await?) {
-                if let Some(item) = item {
-                    target.breaker = BreakerRow::read(&item)?.breaker;
-                }
-            }
-        }
-        visit(targets).await;
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None => return Ok(()),
-        }
+    metrics: &M,
+    mut visit: impl AsyncFnMut(Vec<TargetState>),
+) -> Result<(), ReadError> {
+    page::each(table, Query::partition(rows::TARGETS), async |items| {
+        visit(with_breakers(table, metrics, &items, Read::Eventual).await?).await;
+        Ok::<_, ReadError>(ControlFlow::Continue(()))
+    })
+    .await
+}
+
+/// Reads the targets that a page of rows holds, with their breakers. What cannot be read is left out, logged and
+/// counted.
+///
+/// # Errors
+/// The table did not answer.
+pub async fn with_breakers<T: Table, M: Metrics>(
+    table: &T,
+    metrics: &M,
+    items: &[Item],
+    read: Read,
+) -> Result<Vec<TargetState>, ReadError> {
+    let targets = items.iter().filter_map(|item| readable(metrics, TargetState::of(item)));
+    let targets: Vec<_> = targets.collect();
+    let keys: Vec<_> =
+        targets.iter().map(|target| breaker_key(&BreakerName::of(target.name.clone()))).collect();
+    if keys.is_empty() {
+        return Ok(targets);
     }
+    let breakers = table.get_many(&keys, read).await?;
+    let with_breaker = |(target, item): (TargetState, Option<Item>)| match item {
+        None => Some(target),
+        Some(item) => readable(metrics, BreakerRow::read(&item))
+            .map(|row| TargetState { breaker: row.breaker, ..target }),
+    };
+    Ok(targets.into_iter().zip(breakers).filter_map(with_breaker).collect())
 }

@@ -2,29 +2,25 @@
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, Queues, RunFailure, host};
+use circuit_breaker::{Config, RunFailure, SLUG};
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
-use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
-use tenfold_lambda::{Env, Invocation, run};
-
-const NAME: &str = "circuit-breaker-health-monitor";
+use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
-    run(NAME, async |start| {
-        let config = Config::read(Env::from_process(), Queues::NotNeeded)?;
-        let aws = Aws::from_env()?;
+    run(SLUG, "health-monitor", async |Boot { env, aws, runtime, start }| {
+        let config = Config::read(&env);
+        let config = env.finish(config)?;
         let table = config.table(&aws);
         let monitor = HealthMonitor {
-            downstream: HttpDownstream::default(),
-            host: host(NAME),
-            registry: config.registry(table.clone(), host(NAME)),
+            registry: config.registry(&table, &runtime),
             table,
+            downstream: HttpDownstream::default(),
+            runtime,
         };
-        let start = start.counting(move || aws.calls().take());
         start
-            .serve_event(async move |event: MonitorEvent, invocation: Invocation| {
-                monitor.run(&event, invocation.deadline).await.map_err(RunFailure)
+            .serve_event(async move |event: &MonitorEvent, context| {
+                monitor.handle(event, context).await.map_err(|error| RunFailure(error.into()))
             })
             .await
     })

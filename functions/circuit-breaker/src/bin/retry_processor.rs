@@ -2,35 +2,30 @@
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, Queues, RunFailure, host};
+use circuit_breaker::{Config, Queues, RunFailure, SLUG};
 use circuit_breaker_core::retry_processor::RetryProcessor;
-use serde_json::Value;
-use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
-use tenfold_lambda::{Env, Invocation, run};
-
-const NAME: &str = "circuit-breaker-retry-processor";
+use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
-    run(NAME, async |start| {
-        let config = Config::read(Env::from_process(), Queues::Needed)?;
-        let aws = Aws::from_env()?;
+    run(SLUG, "retry-processor", async |Boot { env, aws, runtime, start }| {
+        let read = (Config::read(&env), Queues::read(&env));
+        let (config, queues) = env.finish(read)?;
         let table = config.table(&aws);
+        let (queue, dead_letters) = queues.of(&aws);
         let processor = RetryProcessor {
-            queue: config.queue(&aws),
-            dead_letters: config.dead_letters(&aws),
-            downstream: HttpDownstream::default(),
-            host: host(NAME),
-            registry: config.registry(table.clone(), host(NAME)),
+            registry: config.registry(&table, &runtime),
             table,
+            queue,
+            dead_letters,
+            downstream: HttpDownstream::default(),
+            runtime,
             retention: config.retention,
             orphan_after: config.orphan_after,
         };
-        let start = start.counting(move || aws.calls().take());
-        // Whoever calls: what the schedule says does not matter.
         start
-            .serve_event(async move |_: Value, invocation: Invocation| {
-                processor.run(invocation.deadline).await.map_err(RunFailure)
+            .serve_event(async move |event, context| {
+                processor.handle(event, context).await.map_err(RunFailure)
             })
             .await
     })

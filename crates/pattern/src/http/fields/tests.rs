@@ -52,6 +52,17 @@ fn a_pointer_is_escaped_and_bounded() {
 }
 
 #[test]
+fn a_faulty_field_is_known_as_such() {
+    let mut fields = read(r#"{"least": 9, "in": {"most": "x"}}"#);
+    fields.whole_or("least", 1, 0..=5);
+    let mut inner = fields.object("in");
+    inner.whole_or("most", 5, 0..=9);
+    assert!(fields.is_faulty("least") && inner.is_faulty("most"));
+    assert!(!fields.is_faulty("in") && !inner.is_faulty("least"));
+    fields.close(inner);
+}
+
+#[test]
 fn text_is_neither_blank_nor_too_long_nor_control() {
     for bad in [r#""""#, r#""  ""#, r#""a\nb""#, r#""abcdef""#, "7", "null"] {
         let mut fields = read(&format!(r#"{{"t": {bad}}}"#));

@@ -5,40 +5,40 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use smol_str::SmolStr;
-use tenfold_ports::Bytes;
+use tenfold_pattern::http::{Fields, idempotency_key, is_name, name_header, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request};
+use tenfold_ports::{Bytes, Carrier, Context};
 
 use crate::call::BODY_MOST;
-use crate::config::object;
-use crate::names::{BreakerName, RequestId, TargetName, digest, header};
+use crate::names::{BreakerName, RequestId, TargetName, digest};
 use crate::rows::{RequestData, RequestRow, RequestStatus};
 
 /// The largest body of a configuration or a command, in bytes.
-const SMALL: usize = 16 * 1024;
+pub(super) const SMALL: usize = 16 * 1024;
 /// The longest reason of a command, in characters.
 const REASON_MOST: usize = 200;
+/// The longest name of a tenant, in characters.
+const TENANT_MOST: usize = 64;
+/// The longest ordering key, in characters.
+const ORDERING_MOST: usize = 128;
 
 /// Parses the name of a target in a path.
 pub(super) fn target(name: &str) -> Result<TargetName, Problem> {
     TargetName::parse(name).map_err(|fault| Problem::invalid(vec![fault]))
 }
 
-/// Parses the name of a tenant, found in the request `at` this place, and gives the breaker of both.
-pub(super) fn breaker(
-    target: TargetName,
-    tenant: Option<&SmolStr>,
-    at: &str,
-) -> Result<BreakerName, Problem> {
-    let tenant = tenant.map(|t| header("Tenant", t, 64)).transpose();
-    let tenant = tenant.map_err(|f| Problem::invalid(vec![Fault { at: at.to_owned(), ..f }]))?;
+/// Returns the breaker that a request means: the target's own, or that of the tenant in its query.
+pub(super) fn breaker(target: TargetName, request: &Request) -> Result<BreakerName, Problem> {
+    let tenant = parameter(request, "tenant").and_then(|tenant| match tenant {
+        Some(tenant) if !is_name(tenant, TENANT_MOST) => {
+            let detail = format!("1 to {TENANT_MOST} visible ASCII characters were expected");
+            Err(Fault::new("query:tenant", detail))
+        }
+        tenant => Ok(tenant.cloned()),
+    });
+    let tenant = tenant.map_err(|fault| Problem::invalid(vec![fault]))?;
     Ok(BreakerName { target, tenant })
-}
-
-/// Refuses a body of more than 16 KiB, which no configuration and no command has.
-pub(super) fn small(body: &[u8]) -> Result<(), Problem> {
-    if body.len() > SMALL { Err(Problem::too_large(body.len(), SMALL)) } else { Ok(()) }
 }
 
 /// A request that is sent to a target.
@@ -48,41 +48,28 @@ pub(super) struct Submission {
     key: SmolStr,
     ordering: Option<SmolStr>,
     content_type: Option<SmolStr>,
-    traceparent: Option<SmolStr>,
-    correlation: Option<SmolStr>,
+    carrier: Carrier,
     body: Bytes,
 }
 
 impl Submission {
     /// Parses a request: after this only the target's existence can be wrong.
-    pub(super) fn parse(target: TargetName, request: &Request) -> Result<Self, Problem> {
-        if request.body.len() > BODY_MOST {
-            return Err(Problem::too_large(request.body.len(), BODY_MOST));
-        }
+    pub(super) fn parse(target: TargetName, request: &Request, context: &Context) -> Result<Self, Problem> {
+        within(&request.body, BODY_MOST)?;
         let mut faults = Vec::new();
-        let mut named = |name: &'static str, lower: &str, most| {
-            request.header(lower).map(|value| {
-                header(name, value, most).unwrap_or_else(|fault| {
-                    faults.push(fault);
-                    SmolStr::default()
-                })
-            })
-        };
-        let key = named("Idempotency-Key", "idempotency-key", 255);
-        let ordering = named("Ordering-Key", "ordering-key", 128);
-        if key.is_none() {
-            faults.push(Fault::new("header:Idempotency-Key", "is required: it is what makes a retry safe"));
-        }
-        if !faults.is_empty() {
+        let key = idempotency_key(request).map_err(|fault| faults.push(fault));
+        let ordering =
+            name_header(request, "Ordering-Key", ORDERING_MOST).map_err(|fault| faults.push(fault));
+        let tenant = name_header(request, "Tenant", TENANT_MOST).map_err(|fault| faults.push(fault));
+        let (Ok(key), Ok(ordering), Ok(tenant)) = (key, ordering, tenant) else {
             return Err(Problem::invalid(faults));
-        }
+        };
         Ok(Self {
-            breaker: breaker(target, request.header("tenant"), "header:Tenant")?,
-            key: key.unwrap_or_default(),
+            breaker: BreakerName { target, tenant },
+            key,
             ordering,
             content_type: request.header("content-type").cloned(),
-            traceparent: request.header("traceparent").cloned(),
-            correlation: request.header("x-correlation-id").cloned(),
+            carrier: context.carrier(),
             body: request.body.clone(),
         })
     }
@@ -102,8 +89,7 @@ impl Submission {
             key: self.key.clone(),
             ordering: self.ordering.clone(),
             content_type: self.content_type.clone(),
-            traceparent: self.traceparent.clone(),
-            correlation: self.correlation.clone(),
+            carrier: self.carrier.clone(),
             accepted: now,
             begun: now,
             tries: 0,
@@ -136,8 +122,7 @@ pub(super) struct ForceCommand {
 }
 
 /// The state that a breaker can be forced into.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy)]
 pub(super) enum Forced {
     /// Requests wait.
     Open,
@@ -147,37 +132,19 @@ pub(super) enum Forced {
     Auto,
 }
 
-// By hand, since serde would also take `{"auto": null}`.
-impl TryFrom<String> for Forced {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            "auto" => Ok(Self::Auto),
-            other => Err(format!("force is `{other}`; open, closed or auto was expected")),
-        }
-    }
-}
-
 impl ForceCommand {
     /// Parses the body of `POST /targets/{target}/state`.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Raw {
-            force: Forced,
-            #[serde(default)]
-            reason: Option<String>,
-        }
-        small(body)?;
-        let Raw { force, reason } = object(body, &[]).map_err(|fault| Problem::invalid(vec![fault]))?;
-        let reason = reason.unwrap_or_else(|| "forced by hand".to_owned());
-        if reason.chars().count() > REASON_MOST {
-            let fault = Fault::new("/reason", format!("has more than {REASON_MOST} characters"));
-            return Err(Problem::invalid(vec![fault]));
-        }
-        Ok(Self { force, reason })
+        within(body, SMALL)?;
+        let mut fields = Fields::parse(body).map_err(Problem::invalid)?;
+        let states = [("open", Forced::Open), ("closed", Forced::Closed), ("auto", Forced::Auto)];
+        let force = fields.choice("force", &states);
+        let reason = fields.optional_parsed("reason", |reason| {
+            let most = format!("has more than {REASON_MOST} characters");
+            if reason.chars().count() > REASON_MOST { Err(most) } else { Ok(reason.to_owned()) }
+        });
+        fields.finish().map_err(Problem::invalid)?;
+        let force = force.ok_or_else(|| Problem::internal("a state without a fault is missing"))?;
+        Ok(Self { force, reason: reason.unwrap_or_else(|| "forced by hand".to_owned()) })
     }
 }

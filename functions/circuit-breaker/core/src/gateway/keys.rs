@@ -1,9 +1,9 @@
 //! Idempotency keys: who may write a request's row, and what a repeated key is answered.
 
 use jiff::Timestamp;
-use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::downstream::Answer;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::Gateway;
 use super::view::{passed_on, queued};
@@ -24,14 +24,19 @@ pub(super) enum KeyClaim {
     Answered(Response),
 }
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
     /// must have ended.
-    pub(super) async fn claim(&self, mut row: RequestRow, deadline: Timestamp) -> Result<KeyClaim, Problem> {
+    pub(super) async fn claim(
+        &self,
+        request: &Request,
+        mut row: RequestRow,
+        context: &Context,
+    ) -> Result<KeyClaim, Problem> {
         row.status = RequestStatus::Running;
-        row.data.until = deadline + CLOCK_MARGIN;
-        row.expires = self.host.now() + self.retention;
-        Ok(match self.take(&mut row).await? {
+        row.data.until = context.deadline + CLOCK_MARGIN;
+        row.expires = self.runtime.now() + self.retention;
+        Ok(match self.take(request, &mut row).await? {
             None => KeyClaim::Claimed(Box::new(row.written())),
             Some(response) => KeyClaim::Answered(response),
         })
@@ -39,18 +44,22 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 
     /// Writes a row whose key is free, forgotten or abandoned. Otherwise returns what a repeated key is
     /// answered.
-    pub(super) async fn take(&self, row: &mut RequestRow) -> Result<Option<Response>, Problem> {
+    pub(super) async fn take(
+        &self,
+        request: &Request,
+        row: &mut RequestRow,
+    ) -> Result<Option<Response>, Problem> {
         for _ in 0..TAKE_TRIES {
-            row.data.writer = self.host.next_u64();
+            row.data.writer = self.runtime.next_u64();
             let stored = match row.status {
-                RequestStatus::Queued => park::queue_row(&self.table, &self.host, row).await?,
+                RequestStatus::Queued => park::queue_row(&self.table, &self.runtime, row).await?,
                 _ => park::store(&self.table, row).await?,
             };
             match stored {
                 Stored::Yes => return Ok(None),
                 Stored::GroupFull => return Err(group_full()),
                 Stored::Gone => row.version = 0,
-                Stored::Other(current) => match repeated(row, &current, self.host.now())? {
+                Stored::Other(current) => match repeated(request, row, &current, self.runtime.now())? {
                     Some(response) => return Ok(Some(response)),
                     None => row.version = current.version,
                 },
@@ -62,7 +71,12 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
 
 /// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken
 /// over.
-fn repeated(row: &RequestRow, current: &RequestRow, now: Timestamp) -> Result<Option<Response>, Problem> {
+fn repeated(
+    request: &Request,
+    row: &RequestRow,
+    current: &RequestRow,
+    now: Timestamp,
+) -> Result<Option<Response>, Problem> {
     if current.forgotten(now) {
         return Ok(None);
     }
@@ -78,8 +92,8 @@ fn repeated(row: &RequestRow, current: &RequestRow, now: Timestamp) -> Result<Op
             Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
         }
         RequestStatus::Running => Ok(None),
-        RequestStatus::Queued => Ok(Some(queued(row.id, "queued"))),
-        RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(row.id, "dead"))),
+        RequestStatus::Queued => Ok(Some(queued(request, row.id, "queued"))),
+        RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(request, row.id, "dead"))),
         RequestStatus::Delivered => {
             let Some(head) = &current.data.answer else { return Ok(None) };
             let answer = Answer {

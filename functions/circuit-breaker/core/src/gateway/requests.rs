@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use jiff::Timestamp;
+use tenfold_pattern::http::RouteResult;
+use tenfold_pattern::{ReadError, send};
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::Read;
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::body::Submission;
 use super::keys::KeyClaim;
 use super::view::{RequestView, passed_on, queued};
-use super::{Gateway, RouteResult, no_table, unknown_target};
+use super::{Gateway, unknown_target};
 use crate::call::{self, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::judge::Verdict;
@@ -33,38 +35,38 @@ const RESERVE: Duration = Duration::from_secs(3);
 /// Less time than this is not worth a call.
 const LEAST: Duration = Duration::from_millis(50);
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn submit(
         &self,
         target: TargetName,
         request: &Request,
-        deadline: Timestamp,
+        context: &Context,
     ) -> RouteResult {
-        let submission = Submission::parse(target, request)?;
-        let mut row = submission.row(self.host.now(), self.host.next_u64());
+        let submission = Submission::parse(target, request, context)?;
+        let mut row = submission.row(self.runtime.now(), self.runtime.next_u64());
         let target = &submission.breaker.target;
         let tenant = submission.breaker.tenant.as_ref().map(|_| &submission.breaker);
 
         if self.waits_behind(&row).await? {
             self.registry.load(target, &[]).await?;
             self.registry.target(target).ok_or_else(|| unknown_target(target))?;
-            let now = self.host.now();
-            return self.park(row, now).await;
+            let now = self.runtime.now();
+            return self.park(request, row, now).await;
         }
         let permit = match self.registry.admit(target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
-            Admission::Wait { until, .. } => return self.wait(row, until).await,
+            Admission::Wait { until, .. } => return self.wait(request, row, until).await,
             Admission::Call(permit) => permit,
         };
-        if permit.time_for(deadline, RESERVE) < LEAST {
+        if permit.time_for(context.deadline, RESERVE) < LEAST {
             permit.release().await;
-            let now = self.host.now();
-            return self.park(row, now).await;
+            let now = self.runtime.now();
+            return self.park(request, row, now).await;
         }
         let config = Arc::clone(&permit.config);
 
         if config.idempotency == Idempotency::Gateway {
-            match self.claim(row, deadline).await {
+            match self.claim(request, row, context).await {
                 Ok(KeyClaim::Claimed(claimed)) => row = *claimed,
                 Ok(KeyClaim::Answered(response)) => {
                     permit.release().await;
@@ -76,23 +78,24 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 }
             }
         }
-        let timeout = permit.time_for(deadline, RESERVE);
-        let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
-        let result = call::make(&self.downstream, &self.host, &config, call).await;
-        metrics::call(&self.host, target, &result);
-        self.finish(row, permit, &config, result).await
+        let timeout = permit.time_for(context.deadline, RESERVE);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
+        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        metrics::call(&self.runtime, target, &result);
+        self.finish(request, row, permit, &config, result).await
     }
 
     /// Writes down what came of a call and tells the breaker, at once.
     async fn finish(
         &self,
+        request: &Request,
         mut row: RequestRow,
-        permit: Permit<'_, T, H>,
+        permit: Permit<'_, T, R>,
         config: &TargetConfig,
         result: CallResult,
     ) -> RouteResult {
         row.data.attempted(result.attempt());
-        row.data.writer = self.host.next_u64();
+        row.data.writer = self.runtime.next_u64();
         let retry_after = result.retry_after();
         let settle = permit.settle(result.outcome, retry_after);
         match result.verdict {
@@ -114,35 +117,37 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
                 passed_on(&answer)
             }
             Verdict::Again { .. } => {
-                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
-                join(settle, self.park(row, due)).await.1
+                let due =
+                    result.at + backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
+                join(settle, self.park(request, row, due)).await.1
             }
         }
     }
 
     /// Parks a request whose breaker lets no call through before `until`.
-    async fn wait(&self, row: RequestRow, until: Timestamp) -> RouteResult {
+    async fn wait(&self, request: &Request, row: RequestRow, until: Timestamp) -> RouteResult {
         if is_in(Mutant::OpenDropsRequest) {
-            return Ok(queued(row.id, "queued"));
+            return Ok(queued(request, row.id, "queued"));
         }
-        self.park(row, until).await
+        self.park(request, row, until).await
     }
 
     /// Parks a request until `due`, and promises to deliver it.
-    async fn park(&self, mut row: RequestRow, due: Timestamp) -> RouteResult {
-        let now = self.host.now();
+    async fn park(&self, request: &Request, mut row: RequestRow, due: Timestamp) -> RouteResult {
+        let now = self.runtime.now();
         row.status = RequestStatus::Queued;
         row.data.due = due;
         row.wake = arrival(now, due);
-        match self.take(&mut row).await {
+        match self.take(request, &mut row).await {
             Ok(None) => {}
             Ok(Some(response)) => return Ok(response),
-            Err(problem) => return not_stored(row.id, problem),
+            Err(problem) => return not_stored(request, row.id, problem),
         }
         let name = &row.data.target;
-        self.host.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
-        park::send(&self.queue, vec![RetryMessage::of(&row).outgoing(delay(now, due))]).await;
-        Ok(queued(row.id, "queued"))
+        self.runtime.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
+        // A message that could not be sent, the sweep sends.
+        send::messages(&self.queue, vec![RetryMessage::of(&row).outgoing(delay(now, due))]).await;
+        Ok(queued(request, row.id, "queued"))
     }
 
     /// Whether others with the same ordering key wait already.
@@ -160,17 +165,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
             Problem::new(404, "unknown-request", "There is no such request", detail)
         };
         let id = RequestId::parse(id).ok_or_else(none)?;
-        let item =
-            self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let row = item.as_ref().map(RequestRow::read).transpose();
-        let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
-        let row = row.filter(|row| !row.forgotten(self.host.now())).ok_or_else(none)?;
+        let item = self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(ReadError::from)?;
+        let row = item.as_ref().map(RequestRow::read).transpose().map_err(ReadError::from)?;
+        let row = row.filter(|row| !row.forgotten(self.runtime.now())).ok_or_else(none)?;
         let view = RequestView::new(row).ok_or_else(none)?;
         Ok(Response::json(200, &view))
     }
 }
 
 /// What the sender of a request that could not be stored is answered: that nothing was promised.
-fn not_stored(id: RequestId, problem: Problem) -> RouteResult {
-    if is_in(Mutant::PromisedBeforeStored) { Ok(queued(id, "queued")) } else { Err(problem) }
+fn not_stored(request: &Request, id: RequestId, problem: Problem) -> RouteResult {
+    if is_in(Mutant::PromisedBeforeStored) { Ok(queued(request, id, "queued")) } else { Err(problem) }
 }

@@ -1,22 +1,23 @@
 //! `POST /targets/{target}/state`: a person forces a breaker into a state, or gives it back to itself.
 
+use tenfold_pattern::http::RouteResult;
 use tenfold_ports::api::Response;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::body::{ForceCommand, Forced};
 use super::view::BreakerView;
-use super::{Gateway, RouteResult, no_table, unknown_target};
+use super::{Gateway, unknown_target};
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::names::BreakerName;
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
         let command = ForceCommand::parse(body)?;
         self.registry.load(&name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, context: DecisionContext<'_>| forced(b, context, &command);
         let changed = self.registry.commit(name, &target.config, decide).await;
-        let breaker = changed.map_err(|e| no_table(&e))?.unwrap_or_else(|| self.registry.row(name).breaker);
+        let breaker = changed?.unwrap_or_else(|| self.registry.row(name).breaker);
         Ok(Response::json(200, &BreakerView::new(name, &breaker)))
     }
 }

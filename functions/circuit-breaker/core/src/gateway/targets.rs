@@ -4,149 +4,167 @@ use std::sync::Arc;
 
 use futures_util::future::join3;
 use serde_json::json;
-use smol_str::SmolStr;
-use tenfold_ports::api::{Problem, Request, Response};
-use tenfold_ports::table::{Condition, Cursor, Item, Query, Read, Write, WriteError};
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use smol_str::{SmolStr, ToSmolStr};
+use tenfold_pattern::commit::{self, Committed};
+use tenfold_pattern::http::conditional::{not_modified, precondition};
+use tenfold_pattern::http::{RouteResult, page_token, parameter, within};
+use tenfold_pattern::{ReadError, page};
+use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::table::{Cursor, Item, Query, Read};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
-use super::body;
-use super::view::{BreakerView, TargetView};
-use super::{Gateway, RouteResult, no_table, unknown_target};
+use super::body::SMALL;
+use super::view::{BreakerView, TargetView, tag};
+use super::{Gateway, queue_failed, unknown_target};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, DecisionContext};
 use crate::names::{BreakerName, TargetName};
-use crate::rows::{self, BreakerRow, QUEUE_INDEX, TargetRow, breaker_key, target_item, target_key};
+use crate::rows::{self, BreakerRow, QUEUE_INDEX, StoredTarget, TargetRow, breaker_key, target_key};
+use crate::targets;
 
 /// The most targets of a page.
 const PAGE: u32 = 50;
+/// The list that page tokens are of.
+const LIST: &str = "targets";
+/// How often a target is written anew that somebody else changed meanwhile.
+const TRIES: usize = 4;
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> Gateway<T, Q, D, H> {
-    pub(super) async fn put_target(&self, name: &TargetName, body: &[u8]) -> RouteResult {
-        body::small(body)?;
-        let config = TargetConfig::parse(body).map_err(Problem::invalid)?;
-        let breaker = BreakerName::of(name.clone());
-        let (target, row) = self.read(&breaker).await?;
-        let created = target.is_none();
-        let target = match target {
-            Some(old) => TargetRow { config: Arc::new(config), ..old },
-            None => TargetRow { config: Arc::new(config), created: self.host.now(), deleted: None },
-        };
-        // A target of this name was deleted before: its breaker goes on in a new epoch.
-        if let (true, Some(row)) = (created, row) {
-            let context = DecisionContext { now: self.host.now(), config: &target.config, jitter: 0.0 };
-            let next = row.breaker.force(context, None, "configured anew");
-            match self.table.write(row.replace(&breaker, next, self.host.next_u64())).await {
-                Ok(()) | Err(WriteError::Conflict { .. }) => {}
-                Err(WriteError::Call(e)) => return Err(no_table(&e)),
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
+    pub(super) async fn put_target(&self, name: &TargetName, request: &Request) -> RouteResult {
+        within(&request.body, SMALL)?;
+        let config = Arc::new(TargetConfig::parse(&request.body).map_err(Problem::invalid)?);
+        let whole = BreakerName::of(name.clone());
+        for _ in 0..TRIES {
+            let (stored, mut breaker) = self.read(&whole).await?;
+            let living = stored.living();
+            precondition(request, living.map(|target| tag(&target.config)).as_ref())?;
+            let created = living.map_or_else(|| self.runtime.now(), |target| target.created);
+            let next = TargetRow { config: Arc::clone(&config), created, deleted: None };
+            let is_new = living.is_none();
+            // A target of this name was deleted before: its breaker goes on in a new epoch.
+            if let (true, Some(row)) = (is_new, &breaker) {
+                breaker = Some(self.begin_anew(&whole, &next, row).await?);
+            }
+            if self.replace_target(name, &stored, next.clone()).await? {
+                let view = self.view(&whole, &next, breaker).await?;
+                return Ok(if is_new { Response { status: 201, ..view } } else { view });
             }
         }
-        let write = Write::Put { item: target_item(name, target), condition: Condition::Always };
-        self.table.write(write).await.map_err(|e| write_failed(&e))?;
-        let view = self.view(&breaker).await?;
-        Ok(if created { Response { status: 201, ..view } } else { view })
+        Err(overtaken())
     }
 
-    pub(super) async fn get_target(&self, name: &BreakerName) -> RouteResult {
-        self.view(name).await
+    /// Closes the breaker that a deleted target left, unless somebody else was faster. Returns it as it is then.
+    async fn begin_anew(
+        &self,
+        name: &BreakerName,
+        target: &TargetRow,
+        row: &BreakerRow,
+    ) -> Result<BreakerRow, ReadError> {
+        let context = DecisionContext { now: self.runtime.now(), config: &target.config, jitter: 0.0 };
+        let next = row.breaker.force(context, None, "configured anew");
+        let writer = self.runtime.next_u64();
+        let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
+        match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
+            Committed::Yes => Ok(BreakerRow { version: row.version + 1, breaker: next, writer }),
+            Committed::Conflict(Some(current)) => Ok(BreakerRow::read(&current)?),
+            Committed::Conflict(None) => Ok(row.clone()),
+        }
     }
 
-    async fn view(&self, name: &BreakerName) -> RouteResult {
-        let (read, waiting, dead) = join3(
-            self.read(name),
+    /// Writes a target in place of what was read. Returns whether nobody else was faster.
+    async fn replace_target(
+        &self,
+        name: &TargetName,
+        stored: &StoredTarget,
+        next: TargetRow,
+    ) -> Result<bool, ReadError> {
+        let stamp = (self.runtime.next_u64() >> 1) as i64;
+        let mine = |item: &Item| StoredTarget::is_of(item, stamp);
+        let committed = commit::write(&self.table, &stored.replace(name, next, stamp), mine).await?;
+        Ok(committed == Committed::Yes)
+    }
+
+    pub(super) async fn get_target(&self, name: &BreakerName, request: &Request) -> RouteResult {
+        let (stored, breaker) = self.read(name).await?;
+        let target = stored.living().ok_or_else(|| unknown_target(&name.target))?;
+        let tag = tag(&target.config);
+        if not_modified(request, &tag) {
+            return Ok(Response::empty(304).with("etag", tag.to_smolstr()));
+        }
+        self.view(name, target, breaker).await
+    }
+
+    /// Shows a target with a breaker. Its tag is that of the configuration alone, so that nobody may keep the rest.
+    async fn view(&self, name: &BreakerName, target: &TargetRow, breaker: Option<BreakerRow>) -> RouteResult {
+        let (waiting, dead, depth) = join3(
             self.count(rows::active(&name.target)),
-            join_depth(self.count(rows::dead(&name.target)), self.queue.depth()),
+            self.count(rows::dead(&name.target)),
+            self.queue.depth(),
         )
         .await;
-        let (target, row) = read?;
-        let target = target.ok_or_else(|| unknown_target(&name.target))?;
-        let breaker = row.map_or_else(|| Breaker::new(&target.config, target.created), |r| r.breaker);
-        let (dead, depth) = dead;
-        let depth = depth.map_err(|e| no_table(&e))?;
-        let counts = (waiting?, dead?, depth);
-        Ok(Response::json(200, &TargetView::new(name, &target.config, &breaker, self.host.now(), counts)))
+        let counts = (waiting?, dead?, depth.map_err(|error| queue_failed(&error))?);
+        let breaker = breaker.map_or_else(|| Breaker::new(&target.config, target.created), |row| row.breaker);
+        let view = TargetView::new(name, &target.config, &breaker, self.runtime.now(), counts);
+        let response = Response::json(200, &view).with("etag", tag(&target.config).to_smolstr());
+        Ok(response.with("cache-control", "no-store"))
     }
 
     /// Reads a target and its breaker as they are now.
-    async fn read(&self, name: &BreakerName) -> Result<(Option<TargetRow>, Option<BreakerRow>), Problem> {
+    async fn read(&self, name: &BreakerName) -> Result<(StoredTarget, Option<BreakerRow>), ReadError> {
         let keys = [target_key(&name.target), breaker_key(name)];
-        let items = self.table.get_many(&keys, Read::Consistent).await.map_err(|e| no_table(&e))?;
-        let target = items[0].as_ref().map(Item::doc::<TargetRow>).transpose();
-        let target = target.map(|target| target.filter(|target| target.deleted.is_none()));
-        let breaker = items[1].as_ref().map(BreakerRow::read).transpose();
-        match (target, breaker) {
-            (Ok(target), Ok(breaker)) => Ok((target, breaker)),
-            (Err(e), _) | (_, Err(e)) => Err(no_table(&CallError::Refused(e.to_string()))),
-        }
+        let items = self.table.get_many(&keys, Read::Consistent).await?;
+        let stored = StoredTarget::read(items[0].as_ref())?;
+        Ok((stored, items[1].as_ref().map(BreakerRow::read).transpose()?))
     }
 
     /// Counts the requests in a partition of the queue's index.
-    pub(super) async fn count(&self, partition: SmolStr) -> Result<u64, Problem> {
-        let mut query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition) };
-        let mut sum = 0;
-        loop {
-            let (n, next) = self.table.count(query.clone()).await.map_err(|e| no_table(&e))?;
-            sum += n;
-            match next {
-                Some(_) => query.after = next,
-                None => return Ok(sum),
-            }
-        }
+    async fn count(&self, partition: SmolStr) -> Result<u64, ReadError> {
+        let query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition) };
+        Ok(page::count(&self.table, query).await?)
     }
 
     pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
-        let after = request.parameter("after").map(|name| body::target(name)).transpose()?;
-        let cursor = after.map(|name| Cursor { key: target_key(&name), index: None });
-        let query = Query { limit: PAGE, after: cursor, ..Query::partition(rows::TARGETS) };
-        let page = self.table.query(query).await.map_err(|e| no_table(&e))?;
-        let mut names = Vec::new();
-        let mut targets: Vec<TargetRow> = Vec::new();
-        for item in &page.items {
-            let target: TargetRow = item.doc().map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
-            if target.deleted.is_none() {
-                names.push(BreakerName::of(body::target(&item.key.sk)?));
-                targets.push(target);
+        let after = after(request).map_err(|fault| Problem::invalid(vec![fault]))?;
+        let after = after.map(|name| Cursor { key: target_key(&name), index: None });
+        let query = Query { limit: PAGE, after, ..Query::partition(rows::TARGETS) };
+        let page = self.table.query(query).await.map_err(ReadError::from)?;
+        let targets =
+            targets::with_breakers(&self.table, &self.runtime, &page.items, Read::Consistent).await?;
+        let living = targets.into_iter().filter(|target| target.row.deleted.is_none());
+        let views = living.map(|target| BreakerView::new(&BreakerName::of(target.name), &target.breaker));
+        let next = page.next.map(|next| page_token::write(LIST, &next.key.sk));
+        Ok(Response::json(200, &json!({ "targets": views.collect::<Vec<_>>(), "next": next })))
+    }
+
+    pub(super) async fn delete_target(&self, name: &TargetName, request: &Request) -> RouteResult {
+        for _ in 0..TRIES {
+            let (stored, _) = self.read(&BreakerName::of(name.clone())).await?;
+            let target = stored.living().ok_or_else(|| unknown_target(name))?;
+            precondition(request, Some(&tag(&target.config)))?;
+            let waiting = self.count(rows::active(name)).await?;
+            if waiting > 0 {
+                let detail =
+                    format!("{waiting} requests wait for {name}; let them be delivered or die first");
+                return Err(Problem::new(409, "requests-wait", "Requests wait for this target", detail));
+            }
+            // An environment that has read the target a moment ago may still park a request for it: the row
+            // stays, marked, and the retry processor finds the request and gives it up.
+            let next = TargetRow { deleted: Some(self.runtime.now()), ..target.clone() };
+            if self.replace_target(name, &stored, next).await? {
+                return Ok(Response::empty(204));
             }
         }
-        let keys: Vec<_> = names.iter().map(breaker_key).collect();
-        let breakers = match keys.as_slice() {
-            [] => Vec::new(),
-            keys => self.table.get_many(keys, Read::Consistent).await.map_err(|e| no_table(&e))?,
-        };
-        let mut views = Vec::new();
-        for ((name, target), item) in names.iter().zip(&targets).zip(&breakers) {
-            let row = item.as_ref().map(BreakerRow::read).transpose();
-            let row = row.map_err(|e| no_table(&CallError::Refused(e.to_string())))?;
-            let breaker = row.map_or_else(|| Breaker::new(&target.config, target.created), |r| r.breaker);
-            views.push(BreakerView::new(name, &breaker));
-        }
-        let next = page.next.and(page.items.last()).map(|item| item.key.sk.clone());
-        Ok(Response::json(200, &json!({ "targets": views, "next": next })))
-    }
-
-    pub(super) async fn delete_target(&self, name: &TargetName) -> RouteResult {
-        let waiting = self.count(rows::active(name)).await?;
-        if waiting > 0 {
-            let detail = format!("{waiting} requests wait for {name}; let them be delivered or die first");
-            return Err(Problem::new(409, "requests-wait", "Requests wait for this target", detail));
-        }
-        let (target, _) = self.read(&BreakerName::of(name.clone())).await?;
-        let target = target.ok_or_else(|| unknown_target(name))?;
-        // An environment that has read the target a moment ago may still park a request for it: the row
-        // stays, marked, and the retry processor finds the request and gives it up.
-        let target = TargetRow { deleted: Some(self.host.now()), ..target };
-        let write = Write::Put { item: target_item(name, target), condition: Condition::Present };
-        self.table.write(write).await.map_err(|e| write_failed(&e))?;
-        Ok(Response::empty(204))
+        Err(overtaken())
     }
 }
 
-async fn join_depth<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
-    futures_util::future::join(a, b).await
+/// The name of the target that the page before ended with.
+fn after(request: &Request) -> Result<Option<TargetName>, Fault> {
+    let Some(token) = parameter(request, "after")? else { return Ok(None) };
+    let name: SmolStr = page_token::read(LIST, token)?;
+    TargetName::parse(&name).map(Some).map_err(|fault| Fault { at: "query:after".to_owned(), ..fault })
 }
 
-fn write_failed(error: &WriteError) -> Problem {
-    match error {
-        WriteError::Call(e) => no_table(e),
-        WriteError::Conflict { .. } => no_table(&CallError::Throttled),
-    }
+fn overtaken() -> Problem {
+    Problem::unavailable("others changed this target again and again; send the same request again", 1)
 }

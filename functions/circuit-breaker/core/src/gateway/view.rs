@@ -3,13 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
-use smol_str::ToSmolStr;
+use tenfold_pattern::http::{EntityTag, RouteResult, location};
 use tenfold_ports::SmolStr;
-use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::downstream::Answer;
 use tenfold_ports::queue::Depth;
 
-use super::RouteResult;
 use crate::call::BODY_MOST;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState};
@@ -181,10 +180,15 @@ impl RequestView {
     }
 }
 
-/// Promises to deliver a request, or says that it is dead. The location is relative to `/requests/{target}`,
-/// so that it is right below any stage.
-pub(super) fn queued(id: RequestId, status: &str) -> Response {
-    Response::json(202, &json!({ "requestId": id, "status": status })).with("location", id.to_smolstr())
+/// Promises to deliver a request, or says that it is dead.
+pub(super) fn queued(request: &Request, id: RequestId, status: &str) -> Response {
+    let response = Response::json(202, &json!({ "requestId": id, "status": status }));
+    response.with("location", location(request, &format!("/requests/{id}")))
+}
+
+/// Returns the tag of a target's configuration. What its breaker does changes by itself and is not in it.
+pub(super) fn tag(config: &TargetConfig) -> EntityTag {
+    EntityTag::of(config)
 }
 
 /// Passes on the target's own answer.

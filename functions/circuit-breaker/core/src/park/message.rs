@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
+use tenfold_pattern::send;
+use tenfold_ports::Carrier;
 use tenfold_ports::queue::Outgoing;
 
 use crate::names::{RequestId, TargetName};
@@ -12,7 +13,7 @@ use crate::rows::RequestRow;
 /// A message of the retry queue or of the dead-letter queue: it says when to look at a request, or that it
 /// was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct RetryMessage {
     /// The id of the request to look at.
     pub request: RequestId,
@@ -21,9 +22,9 @@ pub struct RetryMessage {
     /// The generation of the row: its `wake` time in milliseconds since 1970. None fits always.
     #[serde(rename = "ticket", default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
-    /// The W3C trace context of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<SmolStr>,
+    /// The trace and the correlation id of the request.
+    #[serde(flatten)]
+    pub carrier: Carrier,
     /// The reason why it was given up, in words; in the dead-letter queue only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
@@ -37,15 +38,15 @@ impl RetryMessage {
             request: row.id,
             target: row.data.target.clone(),
             generation: Some(row.wake.as_millisecond()),
-            traceparent: row.data.traceparent.clone(),
+            carrier: row.data.carrier.clone(),
             died: row.data.died.clone(),
         }
     }
 
     /// Returns the message that brings the next of an order group, of which only the id is known.
     #[must_use]
-    pub const fn next_in_group(request: RequestId, target: TargetName) -> Self {
-        Self { request, target, generation: None, traceparent: None, died: None }
+    pub const fn next_in_group(request: RequestId, target: TargetName, carrier: Carrier) -> Self {
+        Self { request, target, generation: None, carrier, died: None }
     }
 
     /// Returns the dead letter of a row, which fits the row whatever its generation.
@@ -63,8 +64,7 @@ impl RetryMessage {
     /// Returns it as a message to send, hidden for `delay`.
     #[must_use]
     pub fn outgoing(&self, delay: Duration) -> Outgoing {
-        // A struct of text and numbers can always be written as JSON.
-        Outgoing::new(serde_json::to_string(self).unwrap_or_default()).after(delay)
+        Outgoing::new(send::body(self)).after(delay)
     }
 }
 

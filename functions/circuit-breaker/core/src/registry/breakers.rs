@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use tenfold_pattern::ReadError;
+use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{Read, WriteError};
-use tenfold_ports::{CallError, Host, Table};
+use tenfold_ports::table::{Item, Read};
+use tenfold_ports::{CallError, Runtime, Table};
 
 use super::memory::Memory;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::decide::permits::ProbeGrant;
-use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
@@ -18,31 +19,29 @@ use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
 /// and a conflict brings the row along, so it costs no read.
 const TRIES: usize = 24;
-/// How often a write is made again whose answer was lost.
-const LOST: usize = 3;
 
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
 /// lives.
 #[derive(Debug)]
-pub struct Registry<T, H> {
+pub struct Registry<T, R> {
     table: T,
-    pub(super) host: H,
+    pub(super) runtime: R,
     pub(super) memory: Memory,
 }
 
-impl<T: Table, H: Host> Registry<T, H> {
+impl<T: Table, R: Runtime> Registry<T, R> {
     /// Returns a registry that knows nothing yet, and reads a breaker again when what it knows is `ttl` old.
     #[must_use]
-    pub fn new(table: T, host: H, ttl: Duration) -> Self {
-        Self { table, host, memory: Memory::new(ttl) }
+    pub fn new(table: T, runtime: R, ttl: Duration) -> Self {
+        Self { table, runtime, memory: Memory::new(ttl) }
     }
 
     /// Reads what of a target and its breakers is not known or too old, in one call.
     ///
     /// # Errors
-    /// The table did not answer and the target is not known from before.
-    pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), RegistryError> {
-        let now = self.host.now();
+    /// The table did not answer and the target is not known from before; or a row cannot be read.
+    pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), ReadError> {
+        let now = self.runtime.now();
         if self.memory.fresh(target, names, now) {
             return Ok(());
         }
@@ -89,55 +88,42 @@ impl<T: Table, H: Host> Registry<T, H> {
         name: &BreakerName,
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
-    ) -> Result<Option<Breaker>, CallError> {
-        let writer = self.host.next_u64();
-        let jitter = self.host.unit();
+    ) -> Result<Option<Breaker>, ReadError> {
+        let writer = self.runtime.next_u64();
+        let jitter = self.runtime.unit();
         let mut row = self.memory.row(name);
-        let (mut failure, mut lost) = (None, 0);
+        let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
         for _ in 0..TRIES {
-            let context = DecisionContext { now: self.host.now(), config, jitter };
+            let context = DecisionContext { now: self.runtime.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
-            match self.table.write(row.replace(name, next.clone(), writer)).await {
-                Ok(()) => {
+            match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
+                Committed::Yes => {
                     let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
                     return Ok(Some(self.committed(name, &row.breaker, committed)));
                 }
-                Err(WriteError::Conflict { current }) => {
-                    let current = current.as_ref().map(BreakerRow::read);
-                    let Some(Ok(current)) = current else { break };
-                    if current.writer == writer {
-                        return Ok(Some(self.committed(name, &row.breaker, current)));
-                    }
-                    self.memory.keep(name, current.clone(), self.host.now());
-                    row = current;
+                Committed::Conflict(Some(current)) => {
+                    row = BreakerRow::read(&current)?;
+                    self.memory.keep(name, row.clone(), self.runtime.now());
                 }
-                // Writing again tells whether it was applied: then it conflicts with itself.
-                Err(WriteError::Call(e)) => {
-                    lost += 1;
-                    let go_on = e.may_have_applied() && lost <= LOST;
-                    failure = Some(e);
-                    if !go_on {
-                        break;
-                    }
-                }
+                Committed::Conflict(None) => break,
             }
         }
-        Err(failure.unwrap_or(CallError::Throttled))
+        Err(ReadError::Silent(CallError::Throttled))
     }
 
     /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was
     /// taken.
     pub(super) async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
-        let holder = self.host.next_u64();
+        let holder = self.runtime.next_u64();
         let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
         self.commit(name, config, decide).await.ok()??.grant_of(holder)
     }
 
     /// Reports the unreported calls of a breaker if it matters now.
     pub(super) async fn report(&self, name: &BreakerName, retry_after: Option<Duration>) {
-        let now = self.host.now();
+        let now = self.runtime.now();
         let Some((config, epoch, calls)) = self.memory.take_unreported(name, now) else { return };
-        let jitter = self.host.unit();
+        let jitter = self.runtime.unit();
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
         if let Err(e) = self.commit(name, &config, absorb).await {
@@ -153,7 +139,7 @@ impl<T: Table, H: Host> Registry<T, H> {
         if before.epoch != breaker.epoch {
             self.record_change(name, &breaker);
         }
-        self.memory.keep(name, row, self.host.now());
+        self.memory.keep(name, row, self.runtime.now());
         breaker
     }
 
@@ -165,7 +151,7 @@ impl<T: Table, H: Host> Registry<T, H> {
         if name.tenant.is_none() {
             let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
             let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
-            self.host.record(&metrics::of(&name.target), &changed);
+            self.runtime.record(&metrics::of(&name.target), &changed);
         }
     }
 }

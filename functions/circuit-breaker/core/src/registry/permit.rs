@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tenfold_pattern::ReadError;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::{Host, Table};
+use tenfold_ports::{Runtime, Table};
 
 use super::breakers::Registry;
 use crate::config::TargetConfig;
@@ -13,15 +14,14 @@ use crate::decide::breaker::{Breaker, Decision, DecisionContext};
 use crate::decide::permits::{ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::CallOutcome;
-use crate::error::RegistryError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 
 /// What a target's breakers say to a call.
 #[derive(Debug)]
-pub enum Admission<'a, T, H> {
+pub enum Admission<'a, T, R> {
     /// The target may be called.
-    Call(Permit<'a, T, H>),
+    Call(Permit<'a, T, R>),
     /// The target is not to be called before a time.
     Wait {
         /// The time, for what it is worth: nobody knows it.
@@ -39,12 +39,12 @@ pub enum Admission<'a, T, H> {
 ///
 /// One that is dropped instead, as its process died, counts no call; a probe's is free again by the clock.
 #[derive(Debug)]
-pub struct Permit<'a, T, H> {
+pub struct Permit<'a, T, R> {
     /// The configuration to call by.
     pub config: Arc<TargetConfig>,
     breaker: BreakerName,
     kind: PermitKind,
-    registry: &'a Registry<T, H>,
+    registry: &'a Registry<T, R>,
 }
 
 /// How the call of a permit counts.
@@ -58,7 +58,7 @@ enum PermitKind {
     Probe(ProbeGrant),
 }
 
-impl<T: Table, H: Host> Registry<T, H> {
+impl<T: Table, R: Runtime> Registry<T, R> {
     /// Asks for leave to call a target, on behalf of a tenant or not.
     ///
     /// The breakers of the target and of the tenant both have a say: the first that is not closed decides,
@@ -71,16 +71,16 @@ impl<T: Table, H: Host> Registry<T, H> {
         &self,
         target: &TargetName,
         tenant: Option<&BreakerName>,
-    ) -> Result<Admission<'_, T, H>, RegistryError> {
+    ) -> Result<Admission<'_, T, R>, ReadError> {
         let whole = BreakerName::of(target.clone());
         let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
         self.load(target, &names).await?;
-        let now = self.host.now();
+        let now = self.runtime.now();
         let Some((config, name, breaker)) = self.memory.deciding(target, &names) else {
             return Ok(Admission::Unknown);
         };
         let why = format!("{}: {}", breaker.state.name(), breaker.reason);
-        let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.host.unit() }) {
+        let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.runtime.unit() }) {
             Decision::Allow => PermitKind::Counted { epoch: breaker.epoch },
             Decision::AllowUncounted => PermitKind::Uncounted,
             Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),
@@ -96,7 +96,7 @@ impl<T: Table, H: Host> Registry<T, H> {
     }
 }
 
-impl<T: Table, H: Host> Permit<'_, T, H> {
+impl<T: Table, R: Runtime> Permit<'_, T, R> {
     /// Returns whether the call is a probe.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
@@ -107,7 +107,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
     /// probe never beyond its grant.
     #[must_use]
     pub fn time_for(&self, deadline: Timestamp, reserve: Duration) -> Duration {
-        let now = self.registry.host.now();
+        let now = self.registry.runtime.now();
         let left = time_left(now, deadline, reserve, self.config.timeout());
         match &self.kind {
             PermitKind::Probe(grant) => time_left(now, grant.until, permit_margin(), left),
@@ -127,7 +127,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
         match (kind, outcome) {
             (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
             (PermitKind::Counted { epoch }, Some(outcome)) => {
-                registry.memory.count(registry.host.now(), &breaker, &config, epoch, outcome);
+                registry.memory.count(registry.runtime.now(), &breaker, &config, epoch, outcome);
                 if outcome.is_bad() {
                     registry.report(&breaker, retry_after).await;
                 }
@@ -138,7 +138,7 @@ impl<T: Table, H: Host> Permit<'_, T, H> {
                     Metric::count(metrics::PROBES, 1.0),
                     Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
                 ];
-                registry.host.record(&metrics::of(&breaker.target), &probes);
+                registry.runtime.record(&metrics::of(&breaker.target), &probes);
                 let result = |b: &Breaker, context: DecisionContext<'_>| {
                     b.settle(context, &grant, outcome, retry_after)
                 };

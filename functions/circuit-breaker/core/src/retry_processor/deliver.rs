@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use jiff::Timestamp;
+use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
@@ -17,22 +18,21 @@ use crate::decide::judge::Verdict;
 use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::retry::{backoff, given_up};
 use crate::decide::timing::{arrival, delay};
-use crate::error::StoreError;
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::park::{RetryMessage, Stored};
 use crate::registry::Admission;
 use crate::rows::{OrderGroup, RequestRow, RequestStatus};
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Does what there is to do about a message, whose row was read just now.
     pub(super) async fn process(
         &self,
         message: RetryMessage,
         row: Option<RequestRow>,
-        deadline: Timestamp,
-    ) -> Result<Processed, StoreError> {
-        let now = self.host.now();
+        context: &Context,
+    ) -> Result<Processed, ReadError> {
+        let now = self.runtime.now();
         let Some(row) = row else { return Ok(Processed::only(Disposition::Dropped)) };
         if !message.fits(&row) {
             return Ok(Processed::only(Disposition::Dropped));
@@ -45,14 +45,14 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             }
         }
         let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
-        self.host.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
+        self.runtime.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
         let Some(position) = self.position(&row).await? else {
             return Ok(Processed::only(Disposition::Dropped));
         };
         if now < row.data.due {
             return Ok(defer(now, &row, row.data.due));
         }
-        self.deliver(row, position, deadline).await
+        self.deliver(row, position, context).await
     }
 
     /// Calls the target where its breaker lets the request through, and gives the request up where it is too
@@ -61,16 +61,19 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         row: RequestRow,
         position: OrderPosition,
-        deadline: Timestamp,
-    ) -> Result<Processed, StoreError> {
+        context: &Context,
+    ) -> Result<Processed, ReadError> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
         let admitted = self.registry.admit(&name.target, tenant).await;
-        let now = self.host.now();
+        let now = self.runtime.now();
         let permit = match admitted {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
             Err(error) => {
                 tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
+                if let ReadError::Row(error) = error {
+                    readable::<()>(&self.runtime, Err(error));
+                }
                 return Ok(defer(now, &row, now + Duration::from_secs(30)));
             }
             Ok(Admission::Unknown) => return self.give_up(row, position, "its target was deleted").await,
@@ -79,7 +82,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                     return self.give_up(row, position, &why).await;
                 }
                 // Those that waited for the same breaker do not all come at once.
-                let spread = Duration::from_secs_f64(self.host.unit());
+                let spread = Duration::from_secs_f64(self.runtime.unit());
                 return Ok(defer(now, &row, until + spread));
             }
             Ok(Admission::Call(permit)) => permit,
@@ -88,7 +91,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             permit.release().await;
             return self.give_up(row, position, &why).await;
         }
-        if permit.time_for(deadline, CLOCK_MARGIN).is_zero() {
+        if permit.time_for(context.deadline, CLOCK_MARGIN).is_zero() {
             // Getting here took all of the permit's time: that says nothing of the target.
             permit.release().await;
             return Ok(defer(now, &row, now));
@@ -97,11 +100,11 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             permit.release().await;
             return Ok(Processed::only(Disposition::Dropped));
         };
-        let timeout = permit.time_for(deadline, CLOCK_MARGIN);
+        let timeout = permit.time_for(context.deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&permit.config);
-        let call = call::delivery(&config, &row.data, row.body.clone(), timeout);
-        let result = call::make(&self.downstream, &self.host, &config, call).await;
-        metrics::call(&self.host, &name.target, &result);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
+        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        metrics::call(&self.runtime, &name.target, &result);
         let retry_after = result.retry_after();
         let settle = permit.settle(result.outcome, retry_after);
         join(settle, self.write_down(row, position, &config, result)).await.1
@@ -114,7 +117,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         position: OrderPosition,
         config: &TargetConfig,
         result: CallResult,
-    ) -> Result<Processed, StoreError> {
+    ) -> Result<Processed, ReadError> {
         row.data.attempted(result.attempt());
         match result.verdict {
             Verdict::Final(answer) => {
@@ -127,7 +130,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                     return Ok(Processed::only(Disposition::Dropped));
                 };
                 let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
-                self.host.record(&metrics::of(&row.data.target), &delivered);
+                self.runtime.record(&metrics::of(&row.data.target), &delivered);
                 Ok(Processed { disposition: Disposition::Delivered, send })
             }
             Verdict::Again { retry_after, why, .. } => {
@@ -140,7 +143,8 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
                         )
                         .await;
                 }
-                let due = result.at + backoff(&config.retry, row.data.tries, retry_after, self.host.unit());
+                let due =
+                    result.at + backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
                 row.data.due = due;
                 row.wake = arrival(result.at, due);
                 let stored = self.store(&mut row, position, OrderGroup::released).await?;

@@ -5,29 +5,29 @@
 
 use std::time::Duration;
 
+use tenfold_pattern::{ReadError, send};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
-use tenfold_ports::{CallError, Downstream, Host, Queue, Table};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
 use super::order::OrderPosition;
-use crate::error::StoreError;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::park::{self, RetryMessage};
 use crate::rows::{RequestRow, RequestStatus};
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Gives a request up, for a reason in words.
     pub(super) async fn give_up(
         &self,
         mut row: RequestRow,
         position: OrderPosition,
         why: &str,
-    ) -> Result<Processed, StoreError> {
+    ) -> Result<Processed, ReadError> {
         row.status = RequestStatus::Dying;
-        row.wake = self.host.now();
+        row.wake = self.runtime.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
         let Some(send) = self.store_off_group(&mut row, position).await? else {
@@ -41,25 +41,26 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         mut row: RequestRow,
         mut send: Vec<Outgoing>,
-    ) -> Result<Processed, StoreError> {
-        let rejected = self.send_dead_letter(&row).await;
-        if !rejected.is_ok_and(|rejected| rejected.is_empty()) {
+    ) -> Result<Processed, ReadError> {
+        if !self.send_dead_letter(&row).await {
             // The row stays as it is, and its message comes again.
             send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
             return Ok(Processed { disposition: Disposition::Deferred, send });
         }
-        self.host.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
+        self.runtime.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
         row.status = RequestStatus::Dead;
-        row.expires = self.host.now() + self.retention;
-        row.data.writer = self.host.next_u64();
+        row.expires = self.runtime.now() + self.retention;
+        row.data.writer = self.runtime.next_u64();
         park::store(&self.table, &row).await?;
         Ok(Processed { disposition: Disposition::Dead, send })
     }
 
-    async fn send_dead_letter(&self, row: &RequestRow) -> Result<Vec<usize>, CallError> {
+    /// Sends a dead letter. Returns whether it certainly was sent.
+    async fn send_dead_letter(&self, row: &RequestRow) -> bool {
         if is_in(Mutant::DeadWithoutDeadLetter) {
-            return Ok(Vec::new());
+            return true;
         }
-        self.dead_letters.send(vec![RetryMessage::dead_letter(row).outgoing(Duration::ZERO)]).await
+        let dead_letter = RetryMessage::dead_letter(row).outgoing(Duration::ZERO);
+        send::messages(&self.dead_letters, vec![dead_letter]).await.is_empty()
     }
 }

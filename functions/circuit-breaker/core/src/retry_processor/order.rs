@@ -8,13 +8,14 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tenfold_pattern::ReadError;
+use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::queue::Outgoing;
-use tenfold_ports::table::WriteError;
-use tenfold_ports::{Downstream, Host, Queue, Table};
+use tenfold_ports::table::Item;
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::{RESERVE, RetryProcessor};
 use crate::decide::permits::CLOCK_MARGIN;
-use crate::error::StoreError;
 use crate::park::{self, RetryMessage, Stored};
 use crate::registry::Permit;
 use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow};
@@ -28,12 +29,12 @@ pub(super) enum OrderPosition {
     First(OrderGroupRow),
 }
 
-impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Returns where a request stands in its order group, or none where it is not its turn.
-    pub(super) async fn position(&self, row: &RequestRow) -> Result<Option<OrderPosition>, StoreError> {
+    pub(super) async fn position(&self, row: &RequestRow) -> Result<Option<OrderPosition>, ReadError> {
         let Some(ordering) = &row.data.ordering else { return Ok(Some(OrderPosition::Unordered)) };
         let group = park::read_group(&self.table, &row.data.target, ordering).await?;
-        let turn = group.group.may_deliver(row.id, self.host.now());
+        let turn = group.group.may_deliver(row.id, self.runtime.now());
         Ok(turn.then_some(OrderPosition::First(group)))
     }
 
@@ -41,23 +42,20 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
     pub(super) async fn lease(
         &self,
         position: OrderPosition,
-        permit: &Permit<'_, T, H>,
+        permit: &Permit<'_, T, R>,
         now: Timestamp,
-    ) -> Result<Option<OrderPosition>, StoreError> {
+    ) -> Result<Option<OrderPosition>, ReadError> {
         let OrderPosition::First(group) = position else { return Ok(Some(position)) };
         let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
-        let next = group.group.leased(Lease { holder: self.host.next_u64(), until });
-        let stamp = (self.host.next_u64() >> 1) as i64;
-        match self.table.write(group.replace(next.clone(), stamp)).await {
-            Ok(()) => {
-                Ok(Some(OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group })))
-            }
-            Err(WriteError::Conflict { current }) => {
-                let current = OrderGroupRow::read(&group.target, &group.ordering, current.as_ref())?;
-                Ok((current.stamp == Some(stamp)).then_some(OrderPosition::First(current)))
-            }
-            Err(WriteError::Call(e)) => Err(e.into()),
-        }
+        let next = group.group.leased(Lease { holder: self.runtime.next_u64(), until });
+        let stamp = (self.runtime.next_u64() >> 1) as i64;
+        let mine = |item: &Item| {
+            OrderGroupRow::read(&group.target, &group.ordering, Some(item))
+                .is_ok_and(|current| current.stamp == Some(stamp))
+        };
+        let committed = commit::write(&self.table, &group.replace(next.clone(), stamp), mine).await?;
+        let leased = OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group });
+        Ok((committed == Committed::Yes).then_some(leased))
     }
 
     /// Writes a row and takes it off its order group. Returns the message of the next one, or none where the
@@ -66,7 +64,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         &self,
         row: &mut RequestRow,
         position: OrderPosition,
-    ) -> Result<Option<Vec<Outgoing>>, StoreError> {
+    ) -> Result<Option<Vec<Outgoing>>, ReadError> {
         let id = row.id;
         // Of the group as it is written: somebody may have joined it during the call.
         let first = Cell::new(None);
@@ -80,7 +78,7 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
             return Ok(None);
         }
         let Some(next) = first.into_inner() else { return Ok(Some(Vec::new())) };
-        let message = RetryMessage::next_in_group(next, row.data.target.clone());
+        let message = RetryMessage::next_in_group(next, row.data.target.clone(), row.data.carrier.clone());
         Ok(Some(vec![message.outgoing(Duration::ZERO)]))
     }
 
@@ -90,13 +88,15 @@ impl<T: Table, Q: Queue, D: Downstream, H: Host> RetryProcessor<T, Q, D, H> {
         row: &mut RequestRow,
         position: OrderPosition,
         change: impl Fn(&OrderGroup) -> OrderGroup,
-    ) -> Result<Stored, StoreError> {
-        row.data.writer = self.host.next_u64();
+    ) -> Result<Stored, ReadError> {
+        row.data.writer = self.runtime.next_u64();
         match position {
             OrderPosition::Unordered => park::store(&self.table, row).await,
             OrderPosition::First(group) => {
-                park::store_in_group(&self.table, &self.host, row, Some(group), |group| Some(change(group)))
-                    .await
+                park::store_in_group(&self.table, &self.runtime, row, Some(group), |group| {
+                    Some(change(group))
+                })
+                .await
             }
         }
     }

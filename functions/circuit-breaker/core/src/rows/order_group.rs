@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
-use super::ONLY;
+use super::{ONLY, STAMP};
 use crate::names::{RequestId, TargetName};
-
-const STAMP: &str = "stamp";
 
 /// The row of an order group as it was read.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
+use tenfold_ports::Carrier;
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 use uuid::Uuid;
 
@@ -85,12 +86,9 @@ pub struct RequestData {
     /// The media type of the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<SmolStr>,
-    /// The W3C trace context that came with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<SmolStr>,
-    /// The correlation id that came with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub correlation: Option<SmolStr>,
+    /// The trace and the correlation id that came with it.
+    #[serde(flatten)]
+    pub carrier: Carrier,
     /// The digest that tells another request with the same key apart.
     pub digest: Uuid,
     /// The time at which it was taken in.

@@ -90,7 +90,7 @@ impl Stack {
             queue: env.queue(self.queue),
             dead_letters: env.queue(self.dead_letters),
             downstream: env.clone(),
-            host: env.clone(),
+            runtime: env.clone(),
             registry: Registry::new(env.clone(), env.clone(), TTL),
             retention: RETENTION,
         }
@@ -102,7 +102,7 @@ impl Stack {
             queue: env.queue(self.queue),
             dead_letters: env.queue(self.dead_letters),
             downstream: env.clone(),
-            host: env.clone(),
+            runtime: env.clone(),
             registry: Registry::new(env.clone(), env.clone(), TTL),
             retention: RETENTION,
             orphan_after: ORPHAN_AFTER,
@@ -113,7 +113,7 @@ impl Stack {
         HealthMonitor {
             table: env.clone(),
             downstream: env.clone(),
-            host: env.clone(),
+            runtime: env.clone(),
             registry: Registry::new(env.clone(), env.clone(), TTL),
         }
     }

@@ -3,9 +3,11 @@
 use circuit_breaker_core::health_monitor::MonitorEvent;
 use circuit_breaker_core::rows::{RequestRow, RequestStatus};
 use jiff::{SignedDuration, Timestamp};
+use tenfold_pattern::event::Schedule;
 use tenfold_ports::api::Request;
+use tenfold_ports::{Clock, Context};
 use tenfold_world::queue::Messages;
-use tenfold_world::{RunOutcome, World, request};
+use tenfold_world::{Env, RunOutcome, World, request};
 
 use super::invariants::promises_are_kept;
 use super::{ORPHAN_AFTER, Stack, rows};
@@ -57,14 +59,18 @@ impl Post {
     }
 }
 
+/// The context of an invocation that begins now and may take so long.
+pub fn until(env: &Env, time: SignedDuration) -> Context {
+    Context::until(Clock::now(env) + time)
+}
+
 impl Stack {
     /// Invocations of one gateway environment, one request after the other.
     pub fn spawn_requests(self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
         world.spawn_at(start, skew, "gateway", requests, move |env, requests| async move {
             let gateway = self.gateway(&env);
             for post in requests {
-                let now = tenfold_ports::Clock::now(&env);
-                let response = gateway.handle(&post.request(), now + INVOCATION).await;
+                let response = gateway.handle(&post.request(), &until(&env, INVOCATION)).await;
                 env.report(Answered(post.key.to_owned(), response.status));
             }
         });
@@ -76,8 +82,7 @@ impl Stack {
         world.spawn("gateway", input, move |env, (method, path, body)| async move {
             let gateway = self.gateway(&env);
             let request = request(method, &path, body);
-            let now = tenfold_ports::Clock::now(&env);
-            let response = gateway.handle(&request, now + INVOCATION).await;
+            let response = gateway.handle(&request, &until(&env, INVOCATION)).await;
             env.report(Called(request.path.to_string(), response.status));
         });
     }
@@ -88,16 +93,15 @@ impl Stack {
 
     pub fn spawn_processor(self, world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
-            let now = tenfold_ports::Clock::now(&env);
-            let _ = self.processor(&env).run(now + SignedDuration::from_secs(90)).await;
+            let context = until(&env, SignedDuration::from_secs(90));
+            let _ = self.processor(&env).handle(&Schedule::EVENT, &context).await;
         });
     }
 
     pub fn spawn_monitor(world: &World, start: Timestamp, event: MonitorEvent) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
             let monitor = Self::monitor(&env);
-            let now = tenfold_ports::Clock::now(&env);
-            let _ = monitor.run(&event, now + SignedDuration::from_mins(1)).await;
+            let _ = monitor.handle(&event, &until(&env, SignedDuration::from_mins(1))).await;
         });
     }
 

@@ -1,9 +1,10 @@
 //! The breaker's workloads: who does what at once, and what must hold afterwards.
 
 use circuit_breaker_core::decide::breaker::BreakerState;
-use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, MonitorEvent};
+use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, AlarmSource, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
 use jiff::SignedDuration;
+use tenfold_pattern::event::Schedule;
 use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
@@ -334,7 +335,7 @@ fn health(world: &World) -> RunOutcome {
     );
     let stack = Stack::new(world, &config);
     put_breaker(world, &config, BreakerState::Open { until: world.now() });
-    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule {});
+    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule(Schedule::EVENT));
     stack.spawn_request(world, "a");
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != BreakerState::Closed) {
@@ -343,7 +344,11 @@ fn health(world: &World) -> RunOutcome {
     world.pass(minutes(1));
     world.service(|s| s.health = Health::Down);
     let alarm = || AlarmEvent { name: "failing".into(), state: AlarmEventState { value: "ALARM".into() } };
-    Stack::spawn_monitor(world, world.now(), MonitorEvent::Alarm { alarm: alarm() });
+    Stack::spawn_monitor(
+        world,
+        world.now(),
+        MonitorEvent::Alarm { source: AlarmSource::CloudWatch, alarm: alarm() },
+    );
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == BreakerState::Closed) {
         return Err("an alarm and a failed health check, and the breaker is closed".into());
