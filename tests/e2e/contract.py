@@ -12,7 +12,7 @@ from pathlib import Path
 from stack import ROOT, Stack
 
 SEED = 20251120
-EXAMPLES = 12
+EXAMPLES = 6
 EXCLUDED = [
     # A contract cannot say which fields contradict each other, or which names there are.
     "positive_data_acceptance",
