@@ -2,11 +2,12 @@
 
 import itertools
 import json
+import time
 
 import pytest
 
 from calling import new_key
-from circuit_breaker.conftest import QUICK
+from circuit_breaker.conftest import NO_RETRY, QUICK
 from target import Behaviour
 from waiting import eventually
 
@@ -183,20 +184,21 @@ def test_dead_when_its_target_is_deleted_under_it(guarded, settled, stack):
 
 
 def test_a_lost_message_is_found_by_the_sweep(guarded, settled, stack):
-    payments = guarded(openDurationMs=1000, maxOpenDurationMs=1000)
-    payments.force("open")
+    payments = guarded(**STAYS_CLOSED, **NO_RETRY)
+    payments.service.does(Behaviour(status=500))
     request_id = payments.park()
     lose(stack, payments.name)
-    payments.force("auto")
     (request,) = settled(payments, [request_id])
-    assert request["answer"]["status"] == 200
-    assert len(payments.service.posts) == 1
+    assert [attempt["status"] for attempt in request["attempts"]] == [500, 200]
+    assert len(payments.service.posts) == 2
 
 
 def lose(stack, name: str) -> None:
-    """Lets the message of the only request be one that never comes: the row waits for another ticket."""
+    """Lets the only request be one whose message should have come long ago, and never will: the row waits for
+    another ticket."""
     (row,) = [item for item in stack.items(name) if item["pk"].startswith("request#")]
-    stack.put_item({**row, "wake": row["wake"] - 1})
+    due = {**row["data"], "due": row["data"]["accepted"]}
+    stack.put_item({**row, "wake": int(time.time() * 1000) - 3_600_000, "data": due})
 
 
 def test_while_open_requests_are_put_by_again_and_again_and_nothing_is_tried(
