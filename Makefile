@@ -6,7 +6,7 @@ PYTEST := $(TENFOLD) run pytest
 E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down status sim e2e soak bench deploy fmt clean
+.PHONY: help demo test check up down status sim e2e conformance soak bench deploy fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ demo: ## [P=pattern] the patterns at work, on a fresh machine
 	@$(TENFOLD) up $(or $(P),circuit-breaker saga)
 	@$(TENFOLD) run python tests/e2e/demo.py $(P)
 
-test: ## all tests, and how long each stage took
+test: ## all tests, and how long each stage and pattern took
 	@tools/stages.py test
 
 check: ## format, lint, unit and contract tests: no LocalStack
@@ -35,7 +35,12 @@ sim: ## [P=pattern SECONDS=n SEED=n] explore crashes and interleavings, ending i
 
 e2e: ## [P=pattern] end-to-end tests on LocalStack
 	@$(TENFOLD) up $(P)
-	@$(PYTEST) $(E2E) -n 4
+	@$(PYTEST) $(E2E) -n 8
+
+conformance: ## the world held against LocalStack: all sequences, of which `make test` runs a part
+	@$(TENFOLD) start
+	@tools/rust.py compile
+	@TENFOLD_CONFORMANCE=1 $(TENFOLD) run tools/rust.py conformance
 
 soak: ## P=pattern the full loads: `make test` runs a tenth of them
 	$(call require,P)

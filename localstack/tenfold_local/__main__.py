@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tenfold_local import install, paths, prerequisites, server
+from tenfold_local import build, install, paths, prerequisites, server
 from tenfold_local.say import Failure, fail
 
 
@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     command("lock", "resolve the lock files anew", lambda _: install.lock())
     up = command("up", "start LocalStack, build, deploy, write .local/outputs.json", _up)
     up.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
+    up.add_argument("--built", action="store_true", help="deploy what `build` has built")
+    build = command("build", "build the functions, and do no more", _build)
+    build.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
     aws = command("deploy", "build for release and deploy to AWS", _deploy)
     aws.add_argument("slug", metavar="PATTERN")
     aws.add_argument("sam", nargs=argparse.REMAINDER, metavar="SAM_OPTION")
@@ -57,7 +60,11 @@ def _up(arguments: argparse.Namespace) -> None:
     _continue_in_tools()
     from tenfold_local import deploy
 
-    deploy.up(arguments.slugs)
+    deploy.up(arguments.slugs, arguments.built)
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    build.functions(arguments.slugs or paths.patterns())
 
 
 def _deploy(arguments: argparse.Namespace) -> None:

@@ -20,13 +20,15 @@ _CURE = "LocalStack cannot roll back: mend the template, then `make down` and `m
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 
 
-def up(slugs: list[str]) -> None:
-    slugs = slugs or patterns()
+def up(slugs: list[str], built: bool = False) -> None:
+    """Deploys these patterns, all by default; their functions are built before, unless they are."""
+    slugs = slugs or paths.patterns()
     for slug in slugs:
         _require_template(slug)
     server.start()
     os.environ.update(server.client_environment())
-    build.functions(slugs)
+    if not built:
+        build.functions(slugs)
     # One at a time: LocalStack's SAM transform fails when several run, and on two cores two at a time
     # were no quicker.
     for slug in slugs:
@@ -67,10 +69,6 @@ def _to_aws(slug: str, sam_arguments: list[str]) -> list[str]:
     return command + sam_arguments
 
 
-def patterns() -> list[str]:
-    return sorted(path.stem for path in paths.TEMPLATES.glob("*.yaml"))
-
-
 def template(slug: str) -> Path:
     return paths.TEMPLATES / f"{slug}.yaml"
 
@@ -83,7 +81,7 @@ def _require_template(slug: str) -> None:
     if not template(slug).exists():
         raise Failure(
             f"there is no {template(slug).relative_to(paths.ROOT)}; "
-            f"patterns with a template: {', '.join(patterns()) or 'none yet'}"
+            f"patterns with a template: {', '.join(paths.patterns()) or 'none yet'}"
         )
 
 

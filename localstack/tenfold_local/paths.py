@@ -24,3 +24,8 @@ FILESYSTEM = STATE / "filesystem"
 TEMPORARY = STATE / "tmp"
 PID = STATE / "pid"
 DEPLOYED = STATE / "deployed.json"
+
+
+def patterns() -> list[str]:
+    """The patterns that have a stack."""
+    return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +52,20 @@ class Stack:
             raise NotDeployed(f"{slug} is not deployed; run: make up P={slug}")
         self.outputs: dict[str, str] = outputs[slug]
 
+    @cache
     def client(self, service: str) -> Any:
+        """A client, which threads may share. To make one takes longer than most calls."""
         return boto3.client(service, config=PATIENT)
 
-    @cached_property
+    @property
     def functions(self) -> Any:
         return self.client("lambda")
 
-    @cached_property
+    @property
     def queues(self) -> Any:
         return self.client("sqs")
 
-    @cached_property
+    @property
     def _table(self) -> Any:
         return self.client("dynamodb")
 
@@ -88,26 +90,36 @@ class Stack:
         )
         for page in pages:
             for item in page["Items"]:
-                plain = {key: TypeDeserializer().deserialize(value) for key, value in item.items()}
-                if name in repr(plain):
-                    found.append(plain)
+                if name in repr(item):
+                    found.append({key: TypeDeserializer().deserialize(value) for key, value in item.items()})
         return found
 
     def put_item(self, item: dict[str, Any]) -> None:
-        plain = {key: TypeSerializer().serialize(value) for key, value in item.items()}
-        self._table.put_item(TableName=self.outputs["TableName"], Item=plain)
+        self._table.put_item(TableName=self.outputs["TableName"], Item=_serialized(item))
+
+    def put_items(self, items: list[dict[str, Any]]) -> None:
+        self._write([{"PutRequest": {"Item": _serialized(item)}} for item in items])
 
     def delete_items(self, items: list[dict[str, Any]]) -> None:
-        for item in items:
-            key = {"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}}
-            self._table.delete_item(TableName=self.outputs["TableName"], Key=key)
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in items]
+        self._write([{"DeleteRequest": {"Key": _serialized(key)}} for key in keys])
+
+    def _write(self, writes: list[dict[str, Any]]) -> None:
+        table = self.outputs["TableName"]
+        for start in range(0, len(writes), 25):
+            answer = self._table.batch_write_item(RequestItems={table: writes[start : start + 25]})
+            assert not answer["UnprocessedItems"], answer
 
     def messages(self, queue: str, name: str) -> list[dict[str, Any]]:
         """What the messages of a queue say that mention `name`."""
         return [json.loads(message["Body"]) for message in self.raw_messages(queue, name)]
 
     def raw_messages(self, queue: str, name: str) -> list[dict[str, Any]]:
-        """The messages themselves, hidden and delayed ones too, without receiving them."""
+        """The messages themselves, hidden and delayed ones too, without receiving them.
+
+        LocalStack has a message nowhere while it hands it out: one that somebody receives at this moment is not
+        among them. So wait `eventually` for what is to be there, and do not count once.
+        """
         answer = requests.get(
             os.environ["AWS_ENDPOINT_URL"] + "/_aws/sqs/messages",
             params={"QueueUrl": self.outputs[queue], "ShowInvisible": "true", "ShowDelayed": "true"},
@@ -121,6 +133,10 @@ class Stack:
             pairs = _as_list(message.pop("Attribute", None))
             message["Attributes"] = {pair["Name"]: pair["Value"] for pair in pairs}
         return [message for message in messages if name in message["Body"]]
+
+
+def _serialized(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: TypeSerializer().serialize(value) for key, value in item.items()}
 
 
 def _as_list(found: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +14,8 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use reqwest::Method;
+use serde_json::Value;
 use tenfold_aws::Aws;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
@@ -75,15 +78,31 @@ async fn create_table(client: &aws_sdk_dynamodb::Client) {
 }
 
 /// For calls whose first one starts something in LocalStack.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn patience() -> TimeoutConfig {
-    let most = Duration::from_secs(60);
-    TimeoutConfig::builder().operation_attempt_timeout(most).operation_timeout(most).build()
+    TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).operation_timeout(PATIENCE).build()
+}
+
+/// Names the service, by which LocalStack finds it. It checks no signature.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, \
+     SignedHeaders=host, Signature=0";
+
+fn endpoint() -> String {
+    let endpoint = std::env::var("TENFOLD_ENDPOINT").unwrap_or_default();
+    assert!(
+        !endpoint.is_empty(),
+        "TENFOLD_ENDPOINT is not set: `make test` starts a LocalStack and runs this suite against it; \
+         `make conformance` this suite alone"
+    );
+    endpoint
 }
 
 /// A LocalStack as one worker sees it.
 pub struct Both {
     runtime: Runtime,
     aws: Aws,
+    http: reqwest::Client,
 }
 
 impl Both {
@@ -94,12 +113,7 @@ impl Both {
     }
 
     fn unready() -> Self {
-        let endpoint = std::env::var("TENFOLD_ENDPOINT").unwrap_or_default();
-        assert!(
-            !endpoint.is_empty(),
-            "TENFOLD_ENDPOINT is not set: `make test` starts a LocalStack and runs this suite against it; \
-             `localstack/tenfold run cargo test -p tenfold-conformance --features localstack` this suite alone"
-        );
+        let endpoint = endpoint();
         let lookup = move |name: &str| match name {
             "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
             "AWS_REGION" => Some("us-east-1".to_owned()),
@@ -107,7 +121,7 @@ impl Both {
             _ => None,
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, aws: Aws::from_lookup(lookup).unwrap() }
+        Self { runtime, aws: Aws::from_lookup(lookup).unwrap(), http: reqwest::Client::new() }
     }
 
     /// Waits for LocalStack.
@@ -129,10 +143,21 @@ impl Both {
         aws_sdk_sfn::Client::new(self.aws.config())
     }
 
-    /// A client of Lambda, which no port is for.
-    pub fn lambda(&self) -> aws_sdk_lambda::Client {
-        let config = aws_sdk_lambda::config::Builder::from(self.aws.config()).timeout_config(patience());
-        aws_sdk_lambda::Client::from_conf(config.build())
+    /// Makes a call of Lambda, which no port is for, and gives its answer. See `Cargo.toml` for why it is by hand.
+    pub fn lambda(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
+        let failed = |why: &dyn Display| Failure::Unanswered(format!("{method} {path}: {why}"));
+        let url = format!("{}/2015-03-31/{path}", endpoint());
+        let call = self.http.request(method.clone(), url).timeout(PATIENCE);
+        let call = call.header("authorization", SIGNED).body(body.to_string());
+        self.local(async {
+            let answer = call.send().await.map_err(|why| failed(&why))?;
+            let (status, text) = (answer.status(), answer.text().await.map_err(|why| failed(&why))?);
+            if status.is_success() {
+                Ok(serde_json::from_str(&text).unwrap_or_default())
+            } else {
+                Err(failed(&format_args!("{status} {text}")))
+            }
+        })
     }
 
     /// A name that no other test process has either.

@@ -3,7 +3,8 @@
 //! Each area generates sequences of port calls and makes them in the world (without faults) and, through
 //! `tenfold-aws`, on LocalStack; or state machines, and runs them in `tenfold_world::flow` and on LocalStack. Answers are compared after normalization: ids, receipts and times are each
 //! side's own. A sequence that differs is made small and printed with its seed; `TENFOLD_SEQUENCE=<area>:<seed>`
-//! runs it alone, and a line in `regressions.txt` keeps it. What is known to differ is in `DIFFERENCES.md`.
+//! runs it alone, and a line in `regressions.txt` keeps it. `TENFOLD_CONFORMANCE` is what part of the sequences is
+//! run, 1 for all. What is known to differ is in `DIFFERENCES.md`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is a test")]
 

@@ -116,7 +116,12 @@ class Processor:
 
     @contextlib.contextmanager
     def only_by_schedule(self):
-        """Nobody calls the processor inside of it but EventBridge."""
+        """Nobody calls the processor inside of it but EventBridge.
+
+        All who need a processor wait meanwhile, so it begins shortly before the full minute, when LocalStack's
+        schedules tick. It is as right at any other time, only longer.
+        """
+        eventually("the minute is nearly over", lambda: time.time() % 60 >= 52, within=120)
         with contextlib.ExitStack() as held:
             for path in self._locks:
                 fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)

@@ -37,14 +37,6 @@ def test_given_back_it_is_closed_and_trips_again(guarded, known_everywhere):
     assert payments.trip(2)["epoch"] == 3
 
 
-def test_forcing_what_is_so_already_changes_nothing(guarded):
-    payments = guarded()
-    assert payments.force("auto")["epoch"] == 0
-    first = payments.force("open", "first")
-    second = payments.force("open", "second")
-    assert (second["epoch"], second["since"], second["reason"]) == (1, first["since"], "first")
-
-
 def test_an_open_breaker_is_not_closed_by_auto(guarded):
     payments = guarded(**STILL)
     opened = payments.trip(3)
@@ -52,23 +44,16 @@ def test_an_open_breaker_is_not_closed_by_auto(guarded):
     assert payments.view()["epoch"] == opened["epoch"]
 
 
-def test_the_longest_reason_is_kept_whole(guarded):
+def test_epochs_only_grow_and_forcing_what_is_so_already_changes_nothing(guarded):
     payments = guarded()
     reason = "\N{SNOWMAN}" * 200
-    assert payments.force("open", reason)["reason"] == reason
-    assert payments.view()["reason"] == reason
-
-
-def test_a_reason_need_not_be_given(guarded):
-    payments = guarded()
+    assert payments.force("auto")["epoch"] == 0
+    first = payments.force("open", reason)
+    second = payments.force("open", "second")
+    assert (second["epoch"], second["since"], second["reason"]) == (1, first["since"], reason)
+    assert payments.view()["reason"] == reason, "the longest is kept whole"
+    epochs = [payments.force(state)["epoch"] for state in ("closed", "auto", "closed", "open", "auto")]
+    assert epochs == [2, 3, 4, 5, 6]
     answer = payments.api.force(payments.name, {"force": "open"})
-    assert (answer.status_code, answer.json()["state"]) == (200, "forcedOpen")
+    assert (answer.status_code, answer.json()["state"]) == (200, "forcedOpen"), "a reason need not be given"
     assert answer.json()["reason"]
-
-
-def test_epochs_only_grow(guarded):
-    payments = guarded()
-    epochs = [
-        payments.force(state)["epoch"] for state in ("open", "closed", "auto", "closed", "open", "auto")
-    ]
-    assert epochs == [1, 2, 3, 4, 5, 6]

@@ -4,7 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from calling import is_problem, new_key
+from calling import new_key
 from circuit_breaker.api import when
 from circuit_breaker.conftest import STILL
 from target import Behaviour, most_at_once
@@ -181,11 +181,6 @@ def assert_delivered_once(payments, stack, ids: dict[str, str]):
 def was_swept(row) -> bool:
     """A row is written when it is claimed or parked, and with each attempt; more only by the sweep."""
     return row["version"] > 1 + len(row["data"]["attempts"])
-
-
-def test_an_unknown_request_is_told_so(api):
-    for request_id in ("00000000-0000-4000-8000-000000000000", "no-id", "x" * 300, "%E2%98%83"):
-        is_problem(api.get_request(request_id), 404, "unknown-request")
 
 
 def test_a_request_that_was_answered_at_once_can_be_looked_up(guarded, stack):

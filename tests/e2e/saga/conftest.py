@@ -2,13 +2,27 @@
 
 import pytest
 
-from saga.api import Agency, Api
+from saga.api import KINDS, Agency, Api
 from stack import Stack
 
 
 @pytest.fixture(scope="session")
 def stack():
-    return Stack("saga")
+    stack = Stack("saga")
+    impatient(stack)
+    return stack
+
+
+def impatient(stack: Stack) -> None:
+    """Lets a message come again soon after what had it in its hands has died, and not after minutes.
+
+    For all tests alike, and for as long as the stack lives: each process of a parallel run says the same. A message
+    that is worked on for longer may come twice by it, which is what queues do.
+    """
+    for kind in KINDS:
+        stack.queues.set_queue_attributes(
+            QueueUrl=stack.outputs[f"{kind.capitalize()}QueueUrl"], Attributes={"VisibilityTimeout": "4"}
+        )
 
 
 @pytest.fixture(scope="session")

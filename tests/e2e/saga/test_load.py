@@ -21,7 +21,7 @@ AT_ONCE = 20
 # So that each step is the one that is refused, for some trips.
 SHARES = {"flight": 0.8, "hotel": 0.6, "car": 0.4}
 KILLS = max(4, round(30 * LOAD))
-# What a dead function had in its hands comes again after three minutes, or is undone at its deadline, after five.
+# What a dead function had in its hands comes again soon, or is undone at its deadline, after five minutes.
 PATIENCE = 1200
 
 

@@ -128,8 +128,7 @@ def test_a_list_is_given_page_by_page(agency, api, stack):
     # Half of them at the same moment, as a burst of failures leaves them.
     rows = [saga_row(id, booking, state="stuck", wake=1_700_000_000 + n % 60) for n, id in enumerate(ids)]
     try:
-        for row in rows:
-            stack.put_item(row)
+        stack.put_items(rows)
         found = eventually("all are listed", lambda: pages(api, "stuck"), lambda seen: set(ids) <= set(seen))
         # Trips of other tests come and go meanwhile, and may be met twice.
         assert sorted(id for id in found if id in set(ids)) == ids, "each once"

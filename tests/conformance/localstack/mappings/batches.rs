@@ -231,7 +231,7 @@ fn follow(
         let batch: Vec<Seen> = records.iter().map(seen_in).collect();
         answers.answer(&batch, &mut noting.lock().unwrap_or_else(PoisonError::into_inner))
     };
-    let mapping = relay::map(both, source, Arc::new(script), |call| call.batch_size(plan.batch as i32))?;
+    let mapping = relay::map(both, source, Arc::new(script), json!({ "BatchSize": plan.batch }))?;
     let held = || notes.lock().unwrap_or_else(PoisonError::into_inner);
     // LocalStack's depth alone says little: a message that comes back is for a moment nowhere.
     reaches(both, count(&expected.notes), || count(&held()));

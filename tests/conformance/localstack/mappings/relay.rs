@@ -3,19 +3,18 @@
 //! It asks at this machine's loopback, so LocalStack has to run without Docker.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Cursor, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEventSourceMappingFluentBuilder as Builder;
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionResponseType, Runtime};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tenfold_world::FailedIds;
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 use crate::both::Both;
 use crate::suite::Failure;
@@ -36,27 +35,34 @@ static SCRIPTS: Mutex<BTreeMap<String, Script>> = Mutex::new(BTreeMap::new());
 
 /// One function for all mappings.
 static FUNCTION: LazyLock<Result<String, String>> = LazyLock::new(|| {
-    let bootstrap = std::fs::read(env!("CARGO_BIN_EXE_conformance-relay")).map_err(|why| why.to_string())?;
-    let code = zipped(&bootstrap).map_err(|why| why.to_string())?;
     let address = listen().map_err(|why| why.to_string())?;
-    let both = Both::connect();
-    let function = both.lambda().create_function();
-    let function = function.function_name(Both::full_name("function")).role(ROLE).handler("bootstrap");
-    let function = function
-        .runtime(Runtime::Providedal2023)
-        .timeout(TIMEOUT.as_secs() as i32)
-        .code(FunctionCode::builder().zip_file(Blob::new(code)).build())
-        .environment(Environment::builder().variables("RELAY", address.to_string()).build());
-    let made =
-        both.local(Box::pin(function.send())).map_err(|why| format!("{:?}", why.into_service_error()))?;
-    made.function_arn.ok_or_else(|| "a function has an ARN".to_owned())
+    let name = Both::full_name("function");
+    let code = zipped(&name).map_err(|why| why.to_string())?;
+    let function = json!({
+        "FunctionName": name,
+        "Role": ROLE,
+        "Handler": "bootstrap",
+        "Runtime": "provided.al2023",
+        "Timeout": TIMEOUT.as_secs(),
+        "Code": { "ZipFile": STANDARD.encode(code) },
+        "Environment": { "Variables": { "RELAY": address.to_string() } },
+    });
+    let made = Both::connect().lambda(Method::POST, "functions", &function).map_err(|why| why.to_string())?;
+    made["FunctionArn"].as_str().map(str::to_owned).ok_or_else(|| "a function has an ARN".to_owned())
 });
 
-fn zipped(bootstrap: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file("bootstrap", SimpleFileOptions::default().unix_permissions(0o755))?;
-    writer.write_all(bootstrap)?;
-    Ok(writer.finish()?.into_inner())
+/// The function as Lambda takes it. Python is there: the local platform is made of it.
+fn zipped(name: &str) -> io::Result<Vec<u8>> {
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::copy(env!("CARGO_BIN_EXE_conformance-relay"), folder.join("bootstrap"))?;
+    let done = Command::new("python3")
+        .args(["-m", "zipfile", "-c", "code.zip", "bootstrap"])
+        .current_dir(&folder)
+        .status()?;
+    let code = std::fs::read(folder.join("code.zip"));
+    std::fs::remove_dir_all(folder)?;
+    if done.success() { code } else { Err(io::Error::other(format!("python3 -m zipfile: {done}"))) }
 }
 
 fn listen() -> io::Result<SocketAddr> {
@@ -103,29 +109,24 @@ pub struct Mapping<'a> {
 }
 
 /// Maps a source, by its ARN, to the function, which answers by a script.
-pub fn map<'a>(
-    both: &'a Both,
-    source: &str,
-    script: Script,
-    settings: impl FnOnce(Builder) -> Builder,
-) -> Result<Mapping<'a>, Failure> {
+pub fn map<'a>(both: &'a Both, source: &str, script: Script, settings: Value) -> Result<Mapping<'a>, Failure> {
     let function = FUNCTION.as_ref().map_err(|why| Failure::Unanswered(why.clone()))?;
     scripts().insert(source.to_owned(), script);
     let mut mapping = Mapping { both, uuid: String::new(), source: source.to_owned() };
-    let call = both.lambda().create_event_source_mapping().function_name(function).event_source_arn(source);
-    let call = settings(call.function_response_types(FunctionResponseType::ReportBatchItemFailures));
-    let made = both.local(Box::pin(call.send())).map_err(|why| {
-        Failure::Unanswered(format!("create an event source mapping: {:?}", why.into_service_error()))
-    })?;
-    mapping.uuid = made.uuid.unwrap_or_default();
+    let mut call = settings;
+    call["FunctionName"] = json!(function);
+    call["EventSourceArn"] = json!(source);
+    call["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
+    let made = both.lambda(Method::POST, "event-source-mappings", &call)?;
+    mapping.uuid = made["UUID"].as_str().unwrap_or_default().to_owned();
     Ok(mapping)
 }
 
 impl Drop for Mapping<'_> {
     fn drop(&mut self) {
         // One that is left over finds nobody who answers.
-        let call = self.both.lambda().delete_event_source_mapping().uuid(&self.uuid);
-        let _ = self.both.local(Box::pin(call.send()));
+        let path = format!("event-source-mappings/{}", self.uuid);
+        let _ = self.both.lambda(Method::DELETE, &path, &Value::Null);
         scripts().remove(&self.source);
     }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_lambda::types::{DestinationConfig, EventSourcePosition, Filter, FilterCriteria, OnFailure};
 use serde_json::{Map, Value as Json, json};
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
@@ -158,18 +157,17 @@ impl There<'_> {
             if batch.is_empty() { Some(Vec::new()) } else { follower.answer(&batch) }
         });
         let letters = Both::queue_arn(&format!("{}-letters", self.name), false);
-        let on_failure = OnFailure::builder().destination(letters).build();
         let end = (!self.plan.filters.is_empty()).then_some(END_PASSES);
-        let filters = self.plan.filters.iter().copied().chain(end);
-        let filters = filters.map(|text| Filter::builder().pattern(text).build());
-        relay::map(self.both, stream, script, |call| {
-            call.starting_position(EventSourcePosition::TrimHorizon)
-                .batch_size(self.plan.batch as i32)
-                .bisect_batch_on_function_error(self.plan.bisect)
-                .maximum_retry_attempts(self.plan.retries as i32)
-                .filter_criteria(FilterCriteria::builder().set_filters(Some(filters.collect())).build())
-                .destination_config(DestinationConfig::builder().on_failure(on_failure).build())
-        })
+        let filters = self.plan.filters.iter().copied().chain(end).map(|text| json!({ "Pattern": text }));
+        let settings = json!({
+            "StartingPosition": "TRIM_HORIZON",
+            "BatchSize": self.plan.batch,
+            "BisectBatchOnFunctionError": self.plan.bisect,
+            "MaximumRetryAttempts": self.plan.retries,
+            "FilterCriteria": { "Filters": filters.collect::<Vec<_>>() },
+            "DestinationConfig": { "OnFailure": { "Destination": letters } },
+        });
+        relay::map(self.both, stream, script, settings)
     }
 
     /// What the on-failure queue was told since the last time.

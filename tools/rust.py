@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""The Rust part of the checks: `tools/rust.py compile|unit|sim|conformance`.
+
+    compile      builds all tests of the workspace at once, so that each crate is built with one set of features,
+                 and notes what was built; and the explorers
+    unit         runs those that need nothing but themselves, package by package, and the examples in comments
+    sim          puts every mutant in and lets the explorers find it, and explores a part: the newest workload whole,
+                 the others at random (a taste of each is among the unit tests; `make sim` explores all of it)
+    conformance  runs the suite that holds the world against LocalStack, for `localstack/tenfold run`
+
+`cargo test` does the same, but does not say which package a test is of; here a line for each tells `stages.py` how
+many seconds a pattern took.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFORMANCE = "tenfold-conformance"
+SELECTION = ("--workspace", "--features", f"{CONFORMANCE}/localstack")
+BUILT = ROOT / "target" / "tests-built.json"
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test program."""
+
+    package: str
+    folder: str
+    name: str
+    program: str
+
+    @property
+    def slug(self) -> str | None:
+        """Its pattern."""
+        parts = Path(self.folder).relative_to(ROOT).parts
+        return parts[1] if parts[0] == "functions" else None
+
+    @property
+    def part(self) -> str:
+        return "world" if self.name.startswith("world") else "unit"
+
+
+def compile_all() -> int:
+    command = ["cargo", "test", *SELECTION, "--no-run", "--message-format", "json-render-diagnostics"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        return done.returncode
+    found = []
+    for message in map(json.loads, done.stdout.splitlines()):
+        if message["reason"] == "compiler-artifact" and message["executable"] and message["profile"]["test"]:
+            folder = str(Path(message["manifest_path"]).parent)
+            found.append([_package(folder), folder, message["target"]["name"], message["executable"]])
+    BUILT.write_text(json.dumps(sorted(found), indent=1))
+    # The dev profile, in which the world and the cores are optimized, needs no second build of all they stand on.
+    for slug in explored():
+        if not build_explorer(slug):
+            return 1
+    return 0
+
+
+def explored() -> list[str]:
+    return sorted(path.parts[-4] for path in ROOT.glob("functions/*/core/examples/sim.rs"))
+
+
+def build_explorer(slug: str) -> str | None:
+    """Builds a pattern's explorer; gives where it is. All of them have the same name."""
+    # --workspace, so that all it stands on has the features that it has for the tests. Others need other features.
+    command = ["cargo", "build", "--quiet", "--workspace", "--features", f"{slug}-core/mutants", "--example", "sim"]
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    return None if done.returncode else str(ROOT / "target" / "debug" / "examples" / "sim")
+
+
+def _package(folder: str) -> str:
+    lines = (Path(folder) / "Cargo.toml").read_text().splitlines()
+    return next(line.split('"')[1] for line in lines if line.startswith("name"))
+
+
+def built() -> list[Test]:
+    if not BUILT.exists():
+        sys.exit("rust: nothing is built; run: tools/rust.py compile")
+    return [Test(*fields) for fields in json.loads(BUILT.read_text())]
+
+
+def unit() -> int:
+    failed = []
+    for test in built():
+        if test.package != CONFORMANCE and run(test):
+            failed.append(f"{test.package} {test.name}")
+    if subprocess.run(["cargo", "test", "--quiet", *SELECTION, "--doc"], cwd=ROOT, check=False).returncode:
+        failed.append("examples in comments")
+    if failed:
+        print(f"error: failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def sim() -> int:
+    failed = [slug for slug in explored() if not explores(slug)]
+    if failed:
+        print(f"error: failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def explores(slug: str) -> bool:
+    """Whether every mutant of a pattern is found, and nothing else."""
+    # What would make more of it, or less, from the shell of who runs the tests.
+    settings = {"SECONDS", "RUNS", "LIMIT", "ONLY", "REPLAY", "VERBOSE"}
+    environment = {name: value for name, value in os.environ.items() if name not in settings}
+    explorer = build_explorer(slug)
+    if not explorer:
+        return False
+    listing = subprocess.run(
+        [explorer], env={**environment, "REPLAY": "which"}, stdout=subprocess.PIPE, text=True, check=False
+    )
+    newest = listing.stdout.splitlines()[-1].strip()
+    part = {"ONLY": newest, "SECONDS": "0", "RUNS": "1"}
+    began = time.monotonic()
+    lines = []
+    with subprocess.Popen(
+        [explorer], cwd=ROOT, env={**environment, **part}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    print(f"seconds: {slug} sim {time.monotonic() - began:.2f}", flush=True)
+    try:
+        summary = json.loads(lines[-1])["patterns"][slug]
+    except (IndexError, KeyError, ValueError):
+        return False
+    # Its exit code says that this was not all.
+    return summary["violations"] == 0 and 0 < summary["mutants_total"] == summary["mutants_caught"]
+
+
+def conformance() -> int:
+    # With its output: it says how many sequences were compared.
+    codes = [run(test, "--show-output", *threads()) for test in built() if test.package == CONFORMANCE]
+    return max(codes, default=1)
+
+
+def run(test: Test, *arguments: str) -> int:
+    """Runs a test program as cargo does."""
+    print(f"     Running {test.package} {test.name}", flush=True)
+    began = time.monotonic()
+    environment = {**os.environ, "CARGO_MANIFEST_DIR": test.folder}
+    code = subprocess.run(
+        [test.program, *arguments], cwd=test.folder, env=environment, check=False
+    ).returncode
+    if test.slug:
+        print(f"seconds: {test.slug} {test.part} {time.monotonic() - began:.2f}", flush=True)
+    return code
+
+
+def threads() -> tuple[str, ...]:
+    """Most areas wait most of the time; but all sequences of all of them at once are too many for LocalStack."""
+    return ("--test-threads", "2" if os.environ.get("TENFOLD_CONFORMANCE") == "1" else "6")
+
+
+COMMANDS = {"compile": compile_all, "unit": unit, "sim": sim, "conformance": conformance}
+
+
+def main() -> int:
+    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+        print(f"usage: tools/rust.py {'|'.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    return COMMANDS[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
