@@ -15,9 +15,9 @@ use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
-use tenfold_ports::Table;
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
+use tenfold_ports::{Clock, Context, Table};
 use tenfold_world::Env;
 
 const FLIGHT: usize = 0;
@@ -31,7 +31,7 @@ struct Desk {
 
 fn desk(env: &Env) -> Desk {
     let definition = trip::definition().unwrap();
-    let steps = Steps { table: env.clone(), host: env.clone(), definition };
+    let steps = Steps { table: env.clone(), runtime: env.clone(), definition };
     Desk { env: env.clone(), api: Api { steps } }
 }
 
@@ -51,8 +51,9 @@ impl Desk {
             query: query.map(|(name, value)| (name.into(), value.into())).collect(),
             headers: key.map(|key| ("idempotency-key".into(), key.into())).into_iter().collect(),
             body: body.into(),
+            ..Request::default()
         };
-        let response = self.api.handle(&request).await;
+        let response = self.api.handle(&request, &Context::until(self.env.now())).await;
         (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
     }
 

@@ -3,22 +3,19 @@
 use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
 use saga_core::context::{SagaContext, Style};
-use saga_core::coordinator::Coordinator;
+use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::event::SagaEvent;
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::{LogEntry, SagaData, SagaRow};
 use saga_core::trip::Trip;
 use serde_json::json;
-use tenfold_ports::Clock;
+use tenfold_pattern::event::Schedule;
 use tenfold_ports::api::Request;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::World;
 
-use super::{Stack, definition, steps};
-
-/// How long an invocation of the coordinator may take.
-const RUN: SignedDuration = SignedDuration::from_secs(60);
+use super::{Stack, context, definition, steps};
 
 /// A request's key and the status that its sender was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,8 +31,8 @@ impl Stack {
             let (path, query) = whole.split_once('?').unwrap_or((&whole, ""));
             let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
             let query = query.into_iter().collect();
-            let request = Request { method, path: path.into(), query, headers, body };
-            let response = Api { steps: steps(&env) }.handle(&request).await;
+            let request = Request { method, path: path.into(), query, headers, body, ..Request::default() };
+            let response = Api { steps: steps(&env) }.handle(&request, &context(&env)).await;
             let name = if key.is_empty() { whole } else { key.to_owned() };
             env.report(Answered(name, response.status));
         });
@@ -78,8 +75,8 @@ impl Stack {
     /// A minute of the schedule that comes at this time, whatever is still going on.
     pub fn tick_at(world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "coordinator", (), |env, ()| async move {
-            let until = env.now() + RUN;
-            let _ = Coordinator { steps: steps(&env) }.run(until).await;
+            let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
+            let _ = Coordinator { steps: steps(&env) }.handle(&minute, &context(&env)).await;
         });
     }
 }
