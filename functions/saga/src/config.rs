@@ -11,10 +11,8 @@ use tenfold_aws::flow::StateMachine;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
 use tenfold_aws::topic::SnsTopic;
-use tenfold_aws::{Aws, Process};
-use tenfold_lambda::{ConfigError, Emf, Env};
-
-use crate::host;
+use tenfold_aws::{Aws, SystemRuntime};
+use tenfold_lambda::{ConfigError, Emf, Environment};
 
 /// The configuration of those who work on rows: the table, and the times that are written into it.
 #[derive(Debug, Clone)]
@@ -46,7 +44,7 @@ impl Rows {
     ///
     /// # Errors
     /// All variables that are missing or bad, at once.
-    pub fn read(env: Env) -> Result<Self, ConfigError> {
+    pub fn read(env: Environment) -> Result<Self, ConfigError> {
         let time = |name, usual| env.seconds(name).within(TIMES).or(usual);
         let rows = Self {
             table: env.text("TABLE_NAME").get(),
@@ -56,16 +54,16 @@ impl Rows {
         env.finish(rows)
     }
 
-    /// Returns what the function `name` works on the rows with.
+    /// Returns what a function works on the rows with.
     ///
     /// # Errors
     /// None after [`Rows::read`].
     pub fn steps(
         &self,
         aws: &Aws,
-        name: &'static str,
-    ) -> Result<Steps<DynamoTable, Process<Emf>, Trip>, DefinitionError> {
-        Ok(Steps { table: self.table(aws), host: host(name), definition: self.definition()? })
+        runtime: SystemRuntime<Emf>,
+    ) -> Result<Steps<DynamoTable, SystemRuntime<Emf>, Trip>, DefinitionError> {
+        Ok(Steps { table: self.table(aws), runtime, definition: self.definition()? })
     }
 
     /// Returns the table, with its index.
@@ -89,7 +87,7 @@ impl Outlets {
     ///
     /// # Errors
     /// All variables that are missing or bad, at once.
-    pub fn read(env: Env) -> Result<Self, ConfigError> {
+    pub fn read(env: Environment) -> Result<Self, ConfigError> {
         let arn = |name, service: &str| {
             let expected = format!("an ARN that begins with arn:aws:{service}: (or arn:aws-…)");
             let parsed = env.parsed(name, &expected, |text| {
@@ -136,12 +134,12 @@ mod tests {
     #[test]
     fn everything_missing_or_bad_is_named_at_once() {
         let bad = [("DEADLINE_SECONDS", "0"), ("RECOVERY_SECONDS", "soon")];
-        let message = Rows::read(Env::of(bad)).unwrap_err().to_string();
+        let message = Rows::read(Environment::of(bad)).unwrap_err().to_string();
         for name in ["TABLE_NAME", "DEADLINE_SECONDS", "RECOVERY_SECONDS"] {
             assert!(message.contains(name), "{message}");
         }
         let bad = [("TOPIC_ARN", "arn:aws:sqs:us-east-1:123456789012:trips"), ("DEAD_LETTER_QUEUE_URL", "q")];
-        let message = Outlets::read(Env::of(bad)).unwrap_err().to_string();
+        let message = Outlets::read(Environment::of(bad)).unwrap_err().to_string();
         for name in ["TOPIC_ARN", "STATE_MACHINE_ARN", "DEAD_LETTER_QUEUE_URL"] {
             assert!(message.contains(name), "{message}");
         }
@@ -149,14 +147,14 @@ mod tests {
 
     #[test]
     fn the_usual_times_are_the_definitions_own() {
-        let rows = Rows::read(Env::of([("TABLE_NAME", "t")])).unwrap();
+        let rows = Rows::read(Environment::of([("TABLE_NAME", "t")])).unwrap();
         let (ours, usual) = (rows.definition().unwrap(), trip::definition().unwrap());
         assert_eq!((ours.deadline(), ours.recovery()), (usual.deadline(), usual.recovery()));
     }
 
     #[test]
     fn arns_of_every_partition_are_taken() {
-        let outlets = Outlets::read(Env::of([
+        let outlets = Outlets::read(Environment::of([
             ("TOPIC_ARN", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:trips"),
             ("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:trip"),
             ("DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/letters"),

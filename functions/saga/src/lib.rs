@@ -3,34 +3,27 @@
 mod config;
 mod service;
 
-use saga_core::coordinator::RunError;
+use saga_core::coordinator::CoordinatorError;
 use saga_core::error::SagaError;
 use saga_core::service::MessageError;
-use tenfold_aws::Process;
-use tenfold_lambda::{Emf, ErrorType};
+use tenfold_lambda::ErrorType;
 
 pub use config::{Outlets, Rows};
 pub use service::serve;
 
-/// The pattern's slug, which names its metrics' namespace.
-const SLUG: &str = "saga";
-
-/// Returns the time, the chance and the metrics of the function `name`.
-#[must_use]
-pub fn host(name: &'static str) -> Process<Emf> {
-    Process::new(Emf::new(SLUG, name))
-}
+/// The pattern's slug, which names its functions and its metrics' namespace.
+pub const SLUG: &str = "saga";
 
 /// The error of an invocation that failed, by the names that the state machine catches and a person sees.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub enum SagaFailure {
-    /// A step, its undoing or the settling.
+    /// A step or its undoing failed.
     Saga(#[from] SagaError),
-    /// A message.
+    /// A message was not acted on.
     Message(#[from] MessageError),
-    /// A run of the coordinator.
-    Run(#[from] RunError),
+    /// A settling or a run of the coordinator failed.
+    Coordinator(#[from] CoordinatorError),
 }
 
 impl ErrorType for SagaFailure {
@@ -38,7 +31,7 @@ impl ErrorType for SagaFailure {
         match self {
             Self::Saga(error) => error.name(),
             Self::Message(error) => error.name(),
-            Self::Run(error) => error.name(),
+            Self::Coordinator(error) => error.name(),
         }
     }
 }

@@ -9,11 +9,11 @@ use saga_core::service::{StepService, StepTask};
 use saga_core::trip::Trip;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenfold_aws::Aws;
-use tenfold_lambda::sqs::{self, SqsBatchResponse, SqsEvent};
-use tenfold_lambda::{Env, Invocation, run};
+use tenfold_lambda::sqs::{self, SqsBatchResponse, SqsEvent, SqsRecord};
+use tenfold_lambda::{Boot, run};
+use tenfold_ports::{Context, Runtime, Table};
 
-use crate::{Rows, SagaFailure};
+use crate::{Rows, SLUG, SagaFailure};
 
 /// An event that a service is called with.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,26 +46,30 @@ impl<P: Payload> TryFrom<Value> for ServiceEvent<P> {
     }
 }
 
-/// Runs the function `name`, the service of the step `step`.
+/// Runs the service of the step `step`, which its function is named after.
 #[must_use]
-pub fn serve(name: &'static str, step: &'static str) -> ExitCode {
-    run(name, async |start| {
-        let rows = Rows::read(Env::from_process())?;
-        let aws = Aws::from_env()?;
-        let service = StepService::new(rows.table(&aws), crate::host(name), rows.definition()?, step)?;
-        let start = start.counting(move || aws.calls().take());
-        start
-            .serve_event(async move |event: ServiceEvent<Trip>, _: Invocation| match event {
-                ServiceEvent::Task(task) => Ok(ServiceResult::Task(service.task(&task).await?)),
-                ServiceEvent::Batch(batch) => {
-                    let handle = async |record: &sqs::Record| {
-                        service.message(&record.body).await.map_err(SagaFailure::from)
-                    };
-                    Ok::<_, SagaFailure>(ServiceResult::Batch(sqs::each(batch, handle).await))
-                }
-            })
-            .await
+pub fn serve(step: &'static str) -> ExitCode {
+    run(SLUG, step, async |Boot { env, aws, runtime, start }| {
+        let rows = Rows::read(env)?;
+        let service = StepService::new(rows.table(&aws), runtime, rows.definition()?, step)?;
+        start.serve_event(async move |event: &_, context: &_| handle(&service, event, context).await).await
     })
+}
+
+async fn handle<T: Table, R: Runtime>(
+    service: &StepService<T, R, Trip>,
+    event: &ServiceEvent<Trip>,
+    context: &Context,
+) -> Result<ServiceResult, SagaFailure> {
+    match event {
+        ServiceEvent::Task(task) => Ok(ServiceResult::Task(service.handle_task(task, context).await?)),
+        ServiceEvent::Batch(batch) => {
+            let handle = async |record: &SqsRecord, context: &Context| {
+                service.handle_message(&record.body, context).await.map_err(SagaFailure::from)
+            };
+            Ok(ServiceResult::Batch(sqs::each(batch.clone(), context, handle).await))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The fixtures in `events/` are what the functions take; `cargo lambda invoke --data-file` sends them.
 
-use saga_core::coordinator::{CoordinatorEvent, ScheduleSource};
+use saga_core::coordinator::CoordinatorEvent;
 use saga_core::rows::{LOG, LogEntry};
 use saga_core::state::SagaState;
 use saga_core::trip::Trip;
 use tenfold_lambda::stream::StreamEvent;
+use tenfold_pattern::event::Schedule;
 
 #[test]
 fn a_log_entry_comes_out_of_the_stream_as_it_was_written() {
@@ -19,7 +20,7 @@ fn a_log_entry_comes_out_of_the_stream_as_it_was_written() {
 #[test]
 fn the_coordinator_knows_who_calls() {
     let schedule: CoordinatorEvent = serde_json::from_str(include_str!("../events/schedule.json")).unwrap();
-    assert_eq!(schedule, CoordinatorEvent::Schedule { source: ScheduleSource::Events });
+    assert_eq!(schedule, CoordinatorEvent::Schedule(Schedule::EVENT));
     let settle: CoordinatorEvent = serde_json::from_str(include_str!("../events/settle.json")).unwrap();
     assert!(matches!(settle, CoordinatorEvent::Settle(settle) if settle.round == 0));
 }

@@ -12,7 +12,7 @@ mod trips;
 mod view;
 
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::{Host, Table};
+use tenfold_ports::{Context, Runtime, Table};
 
 use problem::{RouteResult, unknown_trip};
 
@@ -23,48 +23,48 @@ use crate::trip::Trip;
 
 /// The API of trips and their inventory, and what it reaches.
 #[derive(Debug)]
-pub struct Api<T, H> {
+pub struct Api<T, R> {
     /// The trips' rows; the inventory is in the same table.
-    pub steps: Steps<T, H, Trip>,
+    pub steps: Steps<T, R, Trip>,
 }
 
-impl<T: Table, H: Host> Api<T, H> {
+impl<T: Table, R: Runtime> Api<T, R> {
     /// Answers a request: with a problem (RFC 9457) where it cannot be done.
-    pub async fn handle(&self, request: &Request) -> Response {
+    pub async fn handle(&self, request: &Request, _context: &Context) -> Response {
         self.route(request).await.unwrap_or_else(Response::from)
     }
 
     async fn route(&self, request: &Request) -> RouteResult {
         let (steps, method) = (&self.steps, request.method.as_str());
-        let allow = |allowed: &str| Err(Problem::method(method, allowed));
+        let allow = |allowed: &[&str]| Err(Problem::method_not_allowed(method, allowed));
         match request.segments().as_slice() {
             ["trips"] => match method {
                 "POST" => trips::post(steps, request).await,
                 "GET" => trips::list(steps, request).await,
-                _ => allow("GET or POST"),
+                _ => allow(&["GET", "POST"]),
             },
             ["trips", id] => match method {
                 "GET" => trips::get(steps, saga(id)?).await,
-                _ => allow("GET"),
+                _ => allow(&["GET"]),
             },
             ["trips", id, "cancel"] => match method {
                 "POST" => operate::cancel(steps, saga(id)?).await,
-                _ => allow("POST"),
+                _ => allow(&["POST"]),
             },
             ["trips", id, "retry"] => match method {
                 "POST" => operate::retry(steps, saga(id)?).await,
-                _ => allow("POST"),
+                _ => allow(&["POST"]),
             },
             ["trips", id, "resolve"] => match method {
                 "POST" => operate::resolve(steps, saga(id)?, &request.body).await,
-                _ => allow("POST"),
+                _ => allow(&["POST"]),
             },
             ["inventory", kind, id] => {
                 let (kind, id) = stock(kind, id)?;
                 match method {
                     "PUT" => inventory::put(steps, kind, &id, &request.body).await,
                     "GET" => inventory::get(steps, kind, &id).await,
-                    _ => allow("GET or PUT"),
+                    _ => allow(&["GET", "PUT"]),
                 }
             }
             _ => Err(Problem::no_route(&request.path)),

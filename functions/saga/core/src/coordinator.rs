@@ -10,8 +10,9 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tenfold_pattern::event::Schedule;
 use tenfold_ports::table::{Query, Range};
-use tenfold_ports::{CallError, Host, Table};
+use tenfold_ports::{CallError, Context, Runtime, Table};
 
 use crate::context::Payload;
 use crate::error::SagaError;
@@ -32,9 +33,9 @@ const RESERVE: Duration = Duration::from_secs(20);
 
 /// The coordinator, and what it reaches.
 #[derive(Debug)]
-pub struct Coordinator<T, H, P> {
+pub struct Coordinator<T, R, P> {
     /// The sagas' rows.
-    pub steps: Steps<T, H, P>,
+    pub steps: Steps<T, R, P>,
 }
 
 /// An event that the coordinator is called with.
@@ -43,11 +44,8 @@ pub struct Coordinator<T, H, P> {
 pub enum CoordinatorEvent {
     /// A state machine has nothing more to try.
     Settle(Settle),
-    /// EventBridge's schedule.
-    Schedule {
-        /// `aws.events`.
-        source: ScheduleSource,
-    },
+    /// A minute of the schedule.
+    Schedule(Schedule),
 }
 
 /// The input of a state machine's last task.
@@ -67,14 +65,6 @@ pub enum SettleAction {
     /// Look at the rows and say what became of the saga.
     #[serde(rename = "settle")]
     Settle,
-}
-
-/// The source of a schedule's events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum ScheduleSource {
-    /// EventBridge.
-    #[serde(rename = "aws.events")]
-    Events,
 }
 
 /// The summary of a run: what it did.
@@ -106,6 +96,27 @@ impl RunError {
     }
 }
 
+/// Why the coordinator did not do what it was called for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub enum CoordinatorError {
+    /// The saga is not compensated, or it could not be found out.
+    Settle(#[from] SagaError),
+    /// Some sagas could not be recovered.
+    Run(#[from] RunError),
+}
+
+impl CoordinatorError {
+    /// Returns the name under which a caller sees the error: the Lambda `errorType`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Settle(error) => error.name(),
+            Self::Run(error) => error.name(),
+        }
+    }
+}
+
 /// How far a run has come, counted while it goes on.
 #[derive(Default)]
 struct RunProgress {
@@ -115,12 +126,25 @@ struct RunProgress {
     latest: Duration,
 }
 
-impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
-    /// Says what became of a saga, when its state machine has nothing more to try.
+impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
+    /// Does what it is called for. A run of the schedule answers its summary, a state machine nothing.
     ///
     /// # Errors
-    /// By the names that the state machine catches.
-    pub async fn settle(&self, call: &Settle) -> Result<(), SagaError> {
+    /// By the names that the state machine catches; of a run, that some sagas could not be recovered. The next run
+    /// tries again.
+    pub async fn handle(
+        &self,
+        event: &CoordinatorEvent,
+        context: &Context,
+    ) -> Result<Option<CoordinatorSummary>, CoordinatorError> {
+        match event {
+            CoordinatorEvent::Settle(settle) => Ok(self.settle(settle).await.map(|()| None)?),
+            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context.deadline).await?)),
+        }
+    }
+
+    /// Says what became of a saga, when its state machine has nothing more to try.
+    async fn settle(&self, call: &Settle) -> Result<(), SagaError> {
         let result = self.steps.settle(call.saga, call.round).await;
         if let Err(error) = &result {
             tracing::warn!(saga = %call.saga, round = call.round, error = error.name(), why = %error, "settle");
@@ -129,10 +153,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     }
 
     /// Recovers all sagas whose time is up, before `deadline`, when this process is stopped.
-    ///
-    /// # Errors
-    /// Some sagas could not be recovered. The next run tries again.
-    pub async fn run(&self, deadline: Timestamp) -> Result<CoordinatorSummary, RunError> {
+    async fn run(&self, deadline: Timestamp) -> Result<CoordinatorSummary, RunError> {
         let mut progress = RunProgress::default();
         // Whatever fails, the rest is recovered. One after the other: nobody waits for it, and the table is
         // there for the trips.
@@ -145,12 +166,12 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
             }
         }
         match stuck {
-            Ok(stuck) => self.steps.host.record(&[], &[metrics::stuck(stuck)]),
+            Ok(stuck) => self.steps.runtime.record(&[], &[metrics::stuck(stuck)]),
             Err(error) => progress.fails(error.into()),
         }
         let RunProgress { summary, failed, first, latest } = progress;
         tracing::info!(?summary, failed, "run ended");
-        self.steps.host.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
+        self.steps.runtime.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
         first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
     }
 
@@ -164,7 +185,7 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
     }
 
     /// The states in which a saga can be late.
-    fn states(&self) -> impl Iterator<Item = SagaState> + use<T, H, P> {
+    fn states(&self) -> impl Iterator<Item = SagaState> + use<T, R, P> {
         let committing = !self.steps.definition.retryables().is_empty();
         let states = [SagaState::Running, SagaState::Compensating, SagaState::Committing];
         let states = states.into_iter().filter(move |state| *state != SagaState::Committing || committing);
@@ -179,16 +200,16 @@ impl<T: Table, H: Host, P: Payload> Coordinator<T, H, P> {
         progress: &mut RunProgress,
     ) -> Result<(), CallError> {
         let Some(partition) = state.open(shard) else { return Ok(()) };
-        let range = Range::AtMost(self.steps.host.now().as_second());
+        let range = Range::AtMost(self.steps.runtime.now().as_second());
         let mut query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
-        let in_time = || self.steps.host.now() + RESERVE < deadline;
+        let in_time = || self.steps.runtime.now() + RESERVE < deadline;
         let mut seen = 0;
         while seen < MOST && in_time() {
             let page = self.steps.table.query(query.clone()).await?;
             seen += page.items.len();
             let ids = page.items.iter().filter_map(|i| saga_of(&i.key));
             let late = page.items.iter().filter_map(|i| i.number(WAKE).ok()).min();
-            progress.late(late, self.steps.host.now());
+            progress.late(late, self.steps.runtime.now());
             let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
             done.into_iter().for_each(|result| progress.count(result));
@@ -245,11 +266,8 @@ mod tests {
     #[test]
     fn both_callers_are_understood() {
         let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        let source = ScheduleSource::Events;
-        assert_eq!(
-            serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(),
-            CoordinatorEvent::Schedule { source }
-        );
+        let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
+        assert_eq!(serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(), minute);
         let settle = r#"{"action":"settle","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":1}"#;
         let CoordinatorEvent::Settle(settle) = serde_json::from_str(settle).unwrap() else {
             panic!("no settling")

@@ -19,7 +19,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::{self, Outgoing};
 use tenfold_ports::stream::Record;
 use tenfold_ports::topic::Notice;
-use tenfold_ports::{CallError, Flow, Host, Queue, Topic};
+use tenfold_ports::{CallError, Context, Flow, Queue, Runtime, Topic};
 
 use crate::context::{Payload, Style};
 use crate::decide::{
@@ -34,7 +34,7 @@ const WIDTH: usize = 8;
 
 /// The publisher, and what it reaches.
 #[derive(Debug)]
-pub struct Publisher<T, F, Q, H, P> {
+pub struct Publisher<T, F, Q, R, P> {
     /// The topic of the events of choreographed sagas.
     pub topic: T,
     /// The state machine of orchestrated ones.
@@ -42,15 +42,15 @@ pub struct Publisher<T, F, Q, H, P> {
     /// The queue in which people find what is stuck.
     pub dead_letters: Q,
     /// The time and the metrics.
-    pub host: H,
+    pub runtime: R,
     /// What the sagas are about.
     pub payload: PhantomData<P>,
 }
 
-impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> {
+impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, P> {
     /// Publishes what is new in the log. Answers the first record that has to come again, and with it all
     /// after it; what of these was published already is published twice, which changes nothing.
-    pub async fn publish(&self, records: &[Record]) -> Option<SmolStr> {
+    pub async fn handle(&self, records: &[Record], _context: &Context) -> Option<SmolStr> {
         let mut entries: Placed<LogEntry<P>> = Vec::new();
         let mut dead_letters: Placed<Outgoing> = Vec::new();
         for (at, record) in records.iter().enumerate() {
@@ -124,13 +124,13 @@ impl<T: Topic, F: Flow, Q: Queue, H: Host, P: Payload> Publisher<T, F, Q, H, P> 
         for name in entries.iter().flat_map(|(_, entry)| metrics::entry(entry)) {
             *counts.entry(name).or_default() += 1;
         }
-        let now = self.host.now();
+        let now = self.runtime.now();
         let oldest =
             entries.iter().map(|(_, entry)| now.duration_since(entry.at).as_secs_f64()).fold(0.0, f64::max);
         let mut metrics: Vec<Metric> =
             counts.into_iter().map(|(name, n)| Metric::count(name, f64::from(n))).collect();
         metrics.push(Metric::milliseconds(metrics::OUTBOX_AGE, oldest * 1000.0));
-        self.host.record(&[], &metrics);
+        self.runtime.record(&[], &metrics);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_ports::{Clock, Table};
+use tenfold_ports::{Context, Runtime, Table};
 
 use crate::context::{Payload, SagaContext};
 use crate::decide::StepOutcome;
@@ -18,8 +18,8 @@ use crate::steps::Steps;
 
 /// The service of one step, for both styles.
 #[derive(Debug)]
-pub struct StepService<T, H, P> {
-    steps: Steps<T, H, P>,
+pub struct StepService<T, R, P> {
+    steps: Steps<T, R, P>,
     at: usize,
 }
 
@@ -72,25 +72,29 @@ impl MessageError {
     }
 }
 
-impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
+impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
     /// Returns the service of the step `step`.
     ///
     /// # Errors
     /// The definition has no such step.
-    pub fn new(table: T, host: H, definition: Definition<P>, step: &str) -> Result<Self, NoStep> {
+    pub fn new(table: T, runtime: R, definition: Definition<P>, step: &str) -> Result<Self, NoStep> {
         let at = definition.steps().iter().position(|s| s.name.as_str() == step).ok_or_else(|| NoStep {
             saga: definition.name().clone(),
             step: step.into(),
             known: definition.steps().iter().map(|s| s.name.to_string()).collect::<Vec<_>>().join(", "),
         })?;
-        Ok(Self { steps: Steps { table, host, definition }, at })
+        Ok(Self { steps: Steps { table, runtime, definition }, at })
     }
 
     /// Does what a state machine asks for.
     ///
     /// # Errors
     /// By the names that the state machine catches.
-    pub async fn task(&self, task: &StepTask<P>) -> Result<StepOutcome, SagaError> {
+    pub async fn handle_task(
+        &self,
+        task: &StepTask<P>,
+        _context: &Context,
+    ) -> Result<StepOutcome, SagaError> {
         let expected = &self.steps.definition.steps()[self.at].name;
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
@@ -102,7 +106,7 @@ impl<T: Table, H: Clock, P: Payload> StepService<T, H, P> {
     ///
     /// # Errors
     /// The message has to come again.
-    pub async fn message(&self, body: &str) -> Result<(), MessageError> {
+    pub async fn handle_message(&self, body: &str, _context: &Context) -> Result<(), MessageError> {
         let definition = &self.steps.definition;
         let unreadable =
             |why: String| MessageError::Unreadable { definition: definition.name().clone(), why };

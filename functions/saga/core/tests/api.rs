@@ -15,8 +15,8 @@ use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
-use tenfold_ports::Table;
 use tenfold_ports::table::{Item, Write};
+use tenfold_ports::{Clock, Context, Table};
 use tenfold_world::{Env, request};
 
 const FLIGHT: usize = 0;
@@ -30,7 +30,7 @@ struct Desk {
 
 fn desk(env: &Env) -> Desk {
     let definition = trip::definition().unwrap();
-    let steps = Steps { table: env.clone(), host: env.clone(), definition };
+    let steps = Steps { table: env.clone(), runtime: env.clone(), definition };
     Desk { env: env.clone(), api: Api { steps } }
 }
 
@@ -46,7 +46,7 @@ impl Desk {
         if let Some(key) = key {
             request.set_header("idempotency-key", key);
         }
-        let response = self.api.handle(&request).await;
+        let response = self.api.handle(&request, &Context::until(self.env.now())).await;
         (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
     }
 

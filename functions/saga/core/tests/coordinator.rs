@@ -5,15 +5,16 @@ mod calm;
 use calm::run;
 use jiff::SignedDuration;
 use saga_core::context::Style;
-use saga_core::coordinator::Coordinator;
+use saga_core::coordinator::{Coordinator, CoordinatorError, CoordinatorEvent};
 use saga_core::error::BAD_ITEM;
 use saga_core::names::SagaId;
 use saga_core::rows::{SagaData, SagaRow, saga_key};
 use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip;
+use tenfold_pattern::event::Schedule;
 use tenfold_ports::table::{Item, Read, Write};
-use tenfold_ports::{Clock, Table};
+use tenfold_ports::{Clock, Context, Table};
 
 #[test]
 fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_recovered() {
@@ -30,8 +31,10 @@ fn a_row_that_cannot_be_read_is_told_of_and_the_others_are_recovered() {
         let item = Item::new(saga_key(bad)).with("state", "nowhere").with("open", open).with("wake", 0);
         env.write(Write::create(item)).await.unwrap();
 
-        let steps = Steps { table: env.clone(), host: env.clone(), definition };
-        let error = Coordinator { steps }.run(now + hour).await.unwrap_err();
+        let steps = Steps { table: env.clone(), runtime: env.clone(), definition };
+        let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
+        let error = Coordinator { steps }.handle(&minute, &Context::until(now + hour)).await.unwrap_err();
+        let CoordinatorError::Run(error) = error else { panic!("a run has failed") };
         assert_eq!((error.failed, error.name()), (1, BAD_ITEM));
         let item = env.get(&saga_key(good), Read::Consistent).await.unwrap().unwrap();
         assert_eq!(SagaRow::<trip::Trip>::state_of(&item).unwrap(), Some(SagaState::Compensating));

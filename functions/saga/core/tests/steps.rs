@@ -48,7 +48,7 @@ fn calmly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 's
             let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
             env.write(SagaRow::create(&definition(), saga, data)).await.unwrap();
         }
-        let steps = Steps { table: env.clone(), host: env.clone(), definition: definition() };
+        let steps = Steps { table: env.clone(), runtime: env.clone(), definition: definition() };
         body(Shop { env, steps }).await;
     });
     calls.split_off(5)

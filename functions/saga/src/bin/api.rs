@@ -2,19 +2,13 @@
 
 use std::process::ExitCode;
 
-use saga::Rows;
+use saga::{Rows, SLUG};
 use saga_core::api::Api;
-use tenfold_aws::Aws;
-use tenfold_lambda::{Env, run};
-
-const NAME: &str = "saga-api";
+use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
-    run(NAME, async |start| {
-        let rows = Rows::read(Env::from_process())?;
-        let aws = Aws::from_env()?;
-        let api = Api { steps: rows.steps(&aws, NAME)? };
-        let start = start.counting(move || aws.calls().take());
-        start.serve_api(async move |request, _| api.handle(&request).await).await
+    run(SLUG, "api", async |Boot { env, aws, runtime, start }| {
+        let api = Api { steps: Rows::read(env)?.steps(&aws, runtime)? };
+        start.serve_api(async move |request, context| api.handle(request, context).await).await
     })
 }

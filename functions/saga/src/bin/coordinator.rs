@@ -3,26 +3,16 @@
 
 use std::process::ExitCode;
 
-use saga::{Rows, SagaFailure};
+use saga::{Rows, SLUG, SagaFailure};
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
-use tenfold_aws::Aws;
-use tenfold_lambda::{Env, Invocation, run};
-
-const NAME: &str = "saga-coordinator";
+use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
-    run(NAME, async |start| {
-        let rows = Rows::read(Env::from_process())?;
-        let aws = Aws::from_env()?;
-        let coordinator = Coordinator { steps: rows.steps(&aws, NAME)? };
-        let start = start.counting(move || aws.calls().take());
-        start
-            .serve_event(async move |event: CoordinatorEvent, invocation: Invocation| match event {
-                CoordinatorEvent::Settle(settle) => Ok(coordinator.settle(&settle).await.map(|()| None)?),
-                CoordinatorEvent::Schedule { .. } => {
-                    Ok::<_, SagaFailure>(Some(coordinator.run(invocation.deadline).await?))
-                }
-            })
-            .await
+    run(SLUG, "coordinator", async |Boot { env, aws, runtime, start }| {
+        let coordinator = Coordinator { steps: Rows::read(env)?.steps(&aws, runtime)? };
+        let handle = async move |event: &CoordinatorEvent, context: &_| {
+            Ok::<_, SagaFailure>(coordinator.handle(event, context).await?)
+        };
+        start.serve_event(handle).await
     })
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    saga::serve("saga-hotel", "hotel")
+    saga::serve("hotel")
 }

@@ -5,32 +5,26 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::process::ExitCode;
 
-use saga::{Outlets, host};
+use saga::{Outlets, SLUG};
 use saga_core::publisher::Publisher;
 use saga_core::trip::Trip;
-use tenfold_aws::Aws;
 use tenfold_lambda::stream::{StreamEvent, StreamResponse};
-use tenfold_lambda::{Env, Invocation, run};
-
-const NAME: &str = "saga-publisher";
+use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
-    run(NAME, async |start| {
-        let outlets = Outlets::read(Env::from_process())?;
-        let aws = Aws::from_env()?;
+    run(SLUG, "publisher", async |Boot { env, aws, runtime, start }| {
+        let outlets = Outlets::read(env)?;
         let publisher = Publisher {
             topic: outlets.topic(&aws),
             flow: outlets.state_machine(&aws),
             dead_letters: outlets.dead_letters(&aws),
-            host: host(NAME),
+            runtime,
             payload: PhantomData::<Trip>,
         };
-        let start = start.counting(move || aws.calls().take());
-        start
-            .serve_event(async move |event: StreamEvent, _: Invocation| {
-                let first = publisher.publish(&event.records).await;
-                Ok::<_, Infallible>(StreamResponse::from(first))
-            })
-            .await
+        let handle = async move |event: &StreamEvent, context: &_| {
+            let first = publisher.handle(&event.records, context).await;
+            Ok::<_, Infallible>(StreamResponse::from(first))
+        };
+        start.serve_event(handle).await
     })
 }

@@ -109,7 +109,12 @@ pub struct Mapping<'a> {
 }
 
 /// Maps a source, by its ARN, to the function, which answers by a script.
-pub fn map<'a>(both: &'a Both, source: &str, script: Script, settings: Value) -> Result<Mapping<'a>, Failure> {
+pub fn map<'a>(
+    both: &'a Both,
+    source: &str,
+    script: Script,
+    settings: Value,
+) -> Result<Mapping<'a>, Failure> {
     let function = FUNCTION.as_ref().map_err(|why| Failure::Unanswered(why.clone()))?;
     scripts().insert(source.to_owned(), script);
     let mut mapping = Mapping { both, uuid: String::new(), source: source.to_owned() };

@@ -80,7 +80,8 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             return Ok(Admission::Unknown);
         };
         let why = format!("{}: {}", breaker.state.name(), breaker.reason);
-        let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.runtime.unit() }) {
+        let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.runtime.unit() })
+        {
             Decision::Allow => PermitKind::Counted { epoch: breaker.epoch },
             Decision::AllowUncounted => PermitKind::Uncounted,
             Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),

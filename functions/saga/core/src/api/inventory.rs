@@ -2,7 +2,7 @@
 
 use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::table::{Read, WriteError};
-use tenfold_ports::{CallError, Host, Table};
+use tenfold_ports::{CallError, Runtime, Table};
 
 use super::body;
 use super::problem::{RouteResult, no_table, small};
@@ -11,8 +11,8 @@ use crate::inventory::{Stock, StockId, StockKind, stock_key};
 use crate::steps::Steps;
 use crate::trip::Trip;
 
-pub(super) async fn put<T: Table, H: Host>(
-    steps: &Steps<T, H, Trip>,
+pub(super) async fn put<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
     kind: StockKind,
     id: &StockId,
     body: &[u8],
@@ -27,8 +27,8 @@ pub(super) async fn put<T: Table, H: Host>(
     }
 }
 
-pub(super) async fn get<T: Table, H: Host>(
-    steps: &Steps<T, H, Trip>,
+pub(super) async fn get<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
     kind: StockKind,
     id: &StockId,
 ) -> RouteResult {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tenfold_ports::api::{Problem, Response};
-use tenfold_ports::{Host, Table};
+use tenfold_ports::{Runtime, Table};
 
 use super::body;
 use super::problem::{RouteResult, small};
@@ -13,16 +13,16 @@ use crate::state::SagaState;
 use crate::steps::Steps;
 use crate::trip::Trip;
 
-pub(super) async fn cancel<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+pub(super) async fn cancel<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, id: SagaId) -> RouteResult {
     answered(202, id, steps.cancel(id).await?)
 }
 
-pub(super) async fn retry<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+pub(super) async fn retry<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, id: SagaId) -> RouteResult {
     answered(202, id, steps.retry(id).await?)
 }
 
-pub(super) async fn resolve<T: Table, H: Host>(
-    steps: &Steps<T, H, Trip>,
+pub(super) async fn resolve<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
     id: SagaId,
     body: &[u8],
 ) -> RouteResult {

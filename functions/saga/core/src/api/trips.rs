@@ -6,7 +6,7 @@ use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::table::{Cancelled, Item, Query, Read, TransactError};
-use tenfold_ports::{CallError, Host, Table};
+use tenfold_ports::{CallError, Runtime, Table};
 
 use super::body::{self, TripRequest};
 use super::problem::{RouteResult, no_table, small, unknown_trip};
@@ -25,9 +25,9 @@ use crate::trip::Trip;
 /// The states whose trips are listed: those of the index.
 const LISTED: [SagaState; 3] = [SagaState::Running, SagaState::Compensating, SagaState::Stuck];
 
-pub(super) async fn post<T: Table, H: Host>(steps: &Steps<T, H, Trip>, request: &Request) -> RouteResult {
+pub(super) async fn post<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, request: &Request) -> RouteResult {
     small(&request.body)?;
-    let now = steps.host.now();
+    let now = steps.runtime.now();
     let mut faults = Vec::new();
     let key = idempotency_key(request).map_err(|fault| faults.push(fault)).ok();
     let asked = body::trip(&request.body, TimeZone::UTC.to_datetime(now).date());
@@ -39,7 +39,7 @@ pub(super) async fn post<T: Table, H: Host>(steps: &Steps<T, H, Trip>, request: 
             return Err(Problem::invalid(faults));
         }
     };
-    let id = saga_id(&steps.host, &key);
+    let id = saga_id(&steps.runtime, &key);
     let data = SagaData { style, payload: trip, created: now };
     if let Some(fault) = past {
         // The trip began while its sender was still trying to hear of it.
@@ -52,8 +52,8 @@ pub(super) async fn post<T: Table, H: Host>(steps: &Steps<T, H, Trip>, request: 
     start(steps, id, data).await
 }
 
-async fn start<T: Table, H: Host>(
-    steps: &Steps<T, H, Trip>,
+async fn start<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
     id: SagaId,
     data: SagaData<Trip>,
 ) -> RouteResult {
@@ -80,13 +80,13 @@ async fn start<T: Table, H: Host>(
     Err(no_table(failure))
 }
 
-pub(super) async fn get<T: Table, H: Host>(steps: &Steps<T, H, Trip>, id: SagaId) -> RouteResult {
+pub(super) async fn get<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, id: SagaId) -> RouteResult {
     let part = Partition::read(&steps.table, &steps.definition, id).await?;
     let part = part.ok_or_else(|| unknown_trip(&id.to_string()))?;
     Ok(Response::json(200, &TripView::new(&steps.definition, part)))
 }
 
-pub(super) async fn list<T: Table, H: Host>(steps: &Steps<T, H, Trip>, request: &Request) -> RouteResult {
+pub(super) async fn list<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, request: &Request) -> RouteResult {
     let shards = steps.definition.shards();
     let (state, cursor) = list_of(request, shards)?;
     // What does not fit waits for the next page.
@@ -140,9 +140,9 @@ fn idempotency_key(request: &Request) -> Result<SmolStr, Fault> {
 }
 
 /// Returns the id of the trip with a key: the same key is the same trip.
-fn saga_id<H: Host>(host: &H, key: &str) -> SagaId {
+fn saga_id<R: Runtime>(runtime: &R, key: &str) -> SagaId {
     if is_in(Mutant::KeyIgnored) {
-        return SagaId::of_key(&host.next_u64().to_string());
+        return SagaId::of_key(&runtime.next_u64().to_string());
     }
     SagaId::of_key(key)
 }

@@ -17,11 +17,11 @@ pub(crate) const TRIES: usize = 4;
 
 /// What works on the rows of sagas: the table and the runtime, once, and the saga's definition.
 #[derive(Debug)]
-pub struct Steps<T, H, P> {
+pub struct Steps<T, R, P> {
     /// The pattern's table.
     pub table: T,
     /// The time; for the API and the coordinator chance and metrics too.
-    pub host: H,
+    pub runtime: R,
     /// The definition of the sagas.
     pub definition: Definition<P>,
 }
@@ -70,7 +70,7 @@ impl Unclear {
     }
 }
 
-impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// Makes a transaction.
     pub(super) async fn commit(&self, transaction: Transaction) -> Result<TransactionResult, SagaError> {
         if is_in(Mutant::LogAfterwards) {
@@ -114,7 +114,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
 
     /// Returns an attempt at the step at `at`, of this moment.
     pub(super) fn attempt<'a>(&'a self, at: usize, context: &'a SagaContext<P>) -> Attempt<'a, P> {
-        Attempt { definition: &self.definition, at, context, now: self.host.now() }
+        Attempt { definition: &self.definition, at, context, now: self.runtime.now() }
     }
 
     /// The mistake that the log in the transaction is there for.

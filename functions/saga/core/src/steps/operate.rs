@@ -14,7 +14,7 @@ use crate::names::SagaId;
 use crate::rows::{SagaChange, SagaRow, saga_key};
 use crate::state::SagaState;
 
-impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// Turns a running saga around, because somebody asks for it. What is turned around already, or over
     /// without its pivot, stays as it is.
     ///
@@ -53,7 +53,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     pub async fn resolve(&self, id: SagaId, reason: &SmolStr) -> Result<OperatorResult, SagaError> {
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
-            let operation = decide::resolve(&self.definition, &saga, reason, self.host.now());
+            let operation = decide::resolve(&self.definition, &saga, reason, self.runtime.now());
             if let Some(result) = self.operate(&saga, operation).await? {
                 return Ok(result);
             }
@@ -86,14 +86,14 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         to: SagaState,
         tries: u32,
     ) -> Result<bool, SagaError> {
-        let round = decide::begin_round(&self.definition, saga, (event, to), tries, self.host.now());
+        let round = decide::begin_round(&self.definition, saga, (event, to), tries, self.runtime.now());
         Ok(self.commit(round).await?.is_committed())
     }
 
     /// Answers the cancel of a saga that does not exist.
     async fn cancel_nothing(&self, id: SagaId) -> Result<OperatorResult, SagaError> {
         if is_in(Mutant::CancelMakesRow) {
-            let to = SagaChange::to(&self.definition, id, SagaState::Compensating, self.host.now());
+            let to = SagaChange::to(&self.definition, id, SagaState::Compensating, self.runtime.now());
             let ghost = to.round(1, 0).when(Condition::Always);
             self.commit(Transaction::of_saga(vec![ghost])).await?;
             return Ok(OperatorResult::Accepted(SagaState::Compensating));

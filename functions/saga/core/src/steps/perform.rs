@@ -9,7 +9,7 @@ use crate::decide::{self, Attempt, NotPerformed, Refusal, StepOutcome};
 use crate::definition::Role;
 use crate::error::SagaError;
 
-impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// Performs the step at `at`, once for a saga.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::names::SagaId;
 use crate::rows::Partition;
 use crate::state::SagaState;
 
-impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// Does what is due for a saga, and answers what happened to it. None where nothing was due, or somebody
     /// else has written it meanwhile; then the next run looks again.
     ///
@@ -19,7 +19,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
     /// The table did not answer, or a row is of another shape.
     pub async fn recover(&self, id: SagaId) -> Result<Option<(SagaEvent, SagaState)>, SagaError> {
         let Some(part) = Partition::read(&self.table, &self.definition, id).await? else { return Ok(None) };
-        match due(&part.saga, self.host.now()) {
+        match due(&part.saga, self.runtime.now()) {
             Due::No => Ok(None),
             Due::Round(event, to) => {
                 let begun = self.begin_round(&part.saga, event, to, part.saga.tries + 1).await?;

@@ -11,7 +11,7 @@ use crate::names::SagaId;
 use crate::rows::Partition;
 use crate::state::SagaState;
 
-impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// Says what became of a saga, when the state machine of `round` has nothing more to try. It is
     /// compensated where there is no error.
     ///
@@ -46,7 +46,7 @@ impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
         part: &Partition<P>,
         event: SagaEvent,
     ) -> Result<Option<SagaState>, SagaError> {
-        let (to, transaction) = decide::close(&self.definition, part, event, self.host.now());
+        let (to, transaction) = decide::close(&self.definition, part, event, self.runtime.now());
         Ok(self.commit(transaction).await?.is_committed().then_some(to))
     }
 }

@@ -10,7 +10,7 @@ use crate::mutant::{Mutant, is_in};
 use crate::rows::Partition;
 use crate::state::StepState;
 
-impl<T: Table, H: Clock, P: Payload> Steps<T, H, P> {
+impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// Undoes the step at `at`, which may never have been done, and keeps it from being done from now on. A
     /// saga that was running is compensating by it; with the last step to be undone it ends.
     ///

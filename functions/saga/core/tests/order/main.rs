@@ -9,6 +9,7 @@ mod shop;
 use std::collections::BTreeSet;
 
 use calm::{calls_of, run};
+use jiff::Timestamp;
 use saga_core::context::{SagaContext, Style};
 use saga_core::decide::OperatorResult;
 use saga_core::decide::StepOutcome;
@@ -22,8 +23,8 @@ use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use serde_json::Value;
 use shop::{Order, account, definition, stock, warehouse};
-use tenfold_ports::Table;
 use tenfold_ports::table::{Condition, Item, Key, Read, Write};
+use tenfold_ports::{Context, Table};
 use tenfold_world::Env;
 
 const RESERVE: usize = 0;
@@ -113,7 +114,7 @@ async fn bench(env: Env, balance: i64, style: Style) -> Bench {
     ] {
         env.write(write).await.unwrap();
     }
-    let steps = Steps { table: env.clone(), host: env.clone(), definition: definition() };
+    let steps = Steps { table: env.clone(), runtime: env.clone(), definition: definition() };
     Bench { env, steps }
 }
 
@@ -140,7 +141,8 @@ impl Bench {
         let part = self.part().await;
         let entry = part.log.iter().find(|e| e.round == round && e.event.to_string() == event).unwrap();
         let service = StepService::new(self.env.clone(), self.env.clone(), definition(), step).unwrap();
-        service.message(&serde_json::to_string(entry).unwrap()).await.unwrap();
+        let context = Context::until(Timestamp::MAX);
+        service.handle_message(&serde_json::to_string(entry).unwrap(), &context).await.unwrap();
     }
 }
 

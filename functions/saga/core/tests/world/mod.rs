@@ -31,6 +31,7 @@ use saga_core::trip::{self, Reserve, Trip};
 use serde_json::{Value as Json, json};
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
+use tenfold_ports::{Clock, Context};
 use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::table::Items;
@@ -186,11 +187,11 @@ impl Stack {
             topic: env.topic(self.topic),
             flow: env.flow(machine),
             dead_letters: env.queue(self.letters),
-            host: env.clone(),
+            runtime: env.clone(),
             payload: PhantomData::<Trip>,
         };
         let records: Vec<Record> = records.iter().map(|record| (**record).clone()).collect();
-        publisher.publish(&records).await.into_iter().collect()
+        publisher.handle(&records, &context(&env)).await.into_iter().collect()
     }
 
     /// Ends a run: in quiescence, the schedule goes on until no saga is open but those that wait for a person.
@@ -224,7 +225,15 @@ impl Stack {
 const ROLES: [&str; 3] = ["flight", "hotel", "car"];
 
 fn steps(env: &Env) -> Steps<Env, Env, Trip> {
-    Steps { table: env.clone(), host: env.clone(), definition: definition() }
+    Steps { table: env.clone(), runtime: env.clone(), definition: definition() }
+}
+
+/// How long an invocation may take.
+const INVOCATION: SignedDuration = SignedDuration::from_secs(60);
+
+/// The context of an invocation that begins now.
+fn context(env: &Env) -> Context {
+    Context::until(env.now() + INVOCATION)
 }
 
 fn service(env: &Env, at: usize) -> StepService<Env, Env, Trip> {
@@ -237,7 +246,7 @@ async fn messages(env: Env, at: usize, batch: Vec<Delivery>) -> FailedIds {
     let mut failed = FailedIds::new();
     for message in batch {
         let body = str::from_utf8(&message.body).unwrap();
-        if service.message(body).await.is_err() {
+        if service.handle_message(body, &context(&env)).await.is_err() {
             failed.push(message.id);
         }
     }
@@ -261,16 +270,14 @@ fn tasks(letters: QueueId, gone: Option<usize>) -> Tasks {
 
 async fn task(env: Env, at: usize, input: Json) -> Result<Json, TaskError> {
     let task: StepTask<Trip> = serde_json::from_value(input).unwrap();
-    let outcome = service(&env, at).task(&task).await;
+    let outcome = service(&env, at).handle_task(&task, &context(&env)).await;
     outcome.map(|outcome| json!(outcome)).map_err(|error| TaskError::new(error.name(), error.to_string()))
 }
 
 async fn settle(env: Env, input: Json) -> Result<Json, TaskError> {
-    let CoordinatorEvent::Settle(call) = serde_json::from_value(input).unwrap() else {
-        return Err(TaskError::new("BadEvent", "no call of a state machine"));
-    };
-    let result = Coordinator { steps: steps(&env) }.settle(&call).await;
-    result.map(|()| Json::Null).map_err(|error| TaskError::new(error.name(), error.to_string()))
+    let event: CoordinatorEvent = serde_json::from_value(input).unwrap();
+    let result = Coordinator { steps: steps(&env) }.handle(&event, &context(&env)).await;
+    result.map(|_| Json::Null).map_err(|error| TaskError::new(error.name(), error.to_string()))
 }
 
 pub fn stock(world: &World, kind: StockKind) -> Stock {

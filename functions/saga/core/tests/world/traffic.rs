@@ -3,21 +3,18 @@
 use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
 use saga_core::context::{SagaContext, Style};
-use saga_core::coordinator::Coordinator;
+use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::event::SagaEvent;
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::{LogEntry, SagaData, SagaRow};
 use saga_core::trip::Trip;
 use serde_json::json;
-use tenfold_ports::Clock;
+use tenfold_pattern::event::Schedule;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::{World, request};
 
-use super::{Stack, definition, steps};
-
-/// How long an invocation of the coordinator may take.
-const RUN: SignedDuration = SignedDuration::from_secs(60);
+use super::{Stack, context, definition, steps};
 
 /// A request's key and the status that its sender was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,7 +29,7 @@ impl Stack {
             if !key.is_empty() {
                 request.set_header("idempotency-key", key);
             }
-            let response = Api { steps: steps(&env) }.handle(&request).await;
+            let response = Api { steps: steps(&env) }.handle(&request, &context(&env)).await;
             let name = if key.is_empty() { whole } else { key.to_owned() };
             env.report(Answered(name, response.status));
         });
@@ -75,8 +72,8 @@ impl Stack {
     /// A minute of the schedule that comes at this time, whatever is still going on.
     pub fn tick_at(world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "coordinator", (), |env, ()| async move {
-            let until = env.now() + RUN;
-            let _ = Coordinator { steps: steps(&env) }.run(until).await;
+            let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
+            let _ = Coordinator { steps: steps(&env) }.handle(&minute, &context(&env)).await;
         });
     }
 }
