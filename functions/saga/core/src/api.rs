@@ -11,10 +11,11 @@ mod problem;
 mod trips;
 mod view;
 
+use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::{Context, Runtime, Table};
 
-use problem::{RouteResult, unknown_trip};
+use problem::unknown_trip;
 
 use crate::inventory::{StockId, StockKind};
 use crate::names::SagaId;
@@ -37,7 +38,9 @@ impl<T: Table, R: Runtime> Api<T, R> {
     async fn route(&self, request: &Request) -> RouteResult {
         let (steps, method) = (&self.steps, request.method.as_str());
         let allow = |allowed: &[&str]| Err(Problem::method_not_allowed(method, allowed));
-        match request.segments().as_slice() {
+        let parts = segments(request)?;
+        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+        match *parts {
             ["trips"] => match method {
                 "POST" => trips::post(steps, request).await,
                 "GET" => trips::list(steps, request).await,
@@ -56,14 +59,14 @@ impl<T: Table, R: Runtime> Api<T, R> {
                 _ => allow(&["POST"]),
             },
             ["trips", id, "resolve"] => match method {
-                "POST" => operate::resolve(steps, saga(id)?, &request.body).await,
+                "POST" => operate::resolve(steps, saga(id)?, request).await,
                 _ => allow(&["POST"]),
             },
             ["inventory", kind, id] => {
                 let (kind, id) = stock(kind, id)?;
                 match method {
-                    "PUT" => inventory::put(steps, kind, &id, &request.body).await,
-                    "GET" => inventory::get(steps, kind, &id).await,
+                    "PUT" => inventory::put(steps, kind, &id, request).await,
+                    "GET" => inventory::get(steps, kind, &id, request).await,
                     _ => allow(&["GET", "PUT"]),
                 }
             }

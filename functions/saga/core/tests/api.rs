@@ -15,7 +15,7 @@ use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
-use tenfold_ports::api::Request;
+use tenfold_ports::api::{Request, Response};
 use tenfold_ports::table::{Item, Write};
 use tenfold_ports::{Clock, Context, Table};
 use tenfold_world::Env;
@@ -42,19 +42,24 @@ fn body() -> Value {
 
 impl Desk {
     async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        let response = self.ask(method, path, &headers, body).await;
+        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Response {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query = query.split('&').filter_map(|pair| pair.split_once('='));
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request {
             method: method.into(),
+            base: "/live".into(),
             path: path.into(),
             query: query.map(|(name, value)| (name.into(), value.into())).collect(),
-            headers: key.map(|key| ("idempotency-key".into(), key.into())).into_iter().collect(),
+            headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             body: body.into(),
-            ..Request::default()
         };
-        let response = self.api.handle(&request, &Context::until(self.env.now())).await;
-        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+        self.api.handle(&request, &Context::until(self.env.now())).await
     }
 
     async fn post(&self, key: &str, body: &Value) -> (u16, Value) {
@@ -310,7 +315,17 @@ fn open_trips_are_listed_page_by_page() {
         assert_eq!((seen.len(), pages), (119, 3));
         let (_, page) = desk.get("/trips?state=compensating").await;
         assert_eq!(page["trips"][0]["sagaId"], SagaId::of_key("k7").to_string());
-        for bad in ["/trips", "/trips?state=committed", "/trips?state=stuck&after=x"] {
+        // The token of one list is none of another's.
+        let (_, first) = desk.get("/trips?state=running").await;
+        let elsewhere = format!("/trips?state=stuck&after={}", first["next"].as_str().unwrap());
+        for bad in [
+            "/trips",
+            "/trips?state=committed",
+            "/trips?state=stuck&after=x",
+            "/trips?state=stuck&state=running",
+            "/trips?state=stuck&after=x&after=x",
+            &elsewhere,
+        ] {
             assert_eq!(desk.get(bad).await.0, 400, "{bad}");
         }
     });
@@ -343,5 +358,62 @@ fn inventory_is_put_and_shown() {
         assert_eq!(desk.get("/inventory/car/a%20b").await.0, 400);
         assert_eq!(desk.call("DELETE", "/inventory/car/C", None, &Value::Null).await.0, 405);
         assert_eq!(desk.get("/nothing").await.0, 404);
+    });
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn a_trip_has_a_location_below_its_stage() {
+    run(|env| async move {
+        let response = desk(&env).ask("POST", "/trips", &[("idempotency-key", "a")], &body()).await;
+        let location = format!("/live/trips/{}", SagaId::of_key("a"));
+        assert_eq!(header(&response, "location"), Some(&*location));
+    });
+}
+
+#[test]
+fn what_a_resource_does_not_take_is_told_with_what_it_does() {
+    run(|env| async move {
+        let desk = desk(&env);
+        let id = SagaId::of_key("a");
+        for (path, allowed) in [
+            ("/trips".to_owned(), "GET, POST"),
+            (format!("/trips/{id}"), "GET"),
+            (format!("/trips/{id}/cancel"), "POST"),
+            ("/inventory/car/C".to_owned(), "GET, PUT"),
+        ] {
+            let response = desk.ask("DELETE", &path, &[], &Value::Null).await;
+            assert_eq!((response.status, header(&response, "allow")), (405, Some(allowed)), "{path}");
+        }
+    });
+}
+
+#[test]
+fn inventory_is_changed_only_where_it_is_what_its_caller_has_seen() {
+    run(|env| async move {
+        let desk = desk(&env);
+        let (path, three) = ("/inventory/flight/F", json!({"available": 3}));
+        let new = [("if-none-match", "*")];
+        let created = desk.ask("PUT", path, &new, &three).await;
+        let tag = header(&created, "etag").unwrap().to_owned();
+        assert_eq!((created.status, desk.ask("PUT", path, &new, &three).await.status), (200, 412));
+        let unchanged = desk.ask("GET", path, &[("if-none-match", &tag)], &Value::Null).await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+        assert_eq!(header(&unchanged, "etag"), Some(&*tag));
+        let seen = [("if-match", &*tag)];
+        assert_eq!(desk.ask("PUT", path, &seen, &three).await.status, 200, "nothing has changed");
+        // A booking takes a seat: whoever has not seen it must not put it back.
+        desk.post("a", &body()).await;
+        desk.perform("a", FLIGHT).await.unwrap();
+        let stale = desk.ask("PUT", path, &seen, &three).await;
+        assert_eq!(stale.status, 412);
+        assert_eq!(desk.get(path).await.1, json!({"available": 2, "reserved": 1, "releases": "accepted"}));
+        let now = desk.ask("GET", path, &seen, &Value::Null).await;
+        let current = [("if-match", header(&now, "etag").unwrap())];
+        assert_eq!(desk.ask("PUT", path, &current, &json!({"available": 9})).await.status, 200);
+        assert_eq!(desk.get(path).await.1, json!({"available": 9, "reserved": 1, "releases": "accepted"}));
     });
 }

@@ -1,10 +1,10 @@
 //! Publication: where an entry of the log goes on to.
 
 use smol_str::SmolStr;
+use tenfold_pattern::send;
 use tenfold_ports::stream::{Kind, Record};
 use tenfold_ports::topic::Notice;
 
-use super::message::json;
 use crate::context::{Payload, SagaContext, Style};
 use crate::event::{LogEvent, SagaEvent};
 use crate::rows::{LOG, LogEntry};
@@ -16,7 +16,7 @@ pub(crate) fn is_entry(record: &Record) -> bool {
 
 /// Returns an entry as the event that choreographed sagas go on by. Subscriptions filter by its attributes.
 pub(crate) fn notice<P: Payload>(entry: &LogEntry<P>) -> Notice {
-    Notice::new(json(entry))
+    Notice::new(send::body(entry))
         .with("definition", entry.definition.as_str())
         .with("style", entry.style.name())
         .with("event", SmolStr::from(entry.event.clone()))

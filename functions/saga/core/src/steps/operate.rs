@@ -1,10 +1,11 @@
 //! What people ask for: read the saga's row, then one transaction of it and the log.
 
 use smol_str::SmolStr;
+use tenfold_pattern::commit::TRIES;
 use tenfold_ports::table::{Condition, Item, Read};
 use tenfold_ports::{Clock, Table};
 
-use super::commit::{Steps, TRIES};
+use super::commit::Steps;
 use crate::context::Payload;
 use crate::decide::{self, Operation, OperatorResult, Transaction};
 use crate::error::SagaError;

@@ -1,8 +1,9 @@
 //! Settling a saga: what became of it when its state machine has nothing more to try.
 
+use tenfold_pattern::commit::TRIES;
 use tenfold_ports::{Clock, Table};
 
-use super::commit::{Steps, TRIES};
+use super::commit::Steps;
 use crate::context::Payload;
 use crate::decide;
 use crate::error::SagaError;

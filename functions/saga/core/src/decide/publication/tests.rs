@@ -1,5 +1,5 @@
 use super::*;
-use crate::decide::{batches, dead_letter, unreadable};
+use crate::decide::{dead_letter, unreadable};
 use crate::definition::Definition;
 use crate::error::{SAGA_STUCK, UNDO_REFUSED};
 use crate::names::SagaId;
@@ -89,16 +89,6 @@ fn only_new_log_entries_are_published() {
 }
 
 #[test]
-fn batches_are_as_many_and_as_large_as_one_call_takes() {
-    let small = |n: usize| (0..n).map(|at| (at, Notice::new("x".to_owned()))).collect::<Vec<_>>();
-    let sizes = |notices| batches(notices).iter().map(Vec::len).collect::<Vec<_>>();
-    assert_eq!(sizes(small(0)), [0_usize; 0]);
-    assert_eq!(sizes(small(21)), [10, 10, 1]);
-    let large = (0..3).map(|at| (at, Notice::new("x".repeat(100 << 10)))).collect();
-    assert_eq!(sizes(large), [2, 1]);
-}
-
-#[test]
 fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
     let id = SagaId::of_key("a");
     let key = log_key(id, 0, &"started".parse().unwrap());
@@ -111,6 +101,6 @@ fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
         at: jiff::Timestamp::UNIX_EPOCH,
         expired: false,
     };
-    let letter = json(&unreadable(&record, &bad));
+    let letter = send::body(&unreadable(&record, &bad));
     assert!(letter.contains(&id.to_string()) && letter.contains(r#""Error":"BadItem""#), "{letter}");
 }
