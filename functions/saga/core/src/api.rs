@@ -13,7 +13,7 @@ mod view;
 
 use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::{Context, Runtime, Table};
+use tenfold_ports::{Carrier, Context, Runtime, Table};
 
 use problem::unknown_trip;
 
@@ -31,18 +31,18 @@ pub struct Api<T, R> {
 
 impl<T: Table, R: Runtime> Api<T, R> {
     /// Answers a request: with a problem (RFC 9457) where it cannot be done.
-    pub async fn handle(&self, request: &Request, _context: &Context) -> Response {
-        self.route(request).await.unwrap_or_else(Response::from)
+    pub async fn handle(&self, request: &Request, context: &Context) -> Response {
+        self.route(request, &context.carrier()).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request) -> RouteResult {
+    async fn route(&self, request: &Request, carrier: &Carrier) -> RouteResult {
         let (steps, method) = (&self.steps, request.method.as_str());
         let allow = |allowed: &[&str]| Err(Problem::method_not_allowed(method, allowed));
         let parts = segments(request)?;
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         match *parts {
             ["trips"] => match method {
-                "POST" => trips::post(steps, request).await,
+                "POST" => trips::post(steps, request, carrier).await,
                 "GET" => trips::list(steps, request).await,
                 _ => allow(&["GET", "POST"]),
             },
@@ -51,15 +51,15 @@ impl<T: Table, R: Runtime> Api<T, R> {
                 _ => allow(&["GET"]),
             },
             ["trips", id, "cancel"] => match method {
-                "POST" => operate::cancel(steps, saga(id)?).await,
+                "POST" => operate::cancel(steps, saga(id)?, carrier).await,
                 _ => allow(&["POST"]),
             },
             ["trips", id, "retry"] => match method {
-                "POST" => operate::retry(steps, saga(id)?).await,
+                "POST" => operate::retry(steps, saga(id)?, carrier).await,
                 _ => allow(&["POST"]),
             },
             ["trips", id, "resolve"] => match method {
-                "POST" => operate::resolve(steps, saga(id)?, request).await,
+                "POST" => operate::resolve(steps, saga(id)?, request, carrier).await,
                 _ => allow(&["POST"]),
             },
             ["inventory", kind, id] => {

@@ -15,9 +15,10 @@ use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::readable;
 use tenfold_pattern::{ReadError, page};
 use tenfold_ports::table::{BadItem, Item, Query, Range};
-use tenfold_ports::{CallError, Context, Metrics, Runtime, Table};
+use tenfold_ports::{CallError, Carrier, Context, Metrics, Runtime, Table};
+use tracing::Instrument;
 
-use crate::context::Payload;
+use crate::context::{Payload, span};
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::metrics;
@@ -61,6 +62,9 @@ pub struct Settle {
     pub saga: SagaId,
     /// The round of the state machine.
     pub round: u32,
+    /// The trace and the correlation id of the execution; inputs of before have neither.
+    #[serde(default)]
+    pub carrier: Carrier,
 }
 
 /// The only action of a coordinator.
@@ -144,29 +148,33 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         context: &Context,
     ) -> Result<Option<CoordinatorSummary>, CoordinatorError> {
         match event {
-            CoordinatorEvent::Settle(settle) => Ok(self.settle(settle).await.map(|()| None)?),
-            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context.deadline).await?)),
+            CoordinatorEvent::Settle(settle) => Ok(self.settle(settle, context).await.map(|()| None)?),
+            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context).await?)),
         }
     }
 
     /// Says what became of a saga, when its state machine has nothing more to try.
-    async fn settle(&self, call: &Settle) -> Result<(), SagaError> {
-        let result = self.steps.settle(call.saga, call.round).await;
-        if let Err(error) = &result {
-            tracing::warn!(saga = %call.saga, round = call.round, error = error.name(), why = %error, "settle");
-        }
-        result
+    async fn settle(&self, call: &Settle, context: &Context) -> Result<(), SagaError> {
+        let context = context.of(&call.carrier);
+        let settle = async {
+            let result = self.steps.settle(call.saga, call.round, &context.carrier()).await;
+            if let Err(error) = &result {
+                tracing::warn!(round = call.round, error = error.name(), why = %error, "settle");
+            }
+            result
+        };
+        settle.instrument(span(call.saga, &context)).await
     }
 
-    /// Recovers all sagas whose time is up, before `deadline`, when this process is stopped.
-    async fn run(&self, deadline: Timestamp) -> Result<CoordinatorSummary, RunError> {
+    /// Recovers all sagas whose time is up, before this process is stopped.
+    async fn run(&self, context: &Context) -> Result<CoordinatorSummary, RunError> {
         let mut progress = RunProgress::default();
         // Whatever fails, the rest is recovered. One after the other: nobody waits for it, and the table is
         // there for the trips.
         let stuck = self.stuck().await;
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
-                if let Err(error) = self.sweep(state, shard, deadline, &mut progress).await {
+                if let Err(error) = self.sweep(state, shard, context, &mut progress).await {
                     progress.fails(error.into());
                 }
             }
@@ -205,11 +213,11 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         &self,
         state: SagaState,
         shard: u8,
-        deadline: Timestamp,
+        context: &Context,
         progress: &mut RunProgress,
     ) -> Result<(), CallError> {
         let runtime = &self.steps.runtime;
-        let in_time = || runtime.now() + RESERVE < deadline;
+        let in_time = || runtime.now() + RESERVE < context.deadline;
         let Some(partition) = state.open(shard).filter(|_| in_time()) else { return Ok(()) };
         let range = Range::AtMost(runtime.now().as_second());
         let query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
@@ -219,7 +227,8 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
             progress.late(late, runtime.now());
             let ids = items.iter().filter_map(|item| progress.readable(runtime, id_of(item)));
             let ids: Vec<SagaId> = ids.collect();
-            let recoveries = ids.into_iter().take_while(|_| in_time()).map(|id| self.steps.recover(id));
+            let recoveries =
+                ids.into_iter().take_while(|_| in_time()).map(|id| self.steps.recover(id, context));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
             done.into_iter().for_each(|result| progress.count(runtime, result));
             let more = progress.summary.overdue < most && in_time();

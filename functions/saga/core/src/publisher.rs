@@ -20,9 +20,10 @@ use tenfold_pattern::send;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
 use tenfold_ports::stream::Record;
-use tenfold_ports::{CallError, Context, Flow, Queue, Runtime, Topic};
+use tenfold_ports::{Context, Flow, Queue, Runtime, Topic};
+use tracing::Instrument;
 
-use crate::context::{Payload, Style};
+use crate::context::{Payload, Style, span};
 use crate::decide::{dead_letter, execution_name, is_entry, notice, starts_execution, unreadable};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
@@ -52,7 +53,7 @@ pub struct Publisher<T, F, Q, R, P> {
 impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, P> {
     /// Publishes what is new in the log. Answers the first record that has to come again, and with it all
     /// after it; what of these was published already is published twice, which changes nothing.
-    pub async fn handle(&self, records: &[Record], _context: &Context) -> Option<SmolStr> {
+    pub async fn handle(&self, records: &[Record], context: &Context) -> Option<SmolStr> {
         let mut entries: Placed<LogEntry<P>> = Vec::new();
         let mut dead_letters: Placed<Outgoing> = Vec::new();
         for (at, record) in records.iter().enumerate() {
@@ -69,33 +70,39 @@ impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, 
             dead_letters.extend(about.map(|(at, letter)| (at, Outgoing::new(send::body(&letter)))));
         }
         let (notified, started, sent) =
-            join3(self.notify(&entries), self.start(&entries), self.send(dead_letters)).await;
+            join3(self.notify(&entries, context), self.start(&entries, context), self.send(dead_letters))
+                .await;
         let first = [notified, started, sent].into_iter().flatten().min()?;
         Some(records[first].sequence.clone())
     }
 
     /// Publishes the events of choreographed sagas; answers those that were not.
-    async fn notify(&self, entries: &[(usize, LogEntry<P>)]) -> Vec<usize> {
+    async fn notify(&self, entries: &[(usize, LogEntry<P>)], context: &Context) -> Vec<usize> {
         let choreographed = entries.iter().filter(|(_, entry)| entry.style == Style::Choreographed);
-        let (places, notices): (Vec<usize>, Vec<_>) =
-            choreographed.map(|(at, entry)| (*at, notice(entry))).unzip();
+        let (places, notices): (Vec<usize>, Vec<_>) = {
+            let notice = |entry: &LogEntry<P>| notice(entry, &context.of(&entry.carrier).carrier());
+            choreographed.map(|(at, entry)| (*at, notice(entry))).unzip()
+        };
         failed(&places, send::notices(&self.topic, notices).await)
     }
 
     /// Starts the executions of orchestrated sagas; answers the entries whose execution was not started.
-    async fn start(&self, entries: &[(usize, LogEntry<P>)]) -> Vec<usize> {
+    async fn start(&self, entries: &[(usize, LogEntry<P>)], context: &Context) -> Vec<usize> {
         let starts = entries.iter().filter(|(_, entry)| starts_execution(entry)).map(async |(at, entry)| {
-            let context = entry.clone().context();
-            let input = send::body(&context);
+            let span = span(entry.saga, &context.of(&entry.carrier));
+            let saga = entry.clone().context();
             // Running or over: it was started, perhaps by this very call before its answer was lost.
-            self.flow.start(&execution_name(&context), &input).await.map(|_| ()).map_err(|error| (*at, error))
+            let start = async {
+                let started = self.flow.start(&execution_name(&saga), &send::body(&saga)).await;
+                started
+                    .inspect_err(|error| tracing::warn!(%error, "execution not started"))
+                    .err()
+                    .map(|_| *at)
+            };
+            start.instrument(span).await
         });
-        let done: Vec<Result<(), (usize, CallError)>> = stream::iter(starts).buffered(WIDTH).collect().await;
-        let failed = done.into_iter().filter_map(Result::err);
-        failed
-            .inspect(|(_, error)| tracing::warn!(%error, "execution not started"))
-            .map(|(at, _)| at)
-            .collect()
+        let failed: Vec<Option<usize>> = stream::iter(starts).buffered(WIDTH).collect().await;
+        failed.into_iter().flatten().collect()
     }
 
     /// Sends dead letters about what a person has to look at; answers the entries whose dead letter was not

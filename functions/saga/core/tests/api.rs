@@ -17,7 +17,7 @@ use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
 use tenfold_ports::api::{Request, Response};
 use tenfold_ports::table::{Item, Write};
-use tenfold_ports::{Clock, Context, Table};
+use tenfold_ports::{Carrier, Clock, Context, Table};
 use tenfold_world::Env;
 
 const FLIGHT: usize = 0;
@@ -158,8 +158,12 @@ fn a_trip_that_begins_in_the_past_is_refused_unless_it_was_taken_in_before() {
         let mut payload = past.clone();
         payload.as_object_mut().unwrap().remove("style");
         let style = saga_core::context::Style::Choreographed;
-        let data =
-            saga_core::rows::SagaData { style, payload: serde_json::from_value(payload).unwrap(), created };
+        let data = saga_core::rows::SagaData {
+            style,
+            payload: serde_json::from_value(payload).unwrap(),
+            created,
+            carrier: Carrier::default(),
+        };
         env.write(saga_core::rows::SagaRow::create(&definition, SagaId::of_key("a"), data)).await.unwrap();
         assert_eq!(desk.post("a", &past).await.0, 202);
     });

@@ -13,7 +13,7 @@ use saga_core::steps::Steps;
 use saga_core::trip;
 use tenfold_pattern::event::Schedule;
 use tenfold_ports::table::{Item, Read, Write};
-use tenfold_ports::{Clock, Context, Table};
+use tenfold_ports::{Carrier, Clock, Context, Table};
 
 #[test]
 fn a_row_that_cannot_be_read_is_counted_and_the_others_are_recovered() {
@@ -23,7 +23,12 @@ fn a_row_that_cannot_be_read_is_counted_and_the_others_are_recovered() {
         let payload = serde_json::from_str(
             r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#,
         );
-        let data = SagaData { style: Style::Choreographed, payload: payload.unwrap(), created: now - hour };
+        let data = SagaData {
+            style: Style::Choreographed,
+            payload: payload.unwrap(),
+            created: now - hour,
+            carrier: Carrier::default(),
+        };
         let (bad, good) = (SagaId::of_key("bad"), SagaId::of_key("good"));
         env.write(SagaRow::create(&definition, good, data)).await.unwrap();
         let open = SagaState::Running.open(bad.shard(definition.shards())).unwrap();

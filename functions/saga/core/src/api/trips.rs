@@ -10,7 +10,7 @@ use tenfold_pattern::http::{self, RouteResult, page_token};
 use tenfold_pattern::read::readable;
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::table::{Cancelled, Item, Query, Read};
-use tenfold_ports::{CallError, Runtime, Table};
+use tenfold_ports::{CallError, Carrier, Runtime, Table};
 
 use super::body::{self, BODY_MOST, TripRequest};
 use super::problem::unknown_trip;
@@ -28,7 +28,11 @@ use crate::trip::Trip;
 /// The states whose trips are listed: those of the index.
 const LISTED: [SagaState; 3] = [SagaState::Running, SagaState::Compensating, SagaState::Stuck];
 
-pub(super) async fn post<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, request: &Request) -> RouteResult {
+pub(super) async fn post<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
+    request: &Request,
+    carrier: &Carrier,
+) -> RouteResult {
     http::within(&request.body, BODY_MOST)?;
     let now = steps.runtime.now();
     let mut faults = Vec::new();
@@ -43,7 +47,7 @@ pub(super) async fn post<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, reques
         }
     };
     let id = saga_id(&steps.runtime, &key);
-    let data = SagaData { style, payload: trip, created: now };
+    let data = SagaData { style, payload: trip, created: now, carrier: carrier.clone() };
     if let Some(fault) = past {
         // The trip began while its sender was still trying to hear of it.
         let item = steps.table.get(&saga_key(id), Read::Consistent).await.map_err(ReadError::from)?;
@@ -63,7 +67,8 @@ async fn start<T: Table, R: Runtime>(
 ) -> RouteResult {
     let (definition, now) = (&steps.definition, data.created);
     let create = SagaRow::create(definition, id, data.clone());
-    let context = SagaContext { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
+    let SagaData { style, payload, carrier, .. } = data.clone();
+    let context = SagaContext { saga: id, round: 0, style, payload, carrier };
     let entry = LogEntry::of(definition, &context, SagaEvent::Started, now);
     let started = LogEntry { state: Some(SagaState::Running), ..entry }.append();
     let writes = [create, started];
