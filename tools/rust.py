@@ -22,6 +22,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import sim as explorers
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFORMANCE = "tenfold-conformance"
 SELECTION = ("--workspace", "--features", f"{CONFORMANCE}/localstack")
@@ -59,23 +61,10 @@ def compile_all() -> int:
             folder = str(Path(message["manifest_path"]).parent)
             found.append([_package(folder), folder, message["target"]["name"], message["executable"]])
     BUILT.write_text(json.dumps(sorted(found), indent=1))
-    # The dev profile, in which the world and the cores are optimized, needs no second build of all they stand on.
-    for slug in explored():
-        if not build_explorer(slug):
-            return 1
+    # The profile `sim`, like `make sim`: it takes longer to build and half as long to find the mutants, in every run.
+    for slug in explorers.patterns():
+        explorers.build(slug)
     return 0
-
-
-def explored() -> list[str]:
-    return sorted(path.parts[-4] for path in ROOT.glob("functions/*/core/examples/sim.rs"))
-
-
-def build_explorer(slug: str) -> str | None:
-    """Builds a pattern's explorer; gives where it is. All of them have the same name."""
-    # --workspace, so that all it stands on has the features that it has for the tests. Others need other features.
-    command = ["cargo", "build", "--quiet", "--workspace", "--features", f"{slug}-core/mutants", "--example", "sim"]
-    done = subprocess.run(command, cwd=ROOT, check=False)
-    return None if done.returncode else str(ROOT / "target" / "debug" / "examples" / "sim")
 
 
 def _package(folder: str) -> str:
@@ -102,7 +91,7 @@ def unit() -> int:
 
 
 def sim() -> int:
-    failed = [slug for slug in explored() if not explores(slug)]
+    failed = [slug for slug in explorers.patterns() if not explores(slug)]
     if failed:
         print(f"error: failed: {', '.join(failed)}", flush=True)
     return 1 if failed else 0
@@ -111,11 +100,9 @@ def sim() -> int:
 def explores(slug: str) -> bool:
     """Whether every mutant of a pattern is found, and nothing else."""
     # What would make more of it, or less, from the shell of who runs the tests.
-    settings = {"SECONDS", "RUNS", "LIMIT", "ONLY", "REPLAY", "VERBOSE"}
+    settings = {"P", "SECONDS", "RUNS", "LIMIT", "ONLY", "REPLAY", "VERBOSE", "SEED"}
     environment = {name: value for name, value in os.environ.items() if name not in settings}
-    explorer = build_explorer(slug)
-    if not explorer:
-        return False
+    explorer = explorers.build(slug)
     listing = subprocess.run(
         [explorer], env={**environment, "REPLAY": "which"}, stdout=subprocess.PIPE, text=True, check=False
     )
@@ -166,6 +153,8 @@ COMMANDS = {"compile": compile_all, "unit": unit, "sim": sim, "conformance": con
 
 
 def main() -> int:
+    # All patterns: what `make sim` would leave out is not to be left out here.
+    os.environ.pop("P", None)
     if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
         print(f"usage: tools/rust.py {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2

@@ -11,10 +11,11 @@ mod problem;
 mod trips;
 mod view;
 
+use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::{Context, Runtime, Table};
+use tenfold_ports::{Carrier, Context, Runtime, Table};
 
-use problem::{RouteResult, unknown_trip};
+use problem::unknown_trip;
 
 use crate::inventory::{StockId, StockKind};
 use crate::names::SagaId;
@@ -30,16 +31,18 @@ pub struct Api<T, R> {
 
 impl<T: Table, R: Runtime> Api<T, R> {
     /// Answers a request: with a problem (RFC 9457) where it cannot be done.
-    pub async fn handle(&self, request: &Request, _context: &Context) -> Response {
-        self.route(request).await.unwrap_or_else(Response::from)
+    pub async fn handle(&self, request: &Request, context: &Context) -> Response {
+        self.route(request, &context.carrier()).await.unwrap_or_else(Response::from)
     }
 
-    async fn route(&self, request: &Request) -> RouteResult {
+    async fn route(&self, request: &Request, carrier: &Carrier) -> RouteResult {
         let (steps, method) = (&self.steps, request.method.as_str());
         let allow = |allowed: &[&str]| Err(Problem::method_not_allowed(method, allowed));
-        match request.segments().as_slice() {
+        let parts = segments(request)?;
+        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+        match *parts {
             ["trips"] => match method {
-                "POST" => trips::post(steps, request).await,
+                "POST" => trips::post(steps, request, carrier).await,
                 "GET" => trips::list(steps, request).await,
                 _ => allow(&["GET", "POST"]),
             },
@@ -48,22 +51,22 @@ impl<T: Table, R: Runtime> Api<T, R> {
                 _ => allow(&["GET"]),
             },
             ["trips", id, "cancel"] => match method {
-                "POST" => operate::cancel(steps, saga(id)?).await,
+                "POST" => operate::cancel(steps, saga(id)?, carrier).await,
                 _ => allow(&["POST"]),
             },
             ["trips", id, "retry"] => match method {
-                "POST" => operate::retry(steps, saga(id)?).await,
+                "POST" => operate::retry(steps, saga(id)?, carrier).await,
                 _ => allow(&["POST"]),
             },
             ["trips", id, "resolve"] => match method {
-                "POST" => operate::resolve(steps, saga(id)?, &request.body).await,
+                "POST" => operate::resolve(steps, saga(id)?, request, carrier).await,
                 _ => allow(&["POST"]),
             },
             ["inventory", kind, id] => {
                 let (kind, id) = stock(kind, id)?;
                 match method {
-                    "PUT" => inventory::put(steps, kind, &id, &request.body).await,
-                    "GET" => inventory::get(steps, kind, &id).await,
+                    "PUT" => inventory::put(steps, kind, &id, request).await,
+                    "GET" => inventory::get(steps, kind, &id, request).await,
                     _ => allow(&["GET", "PUT"]),
                 }
             }

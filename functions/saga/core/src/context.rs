@@ -5,6 +5,8 @@ use std::hash::Hash;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tenfold_ports::{Carrier, Context};
+use tracing::Span;
 
 use crate::names::SagaId;
 
@@ -52,4 +54,27 @@ pub struct SagaContext<P> {
     pub style: Style,
     /// What the saga is about.
     pub payload: P,
+    /// The trace and the correlation id of what began the work: a request, or the step before. Inputs of before have
+    /// neither.
+    #[serde(flatten)]
+    pub carrier: Carrier,
+}
+
+impl<P> SagaContext<P> {
+    /// Returns the same, in the trace and under the correlation id of `carrier`.
+    #[must_use]
+    pub fn carried_by(self, carrier: Carrier) -> Self {
+        Self { carrier, ..self }
+    }
+}
+
+/// Returns the span under which it is logged what is done for a saga. An error span, since an error must name its
+/// work whatever the level.
+pub(crate) fn span(saga: SagaId, context: &Context) -> Span {
+    tracing::error_span!(
+        "saga",
+        %saga,
+        correlation_id = context.correlation.as_str(),
+        trace_id = context.trace.trace_id(),
+    )
 }

@@ -4,6 +4,7 @@
 //! machine that was stopped, a service that was away. It begins a new round for each, or ends it stuck after
 //! five. It looks at no message and no execution, only at rows.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -11,10 +12,13 @@ use futures_util::stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenfold_pattern::event::Schedule;
-use tenfold_ports::table::{Query, Range};
-use tenfold_ports::{CallError, Context, Runtime, Table};
+use tenfold_pattern::read::readable;
+use tenfold_pattern::{ReadError, page};
+use tenfold_ports::table::{BadItem, Item, Query, Range};
+use tenfold_ports::{CallError, Carrier, Context, Metrics, Runtime, Table};
+use tracing::Instrument;
 
-use crate::context::Payload;
+use crate::context::{Payload, span};
 use crate::error::SagaError;
 use crate::event::SagaEvent;
 use crate::metrics;
@@ -26,7 +30,8 @@ use crate::steps::Steps;
 
 /// How many sagas are recovered at a time.
 const WIDTH: usize = 8;
-/// How many of a state and shard a run recovers at most; the next one goes on.
+/// How many of a state and shard a run recovers at most; the next one goes on. Those that cannot be read are not
+/// counted, or they would take the place of the others in every run.
 const MOST: usize = 100;
 /// What recovering a saga may need of the invocation's time where the table is slow.
 const RESERVE: Duration = Duration::from_secs(20);
@@ -57,6 +62,9 @@ pub struct Settle {
     pub saga: SagaId,
     /// The round of the state machine.
     pub round: u32,
+    /// The trace and the correlation id of the execution; inputs of before have neither.
+    #[serde(default)]
+    pub carrier: Carrier,
 }
 
 /// The only action of a coordinator.
@@ -72,6 +80,8 @@ pub enum SettleAction {
 pub struct CoordinatorSummary {
     /// The number of sagas past their time that were looked at.
     pub overdue: usize,
+    /// The number of those that were skipped, because a row of theirs cannot be read.
+    pub unreadable: usize,
     /// The number of rounds begun.
     pub rounds: usize,
     /// The number of sagas ended, since there were enough rounds.
@@ -138,29 +148,33 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         context: &Context,
     ) -> Result<Option<CoordinatorSummary>, CoordinatorError> {
         match event {
-            CoordinatorEvent::Settle(settle) => Ok(self.settle(settle).await.map(|()| None)?),
-            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context.deadline).await?)),
+            CoordinatorEvent::Settle(settle) => Ok(self.settle(settle, context).await.map(|()| None)?),
+            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context).await?)),
         }
     }
 
     /// Says what became of a saga, when its state machine has nothing more to try.
-    async fn settle(&self, call: &Settle) -> Result<(), SagaError> {
-        let result = self.steps.settle(call.saga, call.round).await;
-        if let Err(error) = &result {
-            tracing::warn!(saga = %call.saga, round = call.round, error = error.name(), why = %error, "settle");
-        }
-        result
+    async fn settle(&self, call: &Settle, context: &Context) -> Result<(), SagaError> {
+        let context = context.of(&call.carrier);
+        let settle = async {
+            let result = self.steps.settle(call.saga, call.round, &context.carrier()).await;
+            if let Err(error) = &result {
+                tracing::warn!(round = call.round, error = error.name(), why = %error, "settle");
+            }
+            result
+        };
+        settle.instrument(span(call.saga, &context)).await
     }
 
-    /// Recovers all sagas whose time is up, before `deadline`, when this process is stopped.
-    async fn run(&self, deadline: Timestamp) -> Result<CoordinatorSummary, RunError> {
+    /// Recovers all sagas whose time is up, before this process is stopped.
+    async fn run(&self, context: &Context) -> Result<CoordinatorSummary, RunError> {
         let mut progress = RunProgress::default();
         // Whatever fails, the rest is recovered. One after the other: nobody waits for it, and the table is
         // there for the trips.
         let stuck = self.stuck().await;
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
-                if let Err(error) = self.sweep(state, shard, deadline, &mut progress).await {
+                if let Err(error) = self.sweep(state, shard, context, &mut progress).await {
                     progress.fails(error.into());
                 }
             }
@@ -179,7 +193,10 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
     async fn stuck(&self) -> Result<u64, CallError> {
         let mut sum = 0;
         for shard in 0..self.steps.definition.shards() {
-            sum += self.count(SagaState::Stuck, shard).await?;
+            if let Some(partition) = SagaState::Stuck.open(shard) {
+                let query = Query { index: Some(OPEN_INDEX), ..Query::partition(partition) };
+                sum += page::count(&self.steps.table, query).await?;
+            }
         }
         Ok(sum)
     }
@@ -196,44 +213,36 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         &self,
         state: SagaState,
         shard: u8,
-        deadline: Timestamp,
+        context: &Context,
         progress: &mut RunProgress,
     ) -> Result<(), CallError> {
-        let Some(partition) = state.open(shard) else { return Ok(()) };
-        let range = Range::AtMost(self.steps.runtime.now().as_second());
-        let mut query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
-        let in_time = || self.steps.runtime.now() + RESERVE < deadline;
-        let mut seen = 0;
-        while seen < MOST && in_time() {
-            let page = self.steps.table.query(query.clone()).await?;
-            seen += page.items.len();
-            let ids = page.items.iter().filter_map(|i| saga_of(&i.key));
-            let late = page.items.iter().filter_map(|i| i.number(WAKE).ok()).min();
-            progress.late(late, self.steps.runtime.now());
-            let recoveries = ids.take_while(|_| in_time()).map(|id| self.steps.recover(id));
+        let runtime = &self.steps.runtime;
+        let in_time = || runtime.now() + RESERVE < context.deadline;
+        let Some(partition) = state.open(shard).filter(|_| in_time()) else { return Ok(()) };
+        let range = Range::AtMost(runtime.now().as_second());
+        let query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
+        let most = progress.summary.overdue + MOST;
+        page::each(&self.steps.table, query, async |items| {
+            let late = items.iter().filter_map(|item| item.number(WAKE).ok()).min();
+            progress.late(late, runtime.now());
+            let ids = items.iter().filter_map(|item| progress.readable(runtime, id_of(item)));
+            let ids: Vec<SagaId> = ids.collect();
+            let recoveries =
+                ids.into_iter().take_while(|_| in_time()).map(|id| self.steps.recover(id, context));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
-            done.into_iter().for_each(|result| progress.count(result));
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => break,
-            }
-        }
-        Ok(())
+            done.into_iter().for_each(|result| progress.count(runtime, result));
+            let more = progress.summary.overdue < most && in_time();
+            Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })
+        .await
     }
+}
 
-    async fn count(&self, state: SagaState, shard: u8) -> Result<u64, CallError> {
-        let Some(partition) = state.open(shard) else { return Ok(0) };
-        let mut query = Query { index: Some(OPEN_INDEX), ..Query::partition(partition) };
-        let mut sum = 0;
-        loop {
-            let (n, next) = self.steps.table.count(query.clone()).await?;
-            sum += n;
-            match next {
-                Some(_) => query.after = next,
-                None => return Ok(sum),
-            }
-        }
-    }
+/// The id of the saga that a row of the index belongs to.
+fn id_of(item: &Item) -> Result<SagaId, BadItem> {
+    let bad =
+        |why: &str| BadItem { key: item.key.to_string(), attribute: "pk".to_owned(), why: why.to_owned() };
+    saga_of(&item.key).ok_or_else(|| bad("names no saga"))
 }
 
 impl RunProgress {
@@ -242,7 +251,18 @@ impl RunProgress {
         self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
     }
 
-    fn count(&mut self, result: Result<Option<(SagaEvent, SagaState)>, SagaError>) {
+    /// What was read of a row; one that cannot be read is skipped, since the others are not to wait for it.
+    fn readable<T>(&mut self, metrics: &impl Metrics, row: Result<T, BadItem>) -> Option<T> {
+        let row = readable(metrics, row);
+        self.summary.unreadable += usize::from(row.is_none());
+        row
+    }
+
+    fn count(&mut self, metrics: &impl Metrics, result: Result<Option<(SagaEvent, SagaState)>, SagaError>) {
+        if let Err(SagaError::Read(ReadError::Row(error))) = result {
+            self.readable::<()>(metrics, Err(error));
+            return;
+        }
         self.summary.overdue += 1;
         match result {
             Ok(Some((SagaEvent::GaveUp, _))) => self.summary.given_up += 1,

@@ -8,7 +8,7 @@
 //! In reading order: `attempt` is what a decision on a step goes by; `perform`, `refuse` and `undo` decide on
 //! a step, `ending` and `close` on the end of a saga, [`due`](fn@due) on one whose time is up, `operate` on
 //! what a person asks for. `list` says what is on a page of a list; `publication` where an entry of the log
-//! goes on to, `dead_letter` what a person has to look at, `message` what fits into one.
+//! goes on to, `dead_letter` what a person has to look at.
 
 mod attempt;
 mod close;
@@ -16,7 +16,6 @@ mod dead_letter;
 mod due;
 mod ending;
 mod list;
-mod message;
 mod operate;
 mod outcome;
 mod perform;
@@ -33,7 +32,6 @@ pub(crate) use attempt::Attempt;
 pub(crate) use close::close;
 pub(crate) use dead_letter::{dead_letter, unreadable};
 pub(crate) use list::{LIST_PAGE, ListCursor, first_page};
-pub(crate) use message::{Placed, batches, json};
 pub(crate) use operate::{Operation, cancel, resolve, retry};
 pub(crate) use perform::{NotPerformed, not_performed, perform, performed_again};
 pub(crate) use publication::{execution_name, is_entry, notice, starts_execution};

@@ -1,6 +1,7 @@
 //! Why a step, an undo or a settling failed, and under which name: what the state machine catches and alarms
 //! count.
 
+use tenfold_pattern::ReadError;
 use tenfold_ports::CallError;
 use tenfold_ports::table::BadItem;
 
@@ -25,7 +26,7 @@ pub const UNKNOWN_SAGA: &str = "UnknownSaga";
 pub const WRONG_STEP: &str = "WrongStep";
 /// The event could not be understood: as `tenfold-lambda` names it.
 pub const BAD_EVENT: &str = "BadEvent";
-/// The table did not answer, or others kept writing the same rows. Trying again is safe.
+/// The table did not answer or refused the call, or others kept writing the same rows. Trying again is safe.
 pub const SERVICE_UNAVAILABLE: &str = "ServiceUnavailable";
 /// A row is not what this version writes.
 pub const BAD_ITEM: &str = "BadItem";
@@ -91,12 +92,9 @@ pub enum SagaError {
     /// Others kept writing the same rows.
     #[error("others kept writing the rows of saga {0}; try again")]
     Conflict(SagaId),
-    /// The table did not answer.
-    #[error("the table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is of another shape.
+    /// The table did not answer or refused the call, or a row is of another shape.
     #[error(transparent)]
-    Row(#[from] BadItem),
+    Read(#[from] ReadError),
 }
 
 impl SagaError {
@@ -112,28 +110,23 @@ impl SagaError {
             Self::SagaUnsettled { .. } => SAGA_UNSETTLED,
             Self::UnknownSaga(_) => UNKNOWN_SAGA,
             Self::WrongStep { .. } => WRONG_STEP,
-            Self::Conflict(_) | Self::Table(_) => SERVICE_UNAVAILABLE,
-            Self::Row(_) => BAD_ITEM,
+            // A permission that is missing may be given: what is tried again goes on then.
+            Self::Conflict(_) | Self::Read(ReadError::Silent(_) | ReadError::Refused(_)) => {
+                SERVICE_UNAVAILABLE
+            }
+            Self::Read(ReadError::Row(_)) => BAD_ITEM,
         }
     }
 }
 
-/// The error of rows that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The table did not answer.
-    #[error("the table did not answer: {0}")]
-    Table(#[from] CallError),
-    /// A row is not what this version writes.
-    #[error(transparent)]
-    Row(#[from] BadItem),
+impl From<CallError> for SagaError {
+    fn from(error: CallError) -> Self {
+        Self::Read(error.into())
+    }
 }
 
-impl From<ReadError> for SagaError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Table(error) => Self::Table(error),
-            ReadError::Row(error) => Self::Row(error),
-        }
+impl From<BadItem> for SagaError {
+    fn from(error: BadItem) -> Self {
+        Self::Read(error.into())
     }
 }

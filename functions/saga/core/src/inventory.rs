@@ -100,7 +100,9 @@ pub enum Releases {
 }
 
 impl Releases {
-    const fn name(self) -> &'static str {
+    /// Returns the name, as rows, bodies and answers have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Refused => "refused",
@@ -143,13 +145,25 @@ impl Stock {
     /// stays. The last one wins.
     #[must_use]
     pub fn put(kind: StockKind, id: &StockId, available: i64, releases: Releases) -> Write {
-        let updates = vec![
-            (SmolStr::new_static(AVAILABLE), Update::Set(available.into())),
-            // There from the beginning, so that it can be conditioned on.
-            (SmolStr::new_static(RESERVED), Update::Add(0)),
-            (SmolStr::new_static(RELEASES), Update::Set(releases.name().into())),
-        ];
-        Write::Update { key: stock_key(kind, id), updates, condition: Condition::Always }
+        set(kind, id, (available, releases), Condition::Always)
+    }
+
+    /// Returns the same write where the stock is as it was read; none: where there is none.
+    #[must_use]
+    pub fn replace(
+        kind: StockKind,
+        id: &StockId,
+        (available, releases): (i64, Releases),
+        before: Option<Self>,
+    ) -> Write {
+        let condition = before.map_or(Condition::Absent, |before| {
+            Condition::All(vec![
+                Condition::Is(AVAILABLE, before.available.into()),
+                Condition::Is(RESERVED, before.reserved.into()),
+                Condition::Is(RELEASES, before.releases.name().into()),
+            ])
+        });
+        set(kind, id, (available, releases), condition)
     }
 
     /// Returns the write that takes one of what is available into what is reserved, where there is one.
@@ -165,6 +179,16 @@ impl Stock {
         let accepted = Condition::Is(RELEASES, Releases::Accepted.name().into());
         moved(kind, id, -1, Condition::All(vec![accepted, Condition::AtLeast(RESERVED, 1)]))
     }
+}
+
+fn set(kind: StockKind, id: &StockId, (available, releases): (i64, Releases), condition: Condition) -> Write {
+    let updates = vec![
+        (SmolStr::new_static(AVAILABLE), Update::Set(available.into())),
+        // There from the beginning, so that it can be conditioned on.
+        (SmolStr::new_static(RESERVED), Update::Add(0)),
+        (SmolStr::new_static(RELEASES), Update::Set(releases.name().into())),
+    ];
+    Write::Update { key: stock_key(kind, id), updates, condition }
 }
 
 fn moved(kind: StockKind, id: &StockId, reserved: i64, condition: Condition) -> Write {

@@ -15,22 +15,25 @@ use futures_util::StreamExt;
 use futures_util::future::join3;
 use futures_util::stream;
 use smol_str::SmolStr;
+use tenfold_pattern::read::readable;
+use tenfold_pattern::send;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::queue::{self, Outgoing};
+use tenfold_ports::queue::Outgoing;
 use tenfold_ports::stream::Record;
-use tenfold_ports::topic::Notice;
-use tenfold_ports::{CallError, Context, Flow, Queue, Runtime, Topic};
+use tenfold_ports::{Context, Flow, Queue, Runtime, Topic};
+use tracing::Instrument;
 
-use crate::context::{Payload, Style};
-use crate::decide::{
-    Placed, batches, dead_letter, execution_name, is_entry, json, notice, starts_execution, unreadable,
-};
+use crate::context::{Payload, Style, span};
+use crate::decide::{dead_letter, execution_name, is_entry, notice, starts_execution, unreadable};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::rows::LogEntry;
 
 /// How many executions are started at a time.
 const WIDTH: usize = 8;
+
+/// What the records of a batch say, each with its place there.
+type Placed<T> = Vec<(usize, T)>;
 
 /// The publisher, and what it reaches.
 #[derive(Debug)]
@@ -50,73 +53,63 @@ pub struct Publisher<T, F, Q, R, P> {
 impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, P> {
     /// Publishes what is new in the log. Answers the first record that has to come again, and with it all
     /// after it; what of these was published already is published twice, which changes nothing.
-    pub async fn handle(&self, records: &[Record], _context: &Context) -> Option<SmolStr> {
+    pub async fn handle(&self, records: &[Record], context: &Context) -> Option<SmolStr> {
         let mut entries: Placed<LogEntry<P>> = Vec::new();
         let mut dead_letters: Placed<Outgoing> = Vec::new();
         for (at, record) in records.iter().enumerate() {
             let Some(item) = record.new.as_ref().filter(|_| is_entry(record)) else { continue };
-            match LogEntry::read(item) {
-                Ok(entry) => entries.push((at, entry)),
-                Err(error) => {
-                    // Nobody can act on it but a person; those behind it go on.
-                    tracing::error!(%error, "log entry not readable");
-                    dead_letters.push((at, Outgoing::new(json(&unreadable(record, &error)))));
-                }
-            }
+            // Nobody can act on one that cannot be read but a person; those behind it go on.
+            let entry = LogEntry::read(item).inspect_err(|error| {
+                dead_letters.push((at, Outgoing::new(send::body(&unreadable(record, error)))));
+            });
+            entries.extend(readable(&self.runtime, entry).map(|entry| (at, entry)));
         }
         self.count(&entries);
         if !is_in(Mutant::StuckWithoutLetter) {
             let about = entries.iter().filter_map(|(at, entry)| Some((*at, dead_letter(entry)?)));
-            dead_letters.extend(about.map(|(at, letter)| (at, Outgoing::new(json(&letter)))));
+            dead_letters.extend(about.map(|(at, letter)| (at, Outgoing::new(send::body(&letter)))));
         }
         let (notified, started, sent) =
-            join3(self.notify(&entries), self.start(&entries), self.send(dead_letters)).await;
+            join3(self.notify(&entries, context), self.start(&entries, context), self.send(dead_letters))
+                .await;
         let first = [notified, started, sent].into_iter().flatten().min()?;
         Some(records[first].sequence.clone())
     }
 
     /// Publishes the events of choreographed sagas; answers those that were not.
-    async fn notify(&self, entries: &[(usize, LogEntry<P>)]) -> Vec<usize> {
+    async fn notify(&self, entries: &[(usize, LogEntry<P>)], context: &Context) -> Vec<usize> {
         let choreographed = entries.iter().filter(|(_, entry)| entry.style == Style::Choreographed);
-        let notices = choreographed.map(|(at, entry)| (*at, notice(entry))).collect();
-        let mut failed = Vec::new();
-        for batch in batches(notices) {
-            let (places, notices): (Vec<usize>, Vec<Notice>) = batch.into_iter().unzip();
-            match self.topic.publish(notices).await {
-                Ok(rejected) => failed.extend(rejected.into_iter().filter_map(|i| places.get(i).copied())),
-                Err(error) => failed.extend(all_of(&places, "events not published", &error)),
-            }
-        }
-        failed
+        let (places, notices): (Vec<usize>, Vec<_>) = {
+            let notice = |entry: &LogEntry<P>| notice(entry, &context.of(&entry.carrier).carrier());
+            choreographed.map(|(at, entry)| (*at, notice(entry))).unzip()
+        };
+        failed(&places, send::notices(&self.topic, notices).await)
     }
 
     /// Starts the executions of orchestrated sagas; answers the entries whose execution was not started.
-    async fn start(&self, entries: &[(usize, LogEntry<P>)]) -> Vec<usize> {
+    async fn start(&self, entries: &[(usize, LogEntry<P>)], context: &Context) -> Vec<usize> {
         let starts = entries.iter().filter(|(_, entry)| starts_execution(entry)).map(async |(at, entry)| {
-            let context = entry.clone().context();
-            let input = json(&context);
+            let span = span(entry.saga, &context.of(&entry.carrier));
+            let saga = entry.clone().context();
             // Running or over: it was started, perhaps by this very call before its answer was lost.
-            self.flow.start(&execution_name(&context), &input).await.map(|_| ()).map_err(|error| (*at, error))
+            let start = async {
+                let started = self.flow.start(&execution_name(&saga), &send::body(&saga)).await;
+                started
+                    .inspect_err(|error| tracing::warn!(%error, "execution not started"))
+                    .err()
+                    .map(|_| *at)
+            };
+            start.instrument(span).await
         });
-        let done: Vec<Result<(), (usize, CallError)>> = stream::iter(starts).buffered(WIDTH).collect().await;
-        let failed = done.into_iter().filter_map(Result::err);
-        failed.flat_map(|(at, error)| all_of(&[at], "execution not started", &error)).collect()
+        let failed: Vec<Option<usize>> = stream::iter(starts).buffered(WIDTH).collect().await;
+        failed.into_iter().flatten().collect()
     }
 
     /// Sends dead letters about what a person has to look at; answers the entries whose dead letter was not
     /// sent.
-    async fn send(&self, mut dead_letters: Placed<Outgoing>) -> Vec<usize> {
-        let mut failed = Vec::new();
-        while !dead_letters.is_empty() {
-            let rest = dead_letters.split_off(dead_letters.len().min(queue::BATCH));
-            let (places, batch): (Vec<usize>, Vec<Outgoing>) =
-                std::mem::replace(&mut dead_letters, rest).into_iter().unzip();
-            match self.dead_letters.send(batch).await {
-                Ok(rejected) => failed.extend(rejected.into_iter().filter_map(|i| places.get(i).copied())),
-                Err(error) => failed.extend(all_of(&places, "dead letters not sent", &error)),
-            }
-        }
-        failed
+    async fn send(&self, dead_letters: Placed<Outgoing>) -> Vec<usize> {
+        let (places, dead_letters): (Vec<usize>, Vec<_>) = dead_letters.into_iter().unzip();
+        failed(&places, send::messages(&self.dead_letters, dead_letters).await)
     }
 
     fn count(&self, entries: &[(usize, LogEntry<P>)]) {
@@ -134,7 +127,7 @@ impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, 
     }
 }
 
-fn all_of(places: &[usize], what: &'static str, error: &CallError) -> Vec<usize> {
-    tracing::warn!(%error, entries = places.len(), what);
-    places.to_vec()
+/// The places of what did not go, by its places among what was to go.
+fn failed(places: &[usize], failed: Vec<usize>) -> Vec<usize> {
+    failed.into_iter().filter_map(|at| places.get(at).copied()).collect()
 }

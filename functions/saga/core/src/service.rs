@@ -5,9 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_ports::{Context, Runtime, Table};
+use tenfold_pattern::read::readable;
+use tenfold_ports::table::BadItem;
+use tenfold_ports::{Carrier, Context, Runtime, Table};
+use tracing::Instrument;
 
-use crate::context::{Payload, SagaContext};
+use crate::context::{Payload, SagaContext, span};
 use crate::decide::StepOutcome;
 use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
@@ -34,6 +37,9 @@ pub struct StepTask<P> {
     /// The saga that the step is asked of.
     #[serde(flatten)]
     pub context: SagaContext<P>,
+    /// The trace and the correlation id of the execution, as its whole input says them; tasks of before have none.
+    #[serde(default)]
+    pub carrier: Carrier,
 }
 
 /// The error of a service for a step that the definition does not have.
@@ -90,39 +96,45 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
     ///
     /// # Errors
     /// By the names that the state machine catches.
-    pub async fn handle_task(
-        &self,
-        task: &StepTask<P>,
-        _context: &Context,
-    ) -> Result<StepOutcome, SagaError> {
+    pub async fn handle_task(&self, task: &StepTask<P>, context: &Context) -> Result<StepOutcome, SagaError> {
         let expected = &self.steps.definition.steps()[self.at].name;
         if task.step != *expected {
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
         }
-        self.carry_out(task.direction, &task.context).await
+        let context = context.of(&task.context.carrier).of(&task.carrier);
+        self.carry_out(task.direction, task.context.clone(), &context).await
     }
 
     /// Does what an event asks for; `body` is the log entry as JSON.
     ///
     /// # Errors
     /// The message has to come again.
-    pub async fn handle_message(&self, body: &str, _context: &Context) -> Result<(), MessageError> {
+    pub async fn handle_message(&self, body: &str, context: &Context) -> Result<(), MessageError> {
         let definition = &self.steps.definition;
-        let unreadable =
-            |why: String| MessageError::Unreadable { definition: definition.name().clone(), why };
-        let entry: LogEntry<P> = serde_json::from_str(body).map_err(|e| unreadable(e.to_string()))?;
-        if entry.definition != *definition.name() {
-            return Err(unreadable(format!("it is one of `{}`", entry.definition)));
-        }
+        let entry = self.entry(body).map_err(|why| {
+            let bad = BadItem { key: "a message".to_owned(), attribute: "body".to_owned(), why: why.clone() };
+            readable::<()>(&self.steps.runtime, Err(bad));
+            MessageError::Unreadable { definition: definition.name().clone(), why }
+        })?;
         let Some(direction) = definition.reaction(self.at, &entry.event) else {
             // The subscription lets through more than the service acts on.
             tracing::warn!(event = %entry.event, saga = %entry.saga, "nothing to do");
             return Ok(());
         };
-        match self.carry_out(direction, &entry.context()).await {
+        let context = context.of(&entry.carrier);
+        match self.carry_out(direction, entry.context(), &context).await {
             Err(error) if !self.is_final(direction, &error) => Err(error.into()),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+
+    /// The log entry that a message holds, or what is wrong with it.
+    fn entry(&self, body: &str) -> Result<LogEntry<P>, String> {
+        let entry: LogEntry<P> = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        if entry.definition == *self.steps.definition.name() {
+            return Ok(entry);
+        }
+        Err(format!("it is one of `{}`", entry.definition))
     }
 
     /// Says whether what kept a step from being done or undone is written down, so that the log leads on.
@@ -140,20 +152,26 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
     async fn carry_out(
         &self,
         direction: Direction,
-        context: &SagaContext<P>,
+        saga: SagaContext<P>,
+        context: &Context,
     ) -> Result<StepOutcome, SagaError> {
-        let result = match direction {
-            Direction::Do => self.steps.perform(self.at, context).await,
-            Direction::Undo => self.steps.undo(self.at, context).await,
-        };
-        let (saga, round) = (context.saga, context.round);
-        match &result {
-            Ok(outcome) => tracing::info!(%saga, round, action = ?direction, ?outcome, "step"),
-            Err(error) => {
-                tracing::warn!(%saga, round, action = ?direction, error = error.name(), why = %error, "step");
+        let span = span(saga.saga, context);
+        let round = saga.round;
+        let saga = saga.carried_by(context.carrier());
+        let work = async {
+            let result = match direction {
+                Direction::Do => self.steps.perform(self.at, &saga).await,
+                Direction::Undo => self.steps.undo(self.at, &saga).await,
+            };
+            match &result {
+                Ok(outcome) => tracing::info!(round, action = ?direction, ?outcome, "step"),
+                Err(error) => {
+                    tracing::warn!(round, action = ?direction, error = error.name(), why = %error, "step");
+                }
             }
-        }
-        result
+            result
+        };
+        work.instrument(span).await
     }
 }
 
@@ -170,5 +188,9 @@ mod tests {
         let task: StepTask<Trip> = serde_json::from_str(text).unwrap();
         assert_eq!((task.direction, task.step.as_str(), task.context.round), (Direction::Undo, "hotel", 2));
         assert_eq!(task.context.payload.to.to_string(), "2030-01-02");
+        assert_eq!(task.carrier, Carrier::default(), "one of before");
+        let input = r#""carrier":{"correlation":"order-17","round":2,"more":1},"payload""#;
+        let task: StepTask<Trip> = serde_json::from_str(&text.replace(r#""payload""#, input)).unwrap();
+        assert_eq!(task.carrier.correlation.as_deref(), Some("order-17"));
     }
 }

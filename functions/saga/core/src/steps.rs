@@ -14,5 +14,3 @@ mod settle;
 mod undo;
 
 pub use commit::Steps;
-
-pub(crate) use commit::TRIES;

@@ -15,8 +15,9 @@ use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::{Value, json};
+use tenfold_ports::api::Response;
 use tenfold_ports::table::{Item, Write};
-use tenfold_ports::{Clock, Context, Table};
+use tenfold_ports::{Carrier, Clock, Context, Table};
 use tenfold_world::{Env, request};
 
 const FLIGHT: usize = 0;
@@ -41,13 +42,17 @@ fn body() -> Value {
 
 impl Desk {
     async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        let response = self.ask(method, path, &headers, body).await;
+        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Response {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut request = request(method, path, body);
-        if let Some(key) = key {
-            request.set_header("idempotency-key", key);
-        }
-        let response = self.api.handle(&request, &Context::until(self.env.now())).await;
-        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+        request.base = "/live".into();
+        request.headers.extend(headers.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        self.api.handle(&request, &Context::until(self.env.now())).await
     }
 
     async fn post(&self, key: &str, body: &Value) -> (u16, Value) {
@@ -146,8 +151,12 @@ fn a_trip_that_begins_in_the_past_is_refused_unless_it_was_taken_in_before() {
         let mut payload = past.clone();
         payload.as_object_mut().unwrap().remove("style");
         let style = saga_core::context::Style::Choreographed;
-        let data =
-            saga_core::rows::SagaData { style, payload: serde_json::from_value(payload).unwrap(), created };
+        let data = saga_core::rows::SagaData {
+            style,
+            payload: serde_json::from_value(payload).unwrap(),
+            created,
+            carrier: Carrier::default(),
+        };
         env.write(saga_core::rows::SagaRow::create(&definition, SagaId::of_key("a"), data)).await.unwrap();
         assert_eq!(desk.post("a", &past).await.0, 202);
     });
@@ -303,7 +312,17 @@ fn open_trips_are_listed_page_by_page() {
         assert_eq!((seen.len(), pages), (119, 3));
         let (_, page) = desk.get("/trips?state=compensating").await;
         assert_eq!(page["trips"][0]["sagaId"], SagaId::of_key("k7").to_string());
-        for bad in ["/trips", "/trips?state=committed", "/trips?state=stuck&after=x"] {
+        // The token of one list is none of another's.
+        let (_, first) = desk.get("/trips?state=running").await;
+        let elsewhere = format!("/trips?state=stuck&after={}", first["next"].as_str().unwrap());
+        for bad in [
+            "/trips",
+            "/trips?state=committed",
+            "/trips?state=stuck&after=x",
+            "/trips?state=stuck&state=running",
+            "/trips?state=stuck&after=x&after=x",
+            &elsewhere,
+        ] {
             assert_eq!(desk.get(bad).await.0, 400, "{bad}");
         }
     });
@@ -336,5 +355,62 @@ fn inventory_is_put_and_shown() {
         assert_eq!(desk.get("/inventory/car/a%20b").await.0, 400);
         assert_eq!(desk.call("DELETE", "/inventory/car/C", None, &Value::Null).await.0, 405);
         assert_eq!(desk.get("/nothing").await.0, 404);
+    });
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn a_trip_has_a_location_below_its_stage() {
+    run(|env| async move {
+        let response = desk(&env).ask("POST", "/trips", &[("idempotency-key", "a")], &body()).await;
+        let location = format!("/live/trips/{}", SagaId::of_key("a"));
+        assert_eq!(header(&response, "location"), Some(&*location));
+    });
+}
+
+#[test]
+fn what_a_resource_does_not_take_is_told_with_what_it_does() {
+    run(|env| async move {
+        let desk = desk(&env);
+        let id = SagaId::of_key("a");
+        for (path, allowed) in [
+            ("/trips".to_owned(), "GET, POST"),
+            (format!("/trips/{id}"), "GET"),
+            (format!("/trips/{id}/cancel"), "POST"),
+            ("/inventory/car/C".to_owned(), "GET, PUT"),
+        ] {
+            let response = desk.ask("DELETE", &path, &[], &Value::Null).await;
+            assert_eq!((response.status, header(&response, "allow")), (405, Some(allowed)), "{path}");
+        }
+    });
+}
+
+#[test]
+fn inventory_is_changed_only_where_it_is_what_its_caller_has_seen() {
+    run(|env| async move {
+        let desk = desk(&env);
+        let (path, three) = ("/inventory/flight/F", json!({"available": 3}));
+        let new = [("if-none-match", "*")];
+        let created = desk.ask("PUT", path, &new, &three).await;
+        let tag = header(&created, "etag").unwrap().to_owned();
+        assert_eq!((created.status, desk.ask("PUT", path, &new, &three).await.status), (200, 412));
+        let unchanged = desk.ask("GET", path, &[("if-none-match", &tag)], &Value::Null).await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+        assert_eq!(header(&unchanged, "etag"), Some(&*tag));
+        let seen = [("if-match", &*tag)];
+        assert_eq!(desk.ask("PUT", path, &seen, &three).await.status, 200, "nothing has changed");
+        // A booking takes a seat: whoever has not seen it must not put it back.
+        desk.post("a", &body()).await;
+        desk.perform("a", FLIGHT).await.unwrap();
+        let stale = desk.ask("PUT", path, &seen, &three).await;
+        assert_eq!(stale.status, 412);
+        assert_eq!(desk.get(path).await.1, json!({"available": 2, "reserved": 1, "releases": "accepted"}));
+        let now = desk.ask("GET", path, &seen, &Value::Null).await;
+        let current = [("if-match", header(&now, "etag").unwrap())];
+        assert_eq!(desk.ask("PUT", path, &current, &json!({"available": 9})).await.status, 200);
+        assert_eq!(desk.get(path).await.1, json!({"available": 9, "reserved": 1, "releases": "accepted"}));
     });
 }

@@ -15,7 +15,7 @@ use saga_core::rows::{Partition, SagaData, SagaRow};
 use saga_core::state::{SagaState, StepState};
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
-use tenfold_ports::Table;
+use tenfold_ports::{Carrier, Table};
 use tenfold_world::Env;
 
 const FLIGHT: usize = 0;
@@ -34,7 +34,13 @@ fn context(key: &str, round: u32) -> SagaContext<Trip> {
     let day = "2030-01-01".parse().unwrap();
     let payload =
         Trip { traveller: "Ada".into(), flight: id("F"), hotel: id("H"), car: id("C"), from: day, to: day };
-    SagaContext { saga: SagaId::of_key(key), round, style: Style::Choreographed, payload }
+    SagaContext {
+        saga: SagaId::of_key(key),
+        round,
+        style: Style::Choreographed,
+        payload,
+        carrier: Carrier::default(),
+    }
 }
 
 /// One invocation in a world with two of each kind and the sagas `a` and `b`; gives the calls that it made.
@@ -44,8 +50,8 @@ fn calmly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 's
             env.write(Stock::put(kind, &id(stock), 2, Releases::Accepted)).await.unwrap();
         }
         for key in ["a", "b"] {
-            let SagaContext { saga, style, payload, .. } = context(key, 0);
-            let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
+            let SagaContext { saga, style, payload, carrier, .. } = context(key, 0);
+            let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env), carrier };
             env.write(SagaRow::create(&definition(), saga, data)).await.unwrap();
         }
         let steps = Steps { table: env.clone(), runtime: env.clone(), definition: definition() };
@@ -157,7 +163,7 @@ fn what_is_refused_first_leaves_nothing_to_undo() {
         let error = shop.perform(FLIGHT, &context("a", 0)).await.unwrap_err();
         assert_eq!(error.name(), "StepRefused");
         assert_eq!(shop.states("a").await.0, SagaState::Compensated);
-        assert_eq!(shop.steps.settle(SagaId::of_key("a"), 0).await, Ok(()));
+        assert_eq!(shop.steps.settle(SagaId::of_key("a"), 0, &Carrier::default()).await, Ok(()));
     });
 }
 
@@ -190,7 +196,10 @@ fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
         shop.undo(FLIGHT, &context).await.unwrap();
         let states = vec![Some(StepState::Undone), Some(StepState::Stuck), Some(StepState::Undone)];
         assert_eq!(shop.states("a").await, (SagaState::Stuck, states));
-        assert_eq!(shop.steps.settle(context.saga, 0).await.unwrap_err().name(), "SagaStuck");
+        assert_eq!(
+            shop.steps.settle(context.saga, 0, &Carrier::default()).await.unwrap_err().name(),
+            "SagaStuck"
+        );
     });
 }
 
@@ -204,7 +213,7 @@ fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
         shop.undo(CAR, &context).await.unwrap();
         shop.undo(FLIGHT, &context).await.unwrap();
         assert_eq!(shop.states("a").await.0, SagaState::Compensating);
-        let error = shop.steps.settle(context.saga, 0).await.unwrap_err();
+        let error = shop.steps.settle(context.saga, 0, &Carrier::default()).await.unwrap_err();
         assert_eq!(error.name(), "SagaStuck");
     });
 }
@@ -218,8 +227,11 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
         shop.put(StockKind::Hotel, "H", 2, Releases::Refused).await;
         shop.undo(CAR, &early).await.unwrap();
         shop.undo(HOTEL, &early).await.unwrap_err();
-        assert_eq!(shop.steps.settle(early.saga, 0).await.unwrap_err().name(), "SagaStuck");
-        shop.steps.retry(early.saga).await.unwrap();
+        assert_eq!(
+            shop.steps.settle(early.saga, 0, &Carrier::default()).await.unwrap_err().name(),
+            "SagaStuck"
+        );
+        shop.steps.retry(early.saga, &Carrier::default()).await.unwrap();
         // The end of the first chain comes only now. The hotel may be given back in this round.
         assert_eq!(shop.undo(FLIGHT, &early).await, Ok(StepOutcome::Undone));
         assert_eq!(shop.states("a").await.0, SagaState::Compensating);

@@ -1,11 +1,11 @@
 //! `POST /trips/{sagaId}/cancel`, `/retry` and `/resolve`.
 
 use serde_json::json;
-use tenfold_ports::api::{Problem, Response};
-use tenfold_ports::{Runtime, Table};
+use tenfold_pattern::http::{self, RouteResult};
+use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::{Carrier, Runtime, Table};
 
-use super::body;
-use super::problem::{RouteResult, small};
+use super::body::{self, BODY_MOST};
 use crate::decide::OperatorResult;
 use crate::names::SagaId;
 use crate::rows::ROUND_MOST;
@@ -13,22 +13,31 @@ use crate::state::SagaState;
 use crate::steps::Steps;
 use crate::trip::Trip;
 
-pub(super) async fn cancel<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, id: SagaId) -> RouteResult {
-    answered(202, id, steps.cancel(id).await?)
+pub(super) async fn cancel<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
+    id: SagaId,
+    carrier: &Carrier,
+) -> RouteResult {
+    answered(202, id, steps.cancel(id, carrier).await?)
 }
 
-pub(super) async fn retry<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, id: SagaId) -> RouteResult {
-    answered(202, id, steps.retry(id).await?)
+pub(super) async fn retry<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
+    id: SagaId,
+    carrier: &Carrier,
+) -> RouteResult {
+    answered(202, id, steps.retry(id, carrier).await?)
 }
 
 pub(super) async fn resolve<T: Table, R: Runtime>(
     steps: &Steps<T, R, Trip>,
     id: SagaId,
-    body: &[u8],
+    request: &Request,
+    carrier: &Carrier,
 ) -> RouteResult {
-    small(body)?;
-    let reason = body::reason(body).map_err(Problem::invalid)?;
-    answered(200, id, steps.resolve(id, &reason).await?)
+    http::within(&request.body, BODY_MOST)?;
+    let reason = body::reason(&request.body).map_err(Problem::invalid)?;
+    answered(200, id, steps.resolve(id, &reason, carrier).await?)
 }
 
 fn answered(status: u16, id: SagaId, answer: OperatorResult) -> RouteResult {

@@ -4,32 +4,39 @@ use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
+use tenfold_pattern::ReadError;
+use tenfold_pattern::commit::{self, Transacted};
+use tenfold_pattern::http::{self, RouteResult, page_token};
+use tenfold_pattern::read::readable;
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::table::{Cancelled, Item, Query, Read, TransactError};
-use tenfold_ports::{CallError, Runtime, Table};
+use tenfold_ports::table::{Cancelled, Item, Query, Read};
+use tenfold_ports::{CallError, Carrier, Runtime, Table};
 
-use super::body::{self, TripRequest};
-use super::problem::{RouteResult, no_table, small, unknown_trip};
+use super::body::{self, BODY_MOST, TripRequest};
+use super::problem::unknown_trip;
 use super::view::{Listed, TripView};
 use crate::context::SagaContext;
 use crate::decide::{LIST_PAGE, ListCursor, first_page};
-use crate::error::ReadError;
 use crate::event::SagaEvent;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{LogEntry, OPEN_INDEX, Partition, SagaData, SagaRow, saga_key};
 use crate::state::SagaState;
-use crate::steps::{Steps, TRIES};
+use crate::steps::Steps;
 use crate::trip::Trip;
 
 /// The states whose trips are listed: those of the index.
 const LISTED: [SagaState; 3] = [SagaState::Running, SagaState::Compensating, SagaState::Stuck];
 
-pub(super) async fn post<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, request: &Request) -> RouteResult {
-    small(&request.body)?;
+pub(super) async fn post<T: Table, R: Runtime>(
+    steps: &Steps<T, R, Trip>,
+    request: &Request,
+    carrier: &Carrier,
+) -> RouteResult {
+    http::within(&request.body, BODY_MOST)?;
     let now = steps.runtime.now();
     let mut faults = Vec::new();
-    let key = idempotency_key(request).map_err(|fault| faults.push(fault)).ok();
+    let key = http::idempotency_key(request).map_err(|fault| faults.push(fault)).ok();
     let asked = body::trip(&request.body, TimeZone::UTC.to_datetime(now).date());
     let asked = asked.map_err(|more| faults.extend(more)).ok();
     let (key, TripRequest { style, trip, past }) = match (key, asked) {
@@ -40,44 +47,43 @@ pub(super) async fn post<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, reques
         }
     };
     let id = saga_id(&steps.runtime, &key);
-    let data = SagaData { style, payload: trip, created: now };
+    let data = SagaData { style, payload: trip, created: now, carrier: carrier.clone() };
     if let Some(fault) = past {
         // The trip began while its sender was still trying to hear of it.
-        let item = steps.table.get(&saga_key(id), Read::Consistent).await.map_err(no_table)?;
+        let item = steps.table.get(&saga_key(id), Read::Consistent).await.map_err(ReadError::from)?;
         return match item {
-            Some(item) => repeated(&item, &data),
+            Some(item) => repeated(request, &item, &data),
             None => Err(Problem::invalid(vec![fault])),
         };
     }
-    start(steps, id, data).await
+    start(steps, request, id, data).await
 }
 
 async fn start<T: Table, R: Runtime>(
     steps: &Steps<T, R, Trip>,
+    request: &Request,
     id: SagaId,
     data: SagaData<Trip>,
 ) -> RouteResult {
     let (definition, now) = (&steps.definition, data.created);
     let create = SagaRow::create(definition, id, data.clone());
-    let context = SagaContext { saga: id, round: 0, style: data.style, payload: data.payload.clone() };
+    let SagaData { style, payload, carrier, .. } = data.clone();
+    let context = SagaContext { saga: id, round: 0, style, payload, carrier };
     let entry = LogEntry::of(definition, &context, SagaEvent::Started, now);
     let started = LogEntry { state: Some(SagaState::Running), ..entry }.append();
-    let mut failure = CallError::Throttled;
-    for _ in 0..TRIES {
-        let writes = vec![create.clone(), started.clone()];
-        match steps.table.transact(writes).await {
-            Ok(()) => return Ok(accepted(id)),
-            Err(TransactError::Cancelled(reasons)) => {
-                // Perhaps by this very call, whose answer was lost.
+    let writes = [create, started];
+    for _ in 0..commit::TRIES {
+        // Told by the saga's row: the same key has the same row, whoever has written it.
+        match commit::transact(&steps.table, &writes, |_| false).await.map_err(ReadError::from)? {
+            Transacted::Yes => return Ok(accepted(request, id)),
+            Transacted::Cancelled(reasons) => {
                 if let Some(Cancelled::Condition(Some(item))) = reasons.first() {
-                    return repeated(item, &data);
+                    return repeated(request, item, &data);
                 }
             }
-            Err(TransactError::Call(e)) if e.may_have_applied() => failure = e,
-            Err(TransactError::Call(e)) => return Err(no_table(e)),
         }
     }
-    Err(no_table(failure))
+    Err(ReadError::from(CallError::Throttled).into())
 }
 
 pub(super) async fn get<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, id: SagaId) -> RouteResult {
@@ -97,46 +103,34 @@ pub(super) async fn list<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, reques
             Query { index: Some(OPEN_INDEX), limit: LIST_PAGE as u32, after, ..Query::partition(partition) };
         steps.table.query(query).await.map(|page| (cursor, page))
     });
-    let pages = try_join_all(pages).await.map_err(no_table)?;
+    let pages = try_join_all(pages).await.map_err(ReadError::from)?;
     let (keys, next) = first_page(pages, shards);
     let mut trips = Vec::new();
     if !keys.is_empty() {
         // The index lags behind, and knows only keys.
-        let items = steps.table.get_many(&keys, Read::Consistent).await.map_err(no_table)?;
+        let items = steps.table.get_many(&keys, Read::Consistent).await.map_err(ReadError::from)?;
         for item in items.iter().flatten() {
-            match SagaRow::<Trip>::read(item) {
-                Ok(saga) if saga.state == state => trips.push(Listed::new(&saga)),
-                Ok(_) => {}
-                // It must not hide the others.
-                Err(error) => tracing::error!(%error, "trip not listed"),
-            }
+            let saga: Option<SagaRow<Trip>> = readable(&steps.runtime, SagaRow::read(item));
+            trips.extend(saga.filter(|saga| saga.state == state).map(|saga| Listed::new(&saga)));
         }
     }
-    let next = next.map(ListCursor::text);
+    let next = next.map(|cursor| page_token::write(&list_name(state), &cursor));
     Ok(Response::json(200, &json!({ "trips": trips, "next": next })))
 }
 
 /// What a repeated key is answered: what was answered first, to the same request.
-fn repeated(item: &Item, asked: &SagaData<Trip>) -> RouteResult {
+fn repeated(request: &Request, item: &Item, asked: &SagaData<Trip>) -> RouteResult {
     let there: SagaRow<Trip> = SagaRow::read(item).map_err(ReadError::from)?;
     if (there.data.style, &there.data.payload) == (asked.style, &asked.payload) {
-        return Ok(accepted(there.id));
+        return Ok(accepted(request, there.id));
     }
     let detail = "this Idempotency-Key came before with another trip or style; take a new key for a new trip";
     Err(Problem::new(422, "key-reused", "The key was used for another trip", detail))
 }
 
-/// The location is relative to `/trips`, so that it is right below any stage.
-fn accepted(id: SagaId) -> Response {
-    Response::json(202, &json!({ "sagaId": id })).with("location", format_smolstr!("trips/{id}"))
-}
-
-fn idempotency_key(request: &Request) -> Result<SmolStr, Fault> {
-    let fault = |detail| Fault::new("header:Idempotency-Key", detail);
-    let key = request.header("idempotency-key");
-    let key = key.ok_or_else(|| fault("is required: it is what makes a repetition safe"))?;
-    let good = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    if good { Ok(key.clone()) } else { Err(fault("1 to 255 visible ASCII characters were expected")) }
+fn accepted(request: &Request, id: SagaId) -> Response {
+    let location = http::location(request, &format!("/trips/{id}"));
+    Response::json(202, &json!({ "sagaId": id })).with("location", location)
 }
 
 /// Returns the id of the trip with a key: the same key is the same trip.
@@ -150,23 +144,39 @@ fn saga_id<R: Runtime>(runtime: &R, key: &str) -> SagaId {
 /// What a list is of, and where it begins.
 fn list_of(request: &Request, shards: u8) -> Result<(SagaState, ListCursor), Problem> {
     let mut faults = Vec::new();
-    let mut fault = |at: &str, detail: String| faults.push(Fault::new(at, detail));
-    let state = request.parameter("state").map(SmolStr::as_str);
-    let listed = state.and_then(SagaState::parse).filter(|state| LISTED.contains(state));
-    if listed.is_none() {
-        let found = state.map_or("is missing".to_owned(), |state| format!("is `{state}`"));
-        let wanted = "running, compensating or stuck was expected; trips at their end are not listed";
-        fault("query:state", format!("{found}; {wanted}"));
-    }
-    let cursor = match request.parameter("after") {
-        None => Some(ListCursor::start(0)),
-        Some(after) => ListCursor::parse(after, shards),
-    };
-    if cursor.is_none() {
-        fault("query:after", "the `next` of the page before was expected".to_owned());
-    }
-    match (listed, cursor) {
-        (Some(state), Some(cursor)) => Ok((state, cursor)),
+    let mut fault = |fault: Fault| faults.push(fault);
+    let state = state_of(request).map_err(&mut fault).ok();
+    let after = http::parameter(request, "after").and_then(|after| match (after, state) {
+        (None, _) => Ok(Some(ListCursor::start(0))),
+        (Some(after), Some(state)) => place(state, after, shards).map(Some),
+        // Of which list it is cannot be said.
+        (Some(_), None) => Ok(None),
+    });
+    let cursor = after.map_err(fault).ok().flatten();
+    match (state, cursor) {
+        (Some(state), Some(cursor)) if faults.is_empty() => Ok((state, cursor)),
         _ => Err(Problem::invalid(faults)),
     }
+}
+
+fn state_of(request: &Request) -> Result<SagaState, Fault> {
+    let state = http::parameter(request, "state")?;
+    let listed = state.and_then(|state| SagaState::parse(state)).filter(|state| LISTED.contains(state));
+    listed.ok_or_else(|| {
+        let found = state.map_or_else(|| "is missing".to_owned(), |state| format!("is `{state}`"));
+        let wanted = "running, compensating or stuck was expected; trips at their end are not listed";
+        Fault::new("query:state", format!("{found}; {wanted}"))
+    })
+}
+
+/// A place in the list of a state, as the page before has named it.
+fn place(state: SagaState, after: &str, shards: u8) -> Result<ListCursor, Fault> {
+    let cursor: ListCursor = page_token::read(&list_name(state), after)?;
+    let wrong = || Fault::new("query:after", "the `next` of the page before was expected");
+    if cursor.is_in(shards) { Ok(cursor) } else { Err(wrong()) }
+}
+
+/// The list whose pages a token is for.
+fn list_name(state: SagaState) -> SmolStr {
+    format_smolstr!("trips?state={}", state.name())
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
+use tenfold_ports::TraceContext;
 
 use crate::context::Style;
 use crate::definition::Definition;
@@ -83,6 +84,10 @@ struct LogView {
     state: Option<SagaState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<SmolStr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 impl TripView {
@@ -126,6 +131,11 @@ impl LogView {
             outcome,
             state: entry.state,
             error: entry.error,
+            trace_id: entry
+                .carrier
+                .traceparent
+                .and_then(|trace| Some(TraceContext::parse(&trace)?.trace_id())),
+            correlation_id: entry.carrier.correlation,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Closing a round: the saga ends as it is, because nothing is left to be tried.
 
 use jiff::Timestamp;
+use tenfold_ports::Carrier;
 
 use super::ending::{closing, ending};
 use super::transaction::Transaction;
@@ -16,6 +17,7 @@ pub(crate) fn close<P: Payload>(
     definition: &Definition<P>,
     part: &Partition<P>,
     event: SagaEvent,
+    carrier: &Carrier,
     now: Timestamp,
 ) -> (SagaState, Transaction) {
     let saga = &part.saga;
@@ -25,7 +27,7 @@ pub(crate) fn close<P: Payload>(
         let to = ending(definition, part, None).unwrap_or(SagaState::Stuck);
         (to, closing(definition, part, None, saga.round, now))
     };
-    let entry = LogEntry::of(definition, &saga.context(saga.round), event, now);
+    let entry = LogEntry::of(definition, &saga.context(saga.round).carried_by(carrier.clone()), event, now);
     writes.push(SagaChange::to(definition, saga.id, to, now).when(saga.unchanged()));
     writes.push(LogEntry { state: Some(to), ..entry }.append());
     (to, Transaction::of_saga(writes))

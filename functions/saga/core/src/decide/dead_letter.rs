@@ -1,6 +1,7 @@
 //! Dead letters: what a person has to look at.
 
 use serde::Serialize;
+use tenfold_ports::Carrier;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::BadItem;
 
@@ -19,6 +20,8 @@ pub(crate) struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<Name>,
     pub(super) error: DeadLetterError,
+    #[serde(flatten)]
+    carrier: Carrier,
 }
 
 /// A dead letter about a log entry that is none.
@@ -54,6 +57,7 @@ pub(crate) fn dead_letter<P>(entry: &LogEntry<P>) -> Option<DeadLetter> {
         round: entry.round,
         step: step.map(|(step, _)| step.clone()),
         error: DeadLetterError { error, cause },
+        carrier: entry.carrier.clone(),
     })
 }
 

@@ -31,6 +31,7 @@ pub enum Due {
 /// use saga_core::names::SagaId;
 /// use saga_core::rows::{SagaData, SagaRow};
 /// use saga_core::state::SagaState;
+/// use tenfold_ports::Carrier;
 ///
 /// let (since, deadline) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + SignedDuration::from_mins(10));
 /// let saga = SagaRow {
@@ -43,7 +44,7 @@ pub enum Due {
 ///     since,
 ///     wake: Some(deadline),
 ///     resolution: None,
-///     data: SagaData { style: Style::Orchestrated, payload: (), created: since },
+///     data: SagaData { style: Style::Orchestrated, payload: (), created: since, carrier: Carrier::default() },
 /// };
 /// assert_eq!(due(&saga, since), Due::No);
 /// assert_eq!(due(&saga, deadline), Due::Round(SagaEvent::Deadline, SagaState::Compensating));
@@ -78,7 +79,8 @@ mod tests {
     #[test]
     fn rounds_end() {
         let at = |s| Timestamp::from_second(s).unwrap();
-        let data = SagaData { style: Style::Orchestrated, payload: (), created: at(0) };
+        let carrier = tenfold_ports::Carrier::default();
+        let data = SagaData { style: Style::Orchestrated, payload: (), created: at(0), carrier };
         let row = |state, tries, round| SagaRow {
             id: SagaId::of_key("a"),
             version: 1,

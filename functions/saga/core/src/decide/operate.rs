@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
+use tenfold_ports::Carrier;
 
 use super::outcome::OperatorResult;
 use super::transaction::Transaction;
@@ -55,10 +56,11 @@ pub(crate) fn resolve<P: Payload>(
     definition: &Definition<P>,
     saga: &SagaRow<P>,
     reason: &SmolStr,
+    carrier: &Carrier,
     now: Timestamp,
 ) -> Operation {
     match saga.state {
-        SagaState::Stuck => Operation::Close(resolving(definition, saga, reason, now)),
+        SagaState::Stuck => Operation::Close(resolving(definition, saga, reason, carrier, now)),
         SagaState::Resolved if saga.resolution.as_ref() == Some(reason) => {
             Operation::Answer(OperatorResult::Accepted(SagaState::Resolved))
         }
@@ -70,10 +72,14 @@ fn resolving<P: Payload>(
     definition: &Definition<P>,
     saga: &SagaRow<P>,
     reason: &SmolStr,
+    carrier: &Carrier,
     now: Timestamp,
 ) -> Transaction {
     let change = SagaChange::to(definition, saga.id, SagaState::Resolved, now).resolution(reason.clone());
-    let entry = LogEntry::of(definition, &saga.context(saga.round), SagaEvent::Resolved, now);
+    let entry = {
+        let context = saga.context(saga.round).carried_by(carrier.clone());
+        LogEntry::of(definition, &context, SagaEvent::Resolved, now)
+    };
     let entry = LogEntry { state: Some(SagaState::Resolved), error: Some(reason.to_string()), ..entry };
     Transaction::of_saga(vec![change.when(saga.unchanged()), entry.append()])
 }

@@ -37,6 +37,10 @@ const COMPENSATED: &str = "Compensated";
 const STUCK: &str = "Stuck";
 const UNSETTLED: &str = "Unsettled";
 
+/// The path to the whole input, of which the carrier is read. It may have none, since it was written by a version that
+/// knew none, and a path to what is not there would end the execution.
+const WHOLE: &str = "$";
+
 /// How long the coordinator and the dead-letter queue may take to answer: seconds.
 const TIMEOUT: u32 = 30;
 
@@ -168,8 +172,12 @@ impl<P> Generator<'_, P> {
     }
 
     fn settle(&self) -> State {
-        let settle =
-            [("action", "settle".into()), ("saga.$", "$.saga".into()), ("round.$", "$.round".into())];
+        let settle = [
+            ("action", "settle".into()),
+            ("saga.$", "$.saga".into()),
+            ("round.$", "$.round".into()),
+            ("carrier.$", WHOLE.into()),
+        ];
         let certain = [SAGA_COMMITTED, SAGA_STUCK, SAGA_UNSETTLED, UNKNOWN_SAGA, BAD_EVENT];
         State::Task(Task {
             resource: format!("${{{}CoordinatorArn}}", self.prefix),
@@ -198,7 +206,9 @@ impl<P> Generator<'_, P> {
 fn step_parameters<P>(action: &'static str, step: &Step<P>) -> Json {
     let path = |name| (format_smolstr!("{name}.$"), format!("$.{name}").as_str().into());
     let fixed = [("action".into(), action.into()), ("step".into(), step.name.as_str().into())];
-    Json::Object(fixed.into_iter().chain(["saga", "round", "style", "payload"].map(path)).collect())
+    let carrier = [("carrier.$".into(), WHOLE.into())];
+    let paths = ["saga", "round", "style", "payload"].map(path);
+    Json::Object(fixed.into_iter().chain(paths).chain(carrier).collect())
 }
 
 /// What is certain is not tried again; all else is, since every task is safe to repeat.

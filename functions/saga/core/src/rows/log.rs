@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use tenfold_ports::Carrier;
 use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
 use super::keys::log_key;
@@ -44,6 +45,9 @@ pub struct LogEntry<P> {
     pub error: Option<String>,
     /// What the saga is about.
     pub payload: P,
+    /// The trace and the correlation id of what made it happen; entries of before have neither.
+    #[serde(flatten)]
+    pub carrier: Carrier,
 }
 
 impl<P: Payload> LogEntry<P> {
@@ -66,13 +70,15 @@ impl<P: Payload> LogEntry<P> {
             item: None,
             error: None,
             payload: context.payload.clone(),
+            carrier: context.carrier.clone(),
         }
     }
 
     /// Returns what whoever acts on the entry is given.
     #[must_use]
     pub fn context(self) -> SagaContext<P> {
-        SagaContext { saga: self.saga, round: self.round, style: self.style, payload: self.payload }
+        let Self { saga, round, style, payload, carrier, .. } = self;
+        SagaContext { saga, round, style, payload, carrier }
     }
 
     /// Reads an entry.

@@ -1,7 +1,10 @@
 //! All that there is of a saga, in one query.
 
+use std::ops::ControlFlow;
+
+use tenfold_pattern::{ReadError, page};
 use tenfold_ports::Table;
-use tenfold_ports::table::{BadItem, Query};
+use tenfold_ports::table::{BadItem, Item, Query};
 
 use super::keys::{LOG, STEP, partition};
 use super::log::LogEntry;
@@ -9,7 +12,6 @@ use super::saga::SagaRow;
 use super::step::StepRow;
 use crate::context::Payload;
 use crate::definition::Definition;
-use crate::error::ReadError;
 use crate::event::LogEvent;
 use crate::names::{Name, SagaId};
 use crate::state::StepState;
@@ -32,38 +34,29 @@ impl<P: Payload> Partition<P> {
     /// Reads all that there is of a saga; none where there is none with this id.
     ///
     /// # Errors
-    /// The table did not answer, or a row is of another shape.
+    /// The table did not answer or refused the call, or a row is of another shape.
     pub async fn read<T: Table>(
         table: &T,
         definition: &Definition<P>,
         id: SagaId,
     ) -> Result<Option<Self>, ReadError> {
         let (mut saga, mut steps, mut log) = (None, vec![None; definition.steps().len()], Vec::new());
-        let mut query = Query { limit: PAGE, ..Query::partition(partition(id)) };
-        loop {
-            let page = table.query(query.clone()).await?;
-            for item in &page.items {
+        // The rows are bounded by rounds and steps, so the pages are too.
+        let query = Query { limit: PAGE, ..Query::partition(partition(id)) };
+        page::each(table, query, async |items| {
+            for item in &items {
                 if item.key.sk.starts_with(LOG) {
                     log.push(LogEntry::read(item)?);
                 } else if let Some(name) = item.key.sk.strip_prefix(STEP) {
-                    let at = Name::parse(name).ok().and_then(|name| definition.place(&name));
-                    let Some(at) = at else {
-                        let why = format!("names a step that the saga `{}` does not have", definition.name());
-                        return Err(
-                            BadItem { key: item.key.to_string(), attribute: "sk".to_owned(), why }.into()
-                        );
-                    };
-                    steps[at] = Some(StepRow::read(item)?);
+                    steps[place(definition, item, name)?] = Some(StepRow::read(item)?);
                 } else {
                     saga = Some(SagaRow::read(item)?);
                 }
             }
-            // The rows are bounded by rounds and steps, so the pages are too.
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => return Ok(saga.map(|saga| Self { saga, steps, log })),
-            }
-        }
+            Ok::<_, ReadError>(ControlFlow::Continue(()))
+        })
+        .await?;
+        Ok(saga.map(|saga| Self { saga, steps, log }))
     }
 
     /// Says whether an event of a round is in the log.
@@ -77,4 +70,12 @@ impl<P: Payload> Partition<P> {
     pub fn state(&self, at: usize) -> Option<StepState> {
         self.steps.get(at)?.as_ref().map(|row| row.state)
     }
+}
+
+fn place<P>(definition: &Definition<P>, item: &Item, step: &str) -> Result<usize, BadItem> {
+    let place = Name::parse(step).ok().and_then(|name| definition.place(&name));
+    place.ok_or_else(|| {
+        let why = format!("names a step that the saga `{}` does not have", definition.name());
+        BadItem { key: item.key.to_string(), attribute: "sk".to_owned(), why }
+    })
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use tenfold_ports::Carrier;
 use tenfold_ports::table::{BadItem, Condition, Item, Write};
 
 use super::keys::{OPEN, WAKE, saga_key, saga_of};
@@ -54,6 +55,9 @@ pub struct SagaData<P> {
     pub payload: P,
     /// When the saga was asked for.
     pub created: Timestamp,
+    /// The trace and the correlation id of the request for the saga; rows of before have neither.
+    #[serde(flatten)]
+    pub carrier: Carrier,
 }
 
 impl<P: Payload> SagaRow<P> {
@@ -117,10 +121,11 @@ impl<P: Payload> SagaRow<P> {
         Write::create(item.with_doc(data))
     }
 
-    /// Returns what whoever acts on the saga in a round is given.
+    /// Returns what whoever acts on the saga in a round is given, in the trace of the request for the saga.
     #[must_use]
     pub fn context(&self, round: u32) -> SagaContext<P> {
-        SagaContext { saga: self.id, round, style: self.data.style, payload: self.data.payload.clone() }
+        let SagaData { style, payload, carrier, .. } = self.data.clone();
+        SagaContext { saga: self.id, round, style, payload, carrier }
     }
 
     /// Returns the check that the saga is in the state as it was read. It writes nothing.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use tenfold_ports::Carrier;
 use tenfold_ports::table::{Item, Key};
 
 use super::*;
@@ -56,4 +57,31 @@ fn an_entry_of_a_log_is_read_by_its_stored_names() {
     assert_eq!(log_key(id, 1, &entry.event), Key::new(format!("saga#{ID}"), "log#01#hotel.failed"));
     let input = json!({"saga": ID, "round": 1, "style": "orchestrated", "payload": "a trip"});
     assert_eq!(serde_json::to_value(entry.context()).unwrap(), input, "the input of an execution");
+}
+
+#[test]
+fn what_another_version_has_written_is_read() {
+    let old = json!({"style": "orchestrated", "payload": "a trip", "created": "2030-01-01T00:00:00Z"});
+    let newer = |mut doc: serde_json::Value| {
+        doc["correlation"] = "order-17".into();
+        doc["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
+        doc["priority"] = json!({"of": "a later version"});
+        doc
+    };
+    let data = |doc: &serde_json::Value| item("saga", doc.clone()).doc::<SagaData<String>>().unwrap();
+    assert_eq!(data(&old).carrier, Carrier::default());
+    assert_eq!(data(&newer(old.clone())).carrier.correlation.as_deref(), Some("order-17"));
+
+    let old = json!({"saga": ID, "definition": "trip", "style": "orchestrated", "round": 1, "event": "started",
+        "at": "2030-01-01T00:00:00Z", "payload": "a trip"});
+    let entry = |doc| LogEntry::<String>::read(&item("log#01#started", doc)).unwrap();
+    assert_eq!(entry(old.clone()).carrier, Carrier::default());
+    let (entry, old) = (entry(newer(old.clone())), entry(old));
+    assert_eq!(entry.carrier.correlation.as_deref(), Some("order-17"));
+    assert_eq!(LogEntry { carrier: Carrier::default(), ..entry.clone() }, old);
+    let input = serde_json::to_value(entry.context()).unwrap();
+    assert_eq!((&input["correlation"], &input["saga"]), (&json!("order-17"), &json!(ID)));
+
+    let step = json!({"round": 0, "at": "2030-01-01T00:00:00Z", "seat": "12A"});
+    assert!(StepRow::read(&item("step#hotel", step).with("state", "done")).is_ok());
 }

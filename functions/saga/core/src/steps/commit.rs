@@ -11,10 +11,6 @@ use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
 use crate::rows::{LOG, Partition};
 
-/// How often a transaction is made whose answer was lost or that somebody overtook. Four that DynamoDB leaves
-/// without an answer end within 24 s, before the function's time does.
-pub(crate) const TRIES: usize = 4;
-
 /// What works on the rows of sagas: the table and the runtime, once, and the saga's definition.
 #[derive(Debug)]
 pub struct Steps<T, R, P> {
@@ -65,7 +61,7 @@ impl Unclear {
     pub(super) fn error(&self, saga: SagaId) -> SagaError {
         match self {
             Self::Busy => SagaError::Conflict(saga),
-            Self::Lost => SagaError::Table(CallError::Unknown),
+            Self::Lost => CallError::Unknown.into(),
         }
     }
 }

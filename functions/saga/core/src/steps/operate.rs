@@ -1,10 +1,11 @@
 //! What people ask for: read the saga's row, then one transaction of it and the log.
 
 use smol_str::SmolStr;
+use tenfold_pattern::commit::TRIES;
 use tenfold_ports::table::{Condition, Item, Read};
-use tenfold_ports::{Clock, Table};
+use tenfold_ports::{Carrier, Clock, Table};
 
-use super::commit::{Steps, TRIES};
+use super::commit::Steps;
 use crate::context::Payload;
 use crate::decide::{self, Operation, OperatorResult, Transaction};
 use crate::error::SagaError;
@@ -15,15 +16,15 @@ use crate::rows::{SagaChange, SagaRow, saga_key};
 use crate::state::SagaState;
 
 impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
-    /// Turns a running saga around, because somebody asks for it. What is turned around already, or over
+    /// Turns a running saga around, because somebody asks for it, by a request in the trace of `carrier`. What is turned around already, or over
     /// without its pivot, stays as it is.
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may be cancelled or not.
-    pub async fn cancel(&self, id: SagaId) -> Result<OperatorResult, SagaError> {
+    pub async fn cancel(&self, id: SagaId, carrier: &Carrier) -> Result<OperatorResult, SagaError> {
         for _ in 0..TRIES {
             let Some(saga) = self.find(id).await? else { return self.cancel_nothing(id).await };
-            if let Some(result) = self.operate(&saga, decide::cancel(&saga)).await? {
+            if let Some(result) = self.operate(&saga, decide::cancel(&saga), carrier).await? {
                 return Ok(result);
             }
         }
@@ -34,11 +35,11 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may go on or not.
-    pub async fn retry(&self, id: SagaId) -> Result<OperatorResult, SagaError> {
+    pub async fn retry(&self, id: SagaId, carrier: &Carrier) -> Result<OperatorResult, SagaError> {
         let mut tried = None;
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
-            if let Some(result) = self.operate(&saga, decide::retry(&saga, tried)).await? {
+            if let Some(result) = self.operate(&saga, decide::retry(&saga, tried), carrier).await? {
                 return Ok(result);
             }
             tried = Some(saga.round + 1);
@@ -50,11 +51,16 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     ///
     /// # Errors
     /// There is no such saga, or the table did not answer; then it may be closed or not.
-    pub async fn resolve(&self, id: SagaId, reason: &SmolStr) -> Result<OperatorResult, SagaError> {
+    pub async fn resolve(
+        &self,
+        id: SagaId,
+        reason: &SmolStr,
+        carrier: &Carrier,
+    ) -> Result<OperatorResult, SagaError> {
         for _ in 0..TRIES {
             let saga = self.find(id).await?.ok_or(SagaError::UnknownSaga(id))?;
-            let operation = decide::resolve(&self.definition, &saga, reason, self.runtime.now());
-            if let Some(result) = self.operate(&saga, operation).await? {
+            let operation = decide::resolve(&self.definition, &saga, reason, carrier, self.runtime.now());
+            if let Some(result) = self.operate(&saga, operation, carrier).await? {
                 return Ok(result);
             }
         }
@@ -67,10 +73,11 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
         &self,
         saga: &SagaRow<P>,
         operation: Operation,
+        carrier: &Carrier,
     ) -> Result<Option<OperatorResult>, SagaError> {
         let (to, committed) = match operation {
             Operation::Answer(result) => return Ok(Some(result)),
-            Operation::Round(event, to) => (to, self.begin_round(saga, event, to, 0).await?),
+            Operation::Round(event, to) => (to, self.begin_round(saga, (event, to), 0, carrier).await?),
             Operation::Close(transaction) => {
                 (SagaState::Resolved, self.commit(transaction).await?.is_committed())
             }
@@ -82,11 +89,12 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     pub(super) async fn begin_round(
         &self,
         saga: &SagaRow<P>,
-        event: SagaEvent,
-        to: SagaState,
+        begin: (SagaEvent, SagaState),
         tries: u32,
+        carrier: &Carrier,
     ) -> Result<bool, SagaError> {
-        let round = decide::begin_round(&self.definition, saga, (event, to), tries, self.runtime.now());
+        let now = self.runtime.now();
+        let round = decide::begin_round(&self.definition, saga, begin, tries, carrier, now);
         Ok(self.commit(round).await?.is_committed())
     }
 

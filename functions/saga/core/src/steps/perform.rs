@@ -1,9 +1,9 @@
 //! Performing a step: one transaction and no read, unless the service refuses.
 
-use tenfold_ports::table::WriteError;
+use tenfold_pattern::commit::{self, TRIES};
 use tenfold_ports::{Clock, Table};
 
-use super::commit::{Steps, TRIES, TransactionResult, Unclear};
+use super::commit::{Steps, TransactionResult, Unclear};
 use crate::context::{Payload, SagaContext};
 use crate::decide::{self, Attempt, NotPerformed, Refusal, StepOutcome};
 use crate::definition::Role;
@@ -44,10 +44,9 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     async fn performed_before(&self, attempt: &Attempt<'_, P>) -> Result<StepOutcome, SagaError> {
         let attempt = self.attempt(attempt.at, attempt.context);
         let Some(entry) = decide::performed_again(&attempt) else { return Ok(StepOutcome::AlreadyDone) };
-        match self.table.write(entry.append()).await {
-            Ok(()) | Err(WriteError::Conflict { .. }) => Ok(StepOutcome::AlreadyDone),
-            Err(WriteError::Call(e)) => Err(e.into()),
-        }
+        // That it is there already is as good: an entry says all that it tells of by its key.
+        commit::write(&self.table, &entry.append(), |_| true).await?;
+        Ok(StepOutcome::AlreadyDone)
     }
 
     /// Writes down that the service refuses, which turns the saga around.

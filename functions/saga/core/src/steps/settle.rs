@@ -1,8 +1,9 @@
 //! Settling a saga: what became of it when its state machine has nothing more to try.
 
-use tenfold_ports::{Clock, Table};
+use tenfold_pattern::commit::TRIES;
+use tenfold_ports::{Carrier, Clock, Table};
 
-use super::commit::{Steps, TRIES};
+use super::commit::Steps;
 use crate::context::Payload;
 use crate::decide;
 use crate::error::SagaError;
@@ -18,7 +19,7 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
     /// # Errors
     /// `SagaStuck` and `SagaCommitted` say so; `SagaUnsettled`: another round goes on with it. After any
     /// other error it may be settled or not; settling it again finds out.
-    pub async fn settle(&self, saga: SagaId, round: u32) -> Result<(), SagaError> {
+    pub async fn settle(&self, saga: SagaId, round: u32, carrier: &Carrier) -> Result<(), SagaError> {
         for _ in 0..TRIES {
             let part = self.read(saga).await?;
             let state = part.saga.state;
@@ -29,7 +30,7 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
                 SagaState::Compensating | SagaState::Committing if part.saga.round == round => {}
                 _ => return Err(SagaError::SagaUnsettled { saga, state, round: part.saga.round }),
             }
-            match self.close(&part, SagaEvent::Settled).await? {
+            match self.close(&part, SagaEvent::Settled, carrier).await? {
                 Some(SagaState::Compensated) => return Ok(()),
                 Some(state) => return Err(SagaError::SagaStuck { saga, state }),
                 // Read again: it may have been this call.
@@ -45,8 +46,9 @@ impl<T: Table, R: Clock, P: Payload> Steps<T, R, P> {
         &self,
         part: &Partition<P>,
         event: SagaEvent,
+        carrier: &Carrier,
     ) -> Result<Option<SagaState>, SagaError> {
-        let (to, transaction) = decide::close(&self.definition, part, event, self.runtime.now());
+        let (to, transaction) = decide::close(&self.definition, part, event, carrier, self.runtime.now());
         Ok(self.commit(transaction).await?.is_committed().then_some(to))
     }
 }

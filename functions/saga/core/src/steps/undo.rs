@@ -1,8 +1,9 @@
 //! Undoing a step: read all rows of the saga, then one transaction on condition of what was read.
 
+use tenfold_pattern::commit::TRIES;
 use tenfold_ports::{Clock, Table};
 
-use super::commit::{Steps, TRIES, TransactionResult, Unclear};
+use super::commit::{Steps, TransactionResult, Unclear};
 use crate::context::{Payload, SagaContext};
 use crate::decide::{self, Attempt, StepOutcome};
 use crate::error::SagaError;

@@ -24,7 +24,7 @@ use saga_core::steps::Steps;
 use serde_json::Value;
 use shop::{Order, account, definition, stock, warehouse};
 use tenfold_ports::table::{Condition, Item, Key, Read, Write};
-use tenfold_ports::{Context, Table};
+use tenfold_ports::{Carrier, Context, Table};
 use tenfold_world::Env;
 
 const RESERVE: usize = 0;
@@ -98,14 +98,14 @@ struct Bench {
 
 fn context(round: u32, style: Style) -> SagaContext<Order> {
     let payload = Order { customer: "Ada".into(), sku: "pen".into(), quantity: 2, amount: 30 };
-    SagaContext { saga: SagaId::of_key("a"), round, style, payload }
+    SagaContext { saga: SagaId::of_key("a"), round, style, payload, carrier: Carrier::default() }
 }
 
 /// Ten pens, a customer with that much money, an open warehouse, and the saga `a`.
 async fn bench(env: Env, balance: i64, style: Style) -> Bench {
     let put = |item| Write::Put { item, condition: Condition::Always };
-    let SagaContext { saga, payload, .. } = context(0, style);
-    let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env) };
+    let SagaContext { saga, payload, carrier, .. } = context(0, style);
+    let data = SagaData { style, payload, created: tenfold_ports::Clock::now(&env), carrier };
     for write in [
         put(Item::new(stock("pen")).with("free", 10)),
         put(Item::new(account("Ada")).with("balance", balance)),
@@ -203,8 +203,11 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
         assert_eq!(bench.steps.perform(SHIP, &first).await.unwrap_err().name(), "StepRefused");
         assert_eq!(bench.state().await, SagaState::Committing, "there is no way back");
         assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
-        assert_eq!(bench.steps.cancel(first.saga).await, Ok(OperatorResult::PastPivot));
-        assert_eq!(bench.steps.settle(first.saga, 0).await.unwrap_err().name(), "SagaStuck");
+        assert_eq!(bench.steps.cancel(first.saga, &Carrier::default()).await, Ok(OperatorResult::PastPivot));
+        assert_eq!(
+            bench.steps.settle(first.saga, 0, &Carrier::default()).await.unwrap_err().name(),
+            "SagaStuck"
+        );
         assert_eq!(bench.steps.undo(RESERVE, &first).await.unwrap_err().name(), "SagaCommitted");
 
         bench.open(true).await;
@@ -213,7 +216,10 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
             "SagaNotRunning",
             "a person decides"
         );
-        assert_eq!(bench.steps.retry(first.saga).await, Ok(OperatorResult::Accepted(SagaState::Committing)));
+        assert_eq!(
+            bench.steps.retry(first.saga, &Carrier::default()).await,
+            Ok(OperatorResult::Accepted(SagaState::Committing))
+        );
         // The new execution walks over what is done to what is not.
         for (at, outcome) in [
             (RESERVE, StepOutcome::AlreadyDone),
@@ -237,8 +243,8 @@ fn a_choreography_that_is_resumed_goes_on_by_its_events() {
         bench.message("ship", 0, "charge.done").await;
         // The event of the shipment was lost. In the next round it comes anew, without a second parcel.
         let later = SagaId::of_key("a");
-        bench.steps.settle(later, 0).await.unwrap_err();
-        bench.steps.retry(later).await.unwrap();
+        bench.steps.settle(later, 0, &Carrier::default()).await.unwrap_err();
+        bench.steps.retry(later, &Carrier::default()).await.unwrap();
         bench.message("ship", 1, "resumed").await;
         bench.message("notify", 1, "ship.done").await;
         assert_eq!(bench.state().await, SagaState::Committed);

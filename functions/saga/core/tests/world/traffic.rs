@@ -11,6 +11,8 @@ use saga_core::rows::{LogEntry, SagaData, SagaRow};
 use saga_core::trip::Trip;
 use serde_json::json;
 use tenfold_pattern::event::Schedule;
+use tenfold_ports::Carrier;
+use tenfold_ports::context::{CORRELATION_ID, TRACEPARENT};
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::{World, request};
 
@@ -23,26 +25,45 @@ pub struct Answered(pub String, pub u16);
 impl Stack {
     /// One call of the API: its path may have a query.
     pub fn call(world: &World, method: &'static str, path: &str, key: &'static str, body: &str) {
-        let input = (method, path.to_owned(), key, body.to_owned());
-        world.spawn("api", input, |env, (method, whole, key, body)| async move {
+        let headers = if key.is_empty() { vec![] } else { vec![("idempotency-key", key)] };
+        Self::call_with(world, method, path, headers, body);
+    }
+
+    /// One call of the API with headers.
+    pub fn call_with(
+        world: &World,
+        method: &'static str,
+        path: &str,
+        headers: Vec<(&'static str, &'static str)>,
+        body: &str,
+    ) {
+        let input = (method, path.to_owned(), headers, body.to_owned());
+        world.spawn("api", input, |env, (method, whole, headers, body)| async move {
             let mut request = request(method, &whole, body);
-            if !key.is_empty() {
-                request.set_header("idempotency-key", key);
-            }
-            let response = Api { steps: steps(&env) }.handle(&request, &context(&env)).await;
-            let name = if key.is_empty() { whole } else { key.to_owned() };
+            request.headers.extend(headers.into_iter().map(|(name, value)| (name.into(), value.into())));
+            let header = |name| request.header(name).cloned();
+            let carrier = Carrier { traceparent: header(TRACEPARENT), correlation: header(CORRELATION_ID) };
+            let response = Api { steps: steps(&env) }.handle(&request, &context(&env).of(&carrier)).await;
+            let name = header("idempotency-key").map_or(whole, String::from);
             env.report(Answered(name, response.status));
         });
     }
 
     /// Somebody books a trip.
     pub fn book(world: &World, key: &'static str, style: Style) {
-        let style = style.name();
-        let body = json!({
-            "style": style, "traveller": key, "flight": "X", "hotel": "X", "car": "X",
-            "from": "2030-01-01", "to": "2030-01-02",
-        });
-        Self::call(world, "POST", "/trips", key, &body.to_string());
+        Self::call(world, "POST", "/trips", key, &booking(key, style));
+    }
+
+    /// Somebody books a trip, in a trace and under a correlation id.
+    pub fn book_within(
+        world: &World,
+        key: &'static str,
+        style: Style,
+        trace: &'static str,
+        id: &'static str,
+    ) {
+        let headers = vec![("idempotency-key", key), (TRACEPARENT, trace), (CORRELATION_ID, id)];
+        Self::call_with(world, "POST", "/trips", headers, &booking(key, style));
     }
 
     /// Somebody has booked a trip: it is taken in, and nothing more.
@@ -51,9 +72,15 @@ impl Stack {
         let (id, date) = (SagaId::of_key(key), "2030-01-01".parse().unwrap());
         let x = || StockId::parse("X").unwrap();
         let payload = Trip { traveller: key.into(), flight: x(), hotel: x(), car: x(), from: date, to: date };
-        let context = SagaContext { saga: id, round: 0, style, payload: payload.clone() };
+        // Nobody has said what it belongs to, as in rows of before.
+        let carrier = Carrier::default();
+        let context = SagaContext { saga: id, round: 0, style, payload: payload.clone(), carrier };
         let created = world.now();
-        let row = SagaRow::create(&definition, id, SagaData { style, payload, created });
+        let row = SagaRow::create(
+            &definition,
+            id,
+            SagaData { style, payload, created, carrier: Carrier::default() },
+        );
         let entry = LogEntry::of(&definition, &context, SagaEvent::Started, created).append();
         world.write(&[row, entry]);
     }
@@ -76,6 +103,14 @@ impl Stack {
             let _ = Coordinator { steps: steps(&env) }.handle(&minute, &context(&env)).await;
         });
     }
+}
+
+fn booking(traveller: &str, style: Style) -> String {
+    let booking = json!({
+        "style": style.name(), "traveller": traveller, "flight": "X", "hotel": "X", "car": "X",
+        "from": "2030-01-01", "to": "2030-01-02",
+    });
+    booking.to_string()
 }
 
 /// Puts how many there are of a kind, as nobody's call.

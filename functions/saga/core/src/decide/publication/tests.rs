@@ -1,5 +1,5 @@
 use super::*;
-use crate::decide::{batches, dead_letter, unreadable};
+use crate::decide::{dead_letter, unreadable};
 use crate::definition::Definition;
 use crate::error::{SAGA_STUCK, UNDO_REFUSED};
 use crate::names::SagaId;
@@ -17,7 +17,8 @@ fn entry(event: &str, style: Style, state: Option<SagaState>) -> LogEntry<Trip> 
     let text =
         r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
     let payload = serde_json::from_str(text).unwrap();
-    let context = SagaContext { saga: SagaId::of_key("a"), round: 3, style, payload };
+    let carrier = Carrier::default();
+    let context = SagaContext { saga: SagaId::of_key("a"), round: 3, style, payload, carrier };
     let event: LogEvent = event.parse().unwrap();
     LogEntry { state, ..LogEntry::of(&definition(), &context, event, jiff::Timestamp::UNIX_EPOCH) }
 }
@@ -25,9 +26,17 @@ fn entry(event: &str, style: Style, state: Option<SagaState>) -> LogEntry<Trip> 
 #[test]
 fn an_event_carries_what_subscriptions_filter_by_and_what_services_need() {
     let entry = entry("hotel.failed", Style::Choreographed, None);
-    let notice = notice(&entry);
+    let carrier = Carrier { traceparent: Some("00-1-2-01".into()), correlation: Some("order-17".into()) };
+    let notice = notice(&entry, &carrier);
     let attributes: Vec<_> = notice.attributes.iter().map(|(n, v)| format!("{n}={}", v.to_text())).collect();
-    assert_eq!(attributes, ["definition=trip", "style=choreographed", "event=hotel.failed"]);
+    let expected = [
+        "definition=trip",
+        "style=choreographed",
+        "event=hotel.failed",
+        "traceparent=00-1-2-01",
+        "x-correlation-id=order-17",
+    ];
+    assert_eq!(attributes, expected);
     assert_eq!(serde_json::from_str::<LogEntry<Trip>>(&notice.body).unwrap(), entry);
 }
 
@@ -35,7 +44,7 @@ fn an_event_carries_what_subscriptions_filter_by_and_what_services_need() {
 fn a_body_has_only_characters_that_a_message_can_have() {
     let mut entry = entry("started", Style::Choreographed, None);
     entry.payload.traveller = "A\u{fffe}\u{ffff}\u{1}".into();
-    let body = notice(&entry).body;
+    let body = notice(&entry, &Carrier::default()).body;
     assert!(body.chars().all(|c| (' '..='\u{fffd}').contains(&c)), "{body}");
     assert_eq!(serde_json::from_str::<LogEntry<Trip>>(&body).unwrap(), entry);
 }
@@ -89,16 +98,6 @@ fn only_new_log_entries_are_published() {
 }
 
 #[test]
-fn batches_are_as_many_and_as_large_as_one_call_takes() {
-    let small = |n: usize| (0..n).map(|at| (at, Notice::new("x".to_owned()))).collect::<Vec<_>>();
-    let sizes = |notices| batches(notices).iter().map(Vec::len).collect::<Vec<_>>();
-    assert_eq!(sizes(small(0)), [0_usize; 0]);
-    assert_eq!(sizes(small(21)), [10, 10, 1]);
-    let large = (0..3).map(|at| (at, Notice::new("x".repeat(100 << 10)))).collect();
-    assert_eq!(sizes(large), [2, 1]);
-}
-
-#[test]
 fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
     let id = SagaId::of_key("a");
     let key = log_key(id, 0, &"started".parse().unwrap());
@@ -111,6 +110,6 @@ fn a_log_entry_that_is_none_has_a_letter_that_names_it() {
         at: jiff::Timestamp::UNIX_EPOCH,
         expired: false,
     };
-    let letter = json(&unreadable(&record, &bad));
+    let letter = send::body(&unreadable(&record, &bad));
     assert!(letter.contains(&id.to_string()) && letter.contains(r#""Error":"BadItem""#), "{letter}");
 }
