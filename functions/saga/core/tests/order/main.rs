@@ -204,7 +204,10 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
         assert_eq!(bench.state().await, SagaState::Committing, "there is no way back");
         assert_eq!(bench.steps.undo(CHARGE, &first).await.unwrap_err().name(), "SagaCommitted");
         assert_eq!(bench.steps.cancel(first.saga, &Carrier::default()).await, Ok(OperatorResult::PastPivot));
-        assert_eq!(bench.steps.settle(first.saga, 0, &Carrier::default()).await.unwrap_err().name(), "SagaStuck");
+        assert_eq!(
+            bench.steps.settle(first.saga, 0, &Carrier::default()).await.unwrap_err().name(),
+            "SagaStuck"
+        );
         assert_eq!(bench.steps.undo(RESERVE, &first).await.unwrap_err().name(), "SagaCommitted");
 
         bench.open(true).await;
@@ -213,7 +216,10 @@ fn what_cannot_be_shipped_is_stuck_and_goes_forward_when_retried() {
             "SagaNotRunning",
             "a person decides"
         );
-        assert_eq!(bench.steps.retry(first.saga, &Carrier::default()).await, Ok(OperatorResult::Accepted(SagaState::Committing)));
+        assert_eq!(
+            bench.steps.retry(first.saga, &Carrier::default()).await,
+            Ok(OperatorResult::Accepted(SagaState::Committing))
+        );
         // The new execution walks over what is done to what is not.
         for (at, outcome) in [
             (RESERVE, StepOutcome::AlreadyDone),
