@@ -9,6 +9,8 @@ use tenfold_world::Site;
 /// What a call is about, by its name in the template.
 fn resource(site: &Site) -> Option<&'static str> {
     Some(match (site.call, site.about) {
+        // Who sends what nobody can read is no function.
+        _ if site.role == "person" => return None,
         // The state machine's own, which its definition tells.
         ("flow.send", _) => return None,
         ("flow.start", _) => "StateMachine",

@@ -2,106 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "test code")]
 
+#[path = "api/bad_requests.rs"]
+mod bad_requests;
 mod calm;
+mod desk;
+#[path = "api/inventory.rs"]
+mod inventory;
 
 use calm::{calls_of, run};
-use saga_core::api::Api;
-use saga_core::context::SagaContext;
-use saga_core::error::SagaError;
-use saga_core::inventory::{Releases, Stock, StockId, StockKind};
+use desk::{CAR, FLIGHT, HOTEL, body, desk, header};
+use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
-use saga_core::rows::{Partition, saga_key};
+use saga_core::rows::saga_key;
 use saga_core::state::SagaState;
-use saga_core::steps::Steps;
-use saga_core::trip::{self, Trip};
+use saga_core::trip;
 use serde_json::{Value, json};
-use tenfold_ports::api::Response;
 use tenfold_ports::table::{Item, Write};
-use tenfold_ports::{Carrier, Clock, Context, Table};
-use tenfold_world::{Env, request};
-
-const FLIGHT: usize = 0;
-const HOTEL: usize = 1;
-const CAR: usize = 2;
-
-struct Desk {
-    env: Env,
-    api: Api<Env, Env>,
-}
-
-fn desk(env: &Env) -> Desk {
-    let definition = trip::definition().unwrap();
-    let steps = Steps { table: env.clone(), runtime: env.clone(), definition };
-    Desk { env: env.clone(), api: Api { steps } }
-}
-
-fn body() -> Value {
-    json!({"style": "choreographed", "traveller": "Ada", "flight": "F", "hotel": "H", "car": "C",
-        "from": "2030-01-01", "to": "2030-01-08"})
-}
-
-impl Desk {
-    async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
-        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        let response = self.ask(method, path, &headers, body).await;
-        (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
-    }
-
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Response {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut request = request(method, path, body);
-        request.base = "/live".into();
-        request.headers.extend(headers.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        self.api.handle(&request, &Context::until(self.env.now())).await
-    }
-
-    async fn post(&self, key: &str, body: &Value) -> (u16, Value) {
-        self.call("POST", "/trips", Some(key), body).await
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.call("GET", path, None, &Value::Null).await
-    }
-
-    async fn operate(&self, key: &str, what: &str, body: &Value) -> (u16, Value) {
-        self.call("POST", &format!("/trips/{}/{what}", SagaId::of_key(key)), None, body).await
-    }
-
-    async fn put(&self, kind: StockKind, name: &str, available: i64, releases: Releases) {
-        let id = StockId::parse(name).unwrap();
-        self.env.write(Stock::put(kind, &id, available, releases)).await.unwrap();
-    }
-
-    async fn context(&self, key: &str) -> SagaContext<Trip> {
-        let steps = &self.api.steps;
-        let part = Partition::read(&self.env, &steps.definition, SagaId::of_key(key)).await.unwrap().unwrap();
-        part.saga.context(part.saga.round)
-    }
-
-    async fn perform(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.perform(at, &self.context(key).await).await.map(|_| ())
-    }
-
-    async fn undo(&self, key: &str, at: usize) -> Result<(), SagaError> {
-        self.api.steps.undo(at, &self.context(key).await).await.map(|_| ())
-    }
-
-    /// A trip whose hotel cannot be given back.
-    async fn stuck(&self, key: &str) {
-        for kind in StockKind::ALL {
-            let name = if kind == StockKind::Flight { "F" } else { "H" };
-            self.put(kind, name, 5, Releases::Accepted).await;
-        }
-        assert_eq!(self.post(key, &body()).await.0, 202);
-        self.perform(key, FLIGHT).await.unwrap();
-        self.perform(key, HOTEL).await.unwrap();
-        self.put(StockKind::Hotel, "H", 5, Releases::Refused).await;
-        assert_eq!(self.operate(key, "cancel", &Value::Null).await.0, 202);
-        self.undo(key, CAR).await.unwrap();
-        self.undo(key, HOTEL).await.unwrap_err();
-        self.undo(key, FLIGHT).await.unwrap();
-    }
-}
+use tenfold_ports::{Carrier, Table};
 
 #[test]
 fn a_trip_is_taken_in_by_one_transaction_and_shown_by_one_query() {
@@ -345,24 +262,6 @@ fn a_row_that_cannot_be_read_hides_no_other_trip() {
 }
 
 #[test]
-fn inventory_is_put_and_shown() {
-    run(|env| async move {
-        let desk = desk(&env);
-        assert_eq!(desk.get("/inventory/car/C").await.0, 404);
-        let (status, stock) = desk.call("PUT", "/inventory/car/C", None, &json!({"available": 3})).await;
-        assert_eq!((status, stock), (200, json!({"available": 3, "reserved": 0, "releases": "accepted"})));
-        assert_eq!(desk.get("/inventory/boat/C").await.0, 400);
-        assert_eq!(desk.get("/inventory/car/a%20b").await.0, 400);
-        assert_eq!(desk.call("DELETE", "/inventory/car/C", None, &Value::Null).await.0, 405);
-        assert_eq!(desk.get("/nothing").await.0, 404);
-    });
-}
-
-fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    response.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-}
-
-#[test]
 fn a_trip_has_a_location_below_its_stage() {
     run(|env| async move {
         let response = desk(&env).ask("POST", "/trips", &[("idempotency-key", "a")], &body()).await;
@@ -385,32 +284,5 @@ fn what_a_resource_does_not_take_is_told_with_what_it_does() {
             let response = desk.ask("DELETE", &path, &[], &Value::Null).await;
             assert_eq!((response.status, header(&response, "allow")), (405, Some(allowed)), "{path}");
         }
-    });
-}
-
-#[test]
-fn inventory_is_changed_only_where_it_is_what_its_caller_has_seen() {
-    run(|env| async move {
-        let desk = desk(&env);
-        let (path, three) = ("/inventory/flight/F", json!({"available": 3}));
-        let new = [("if-none-match", "*")];
-        let created = desk.ask("PUT", path, &new, &three).await;
-        let tag = header(&created, "etag").unwrap().to_owned();
-        assert_eq!((created.status, desk.ask("PUT", path, &new, &three).await.status), (200, 412));
-        let unchanged = desk.ask("GET", path, &[("if-none-match", &tag)], &Value::Null).await;
-        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
-        assert_eq!(header(&unchanged, "etag"), Some(&*tag));
-        let seen = [("if-match", &*tag)];
-        assert_eq!(desk.ask("PUT", path, &seen, &three).await.status, 200, "nothing has changed");
-        // A booking takes a seat: whoever has not seen it must not put it back.
-        desk.post("a", &body()).await;
-        desk.perform("a", FLIGHT).await.unwrap();
-        let stale = desk.ask("PUT", path, &seen, &three).await;
-        assert_eq!(stale.status, 412);
-        assert_eq!(desk.get(path).await.1, json!({"available": 2, "reserved": 1, "releases": "accepted"}));
-        let now = desk.ask("GET", path, &seen, &Value::Null).await;
-        let current = [("if-match", header(&now, "etag").unwrap())];
-        assert_eq!(desk.ask("PUT", path, &current, &json!({"available": 9})).await.status, 200);
-        assert_eq!(desk.get(path).await.1, json!({"available": 9, "reserved": 1, "releases": "accepted"}));
     });
 }

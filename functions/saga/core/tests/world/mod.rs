@@ -216,6 +216,11 @@ impl Stack {
         world.settle(due, Self::tick, "sagas are open for ever")
     }
 
+    /// What the services' queues have given up.
+    pub fn lost(self, world: &World) -> Vec<String> {
+        world.queue(self.lost, |messages| messages.bodies().map(ToOwned::to_owned).collect())
+    }
+
     /// What people were told of.
     pub fn letters(self, world: &World) -> Vec<String> {
         world.queue(self.letters, |messages| messages.bodies().map(ToOwned::to_owned).collect())

@@ -12,11 +12,16 @@ use saga_core::trip::Trip;
 use serde_json::json;
 use tenfold_pattern::event::Schedule;
 use tenfold_ports::Carrier;
+use tenfold_ports::Queue;
 use tenfold_ports::context::{CORRELATION_ID, TRACEPARENT};
-use tenfold_ports::table::{Item, Write};
+use tenfold_ports::queue::Outgoing;
+use tenfold_ports::table::{Item, Key, Write};
 use tenfold_world::{World, request};
 
 use super::{Stack, context, definition, steps};
+
+/// A message that is no log entry.
+pub const UNREADABLE: &str = "torn";
 
 /// A request's key and the status that its sender was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,6 +88,16 @@ impl Stack {
         );
         let entry = LogEntry::of(&definition, &context, SagaEvent::Started, created).append();
         world.write(&[row, entry]);
+    }
+
+    /// What nobody can read comes: an entry of a log, and a message to the first service.
+    pub fn unreadable(self, world: &World) {
+        let key = Key::new(format!("saga#{}", SagaId::of_key("bad")), "log#00#started");
+        world.write(&[Write::create(Item::new(key).with("data", "torn"))]);
+        let queue = self.services[0];
+        world.spawn("person", (), move |env, ()| async move {
+            let _ = env.queue(queue).send(vec![Outgoing::new(UNREADABLE.to_owned())]).await;
+        });
     }
 
     /// Somebody cancels, retries or resolves a trip.

@@ -7,7 +7,7 @@ use saga_core::names::SagaId;
 use saga_core::state::SagaState;
 use tenfold_world::{Order, RunOutcome, World};
 
-use super::traffic::{Answered, put_stock};
+use super::traffic::{Answered, UNREADABLE, put_stock};
 use super::{Setup, Stack, sagas, state};
 
 const ORCHESTRATED: Style = Style::Orchestrated;
@@ -89,6 +89,8 @@ tenfold_world::workloads! {
         "a service is gone, choreographed", 1, EVERY, |world| gone(world, CHOREOGRAPHED);
     everything_that_the_api_shows_is_answered:
         "looked at", 1, FEW, looked_at;
+    what_cannot_be_read_keeps_nobody_behind_it:
+        "behind what cannot be read", 1, EVERY, behind_unreadable;
 }
 
 /// A trip that nothing speaks against.
@@ -324,5 +326,26 @@ fn looked_at(world: &World) -> RunOutcome {
             return Err(format!("nothing went wrong, and the answers are {answers:?}").into());
         }
         Ok(())
+    })
+}
+
+/// An entry and a message that nobody can read, first in line: the trips behind them go their ways, a letter names the
+/// entry, and the message is put aside.
+fn behind_unreadable(world: &World) -> RunOutcome {
+    let stack = Stack::new(world, [2, 2, 2]);
+    stack.unreadable(world);
+    Stack::booked(world, "a", ORCHESTRATED);
+    Stack::booked(world, "b", CHOREOGRAPHED);
+    world.run()?;
+    stack.finish(world, |world| {
+        let ends = [state(world, "a"), state(world, "b")];
+        let well = world.faults() > 0 || ends == [Some(SagaState::Committed); 2];
+        let told = stack.letters(world).iter().any(|letter| letter.contains("BadItem"));
+        // A message that was never sent is nowhere.
+        let aside = world.faults() > 0 || stack.lost(world).iter().any(|message| message == UNREADABLE);
+        if well && told && aside {
+            return Ok(());
+        }
+        Err(format!("the trips ended {ends:?}; told of the entry: {told}, put aside: {aside}").into())
     })
 }
