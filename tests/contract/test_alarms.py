@@ -55,7 +55,10 @@ def without_silence(template: Template) -> list[str]:
     """The functions that a schedule or a stream calls, and that may stop without an alarm."""
     found = []
     for name, function in template.functions().items():
-        sources = {e for e, event in function.get("Events", {}).items() if event["Type"] in BY_ITSELF}
+        events = function.get("Events", {}).items()
+        # SAM names the mapping of an event after both.
+        sources = {f"{name}{event}" for event, settings in events if settings["Type"] in BY_ITSELF}
+        sources |= streams_of(template, name)
         if sources and not any(
             is_named(alarm, f"{role(template, name)}-silent")
             and alarm.get("TreatMissingData") == "breaching"
@@ -66,13 +69,19 @@ def without_silence(template: Template) -> list[str]:
     return found
 
 
+def streams_of(template: Template, name: str) -> set[str]:
+    """The mappings of streams to a function that the template has by themselves: only streams have a position."""
+    mappings = template.of_type("AWS::Lambda::EventSourceMapping").items()
+    return {m for m, settings in mappings if settings["FunctionName"] == {"Ref": name} and "StartingPosition" in settings}
+
+
 def hears(alarm: dict, name: str, sources: set[str]) -> bool:
     """Whether an alarm is on something that a function does in each of its runs: it is called, its source is polled
     for it, or it records a metric of ours at its end."""
     return (
         is_on(alarm, "AWS/Lambda", "Invocations", FunctionName={"Ref": name})
         or any(
-            is_on(alarm, "AWS/Lambda", "PolledEventCount", EventSourceMappingUUID={"Ref": f"{name}{source}"})
+            is_on(alarm, "AWS/Lambda", "PolledEventCount", EventSourceMappingUUID={"Ref": source})
             for source in sources
         )
         or alarm["Namespace"].startswith("Tenfold/")
