@@ -73,7 +73,7 @@ impl Stack {
     /// Invocations of one gateway environment, one request after the other.
     pub fn spawn_requests(self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
         world.spawn_at(start, skew, "gateway", requests, move |env, requests| async move {
-            let gateway = self.gateway(&env);
+            let gateway = self.gateway(&env, &env);
             for post in requests {
                 let response = gateway.handle(&post.request(), &until(&env, INVOCATION)).await;
                 env.report(Answered(post.key.to_owned(), response.status));
@@ -85,7 +85,7 @@ impl Stack {
     pub fn spawn_call(self, world: &World, method: &'static str, path: &str, body: &'static str) {
         let input = (method, path.to_owned(), body);
         world.spawn("gateway", input, move |env, (method, path, body)| async move {
-            let gateway = self.gateway(&env);
+            let gateway = self.gateway(&env, &env);
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
             let query = query.split_once('=').map(|(name, value)| (name.into(), value.into()));
             let query = query.into_iter().collect();
@@ -103,13 +103,13 @@ impl Stack {
     pub fn spawn_processor(self, world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
             let context = until(&env, SignedDuration::from_secs(90));
-            let _ = self.processor(&env).handle(&Schedule::EVENT, &context).await;
+            let _ = self.processor(&env, &env).handle(&Schedule::EVENT, &context).await;
         });
     }
 
     pub fn spawn_monitor(world: &World, start: Timestamp, event: MonitorEvent) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
-            let monitor = Self::monitor(&env);
+            let monitor = Self::monitor(&env, &env);
             let _ = monitor.handle(&event, &until(&env, SignedDuration::from_mins(1))).await;
         });
     }
