@@ -48,7 +48,7 @@ BUDGET = 120.0
 OVER = 1.5
 # How often a second one core hashes a block, on the machine that the budget is for; and below which part of it a
 # machine is slow.
-BLOCKS = 5800.0
+BLOCKS = 25000.0
 SLOW = 0.7
 # How often it is said what is under way.
 PROGRESS = 15.0

@@ -178,12 +178,6 @@ impl Problem {
         Self { allow: Some(allowed.join(", ").into()), ..problem }
     }
 
-    /// 405, of an allowed list in words.
-    #[must_use]
-    pub fn method(method: &str, allowed: &str) -> Self {
-        Self::method_not_allowed(method, &[allowed])
-    }
-
     /// 413: the body is larger than the route takes.
     #[must_use]
     pub fn too_large(size: usize, limit: usize) -> Self {

@@ -37,7 +37,7 @@ pub mod trace;
 pub use blob::Blob;
 pub use bus::Bus;
 pub use bytes::Bytes;
-pub use clock::{Clock, Rng, Runtime, Runtime as Host};
+pub use clock::{Clock, Rng, Runtime};
 pub use context::{Carrier, Context};
 pub use downstream::Downstream;
 pub use error::CallError;

@@ -84,7 +84,7 @@ pub struct RunSummary {
     /// The number of messages of no use: of another generation, of another place in their order group, of
     /// another program.
     pub dropped: usize,
-    /// The number of messages left in the queue, since the row of their request cannot be read.
+    /// The number of messages left in the queue, since the row of their request or of its order group cannot be read.
     pub unreadable: usize,
     /// The number of requests whose message was lost.
     pub woken: usize,
@@ -169,7 +169,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let mut receipts = undecodable;
         for (receipt, next) in done.into_iter().flatten() {
             match next {
-                // Left in the queue: it comes back when its visibility ends.
+                // Left in the queue, both: they come back when their visibility ends.
+                Err(ReadError::Row(error)) => {
+                    readable::<()>(&self.runtime, Err(error));
+                    summary.unreadable += 1;
+                }
                 Err(error) => tracing::warn!(%error, "message not settled"),
                 Ok(Processed { disposition, send }) => {
                     summary.count(disposition);

@@ -80,4 +80,11 @@ mod tests {
         assert_eq!(read.generation, Some(7));
         assert_eq!(serde_json::to_string(&read).unwrap(), sent);
     }
+
+    #[test]
+    fn a_message_of_a_newer_version_reads() {
+        let sent = r#"{"request":"0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07","target":"pay","correlation":"o-1","hop":2}"#;
+        let read: RetryMessage = serde_json::from_str(sent).unwrap();
+        assert_eq!((read.generation, read.carrier.correlation.as_deref()), (None, Some("o-1")));
+    }
 }

@@ -129,6 +129,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 let Some(send) = self.store_off_group(&mut row, position).await? else {
                     return Ok(Processed::only(Disposition::Dropped));
                 };
+                tracing::info!(target = %row.data.target, status = answer.status, "request delivered");
                 let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
                 self.runtime.record(&metrics::of(&row.data.target), &delivered);
                 Ok(Processed { disposition: Disposition::Delivered, send })

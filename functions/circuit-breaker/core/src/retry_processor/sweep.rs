@@ -134,6 +134,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             match park::store(&self.table, &row).await {
                 Ok(Stored::Yes) => messages.push(RetryMessage::of(&row).outgoing(delay(now, row.data.due))),
                 Ok(_) => {}
+                Err(ReadError::Row(error)) => {
+                    readable::<()>(&self.runtime, Err(error));
+                }
                 Err(error) => {
                     failed = Some(error);
                     break;

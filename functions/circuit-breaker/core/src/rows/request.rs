@@ -266,7 +266,31 @@ impl RequestRow {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_an_older_and_a_newer_version_wrote_reads() {
+        let time = "2026-01-02T03:04:05Z";
+        let older = json!({
+            "target": "pay", "key": "k", "digest": "0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07", "accepted": time,
+            "begun": time, "tries": 1, "due": time, "until": time, "writer": u64::MAX,
+            "attempts": [{ "at": time, "status": 500, "error": "x" }],
+            "answer": { "status": 200 },
+        });
+        let read: RequestData = serde_json::from_value(older.clone()).unwrap();
+        assert_eq!((&read.carrier, read.writer), (&Carrier::default(), u64::MAX));
+        assert_eq!(serde_json::to_value(&read).unwrap(), older);
+        let mut newer = older;
+        newer["traceparent"] = json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        newer["correlation"] = json!("order-17");
+        newer["priority"] = json!({ "high": true });
+        newer["attempts"][0]["region"] = json!("us-east-1");
+        let read: RequestData = serde_json::from_value(newer).unwrap();
+        assert_eq!(read.carrier.correlation.as_deref(), Some("order-17"));
+        assert!(read.carrier.traceparent.is_some());
+    }
 
     #[test]
     fn every_status_reads_back_by_its_name() {

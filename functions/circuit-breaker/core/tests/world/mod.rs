@@ -21,6 +21,7 @@ use circuit_breaker_core::names::{BreakerName, TargetName};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key, target_item};
+use tenfold_ports::Runtime;
 use tenfold_ports::table::Write;
 use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, World};
 
@@ -34,8 +35,8 @@ const ORPHAN_AFTER: Duration = Duration::from_mins(5);
 /// A run's queues.
 #[derive(Clone, Copy)]
 pub struct Stack {
-    queue: QueueId,
-    dead_letters: QueueId,
+    pub queue: QueueId,
+    pub dead_letters: QueueId,
 }
 
 pub fn target() -> TargetName {
@@ -84,39 +85,44 @@ impl Stack {
         world.queue(self.dead_letters, |messages| look(messages.bodies().collect()))
     }
 
-    pub fn gateway(&self, env: &Env) -> Gateway<Env, QueueOf, Env, Env> {
+    /// A gateway whose time, chance, metrics and way to the targets are `own`.
+    pub fn gateway<O: Clone + Runtime>(&self, env: &Env, own: &O) -> Gateway<Env, QueueOf, O, O> {
         Gateway {
             table: env.clone(),
             queue: env.queue(self.queue),
             dead_letters: env.queue(self.dead_letters),
-            downstream: env.clone(),
-            runtime: env.clone(),
-            registry: Registry::new(env.clone(), env.clone(), TTL),
+            downstream: own.clone(),
+            runtime: own.clone(),
+            registry: registry(env, own),
             retention: RETENTION,
         }
     }
 
-    pub fn processor(&self, env: &Env) -> RetryProcessor<Env, QueueOf, Env, Env> {
+    pub fn processor<O: Clone + Runtime>(&self, env: &Env, own: &O) -> RetryProcessor<Env, QueueOf, O, O> {
         RetryProcessor {
             table: env.clone(),
             queue: env.queue(self.queue),
             dead_letters: env.queue(self.dead_letters),
-            downstream: env.clone(),
-            runtime: env.clone(),
-            registry: Registry::new(env.clone(), env.clone(), TTL),
+            downstream: own.clone(),
+            runtime: own.clone(),
+            registry: registry(env, own),
             retention: RETENTION,
             orphan_after: ORPHAN_AFTER,
         }
     }
 
-    pub fn monitor(env: &Env) -> HealthMonitor<Env, Env, Env> {
+    pub fn monitor<O: Clone + Runtime>(env: &Env, own: &O) -> HealthMonitor<Env, O, O> {
         HealthMonitor {
             table: env.clone(),
-            downstream: env.clone(),
-            runtime: env.clone(),
-            registry: Registry::new(env.clone(), env.clone(), TTL),
+            downstream: own.clone(),
+            runtime: own.clone(),
+            registry: registry(env, own),
         }
     }
+}
+
+fn registry<O: Clone + Runtime>(env: &Env, own: &O) -> Registry<Env, O> {
+    Registry::new(env.clone(), own.clone(), TTL)
 }
 
 /// All requests that are written down.

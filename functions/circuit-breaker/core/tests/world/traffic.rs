@@ -68,7 +68,7 @@ impl Stack {
     /// Invocations of one gateway environment, one request after the other.
     pub fn spawn_requests(self, world: &World, start: Timestamp, skew: SignedDuration, requests: Vec<Post>) {
         world.spawn_at(start, skew, "gateway", requests, move |env, requests| async move {
-            let gateway = self.gateway(&env);
+            let gateway = self.gateway(&env, &env);
             for post in requests {
                 let response = gateway.handle(&post.request(), &until(&env, INVOCATION)).await;
                 env.report(Answered(post.key.to_owned(), response.status));
@@ -80,7 +80,7 @@ impl Stack {
     pub fn spawn_call(self, world: &World, method: &'static str, path: &str, body: &'static str) {
         let input = (method, path.to_owned(), body);
         world.spawn("gateway", input, move |env, (method, path, body)| async move {
-            let gateway = self.gateway(&env);
+            let gateway = self.gateway(&env, &env);
             let request = request(method, &path, body);
             let response = gateway.handle(&request, &until(&env, INVOCATION)).await;
             env.report(Called(request.path.to_string(), response.status));
@@ -94,13 +94,13 @@ impl Stack {
     pub fn spawn_processor(self, world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
             let context = until(&env, SignedDuration::from_secs(90));
-            let _ = self.processor(&env).handle(&Schedule::EVENT, &context).await;
+            let _ = self.processor(&env, &env).handle(&Schedule::EVENT, &context).await;
         });
     }
 
     pub fn spawn_monitor(world: &World, start: Timestamp, event: MonitorEvent) {
         world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
-            let monitor = Self::monitor(&env);
+            let monitor = Self::monitor(&env, &env);
             let _ = monitor.handle(&event, &until(&env, SignedDuration::from_mins(1))).await;
         });
     }

@@ -1,0 +1,197 @@
+//! The functions in a world in which nothing goes wrong, one after the other; what they measure and call is seen.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use circuit_breaker_core::health_monitor::{CheckSummary, MonitorEvent};
+use circuit_breaker_core::retry_processor::RunSummary;
+use jiff::{SignedDuration, Timestamp};
+use tenfold_pattern::event::Schedule;
+use tenfold_pattern::read::UNREADABLE_ROWS;
+use tenfold_ports::api::{Request, Response};
+use tenfold_ports::downstream::{Answer, Call, NoAnswer};
+use tenfold_ports::metrics::{Dimension, Metric};
+use tenfold_ports::table::{Condition, Item, Key, Table, Write};
+use tenfold_ports::{Bytes, Clock, Context, Downstream, Metrics, Queue, Rng, SmolStr, TraceContext};
+use tenfold_world::{Bounds, Env, QueueId, World, replay};
+
+use crate::world::{Stack, config};
+
+/// A world with one target, and what is seen of the functions in it.
+pub struct Lab<'w> {
+    pub world: &'w World,
+    pub stack: Stack,
+    pub seen: Rc<Seen>,
+}
+
+/// What the functions measured and called, and what the target answers.
+pub struct Seen {
+    /// How many rows could not be read.
+    pub unreadable: Cell<usize>,
+    /// The calls of targets.
+    pub calls: RefCell<Vec<Call>>,
+    /// The status that the target answers.
+    pub status: Cell<u16>,
+}
+
+/// Time and chance of the world, with a look at metrics and calls.
+#[derive(Clone)]
+struct Watched {
+    env: Env,
+    seen: Rc<Seen>,
+}
+
+/// Runs a test once, with the target `pay` configured by these fields.
+pub fn calm(fields: &str, test: impl Fn(&Lab<'_>)) {
+    let run = |world: &World| {
+        let stack = Stack::new(world, &config(fields));
+        let seen = Seen { unreadable: Cell::default(), calls: RefCell::default(), status: Cell::new(200) };
+        test(&Lab { world, stack, seen: Rc::new(seen) });
+        Ok(())
+    };
+    replay(Bounds { faults: 0, ..Bounds::default() }, run, &[]).0.unwrap();
+}
+
+/// A request with headers.
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let query = query.split('&').filter_map(|pair| pair.split_once('='));
+    Request {
+        method: method.into(),
+        base: "/live".into(),
+        path: path.into(),
+        query: query.map(|(name, value)| (name.into(), value.into())).collect(),
+        headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        body: body.into(),
+    }
+}
+
+impl Lab<'_> {
+    fn ask<A: 'static, F: Future<Output = A> + 'static>(
+        &self,
+        calls: impl FnOnce(Env, Watched) -> F + 'static,
+    ) -> A {
+        let seen = Rc::clone(&self.seen);
+        let answer = self.world.ask(move |env| {
+            let watched = Watched { env: env.clone(), seen };
+            calls(env, watched)
+        });
+        answer.ok().flatten().unwrap()
+    }
+
+    /// A context that belongs to this trace and piece of work.
+    pub fn traced(&self, trace: &str, correlation: &str) -> Context {
+        let trace = TraceContext::parse(trace).unwrap();
+        let deadline = self.world.now() + SignedDuration::from_secs(90);
+        Context { trace, correlation: correlation.into(), ..Context::until(deadline) }
+    }
+
+    /// A new gateway's answer.
+    pub fn call(&self, request: Request) -> Response {
+        self.call_in(request, Context::until(self.world.now() + SignedDuration::from_secs(29)))
+    }
+
+    /// The same, in a context.
+    pub fn call_in(&self, request: Request, context: Context) -> Response {
+        let stack = self.stack;
+        self.ask(move |env, own| async move { stack.gateway(&env, &own).handle(&request, &context).await })
+    }
+
+    /// The answer to a call without headers and body.
+    pub fn get(&self, path: &str) -> Response {
+        self.call(request("GET", path, &[], ""))
+    }
+
+    /// Sends a request to `pay`.
+    pub fn post(&self, key: &str) -> Response {
+        self.call(request("POST", "/requests/pay", &[("idempotency-key", key)], "{}"))
+    }
+
+    /// A run of the retry processor, as long as it likes.
+    pub fn process(&self) -> RunSummary {
+        self.process_in(Context::until(self.world.now() + SignedDuration::from_secs(90)))
+    }
+
+    /// The same, in a context.
+    pub fn process_in(&self, context: Context) -> RunSummary {
+        let stack = self.stack;
+        self.ask(move |env, own| async move {
+            stack.processor(&env, &own).handle(&Schedule::EVENT, &context).await.unwrap()
+        })
+    }
+
+    /// A run of the health monitor, by its schedule.
+    pub fn monitor(&self, context: Context) -> CheckSummary {
+        self.ask(move |env, own| async move {
+            let event = MonitorEvent::Schedule(Schedule::EVENT);
+            Stack::monitor(&env, &own).handle(&event, &context).await.unwrap()
+        })
+    }
+
+    /// Sends a message as somebody else does.
+    pub fn send(&self, queue: QueueId, body: String) {
+        let message = tenfold_ports::queue::Outgoing::new(body);
+        self.ask(move |env, _| async move { env.queue(queue).send(vec![message]).await.unwrap() });
+    }
+
+    /// The messages of a queue, hidden ones too.
+    pub fn messages(&self, queue: QueueId) -> Vec<String> {
+        self.world.queue(queue, |messages| messages.bodies().map(str::to_owned).collect())
+    }
+
+    /// All that is written down.
+    pub fn items(&self) -> Vec<Item> {
+        self.world.table(|table| table.all().cloned().collect())
+    }
+
+    pub fn put(&self, item: Item) {
+        self.world.edit(|table| table.put(item));
+    }
+
+    pub fn delete(&self, key: Key) {
+        let write = Write::Delete { key, condition: Condition::Always };
+        self.ask(move |env, _| async move { env.write(write).await.unwrap() });
+    }
+
+    /// What rows could not be read since this was asked last.
+    pub fn unreadable(&self) -> usize {
+        self.seen.unreadable.take()
+    }
+}
+
+impl Clock for Watched {
+    fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+}
+
+impl Rng for Watched {
+    fn next_u64(&self) -> u64 {
+        self.env.next_u64()
+    }
+}
+
+impl Metrics for Watched {
+    fn record(&self, _: &[Dimension], metrics: &[Metric]) {
+        let unreadable = metrics.iter().filter(|metric| metric.name == UNREADABLE_ROWS);
+        let count: f64 = unreadable.map(|metric| metric.value).sum();
+        self.seen.unreadable.set(self.seen.unreadable.get() + count as usize);
+    }
+}
+
+impl Downstream for Watched {
+    async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
+        self.seen.calls.borrow_mut().push(call);
+        let body = Bytes::from_static(b"done");
+        let status = self.seen.status.get();
+        Ok(Answer { status, content_type: None, retry_after: None, body, truncated: false })
+    }
+}
+
+/// The header of a call.
+pub fn header<'a>(call: &'a Call, name: &str) -> Option<&'a SmolStr> {
+    call.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+}

@@ -1,0 +1,193 @@
+//! A row or message that cannot be read, first in line: it stops itself only, is counted, and stays.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod calm;
+mod world;
+
+use calm::{Lab, calm, request};
+use circuit_breaker_core::decide::breaker::BreakerState;
+use circuit_breaker_core::names::{BreakerName, RequestId, TargetName};
+use circuit_breaker_core::park::RetryMessage;
+use circuit_breaker_core::rows::{
+    QUEUE, RequestRow, RequestStatus, TargetRow, WAKE, active, breaker_key, dead, order_group_key,
+    request_key, target_item, target_key,
+};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tenfold_ports::Carrier;
+use tenfold_ports::table::Item;
+use world::{config, put_breaker, target};
+
+/// Names come first or last in a list by their first letter.
+fn named(name: &str) -> TargetName {
+    TargetName::parse(name).unwrap()
+}
+
+fn id(key: &str) -> RequestId {
+    RequestId::new(&target(), None, key)
+}
+
+/// The row of a request that another version has written, in the index before all others.
+fn strange(lab: &Lab<'_>, key: &str, status: &'static str, queue: smol_str::SmolStr) -> Item {
+    let first = lab.world.now() - SignedDuration::from_hours(1);
+    let row = Item::new(request_key(id(key))).with("version", 1).with("status", status);
+    row.with(QUEUE, queue).with(WAKE, first.as_millisecond())
+}
+
+fn row(lab: &Lab<'_>, key: &str) -> RequestRow {
+    let found = lab.world.table(|table| table.get(&request_key(id(key))).cloned());
+    RequestRow::read(&found.unwrap()).unwrap()
+}
+
+/// Parks a request at a target that fails once; it is due soon.
+fn park(lab: &Lab<'_>, key: &str) {
+    lab.seen.status.set(500);
+    assert_eq!(lab.post(key).status, 202);
+    lab.seen.status.set(200);
+}
+
+fn body(response: &tenfold_ports::api::Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap()
+}
+
+#[test]
+fn a_list_leaves_out_what_it_cannot_read() {
+    calm("", |lab| {
+        lab.put(Item::new(target_key(&named("aaa"))));
+        let row = TargetRow { config: config(""), created: lab.world.now(), deleted: None };
+        lab.put(target_item(&named("bbb"), row));
+        lab.put(Item::new(breaker_key(&BreakerName::of(named("bbb")))).with("version", 1));
+        let page = body(&lab.get("/targets"));
+        let names: Vec<_> = page["targets"].as_array().unwrap().iter().map(|t| &t["target"]).collect();
+        assert_eq!((names, lab.unreadable()), (vec![&json!("pay")], 2));
+    });
+}
+
+#[test]
+fn a_single_read_says_that_repeating_it_does_not_help() {
+    calm("", |lab| {
+        lab.put(Item::new(target_key(&named("aaa"))));
+        lab.put(strange(lab, "a", "queued", active(&target())));
+        let path = format!("/requests/{}", id("a"));
+        for response in [
+            lab.get("/targets/aaa"),
+            lab.get(&path),
+            lab.call(request("POST", "/requests/aaa", &[("idempotency-key", "k")], "")),
+            lab.call(request("POST", "/targets/aaa/redrive", &[], "")),
+            lab.call(request("DELETE", "/targets/aaa", &[], "")),
+        ] {
+            assert_eq!(
+                (response.status, &body(&response)["type"]),
+                (500, &json!("urn:tenfold:problem:internal-error"))
+            );
+        }
+        assert_eq!(lab.get("/targets/pay").status, 200);
+        assert!(lab.seen.calls.borrow().is_empty());
+    });
+}
+
+#[test]
+fn a_sweep_serves_those_behind_more_than_a_page_that_it_cannot_read() {
+    calm("", |lab| {
+        lab.put(Item::new(target_key(&named("aaa"))));
+        park(lab, "a");
+        // Its message is lost: the row is of a generation for which none was sent, and long overdue.
+        let mut late = row(lab, "a");
+        late.wake = lab.world.now() - SignedDuration::from_mins(30);
+        late.data.due = late.wake;
+        let tenfold_ports::table::Write::Put { item, .. } = late.replace() else { panic!("no put") };
+        lab.put(item);
+        let keys: Vec<String> = (0..120).map(|n| format!("strange {n}")).collect();
+        let rows: Vec<Item> = keys.iter().map(|key| strange(lab, key, "queued", active(&target()))).collect();
+        rows.iter().cloned().for_each(|item| lab.put(item));
+        let summary = lab.process();
+        assert_eq!((summary.woken, summary.delivered), (1, 1), "{summary:?}");
+        assert!(lab.unreadable() > 120);
+        assert_eq!(row(lab, "a").status, RequestStatus::Delivered);
+        let items = lab.items();
+        assert!(rows.iter().all(|row| items.contains(row)), "they wait for a version that reads them");
+    });
+}
+
+#[test]
+fn a_batch_serves_those_beside_what_it_cannot_read() {
+    calm(r#","retry":{"baseDelayMs":10}"#, |lab| {
+        let later = strange(lab, "strange", "queued", active(&target()));
+        lab.put(later.with(WAKE, (lab.world.now() + SignedDuration::from_secs(30)).as_millisecond()));
+        let message = RetryMessage::next_in_group(id("strange"), target(), Carrier::default());
+        let sent = serde_json::to_string(&message).unwrap();
+        lab.send(lab.stack.queue, "nonsense".to_owned());
+        lab.send(lab.stack.queue, sent.clone());
+        park(lab, "a");
+        let summary = lab.process();
+        assert_eq!((summary.delivered, summary.unreadable, summary.dropped), (1, 1, 1), "{summary:?}");
+        assert_eq!(lab.unreadable(), 2);
+        assert_eq!(lab.messages(lab.stack.queue), [sent], "it comes again");
+        assert_eq!(lab.messages(lab.stack.dead_letters), ["nonsense"]);
+    });
+}
+
+#[test]
+fn a_request_whose_order_group_cannot_be_read_holds_up_no_other() {
+    calm(r#","retry":{"baseDelayMs":10}"#, |lab| {
+        let ordered = [("idempotency-key", "o"), ("ordering-key", "k")];
+        lab.seen.status.set(500);
+        assert_eq!(lab.call(request("POST", "/requests/pay", &ordered, "{}")).status, 202);
+        park(lab, "a");
+        lab.put(Item::new(order_group_key(&target(), "k")).with("stamp", 7));
+        let summary = lab.process();
+        assert_eq!(summary.delivered, 1, "{summary:?}");
+        assert_eq!(lab.unreadable(), 1);
+        assert_eq!(lab.messages(lab.stack.queue).len(), 1, "its message comes again");
+        assert_eq!(row(lab, "o").status, RequestStatus::Queued);
+    });
+}
+
+#[test]
+fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
+    calm(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
+        let strange_row = strange(lab, "strange", "dead", dead(&target()));
+        lab.put(strange_row.clone());
+        let letter = RetryMessage::next_in_group(id("strange"), target(), Carrier::default());
+        let letter = serde_json::to_string(&letter).unwrap();
+        lab.send(lab.stack.dead_letters, "nonsense".to_owned());
+        lab.send(lab.stack.dead_letters, letter.clone());
+        park(lab, "a");
+        assert_eq!(lab.process().dead, 1);
+        assert_eq!(lab.messages(lab.stack.dead_letters).len(), 3);
+        let response = lab.call(request("POST", "/targets/pay/redrive", &[], ""));
+        assert_eq!(body(&response), json!({ "redriven": 1, "more": false }));
+        assert!(lab.unreadable() >= 2);
+        assert_eq!(lab.messages(lab.stack.dead_letters), ["nonsense".to_owned(), letter]);
+        assert_eq!(lab.process().delivered, 1);
+        assert!(lab.items().contains(&strange_row));
+    });
+}
+
+#[test]
+fn the_monitor_checks_those_behind_what_it_cannot_read() {
+    let fields = r#","healthUrl":"http://pay.example/health""#;
+    calm(fields, |lab| {
+        lab.put(Item::new(target_key(&named("aaa"))));
+        put_breaker(lab.world, &config(fields), BreakerState::Open { until: lab.world.now() });
+        let context = lab.traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "-");
+        let summary = lab.monitor(context);
+        assert_eq!((summary.targets, summary.failed, lab.unreadable()), (1, 0, 1));
+        assert!(summary.checks > 0);
+    });
+}
+
+#[test]
+fn a_tenant_whose_breaker_cannot_be_read_stops_itself_only() {
+    calm("", |lab| {
+        let blue = BreakerName { target: target(), tenant: Some("blue".into()) };
+        lab.put(Item::new(breaker_key(&blue)).with("version", 1));
+        let of = |key, tenant| {
+            request("POST", "/requests/pay", &[("idempotency-key", key), ("tenant", tenant)], "")
+        };
+        assert_eq!(lab.call(of("a", "blue")).status, 500);
+        assert_eq!(lab.call(of("b", "red")).status, 200);
+        assert_eq!(lab.post("c").status, 200);
+    });
+}
