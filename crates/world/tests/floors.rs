@@ -29,7 +29,7 @@ fn sources(folder: &Path, module: &[String], all: &mut BTreeMap<Module, String>)
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let here = [module, &[name.clone()]].concat();
+        let here = [module, std::slice::from_ref(&name)].concat();
         if path.is_dir() {
             sources(&path, &here, all);
         } else if name != "lib" && !here.iter().any(|name| name == "tests") {

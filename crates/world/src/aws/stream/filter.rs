@@ -17,7 +17,8 @@ pub struct RecordFilter(EventPattern);
 impl RecordFilter {
     /// Reads a pattern of JSON, one of `FilterCriteria`'s.
     ///
-    /// # Errors It is none, or looks at something else than `eventName`, `userIdentity.type`,
+    /// # Errors
+    /// It is none, or looks at something else than `eventName`, `userIdentity.type`,
     /// `userIdentity.principalId` and the text (`S`), numbers (`N`) and truth values (`BOOL`) of
     /// `dynamodb.Keys`, `NewImage` and `OldImage`.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {

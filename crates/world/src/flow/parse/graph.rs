@@ -42,7 +42,7 @@ pub(super) fn check_names(scope: &Scope) -> Result<(), MachineError> {
             }
             match &state.kind {
                 StateKind::Parallel { branches, .. } => {
-                    scopes.extend(branches.iter().map(|branch| &**branch))
+                    scopes.extend(branches.iter().map(|branch| &**branch));
                 }
                 StateKind::Map { iteration, .. } => scopes.push(iteration),
                 StateKind::Pass { .. }

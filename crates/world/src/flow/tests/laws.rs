@@ -122,7 +122,7 @@ fn executions_hash_by_where_they_are_and_what_they_hold() {
         for answer in answers {
             match execution.next(begin(), &mut || 0.0) {
                 ExecutionStep::Invoke { task, .. } => {
-                    assert!(execution.resume(task, Ok(answer.clone()), begin()))
+                    assert!(execution.resume(task, Ok(answer.clone()), begin()));
                 }
                 other => panic!("{other:?}"),
             }
