@@ -5,6 +5,8 @@ use std::time::Duration;
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::rows;
 use tenfold_aws::Aws;
+use tenfold_aws::downstream::HttpDownstream;
+use tenfold_aws::egress::Egress;
 use tenfold_aws::queue::SqsQueue;
 use tenfold_aws::table::DynamoTable;
 use tenfold_lambda::Environment;
@@ -21,6 +23,9 @@ pub struct Config {
     pub retention: Duration,
     /// `ORPHAN_AFTER_SECONDS`: how long after its time a message counts as lost; 5 min unless said otherwise.
     pub orphan_after: Duration,
+    /// `EGRESS_ALLOW`: which hosts and networks may be called; any public address unless said otherwise. The
+    /// function's own Runtime API never.
+    pub egress: Egress,
 }
 
 /// The queues. The health monitor uses none.
@@ -41,6 +46,7 @@ impl Config {
             state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
             retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
             orphan_after: env.seconds("ORPHAN_AFTER_SECONDS").or(Duration::from_mins(5)),
+            egress: egress(env),
         }
     }
 
@@ -50,10 +56,25 @@ impl Config {
         DynamoTable::new(aws.dynamodb(), &self.table).index(rows::QUEUE_INDEX, rows::QUEUE, rows::WAKE)
     }
 
+    /// Returns the way to the targets.
+    #[must_use]
+    pub fn downstream(&self) -> HttpDownstream {
+        HttpDownstream::new(self.egress.clone())
+    }
+
     /// Returns a registry that knows nothing of any breaker yet.
     #[must_use]
     pub fn registry<R: Runtime + Clone>(&self, table: &DynamoTable, runtime: &R) -> Registry<DynamoTable, R> {
         Registry::new(table.clone(), runtime.clone(), self.state_ttl)
+    }
+}
+
+fn egress(env: &Environment) -> Egress {
+    let expected = "hosts (pay.example.com, *.example.com), CIDRs (10.0.0.0/8) or *, separated by commas";
+    let allowed = env.parsed("EGRESS_ALLOW", expected, |text| text.parse().ok()).or(Egress::default());
+    match env.text("AWS_LAMBDA_RUNTIME_API").optional() {
+        Some(address) => allowed.without_runtime_api(&address),
+        None => allowed,
     }
 }
 
@@ -77,10 +98,10 @@ mod tests {
 
     #[test]
     fn everything_missing_is_named_at_once() {
-        let env = Environment::of([("STATE_TTL_MS", "soon")]);
+        let env = Environment::of([("STATE_TTL_MS", "soon"), ("EGRESS_ALLOW", "http://a")]);
         let read = (Config::read(&env), Queues::read(&env));
         let missing = env.finish(read).unwrap_err().to_string();
-        for name in ["TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "STATE_TTL_MS"] {
+        for name in ["TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "STATE_TTL_MS", "EGRESS_ALLOW"] {
             assert!(missing.contains(name), "{missing}");
         }
     }

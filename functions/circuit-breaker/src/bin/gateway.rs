@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use circuit_breaker::{Config, Queues, SLUG};
 use circuit_breaker_core::gateway::Gateway;
-use tenfold_aws::downstream::HttpDownstream;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -18,7 +17,7 @@ fn main() -> ExitCode {
             table,
             queue,
             dead_letters,
-            downstream: HttpDownstream::default(),
+            downstream: config.downstream(),
             runtime,
             retention: config.retention,
         };

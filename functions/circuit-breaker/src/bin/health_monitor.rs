@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use circuit_breaker::{Config, RunFailure, SLUG};
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
-use tenfold_aws::downstream::HttpDownstream;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -15,7 +14,7 @@ fn main() -> ExitCode {
         let monitor = HealthMonitor {
             registry: config.registry(&table, &runtime),
             table,
-            downstream: HttpDownstream::default(),
+            downstream: config.downstream(),
             runtime,
         };
         start

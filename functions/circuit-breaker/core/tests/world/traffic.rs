@@ -87,6 +87,16 @@ impl Stack {
         });
     }
 
+    /// A change of the target's configuration by one who has seen it with this tag; it is reported by its body.
+    pub fn spawn_change(self, world: &World, seen: &str, body: &'static str) {
+        world.spawn("gateway", (seen.to_owned(), body), move |env, (seen, body)| async move {
+            let mut request = request("PUT", "/targets/pay", body);
+            request.set_header("if-match", seen);
+            let response = self.gateway(&env, &env).handle(&request, &until(&env, INVOCATION)).await;
+            env.report(Called(body.to_owned(), response.status));
+        });
+    }
+
     pub fn spawn_request(self, world: &World, key: &'static str) {
         self.spawn_requests(world, world.now(), SignedDuration::ZERO, vec![Post::new(key)]);
     }

@@ -3,12 +3,17 @@
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, AlarmSource, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
+use circuit_breaker_core::rows::{TargetRow, target_key};
 use jiff::SignedDuration;
 use tenfold_pattern::event::Schedule;
+use tenfold_pattern::http::EntityTag;
+use tenfold_ports::table::Item;
 use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
-use super::{Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows};
+use super::{
+    Answered, Called, Post, Stack, answers, breaker, config, promises_are_kept, put_breaker, rows, target,
+};
 
 /// Every order of the invocations; and one interruption, also of an invocation by a call of its own.
 const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
@@ -38,6 +43,7 @@ tenfold_world::workloads! {
     thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
     tenants_are_isolated: "tenants", 1, WHOLE, tenants;
     administration_disturbs_nobody: "administration", 1, WHOLE, administration;
+    a_configuration_is_changed_by_one_of_those_who_have_seen_it: "configuration", 1, WHOLE, configuration;
     the_monitor_closes_and_opens: "health", 1, WHOLE, health;
 }
 
@@ -321,11 +327,37 @@ fn administration(world: &World) -> RunOutcome {
             return Err(format!("{path} was answered {status}").into());
         }
         let other = TargetName::parse("other").map_err(|e| e.detail)?;
-        if world.table(|table| table.get(&circuit_breaker_core::rows::target_key(&other)).is_none()) {
+        if world.table(|table| table.get(&target_key(&other)).is_none()) {
             return Err("a target that was put is missing".into());
         }
         Ok(())
     })
+}
+
+/// Of two people who have seen the same configuration and change it at once, one is refused.
+fn configuration(world: &World) -> RunOutcome {
+    let stack = Stack::new(world, &config(""));
+    let seen = EntityTag::of(&*config("")).to_string();
+    for body in [
+        r#"{"url":"http://pay.example/","minimumCalls":5}"#,
+        r#"{"url":"http://pay.example/","minimumCalls":6}"#,
+    ] {
+        stack.spawn_change(world, &seen, body);
+    }
+    world.run()?;
+    let answers: Vec<Called> = world.reports();
+    let well = world.faults() == 0;
+    let changed: Vec<&Called> = answers.iter().filter(|Called(_, status)| *status == 200).collect();
+    if changed.len() > 1 || (well && changed.is_empty()) {
+        return Err(format!("both have seen the same, and were answered {answers:?}").into());
+    }
+    let stored = world.table(|table| table.get(&target_key(&target())).map(Item::doc::<TargetRow>));
+    if let ([Called(body, _)], Some(Ok(stored))) = (&changed[..], stored)
+        && !body.contains(&format!(r#""minimumCalls":{}"#, stored.config.minimum_calls))
+    {
+        return Err(format!("{body} was taken, and is not what is stored").into());
+    }
+    stack.finish(world, |_| Ok(()))
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
