@@ -144,7 +144,7 @@ impl Both {
     }
 
     /// Makes a call of Lambda, which no port is for, and gives its answer. See `Cargo.toml` for why it is by hand.
-    pub fn lambda(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub fn lambda(&self, method: &Method, path: &str, body: &Value) -> Result<Value, Failure> {
         let failed = |why: &dyn Display| Failure::Unanswered(format!("{method} {path}: {why}"));
         let url = format!("{}/2015-03-31/{path}", endpoint());
         let call = self.http.request(method.clone(), url).timeout(PATIENCE);

@@ -47,7 +47,8 @@ static FUNCTION: LazyLock<Result<String, String>> = LazyLock::new(|| {
         "Code": { "ZipFile": STANDARD.encode(code) },
         "Environment": { "Variables": { "RELAY": address.to_string() } },
     });
-    let made = Both::connect().lambda(Method::POST, "functions", &function).map_err(|why| why.to_string())?;
+    let made =
+        Both::connect().lambda(&Method::POST, "functions", &function).map_err(|why| why.to_string())?;
     made["FunctionArn"].as_str().map(str::to_owned).ok_or_else(|| "a function has an ARN".to_owned())
 });
 
@@ -122,8 +123,8 @@ pub fn map<'a>(
     call["FunctionName"] = json!(function);
     call["EventSourceArn"] = json!(source);
     call["FunctionResponseTypes"] = json!(["ReportBatchItemFailures"]);
-    let made = both.lambda(Method::POST, "event-source-mappings", &call)?;
-    mapping.uuid = made["UUID"].as_str().unwrap_or_default().to_owned();
+    let made = both.lambda(&Method::POST, "event-source-mappings", &call)?;
+    made["UUID"].as_str().unwrap_or_default().clone_into(&mut mapping.uuid);
     Ok(mapping)
 }
 
@@ -131,7 +132,7 @@ impl Drop for Mapping<'_> {
     fn drop(&mut self) {
         // One that is left over finds nobody who answers.
         let path = format!("event-source-mappings/{}", self.uuid);
-        let _ = self.both.lambda(Method::DELETE, &path, &Value::Null);
+        let _ = self.both.lambda(&Method::DELETE, &path, &Value::Null);
         scripts().remove(&self.source);
     }
 }
