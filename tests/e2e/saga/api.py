@@ -60,7 +60,13 @@ class Agency:
     def has(self, releases: str = "accepted", **available: int) -> None:
         """Puts inventory; `flight=3` and the like."""
         for kind, n in available.items():
-            answer = self.api.put_stock(kind, self.name, {"available": n, "releases": releases})
+            body = {"available": n, "releases": releases}
+            # A table that is slow to answer is no fault: the same request is to be sent again, the problem says.
+            answer = eventually(
+                f"the {kind} is put",
+                lambda kind=kind, body=body: self.api.put_stock(kind, self.name, body),
+                lambda answer: answer.status_code != 503,
+            )
             assert answer.status_code == 200, answer.text
 
     def stock(self, kind: str) -> tuple[int, int]:

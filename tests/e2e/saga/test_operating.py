@@ -156,6 +156,6 @@ def test_a_letter_is_json_that_names_the_trip(stuck, stack):
     found = eventually("there is a letter", lambda: stack.raw_messages("DeadLetterQueueUrl", stuck))
     for raw in found:
         letter = json.loads(raw["Body"])
-        assert set(letter) <= {"saga", "round", "step", "error"}
+        assert set(letter) <= {"saga", "round", "step", "error", "traceparent", "correlation"}
         assert (letter["saga"], letter["round"]) == (stuck, 0)
         assert letter["error"]["Cause"]
