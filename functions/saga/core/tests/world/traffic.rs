@@ -90,10 +90,14 @@ impl Stack {
         world.write(&[row, entry]);
     }
 
-    /// What nobody can read comes: an entry of a log, and a message to the first service.
-    pub fn unreadable(self, world: &World) {
+    /// An entry of a log that nobody can read.
+    pub fn unreadable_entry(world: &World) {
         let key = Key::new(format!("saga#{}", SagaId::of_key("bad")), "log#00#started");
         world.write(&[Write::create(Item::new(key).with("data", "torn"))]);
+    }
+
+    /// A message to the first service that nobody can read.
+    pub fn unreadable_message(self, world: &World) {
         let queue = self.services[0];
         world.spawn("person", (), move |env, ()| async move {
             let _ = env.queue(queue).send(vec![Outgoing::new(UNREADABLE.to_owned())]).await;
