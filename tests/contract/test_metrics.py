@@ -18,6 +18,8 @@ def recorded(slug: str) -> set[str]:
         for name in LITERAL.findall(text)
     }
     file = ROOT / "functions" / slug / "core" / "src" / "metrics.rs"
+    # What every pattern records by the crate that they share.
+    names |= set(CONSTANT.findall((ROOT / "crates" / "pattern" / "src" / "read.rs").read_text()))
     return names | set(CONSTANT.findall(file.read_text()) if file.exists() else ())
 
 
