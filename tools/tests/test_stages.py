@@ -173,6 +173,15 @@ def test_on_a_slow_machine_no_budget_is_judged(ran, monkeypatch):
     assert "the machine is slow" in out
 
 
+def test_beside_much_compiling_no_budget_is_judged(ran, monkeypatch):
+    monkeypatch.setattr(stages, "COMPILED", 0.1)
+    code, _, out = ran(
+        shell("compile", "sleep 0.3"), shell("e2e", "echo 'seconds: saga e2e 500'", needs=("compile",))
+    )
+    assert code == 0
+    assert "went into compiling" in out
+
+
 def test_the_budget_is_exceeded_by_more_than_half():
     assert over_budget({"saga": {"seconds": 180.0}}) == []
     assert len(over_budget({"saga": {"seconds": 180.1}})) == 1

@@ -98,21 +98,41 @@ impl Template {
             let events = function["Events"].as_mapping().into_iter().flatten();
             for (_, event) in events {
                 let properties = &event["Properties"];
-                let (source, actions): (&Value, &[&str]) = match event["Type"].as_str() {
-                    Some("SQS") => (&properties["Queue"], &POLLS_QUEUE),
-                    Some("DynamoDB") => (&properties["Stream"], &POLLS_STREAM),
+                let source = match event["Type"].as_str() {
+                    Some("SQS") => &properties["Queue"],
+                    Some("DynamoDB") => &properties["Stream"],
                     _ => continue,
                 };
-                let source = named(name, source)?;
-                let of_role = rights.entry(self.policy_of(name, &function["Role"])?).or_default();
-                of_role.extend(actions.iter().map(|action| format!("{action} on {source}")));
-                let given_up = &properties["DestinationConfig"]["OnFailure"]["Destination"];
-                if !given_up.is_null() {
-                    of_role.insert(format!("sqs:SendMessage on {}", named(name, given_up)?));
-                }
+                self.poll(&mut rights, name, function, source, properties)?;
             }
         }
+        // By themselves, and not as an event of their function.
+        for (name, mapping) in self.of_type("AWS::Lambda::EventSourceMapping") {
+            let function = named(name, &mapping["FunctionName"])?;
+            let function = &self.resources.get(function.as_str()).unwrap_or(&Value::Null)["Properties"];
+            self.poll(&mut rights, name, function, &mapping["EventSourceArn"], mapping)?;
+        }
         Ok(rights)
+    }
+
+    /// What the event source mapping with these properties does for the role of `function`.
+    fn poll(
+        &self,
+        rights: &mut Rights,
+        place: &str,
+        function: &Value,
+        source: &Value,
+        properties: &Value,
+    ) -> Result<(), TemplateError> {
+        let source = named(place, source)?;
+        let actions: &[&str] = if source.ends_with(".StreamArn") { &POLLS_STREAM } else { &POLLS_QUEUE };
+        let of_role = rights.entry(self.policy_of(place, &function["Role"])?).or_default();
+        of_role.extend(actions.iter().map(|action| format!("{action} on {source}")));
+        let given_up = &properties["DestinationConfig"]["OnFailure"]["Destination"];
+        if !given_up.is_null() {
+            of_role.insert(format!("sqs:SendMessage on {}", named(place, given_up)?));
+        }
+        Ok(())
     }
 
     /// What the state machines' tasks do.
@@ -256,6 +276,23 @@ mod tests {
         ] {
             assert!(all.contains(&right), "{right}: {all:?}");
         }
+    }
+
+    #[test]
+    fn a_mapping_by_itself_is_one_of_its_function() {
+        let apart = "
+            Work: { Type: AWS::Serverless::Function, Properties: { Role: !GetAtt WorkRole.Arn } }
+            WorkRole: { Type: AWS::IAM::Role, Properties: { Policies: [{ PolicyName: work }] } }
+            WorkLog:
+              Type: AWS::Lambda::EventSourceMapping
+              Properties:
+                FunctionName: !Ref Work
+                EventSourceArn: !GetAtt Table.StreamArn
+                DestinationConfig: { OnFailure: { Destination: !GetAtt Lost.Arn } }";
+        let polled = template(apart).polled().unwrap();
+        let all: Vec<_> = polled["work"].iter().map(String::as_str).collect();
+        assert!(all.contains(&"dynamodb:GetRecords on Table.StreamArn"), "{all:?}");
+        assert!(all.contains(&"sqs:SendMessage on Lost"), "{all:?}");
     }
 
     #[test]
