@@ -22,7 +22,7 @@ use tenfold_world::{Bounds, Memory, Site, Workload, sample};
 pub type Rights = BTreeMap<String, BTreeSet<String>>;
 
 /// How many runs of each workload are looked at, at random.
-const RUNS: u64 = 3_000;
+const RUNS: u64 = 1_000;
 
 /// What the handlers do in the workloads. `resource` names what a site's call is about as the template does
 /// (`Table/index/open` for an index), and nothing for a call that no function makes.

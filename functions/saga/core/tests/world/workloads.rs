@@ -23,6 +23,10 @@ const FEW: &[Order] = &[Order::Interrupted(1)];
 const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
 
 tenfold_world::workloads! {
+    // First, since the mutant that only this one finds is looked for in all before it, many times over.
+    a_choreographed_trip_is_stuck_though_another_round_begins:
+        "stuck while another round begins, choreographed", 0, FEW,
+        |world| stuck_and_overdue(world, CHOREOGRAPHED);
     an_orchestrated_trip_that_nothing_speaks_against_is_booked:
         "booked, orchestrated", 2, WHOLE, |world| booked(world, ORCHESTRATED);
     a_choreographed_trip_that_nothing_speaks_against_is_booked:
@@ -52,9 +56,6 @@ tenfold_world::workloads! {
     an_orchestrated_trip_is_stuck_though_another_round_begins:
         "stuck while another round begins, orchestrated", 0, FEW,
         |world| stuck_and_overdue(world, ORCHESTRATED);
-    a_choreographed_trip_is_stuck_though_another_round_begins:
-        "stuck while another round begins, choreographed", 0, FEW,
-        |world| stuck_and_overdue(world, CHOREOGRAPHED);
     an_orchestrated_trip_that_was_stuck_is_resolved_by_a_person:
         "stuck and resolved, orchestrated", 1, EVERY, |world| stuck(world, ORCHESTRATED, "resolve");
     a_choreographed_trip_that_was_stuck_is_resolved_by_a_person:
