@@ -19,6 +19,8 @@ use crate::mutant::{Mutant, is_in};
 const AVAILABLE: &str = "available";
 const RESERVED: &str = "reserved";
 const RELEASES: &str = "releases";
+/// Names the last conditional write, by which a writer whose answer was lost knows its own.
+const STAMP: &str = "stamp";
 
 /// What there is inventory of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,16 +147,19 @@ impl Stock {
     /// stays. The last one wins.
     #[must_use]
     pub fn put(kind: StockKind, id: &StockId, available: i64, releases: Releases) -> Write {
-        set(kind, id, (available, releases), Condition::Always)
+        let updates = set(available, releases);
+        Write::Update { key: stock_key(kind, id), updates, condition: Condition::Always }
     }
 
-    /// Returns the same write where the stock is as it was read; none: where there is none.
+    /// Returns the same write where the stock is as it was read; none: where there is none. `stamp` is a random
+    /// name for this write.
     #[must_use]
     pub fn replace(
         kind: StockKind,
         id: &StockId,
         (available, releases): (i64, Releases),
         before: Option<Self>,
+        stamp: i64,
     ) -> Write {
         let condition = before.map_or(Condition::Absent, |before| {
             Condition::All(vec![
@@ -163,7 +168,16 @@ impl Stock {
                 Condition::Is(RELEASES, before.releases.name().into()),
             ])
         });
-        set(kind, id, (available, releases), condition)
+        let mut updates = set(available, releases);
+        updates.push((SmolStr::new_static(STAMP), Update::Set(stamp.into())));
+        Write::Update { key: stock_key(kind, id), updates, condition }
+    }
+
+    /// Returns whether an item was written last, of those who put it as they had seen it, by the write of this name.
+    /// Trips that took from it since leave the name as it is.
+    #[must_use]
+    pub fn is_stamped(item: &Item, stamp: i64) -> bool {
+        item.number(STAMP).is_ok_and(|last| last == stamp)
     }
 
     /// Returns the write that takes one of what is available into what is reserved, where there is one.
@@ -181,14 +195,13 @@ impl Stock {
     }
 }
 
-fn set(kind: StockKind, id: &StockId, (available, releases): (i64, Releases), condition: Condition) -> Write {
-    let updates = vec![
+fn set(available: i64, releases: Releases) -> Vec<(SmolStr, Update)> {
+    vec![
         (SmolStr::new_static(AVAILABLE), Update::Set(available.into())),
         // There from the beginning, so that it can be conditioned on.
         (SmolStr::new_static(RESERVED), Update::Add(0)),
         (SmolStr::new_static(RELEASES), Update::Set(releases.name().into())),
-    ];
-    Write::Update { key: stock_key(kind, id), updates, condition }
+    ]
 }
 
 fn moved(kind: StockKind, id: &StockId, reserved: i64, condition: Condition) -> Write {

@@ -45,8 +45,10 @@ async fn put_as_seen<T: Table, R: Runtime>(
     for _ in 0..commit::TRIES {
         precondition(request, before.as_ref().map(EntityTag::of).as_ref())?;
         let after = Stock { available, reserved: before.map_or(0, |stock| stock.reserved), releases };
-        let write = Stock::replace(kind, id, (available, releases), before);
-        let mine = |item: &Item| Stock::read(item) == Ok(after);
+        // Not by what it holds: somebody else may have put the same.
+        let stamp = (steps.runtime.next_u64() >> 1) as i64;
+        let write = Stock::replace(kind, id, (available, releases), before, stamp);
+        let mine = |item: &Item| Stock::is_stamped(item, stamp);
         match commit::write(&steps.table, &write, mine).await.map_err(ReadError::from)? {
             Committed::Yes => return shown(Some(after), kind, id),
             Committed::Conflict(item) => {

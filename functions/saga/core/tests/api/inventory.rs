@@ -1,5 +1,6 @@
 //! Inventory: put, shown, and changed only where it is what its caller has seen.
 
+use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::calm::run;
@@ -43,5 +44,21 @@ fn inventory_is_changed_only_where_it_is_what_its_caller_has_seen() {
         let current = [("if-match", header(&now, "etag").unwrap())];
         assert_eq!(desk.ask("PUT", path, &current, &json!({"available": 9})).await.status, 200);
         assert_eq!(desk.get(path).await.1, json!({"available": 9, "reserved": 1, "releases": "accepted"}));
+    });
+}
+
+#[test]
+fn of_two_who_have_seen_the_same_and_put_the_same_one_is_refused() {
+    run(|env| async move {
+        let desk = desk(&env);
+        let (path, ten, more) = ("/inventory/flight/F", json!({"available": 10}), json!({"available": 15}));
+        let created = desk.ask("PUT", path, &[("if-none-match", "*")], &ten).await;
+        let seen = [("if-match", header(&created, "etag").unwrap())];
+        // Each adds five to the ten that both have seen: the second must hear that there are fifteen by now.
+        let (one, other) =
+            join(desk.ask("PUT", path, &seen, &more), desk.ask("PUT", path, &seen, &more)).await;
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412]);
     });
 }
