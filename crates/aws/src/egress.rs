@@ -8,7 +8,7 @@
 //! network of the list names them. Not here: the call itself ([`crate::downstream`]).
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -22,7 +22,15 @@ pub struct Egress {
     /// What names end with, the dot included.
     domains: BTreeSet<String>,
     networks: Vec<IpNet>,
-    runtime_api: Option<SocketAddr>,
+    runtime_api: Option<RuntimeApi>,
+}
+
+/// Where the function's Runtime API is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RuntimeApi {
+    /// None where it is at a name, which is one of this machine.
+    ip: Option<IpAddr>,
+    port: u16,
 }
 
 impl Default for Egress {
@@ -121,16 +129,19 @@ impl FromStr for Egress {
 }
 
 impl Egress {
-    /// The same without the Runtime API at `address` (`127.0.0.1:9001`), whatever the list says.
+    /// The same without the Runtime API at `address` (`127.0.0.1:9001`, perhaps with a name or a path), whatever the
+    /// list says. None where that names no port: then nothing could keep calls from it.
     #[must_use]
-    pub fn without_runtime_api(self, address: &str) -> Self {
-        Self { runtime_api: address.parse().ok(), ..self }
+    pub fn without_runtime_api(self, address: &str) -> Option<Self> {
+        let (host, port) = address.split('/').next()?.rsplit_once(':')?;
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        Some(Self { runtime_api: Some(RuntimeApi { ip, port: port.parse().ok()? }), ..self })
     }
 
     /// The port at which a call could reach the Runtime API.
     #[must_use]
     pub fn runtime_api_port(&self) -> Option<u16> {
-        self.runtime_api.map(|address| address.port())
+        self.runtime_api.map(|api| api.port)
     }
 
     /// Whether `host` may be called at `address`.
@@ -159,7 +170,7 @@ impl Egress {
         let at = canonical(address);
         // Every address of the machine itself leads to what listens on all of them.
         let local = at.is_loopback() || at.is_unspecified();
-        if self.runtime_api.is_some_and(|api| api.ip() == at || local) {
+        if self.runtime_api.is_some_and(|api| api.ip == Some(at) || local) {
             return Err(EgressRefusal::RuntimeApi(host.to_owned()));
         }
         self.check(host, address)
@@ -269,12 +280,24 @@ mod tests {
 
     #[test]
     fn the_runtime_api_may_never_be_called() {
-        let egress = egress("127.0.0.0/8 0.0.0.0/8").without_runtime_api("127.0.0.1:9001");
+        let egress = egress("127.0.0.0/8 0.0.0.0/8").without_runtime_api("127.0.0.1:9001").unwrap();
         assert_eq!(egress.runtime_api_port(), Some(9001));
         for address in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::ffff:127.0.0.1"] {
             let refused = egress.check_beside_runtime_api("x", address.parse().unwrap());
             assert_eq!(refused, Err(EgressRefusal::RuntimeApi("x".to_owned())), "{address}");
         }
         assert!(egress.check("x", "127.0.0.1".parse().unwrap()).is_ok(), "another port is another service");
+    }
+
+    #[test]
+    fn the_runtime_api_is_known_in_every_spelling_or_not_at_all() {
+        for address in ["localhost:9001", "127.0.0.1:9001/.rt/gateway", "[::1]:9001"] {
+            let egress = egress("127.0.0.0/8").without_runtime_api(address).unwrap();
+            assert_eq!(egress.runtime_api_port(), Some(9001), "{address}");
+            assert!(egress.check_beside_runtime_api("x", "127.0.0.1".parse().unwrap()).is_err(), "{address}");
+        }
+        for bad in ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:many"] {
+            assert_eq!(Egress::default().without_runtime_api(bad), None, "{bad}");
+        }
     }
 }

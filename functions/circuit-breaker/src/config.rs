@@ -72,10 +72,10 @@ impl Config {
 fn egress(env: &Environment) -> Egress {
     let expected = "hosts (pay.example.com, *.example.com), CIDRs (10.0.0.0/8) or *, separated by commas";
     let allowed = env.parsed("EGRESS_ALLOW", expected, |text| text.parse().ok()).or(Egress::default());
-    match env.text("AWS_LAMBDA_RUNTIME_API").optional() {
-        Some(address) => allowed.without_runtime_api(&address),
-        None => allowed,
-    }
+    // Where it is not known nothing could keep calls from it: then the function does not start.
+    let without = |address: &str| allowed.clone().without_runtime_api(address);
+    let guarded = env.parsed("AWS_LAMBDA_RUNTIME_API", "an address with a port", without).optional();
+    guarded.unwrap_or_else(|| allowed.clone())
 }
 
 impl Queues {

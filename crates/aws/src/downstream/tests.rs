@@ -202,7 +202,7 @@ async fn the_runtime_api_is_out_of_reach_by_name_and_by_address() {
     let api: SocketAddr = ([127, 0, 0, 1], 9001).into();
     let server = dns::Server::answering(&[[127, 0, 0, 1]]).await;
     let egress: Egress = "* 127.0.0.0/8".parse().unwrap();
-    let egress = egress.without_runtime_api(&api.to_string());
+    let egress = egress.without_runtime_api(&api.to_string()).unwrap();
     let downstream = HttpDownstream { look_up: LookUp::At(server.address), ..HttpDownstream::new(egress) };
     for url in ["http://127.0.0.1:9001/", "http://127.0.0.7:9001/", "http://inside.example:9001/"] {
         let why = refused(&downstream, url).await;

@@ -96,9 +96,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             permit.release().await;
             return Ok(defer(now, &row, now));
         }
-        let Some(position) = self.lease(position, &permit, now).await? else {
-            permit.release().await;
-            return Ok(Processed::only(Disposition::Dropped));
+        let position = match self.lease(position, &permit, now).await {
+            Ok(Some(position)) => position,
+            other => {
+                permit.release().await;
+                return other.map(|_| Processed::only(Disposition::Dropped));
+            }
         };
         let timeout = permit.time_for(context.deadline, CLOCK_MARGIN);
         let config = std::sync::Arc::clone(&permit.config);
