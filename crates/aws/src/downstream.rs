@@ -75,7 +75,10 @@ impl Resolve for CheckedDns {
             for ip in checked {
                 match ip {
                     Ok(ip) => allowed.push(SocketAddr::new(ip, 0)),
-                    Err(refusal) => refused = Some(refusal),
+                    Err(refusal) => {
+                        tracing::warn!(?refusal, "an address was refused");
+                        refused = Some(refusal);
+                    }
                 }
             }
             match refused {

@@ -59,9 +59,8 @@ pub enum EgressRefusal {
     #[error("EgressAllow of the stack does not name {0}")]
     NotAllowed(String),
     /// The address is loopback, link-local, private or otherwise special.
-    #[error(
-        "{host} is at {address}, which is no public address; EgressAllow of the stack has no network for it"
-    )]
+    // Not where: whoever may name a host would learn by it what the network inside looks like.
+    #[error("{host} is at no public address; EgressAllow of the stack has no network for it")]
     NotPublic {
         /// The host that was to be called.
         host: String,

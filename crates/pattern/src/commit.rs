@@ -16,8 +16,12 @@ pub const TRIES: usize = 4;
 pub enum Committed {
     /// It is applied, by this call or by one before whose answer was lost.
     Yes,
-    /// Its condition does not hold: the item as somebody else has written it, none where it is absent.
+    /// It wrote nothing, since its condition does not hold: the item as somebody else has written it, none where it
+    /// is absent.
     Conflict(Option<Item>),
+    /// An answer was lost, and the item as it is now is somebody else's: it may have been applied in between. What
+    /// may not be done twice is not to be decided anew from here.
+    Unclear(Option<Item>),
 }
 
 /// What became of a transaction.
@@ -25,7 +29,8 @@ pub enum Committed {
 pub enum Transacted {
     /// It is applied, by this call or by one before whose answer was lost.
     Yes,
-    /// It wrote nothing: a reason for each write, in their order.
+    /// The last try wrote nothing: a reason for each write, in their order. One before may have been applied, where its
+    /// answer was lost and somebody has written since.
     Cancelled(Vec<Cancelled>),
 }
 
@@ -51,6 +56,7 @@ pub async fn write<T: Table>(
         match table.write(write.clone()).await {
             Ok(()) => return Ok(Committed::Yes),
             Err(WriteError::Conflict { current: Some(item) }) if mine(&item) => return Ok(Committed::Yes),
+            Err(WriteError::Conflict { current }) if lost => return Ok(Committed::Unclear(current)),
             Err(WriteError::Conflict { current }) => return Ok(Committed::Conflict(current)),
             Err(WriteError::Call(error)) if go_on(&error, &mut lost) => {}
             Err(WriteError::Call(error)) => return Err(if lost { CallError::Unknown } else { error }),
@@ -84,27 +90,106 @@ pub async fn transact<T: Table>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    use futures_util::FutureExt;
+    use tenfold_ports::table::{Condition, Cursor, Key, Page, Query, Read};
+
     use super::*;
 
-    /// What comes of tries that fail so, one after the other, as far as they are made.
-    fn told(errors: &[CallError]) -> (usize, CallError) {
-        let mut lost = false;
-        for (at, error) in errors.iter().enumerate() {
-            if !go_on(error, &mut lost) {
-                return (at + 1, if lost { CallError::Unknown } else { error.clone() });
-            }
+    /// A table that answers writes as it is told, one after the other.
+    struct Scripted(RefCell<VecDeque<Result<(), WriteError>>>);
+
+    impl Table for Scripted {
+        async fn get(&self, _: &Key, _: Read) -> Result<Option<Item>, CallError> {
+            Err(CallError::Unavailable)
         }
-        (errors.len(), CallError::Unknown)
+
+        async fn get_many(&self, _: &[Key], _: Read) -> Result<Vec<Option<Item>>, CallError> {
+            Err(CallError::Unavailable)
+        }
+
+        async fn write(&self, _: Write) -> Result<(), WriteError> {
+            self.0.borrow_mut().pop_front().unwrap()
+        }
+
+        async fn transact(&self, _: Vec<Write>) -> Result<(), TransactError> {
+            self.write(a_write()).await.map_err(|error| match error {
+                WriteError::Conflict { current } => TransactError::Cancelled(vec![Cancelled::Condition(current)]),
+                WriteError::Call(error) => error.into(),
+            })
+        }
+
+        async fn query(&self, _: Query) -> Result<Page, CallError> {
+            Err(CallError::Unavailable)
+        }
+
+        async fn count(&self, _: Query) -> Result<(u64, Option<Cursor>), CallError> {
+            Err(CallError::Unavailable)
+        }
+    }
+
+    fn written_by(writer: i64) -> Item {
+        Item::new(Key::new("a", "b")).with("writer", writer)
+    }
+
+    fn a_write() -> Write {
+        Write::Put { item: written_by(1), condition: Condition::Absent }
+    }
+
+    fn conflict(writer: i64) -> Result<(), WriteError> {
+        Err(WriteError::Conflict { current: Some(written_by(writer)) })
+    }
+
+    fn fails(error: CallError) -> Result<(), WriteError> {
+        Err(error.into())
+    }
+
+    /// What comes of a write whose tries are answered so, and how many answers were not asked for.
+    fn told(answers: Vec<Result<(), WriteError>>) -> (Result<Committed, CallError>, usize) {
+        let table = Scripted(RefCell::new(answers.into()));
+        let mine = |item: &Item| item.number("writer") == Ok(1);
+        let committed = write(&table, &a_write(), mine).now_or_never().unwrap();
+        (committed, table.0.take().len())
+    }
+
+    #[test]
+    fn a_conflict_with_oneself_is_a_success() {
+        assert_eq!(told(vec![Ok(())]), (Ok(Committed::Yes), 0));
+        assert_eq!(told(vec![fails(CallError::Unknown), conflict(1)]), (Ok(Committed::Yes), 0));
+        assert_eq!(told(vec![conflict(2)]), (Ok(Committed::Conflict(Some(written_by(2)))), 0));
+    }
+
+    #[test]
+    fn what_was_overtaken_after_its_answer_was_lost_is_unclear() {
+        let unclear = Ok(Committed::Unclear(Some(written_by(2))));
+        assert_eq!(told(vec![fails(CallError::Unknown), conflict(2)]), (unclear.clone(), 0));
+        let answers = vec![fails(CallError::Unknown), fails(CallError::Throttled), conflict(2)];
+        assert_eq!(told(answers), (unclear, 0));
     }
 
     #[test]
     fn a_lost_answer_is_not_forgotten_by_a_later_refusal() {
         let refused = || CallError::Refused("no".to_owned());
-        assert_eq!(told(&[CallError::Throttled]), (1, CallError::Throttled));
-        assert_eq!(told(&[refused()]), (1, refused()));
+        assert_eq!(told(vec![fails(CallError::Throttled)]), (Err(CallError::Throttled), 0));
+        assert_eq!(told(vec![fails(refused())]), (Err(refused()), 0));
         let throttled =
             [CallError::Unknown, CallError::Throttled, CallError::Unavailable, CallError::Throttled];
-        assert_eq!(told(&throttled), (4, CallError::Unknown));
-        assert_eq!(told(&[CallError::Unknown, refused()]), (2, CallError::Unknown));
+        assert_eq!(told(throttled.map(fails).into()), (Err(CallError::Unknown), 0));
+        let answers = vec![fails(CallError::Unknown), fails(refused()), Ok(())];
+        assert_eq!(told(answers), (Err(CallError::Unknown), 1));
+    }
+
+    #[test]
+    fn a_transaction_that_cancels_itself_is_a_success() {
+        let told = |answers: Vec<Result<(), WriteError>>| {
+            let table = Scripted(RefCell::new(answers.into()));
+            let mine = |reasons: &[Cancelled]| reasons == [Cancelled::Condition(Some(written_by(1)))];
+            transact(&table, &[a_write()], mine).now_or_never().unwrap()
+        };
+        assert_eq!(told(vec![fails(CallError::Unknown), conflict(1)]), Ok(Transacted::Yes));
+        let other = vec![Cancelled::Condition(Some(written_by(2)))];
+        assert_eq!(told(vec![conflict(2)]), Ok(Transacted::Cancelled(other)));
     }
 }

@@ -25,8 +25,14 @@ pub fn read<T: DeserializeOwned>(of: &str, token: &str) -> Result<T, Fault> {
     let place = bytes.and_then(|bytes| serde_json::from_slice::<(String, T)>(&bytes).ok());
     match place {
         Some((name, place)) if name == of => Ok(place),
-        _ => Err(Fault::new("query:after", "the `next` of the page before was expected")),
+        _ => Err(no_place()),
     }
+}
+
+/// What is wrong with a token that means no place of the list.
+#[must_use]
+pub fn no_place() -> Fault {
+    Fault::new("query:after", "the `next` of the page before was expected")
 }
 
 #[cfg(test)]

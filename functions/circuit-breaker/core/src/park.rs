@@ -44,7 +44,7 @@ const TRIES: usize = 4;
 pub async fn store<T: Table>(table: &T, row: &RequestRow) -> Result<Stored, ReadError> {
     match commit::write(table, &row.replace(), |item| is_of(row, item)).await? {
         Committed::Yes => Ok(Stored::Yes),
-        Committed::Conflict(current) => overtaken(current.as_ref()),
+        Committed::Conflict(current) | Committed::Unclear(current) => overtaken(current.as_ref()),
     }
 }
 

@@ -10,8 +10,8 @@ use tenfold_pattern::http::conditional::{not_modified, precondition};
 use tenfold_pattern::http::{RouteResult, page_token, parameter, within};
 use tenfold_pattern::{ReadError, page};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::table::{Cursor, Item, Query, Read};
-use tenfold_ports::{Downstream, Queue, Runtime, Table};
+use tenfold_ports::table::{Cursor, Item, Key, Query, Read};
+use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::body::SMALL;
 use super::view::{BreakerView, TargetView, tag};
@@ -24,6 +24,8 @@ use crate::targets;
 
 /// The most targets of a page.
 const PAGE: u32 = 50;
+/// The longest sort key of DynamoDB, in bytes.
+const LONGEST_KEY: usize = 1024;
 /// The list that page tokens are of.
 const LIST: &str = "targets";
 /// How often a target is written anew that somebody else changed meanwhile.
@@ -66,8 +68,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
         match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
             Committed::Yes => Ok(BreakerRow { version: row.version + 1, breaker: next, writer }),
-            Committed::Conflict(Some(current)) => Ok(BreakerRow::read(&current)?),
-            Committed::Conflict(None) => Ok(row.clone()),
+            Committed::Conflict(Some(current)) | Committed::Unclear(Some(current)) => {
+                Ok(BreakerRow::read(&current)?)
+            }
+            Committed::Conflict(None) | Committed::Unclear(None) => Ok(row.clone()),
         }
     }
 
@@ -80,8 +84,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     ) -> Result<bool, ReadError> {
         let stamp = (self.runtime.next_u64() >> 1) as i64;
         let mine = |item: &Item| StoredTarget::is_of(item, stamp);
-        let committed = commit::write(&self.table, &stored.replace(name, next, stamp), mine).await?;
-        Ok(committed == Committed::Yes)
+        match commit::write(&self.table, &stored.replace(name, next, stamp), mine).await? {
+            Committed::Yes => Ok(true),
+            Committed::Conflict(_) => Ok(false),
+            Committed::Unclear(_) => Err(ReadError::Silent(CallError::Unknown)),
+        }
     }
 
     pub(super) async fn get_target(&self, name: &BreakerName, request: &Request) -> RouteResult {
@@ -125,7 +132,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
 
     pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
         let after = after(request).map_err(|fault| Problem::invalid(vec![fault]))?;
-        let after = after.map(|name| Cursor { key: target_key(&name), index: None });
+        let after = after.map(|sk| Cursor { key: Key::new(rows::TARGETS, sk), index: None });
         let query = Query { limit: PAGE, after, ..Query::partition(rows::TARGETS) };
         let page = self.table.query(query).await.map_err(ReadError::from)?;
         let targets =
@@ -158,11 +165,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     }
 }
 
-/// The name of the target that the page before ended with.
-fn after(request: &Request) -> Result<Option<TargetName>, Fault> {
+/// The sort key that the page before ended with. Whatever row has it: what is no target must not hide those behind it.
+fn after(request: &Request) -> Result<Option<SmolStr>, Fault> {
     let Some(token) = parameter(request, "after")? else { return Ok(None) };
-    let name: SmolStr = page_token::read(LIST, token)?;
-    TargetName::parse(&name).map(Some).map_err(|fault| Fault { at: "query:after".to_owned(), ..fault })
+    let sk: SmolStr = page_token::read(LIST, token)?;
+    if (1..=LONGEST_KEY).contains(&sk.len()) { Ok(Some(sk)) } else { Err(page_token::no_place()) }
 }
 
 fn overtaken() -> Problem {

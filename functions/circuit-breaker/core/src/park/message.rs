@@ -43,10 +43,11 @@ impl RetryMessage {
         }
     }
 
-    /// Returns the message that brings the next of an order group, of which only the id is known.
+    /// Returns the message that brings the next of an order group, of which only the id is known: its trace is in its
+    /// row.
     #[must_use]
-    pub const fn next_in_group(request: RequestId, target: TargetName, carrier: Carrier) -> Self {
-        Self { request, target, generation: None, carrier, died: None }
+    pub fn next_in_group(request: RequestId, target: TargetName) -> Self {
+        Self { request, target, generation: None, carrier: Carrier::default(), died: None }
     }
 
     /// Returns the dead letter of a row, which fits the row whatever its generation.

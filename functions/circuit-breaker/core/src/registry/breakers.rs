@@ -20,6 +20,16 @@ use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
 /// and a conflict brings the row along, so it costs no read.
 const TRIES: usize = 24;
 
+/// What a decision does that is made a second time, after its first result was applied, the answer lost, and somebody
+/// else has written since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// It sees what it has done, and does no more.
+    IsNoticed,
+    /// It does it again.
+    CountsTwice,
+}
+
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
 /// lives.
 #[derive(Debug)]
@@ -89,6 +99,17 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
     ) -> Result<Option<Breaker>, ReadError> {
+        self.commit_by(name, config, decide, Repeated::CountsTwice).await
+    }
+
+    /// Changes a breaker as [`commit`](Self::commit) does, also where an earlier try may have been applied.
+    pub(super) async fn commit_by(
+        &self,
+        name: &BreakerName,
+        config: &TargetConfig,
+        decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
+        repeated: Repeated,
+    ) -> Result<Option<Breaker>, ReadError> {
         let writer = self.runtime.next_u64();
         let jitter = self.runtime.unit();
         let mut row = self.memory.row(name);
@@ -101,11 +122,14 @@ impl<T: Table, R: Runtime> Registry<T, R> {
                     let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
                     return Ok(Some(self.committed(name, &row.breaker, committed)));
                 }
-                Committed::Conflict(Some(current)) => {
+                Committed::Unclear(_) if repeated == Repeated::CountsTwice => {
+                    return Err(ReadError::Silent(CallError::Unknown));
+                }
+                Committed::Conflict(Some(current)) | Committed::Unclear(Some(current)) => {
                     row = BreakerRow::read(&current)?;
                     self.memory.keep(name, row.clone(), self.runtime.now());
                 }
-                Committed::Conflict(None) => break,
+                Committed::Conflict(None) | Committed::Unclear(None) => break,
             }
         }
         Err(ReadError::Silent(CallError::Throttled))
@@ -115,8 +139,12 @@ impl<T: Table, R: Runtime> Registry<T, R> {
     /// taken.
     pub(super) async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
         let holder = self.runtime.next_u64();
-        let decide = |b: &Breaker, context: DecisionContext<'_>| b.acquire(context, holder);
-        self.commit(name, config, decide).await.ok()??.grant_of(holder)
+        let decide = |b: &Breaker, context: DecisionContext<'_>| match b.grant_of(holder) {
+            Some(_) => None,
+            None => b.acquire(context, holder),
+        };
+        let committed = self.commit_by(name, config, decide, Repeated::IsNoticed).await.ok()?;
+        committed.unwrap_or_else(|| self.memory.row(name).breaker).grant_of(holder)
     }
 
     /// Reports the unreported calls of a breaker if it matters now.

@@ -47,15 +47,21 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     ) -> Result<Option<OrderPosition>, ReadError> {
         let OrderPosition::First(group) = position else { return Ok(Some(position)) };
         let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
-        let next = group.group.leased(Lease { holder: self.runtime.next_u64(), until });
+        let lease = Lease { holder: self.runtime.next_u64(), until };
+        let next = group.group.leased(lease);
         let stamp = (self.runtime.next_u64() >> 1) as i64;
-        let mine = |item: &Item| {
-            OrderGroupRow::read(&group.target, &group.ordering, Some(item))
-                .is_ok_and(|current| current.stamp == Some(stamp))
-        };
-        let committed = commit::write(&self.table, &group.replace(next.clone(), stamp), mine).await?;
-        let leased = OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group });
-        Ok((committed == Committed::Yes).then_some(leased))
+        let read = |item: &Item| OrderGroupRow::read(&group.target, &group.ordering, Some(item));
+        // Also where somebody has joined the group since.
+        let mine = |item: &Item| read(item).is_ok_and(|current| current.group.lease == Some(lease));
+        match commit::write(&self.table, &group.replace(next.clone(), stamp), mine).await? {
+            Committed::Yes => {}
+            Committed::Conflict(Some(item)) | Committed::Unclear(Some(item)) => {
+                read(&item)?;
+                return Ok(None);
+            }
+            Committed::Conflict(None) | Committed::Unclear(None) => return Ok(None),
+        }
+        Ok(Some(OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group })))
     }
 
     /// Writes a row and takes it off its order group. Returns the message of the next one, or none where the
@@ -78,7 +84,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return Ok(None);
         }
         let Some(next) = first.into_inner() else { return Ok(Some(Vec::new())) };
-        let message = RetryMessage::next_in_group(next, row.data.target.clone(), row.data.carrier.clone());
+        let message = RetryMessage::next_in_group(next, row.data.target.clone());
         Ok(Some(vec![message.outgoing(Duration::ZERO)]))
     }
 

@@ -54,6 +54,7 @@ async fn put_as_seen<T: Table, R: Runtime>(
             Committed::Conflict(item) => {
                 before = item.as_ref().map(Stock::read).transpose().map_err(ReadError::from)?;
             }
+            Committed::Unclear(_) => return Err(ReadError::from(CallError::Unknown).into()),
         }
     }
     let detail = "trips keep changing this inventory; send the same request again";

@@ -96,7 +96,8 @@ pub(super) async fn list<T: Table, R: Runtime>(steps: &Steps<T, R, Trip>, reques
     let shards = steps.definition.shards();
     let (state, cursor) = list_of(request, shards)?;
     // What does not fit waits for the next page.
-    let pages = cursor.and_behind(shards).filter_map(|cursor| Some((cursor, state.open(cursor.shard())?)));
+    let partition = |cursor: ListCursor| state.open(cursor.shard()).map(|partition| (cursor, partition));
+    let pages = cursor.and_behind(shards).filter_map(partition);
     let pages = pages.map(async |(cursor, partition)| {
         let after = cursor.query_after(&partition);
         let query =
@@ -172,8 +173,7 @@ fn state_of(request: &Request) -> Result<SagaState, Fault> {
 /// A place in the list of a state, as the page before has named it.
 fn place(state: SagaState, after: &str, shards: u8) -> Result<ListCursor, Fault> {
     let cursor: ListCursor = page_token::read(&list_name(state), after)?;
-    let wrong = || Fault::new("query:after", "the `next` of the page before was expected");
-    if cursor.is_in(shards) { Ok(cursor) } else { Err(wrong()) }
+    if cursor.is_in(shards) { Ok(cursor) } else { Err(page_token::no_place()) }
 }
 
 /// The list whose pages a token is for.

@@ -4,18 +4,21 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::table::{Cursor, Key, Page};
 
-use crate::names::SagaId;
-use crate::rows::{WAKE, saga_key, saga_of};
+use crate::rows::WAKE;
 
 /// The most sagas of a page.
 pub(crate) const LIST_PAGE: usize = 50;
 
-/// Where a page of a list begins: in a shard, after a saga of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The longest key of a cursor that came back from outside, in bytes: DynamoDB's longest sort key.
+const LONGEST_KEY: usize = 1024;
+
+/// Where a page of a list begins: in a shard, after a row of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListCursor {
     shard: u8,
-    /// After which saga, and when somebody has to look at that; none: with the first of the shard.
-    after: Option<(i64, SagaId)>,
+    /// After which row, and when somebody has to look at that; none: with the first of the shard. Whatever row it is:
+    /// what is not ours must not hide what is behind it.
+    after: Option<(i64, SmolStr, SmolStr)>,
 }
 
 impl ListCursor {
@@ -27,30 +30,32 @@ impl ListCursor {
     /// Returns this cursor and one for the beginning of each shard behind it: most shards hold little or
     /// nothing, so a page asks all of them at once.
     pub(crate) fn and_behind(self, shards: u8) -> impl Iterator<Item = Self> {
-        std::iter::once(self).chain((self.shard + 1..shards).map(Self::start))
+        let behind = (self.shard + 1..shards).map(Self::start);
+        std::iter::once(self).chain(behind)
     }
 
     /// Returns the shard.
-    pub(crate) const fn shard(self) -> u8 {
+    pub(crate) const fn shard(&self) -> u8 {
         self.shard
     }
 
     /// Returns where a query of the shard's partition begins; none where that is at its first row.
-    pub(crate) fn query_after(self, partition: &SmolStr) -> Option<Cursor> {
-        let (wake, id) = self.after?;
-        Some(Cursor { key: saga_key(id), index: Some((partition.clone(), wake)) })
+    pub(crate) fn query_after(&self, partition: &SmolStr) -> Option<Cursor> {
+        let (wake, pk, sk) = self.after.clone()?;
+        Some(Cursor { key: Key::new(pk, sk), index: Some((partition.clone(), wake)) })
     }
 
     /// Says whether a list with so many shards has such a place. What comes back from outside may be of another
     /// list, or made up.
-    pub(crate) fn is_in(self, shards: u8) -> bool {
-        self.shard < shards && self.after.is_none_or(|(wake, _)| wake >= 0)
+    pub(crate) fn is_in(&self, shards: u8) -> bool {
+        let is_key = |text: &SmolStr| (1..=LONGEST_KEY).contains(&text.len());
+        let is_place = |(wake, pk, sk): &(i64, SmolStr, SmolStr)| *wake >= 0 && is_key(pk) && is_key(sk);
+        self.shard < shards && self.after.as_ref().is_none_or(is_place)
     }
 
-    /// The cursor after the last row of a query of this shard.
-    fn at(self, last: &Cursor) -> Option<Self> {
-        let (_, wake) = last.index.as_ref()?;
-        Some(Self { after: Some((*wake, saga_of(&last.key)?)), ..self })
+    /// The cursor after a row of this shard.
+    fn behind(&self, wake: i64, key: &Key) -> Self {
+        Self { after: Some((wake, key.pk.clone(), key.sk.clone())), ..*self }
     }
 }
 
@@ -64,14 +69,16 @@ pub(crate) fn first_page(found: Vec<(ListCursor, Page)>, shards: u8) -> (Vec<Key
             if keys.len() == LIST_PAGE {
                 return (keys, Some(last));
             }
-            last.after = item.number(WAKE).ok().zip(saga_of(&item.key)).or(last.after);
+            if let Ok(wake) = item.number(WAKE) {
+                last = last.behind(wake, &item.key);
+            }
             keys.push(item.key);
         }
-        if let Some(next) = page.next.and_then(|next| cursor.at(&next)) {
-            return (keys, Some(next));
+        if let Some(Cursor { key, index: Some((_, wake)) }) = page.next {
+            return (keys, Some(last.behind(wake, &key)));
         }
         if keys.len() == LIST_PAGE {
-            return (keys, (cursor.shard + 1 < shards).then(|| ListCursor::start(cursor.shard + 1)));
+            return (keys, (last.shard + 1 < shards).then(|| ListCursor::start(last.shard + 1)));
         }
     }
     (keys, None)
@@ -83,14 +90,24 @@ mod tests {
 
     #[test]
     fn a_place_is_in_a_shard_of_the_list() {
-        let id = SagaId::of_key("a");
+        let behind = |wake, pk: &str| ListCursor::start(2).behind(wake, &Key::new(pk, "saga"));
         for (cursor, expected) in [
             (ListCursor::start(7), true),
             (ListCursor::start(8), false),
-            (ListCursor { shard: 2, after: Some((1_800_000_000, id)) }, true),
-            (ListCursor { shard: 2, after: Some((-5, id)) }, false),
+            (behind(1_800_000_000, "saga#1"), true),
+            (behind(-5, "saga#1"), false),
+            (behind(5, ""), false),
+            (behind(5, &"x".repeat(1025)), false),
         ] {
             assert_eq!(cursor.is_in(8), expected, "{cursor:?}");
         }
+    }
+
+    #[test]
+    fn a_page_that_ends_with_a_row_of_somebody_else_goes_on_behind_it() {
+        let last = Cursor { key: Key::new("strange", "row"), index: Some(("running#0".into(), 7)) };
+        let page = Page { items: Vec::new(), next: Some(last.clone()) };
+        let (_, next) = first_page(vec![(ListCursor::start(0), page)], 8);
+        assert_eq!(next.and_then(|next| next.query_after(&"running#0".into())), Some(last));
     }
 }
