@@ -1,21 +1,16 @@
 //! The API on handlers in memory: what is refused and how, and what conditional requests and pages come to.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-mod calm;
-mod world;
-
 use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use calm::{Lab, calm, request};
+use crate::lab::{Lab, lab, request};
 use circuit_breaker_core::rows::target_key;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 use tenfold_ports::api::{Request, Response};
-use world::target;
+use crate::world::target;
 
 /// `bad_requests.json`, which says itself what is in it.
 #[derive(Deserialize)]
@@ -143,7 +138,7 @@ fn bad_requests_are_refused_and_change_nothing() {
     let mut found = Vec::new();
     for case in &all.cases {
         let outcome = std::cell::RefCell::new(None);
-        calm("", |lab| {
+        lab("", |lab| {
             lab.delete(target_key(&target()));
             for sent in case.given.iter().flat_map(|given| &all.given[given]) {
                 let response = lab.call(sent.request());
@@ -175,7 +170,7 @@ fn put(lab: &Lab<'_>, fields: &str, headers: &[(&str, &str)]) -> Response {
 
 #[test]
 fn a_configuration_is_changed_only_by_those_who_have_seen_it() {
-    calm("", |lab| {
+    lab("", |lab| {
         let seen = lab.get("/targets/pay");
         let seen = header(&seen, "etag");
         let first = put(lab, r#","minimumCalls":5"#, &[("if-match", seen)]);
@@ -196,7 +191,7 @@ fn a_configuration_is_changed_only_by_those_who_have_seen_it() {
 
 #[test]
 fn the_tag_is_that_of_the_configuration() {
-    calm("", |lab| {
+    lab("", |lab| {
         let before = lab.get("/targets/pay");
         lab.call(request("POST", "/targets/pay/state", &[], r#"{"force":"open"}"#));
         assert_eq!(lab.post("a").status, 202);
@@ -209,7 +204,7 @@ fn the_tag_is_that_of_the_configuration() {
 
 #[test]
 fn a_location_is_an_absolute_path() {
-    calm("", |lab| {
+    lab("", |lab| {
         lab.call(request("POST", "/targets/pay/state", &[], r#"{"force":"open"}"#));
         let response = lab.post("a");
         let location = header(&response, "location").strip_prefix("/live").unwrap();
@@ -220,7 +215,7 @@ fn a_location_is_an_absolute_path() {
 
 #[test]
 fn a_list_goes_on_with_its_own_token_only() {
-    calm("", |lab| {
+    lab("", |lab| {
         for n in 0..60 {
             let path = format!("/targets/t-{n:02}");
             lab.call(request("PUT", &path, &[], r#"{"url":"http://pay.example/"}"#));
@@ -239,7 +234,7 @@ fn a_list_goes_on_with_its_own_token_only() {
 
 #[test]
 fn what_names_something_and_comes_twice_is_a_fault() {
-    calm("", |lab| {
+    lab("", |lab| {
         for path in ["/targets?after=a&after=b", "/targets/pay?tenant=a&tenant=b"] {
             assert_eq!(lab.get(path).status, 400, "{path}");
         }
@@ -253,7 +248,7 @@ fn what_names_something_and_comes_twice_is_a_fault() {
 
 #[test]
 fn a_method_that_there_is_not_is_told_which_there_are() {
-    calm("", |lab| {
+    lab("", |lab| {
         for (path, allowed) in [
             ("/targets", "GET"),
             ("/targets/pay", "GET, PUT, DELETE"),
@@ -269,7 +264,7 @@ fn a_method_that_there_is_not_is_told_which_there_are() {
 
 #[test]
 fn a_target_that_is_put_again_begins_in_a_new_epoch() {
-    calm("", |lab| {
+    lab("", |lab| {
         lab.call(request("POST", "/targets/pay/state", &[], r#"{"force":"open"}"#));
         assert_eq!(lab.call(request("DELETE", "/targets/pay", &[], "")).status, 204);
         lab.world.pass(SignedDuration::from_secs(5));

@@ -1,11 +1,9 @@
 //! What one unit of work costs in AWS calls: counted, not timed. `make bench` prints the same counts.
 
-mod world;
-
 use circuit_breaker_core::decide::breaker::BreakerState;
 use jiff::SignedDuration;
-use world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts};
-use world::{Post, config, put_breaker};
+use crate::world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts};
+use crate::world::{Post, config, put_breaker};
 
 fn all(pairs: &[(&'static str, usize)]) -> Calls {
     pairs.iter().copied().collect()

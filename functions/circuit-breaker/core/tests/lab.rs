@@ -1,8 +1,5 @@
 //! The functions in a world in which nothing goes wrong, one after the other; what they measure and call is seen.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
-
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -45,7 +42,7 @@ struct Watched {
 }
 
 /// Runs a test once, with the target `pay` configured by these fields.
-pub fn calm(fields: &str, test: impl Fn(&Lab<'_>)) {
+pub fn lab(fields: &str, test: impl Fn(&Lab<'_>)) {
     let run = |world: &World| {
         let stack = Stack::new(world, &config(fields));
         let seen = Seen { unreadable: Cell::default(), calls: RefCell::default(), status: Cell::new(200) };

@@ -1,14 +1,9 @@
 //! One trace and one correlation id from the API over the row and the message to the target, hours later.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-mod calm;
-mod world;
-
-use calm::{calm, header, request};
+use crate::lab::{lab, header, request};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use tenfold_ports::downstream::Call;
-use world::{config, put_breaker, rows};
+use crate::world::{config, put_breaker, rows};
 
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const RUN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -22,7 +17,7 @@ fn carried(call: &Call) -> [String; 3] {
 
 #[test]
 fn a_parked_request_is_delivered_in_the_trace_of_its_caller() {
-    calm(r#","retry":{"baseDelayMs":10}"#, |lab| {
+    lab(r#","retry":{"baseDelayMs":10}"#, |lab| {
         lab.seen.status.set(500);
         for (key, ordering) in [("a", "k"), ("b", "k")] {
             let headers = [("idempotency-key", key), ("ordering-key", ordering)];
@@ -50,7 +45,7 @@ fn a_parked_request_is_delivered_in_the_trace_of_its_caller() {
 
 #[test]
 fn a_dead_letter_and_a_redrive_keep_the_trace() {
-    calm(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
+    lab(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
         lab.seen.status.set(500);
         let post = request("POST", "/requests/pay", &[("idempotency-key", "a")], "{}");
         assert_eq!(lab.call_in(post, lab.traced(CALLER, "order-a")).status, 202);
@@ -69,7 +64,7 @@ fn a_dead_letter_and_a_redrive_keep_the_trace() {
 #[test]
 fn a_health_check_belongs_to_the_run_of_the_monitor() {
     let fields = r#","healthUrl":"http://pay.example/health""#;
-    calm(fields, |lab| {
+    lab(fields, |lab| {
         put_breaker(lab.world, &config(fields), BreakerState::Open { until: lab.world.now() });
         lab.monitor(lab.traced(RUN, "run-1"));
         let calls = lab.seen.calls.borrow();

@@ -1,11 +1,6 @@
 //! A row or message that cannot be read, first in line: it stops itself only, is counted, and stays.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-mod calm;
-mod world;
-
-use calm::{Lab, calm, request};
+use crate::lab::{Lab, lab, request};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::{BreakerName, RequestId, TargetName};
 use circuit_breaker_core::park::RetryMessage;
@@ -15,9 +10,8 @@ use circuit_breaker_core::rows::{
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tenfold_ports::Carrier;
 use tenfold_ports::table::Item;
-use world::{config, put_breaker, target};
+use crate::world::{config, put_breaker, target};
 
 /// Names come first or last in a list by their first letter.
 fn named(name: &str) -> TargetName {
@@ -53,7 +47,7 @@ fn body(response: &tenfold_ports::api::Response) -> Value {
 
 #[test]
 fn a_list_leaves_out_what_it_cannot_read() {
-    calm("", |lab| {
+    lab("", |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
         let row = TargetRow { config: config(""), created: lab.world.now(), deleted: None };
         lab.put(target_item(&named("bbb"), row));
@@ -66,7 +60,7 @@ fn a_list_leaves_out_what_it_cannot_read() {
 
 #[test]
 fn a_single_read_says_that_repeating_it_does_not_help() {
-    calm("", |lab| {
+    lab("", |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
         lab.put(strange(lab, "a", "queued", active(&target())));
         let path = format!("/requests/{}", id("a"));
@@ -89,7 +83,7 @@ fn a_single_read_says_that_repeating_it_does_not_help() {
 
 #[test]
 fn a_sweep_serves_those_behind_more_than_a_page_that_it_cannot_read() {
-    calm("", |lab| {
+    lab("", |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
         park(lab, "a");
         // Its message is lost: the row is of a generation for which none was sent, and long overdue.
@@ -112,10 +106,10 @@ fn a_sweep_serves_those_behind_more_than_a_page_that_it_cannot_read() {
 
 #[test]
 fn a_batch_serves_those_beside_what_it_cannot_read() {
-    calm(r#","retry":{"baseDelayMs":10}"#, |lab| {
+    lab(r#","retry":{"baseDelayMs":10}"#, |lab| {
         let later = strange(lab, "strange", "queued", active(&target()));
         lab.put(later.with(WAKE, (lab.world.now() + SignedDuration::from_secs(30)).as_millisecond()));
-        let message = RetryMessage::next_in_group(id("strange"), target(), Carrier::default());
+        let message = RetryMessage::next_in_group(id("strange"), target());
         let sent = serde_json::to_string(&message).unwrap();
         lab.send(lab.stack.queue, "nonsense".to_owned());
         lab.send(lab.stack.queue, sent.clone());
@@ -130,7 +124,7 @@ fn a_batch_serves_those_beside_what_it_cannot_read() {
 
 #[test]
 fn a_request_whose_order_group_cannot_be_read_holds_up_no_other() {
-    calm(r#","retry":{"baseDelayMs":10}"#, |lab| {
+    lab(r#","retry":{"baseDelayMs":10}"#, |lab| {
         let ordered = [("idempotency-key", "o"), ("ordering-key", "k")];
         lab.seen.status.set(500);
         assert_eq!(lab.call(request("POST", "/requests/pay", &ordered, "{}")).status, 202);
@@ -146,10 +140,10 @@ fn a_request_whose_order_group_cannot_be_read_holds_up_no_other() {
 
 #[test]
 fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
-    calm(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
+    lab(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
         let strange_row = strange(lab, "strange", "dead", dead(&target()));
         lab.put(strange_row.clone());
-        let letter = RetryMessage::next_in_group(id("strange"), target(), Carrier::default());
+        let letter = RetryMessage::next_in_group(id("strange"), target());
         let letter = serde_json::to_string(&letter).unwrap();
         lab.send(lab.stack.dead_letters, "nonsense".to_owned());
         lab.send(lab.stack.dead_letters, letter.clone());
@@ -168,7 +162,7 @@ fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
 #[test]
 fn the_monitor_checks_those_behind_what_it_cannot_read() {
     let fields = r#","healthUrl":"http://pay.example/health""#;
-    calm(fields, |lab| {
+    lab(fields, |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
         put_breaker(lab.world, &config(fields), BreakerState::Open { until: lab.world.now() });
         let context = lab.traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "-");
@@ -180,7 +174,7 @@ fn the_monitor_checks_those_behind_what_it_cannot_read() {
 
 #[test]
 fn a_tenant_whose_breaker_cannot_be_read_stops_itself_only() {
-    calm("", |lab| {
+    lab("", |lab| {
         let blue = BreakerName { target: target(), tenant: Some("blue".into()) };
         lab.put(Item::new(breaker_key(&blue)).with("version", 1));
         let of = |key, tenant| {

@@ -1,16 +1,10 @@
 //! The API on the rows: what is answered, and what is answered to the same request again.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-#[path = "api/bad_requests.rs"]
 mod bad_requests;
-mod calm;
-mod desk;
-#[path = "api/inventory.rs"]
 mod inventory;
 
-use calm::{calls_of, run};
-use desk::{CAR, FLIGHT, HOTEL, body, desk, header};
+use crate::quiet::{calls_of, run};
+use crate::desk::{CAR, FLIGHT, HOTEL, body, desk, header};
 use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::saga_key;

@@ -1,10 +1,8 @@
 //! What a trip costs in AWS calls, exactly.
 
-mod world;
-
 use saga_core::context::Style;
-use world::SHARDS;
-use world::costs::{Calls, booked, idle, transitions};
+use crate::world::SHARDS;
+use crate::world::costs::{Calls, booked, idle, transitions};
 
 fn calls(all: &[(&str, usize)]) -> Calls {
     all.iter().map(|(call, n)| ((*call).to_owned(), *n)).collect()

@@ -1,8 +1,6 @@
 //! The coordinator on the rows: what one saga has wrong keeps no other from being recovered.
 
-mod calm;
-
-use calm::run;
+use crate::quiet::run;
 use jiff::SignedDuration;
 use saga_core::context::Style;
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};

@@ -1,8 +1,5 @@
 //! The API in a world in which nothing goes wrong, and what is done to its trips.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
-
 use saga_core::api::Api;
 use saga_core::context::SagaContext;
 use saga_core::error::SagaError;

@@ -1,14 +1,10 @@
 //! Another saga of the same library: what comes after the pivot is done in the end, never undone.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-#[path = "../calm/mod.rs"]
-mod calm;
 mod shop;
 
 use std::collections::BTreeSet;
 
-use calm::{calls_of, run};
+use crate::quiet::{calls_of, run};
 use jiff::Timestamp;
 use saga_core::context::{SagaContext, Style};
 use saga_core::decide::OperatorResult;
@@ -22,7 +18,7 @@ use saga_core::service::StepService;
 use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use serde_json::Value;
-use shop::{Order, account, definition, stock, warehouse};
+use self::shop::{Order, account, definition, stock, warehouse};
 use tenfold_ports::table::{Condition, Item, Key, Read, Write};
 use tenfold_ports::{Carrier, Context, Table};
 use tenfold_world::Env;

@@ -1,8 +1,5 @@
 //! Handlers in a world in which nothing goes wrong.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
-
 use tenfold_world::{Env, quiet};
 
 /// Runs one invocation.

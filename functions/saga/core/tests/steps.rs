@@ -1,10 +1,6 @@
 //! Steps on the rows, one call after the other: what each leaves behind, and what a repeated, late or early
 //! one finds. What crashes and races do is explored in the world.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-mod calm;
-
 use saga_core::context::{SagaContext, Style};
 use saga_core::decide::StepOutcome;
 use saga_core::definition::Definition;
@@ -44,8 +40,8 @@ fn context(key: &str, round: u32) -> SagaContext<Trip> {
 }
 
 /// One invocation in a world with two of each kind and the sagas `a` and `b`; gives the calls that it made.
-fn calmly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 'static) -> Vec<&'static str> {
-    let mut calls = calm::calls_of(move |env| async move {
+fn quietly<F: Future<Output = ()> + 'static>(body: impl Fn(Shop) -> F + Copy + 'static) -> Vec<&'static str> {
+    let mut calls = crate::quiet::calls_of(move |env| async move {
         for (kind, stock) in [(StockKind::Flight, "F"), (StockKind::Hotel, "H"), (StockKind::Car, "C")] {
             env.write(Stock::put(kind, &id(stock), 2, Releases::Accepted)).await.unwrap();
         }
@@ -97,7 +93,7 @@ impl Shop {
 
 #[test]
 fn three_steps_are_three_transactions_and_no_read() {
-    let calls = calmly(|shop| async move {
+    let calls = quietly(|shop| async move {
         for at in [FLIGHT, HOTEL, CAR] {
             assert_eq!(shop.perform(at, &context("a", 0)).await, Ok(StepOutcome::Done));
         }
@@ -107,7 +103,7 @@ fn three_steps_are_three_transactions_and_no_read() {
 
 #[test]
 fn a_step_that_comes_twice_has_one_effect() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
             assert_eq!(shop.perform(at, &context).await, Ok(StepOutcome::Done));
@@ -123,7 +119,7 @@ fn a_step_that_comes_twice_has_one_effect() {
 
 #[test]
 fn a_committed_saga_is_not_undone() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let context = context("a", 0);
         for at in [FLIGHT, HOTEL, CAR] {
             shop.perform(at, &context).await.unwrap();
@@ -137,7 +133,7 @@ fn a_committed_saga_is_not_undone() {
 
 #[test]
 fn a_refusal_turns_the_saga_around_and_is_for_good() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         shop.put(StockKind::Hotel, "H", 0, Releases::Accepted).await;
         let context = context("a", 0);
         shop.perform(FLIGHT, &context).await.unwrap();
@@ -158,7 +154,7 @@ fn a_refusal_turns_the_saga_around_and_is_for_good() {
 
 #[test]
 fn what_is_refused_first_leaves_nothing_to_undo() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         shop.put(StockKind::Flight, "F", 0, Releases::Accepted).await;
         let error = shop.perform(FLIGHT, &context("a", 0)).await.unwrap_err();
         assert_eq!(error.name(), "StepRefused");
@@ -169,7 +165,7 @@ fn what_is_refused_first_leaves_nothing_to_undo() {
 
 #[test]
 fn an_undo_before_its_step_refuses_it_for_ever() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let context = context("a", 0);
         for at in [CAR, HOTEL, FLIGHT] {
             assert_eq!(shop.undo(at, &context).await, Ok(StepOutcome::Undone));
@@ -183,7 +179,7 @@ fn an_undo_before_its_step_refuses_it_for_ever() {
 
 #[test]
 fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let context = context("a", 0);
         shop.perform(FLIGHT, &context).await.unwrap();
         shop.perform(HOTEL, &context).await.unwrap();
@@ -205,7 +201,7 @@ fn a_step_that_cannot_be_undone_is_stuck_and_those_before_it_are_undone() {
 
 #[test]
 fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let context = context("a", 0);
         shop.perform(FLIGHT, &context).await.unwrap();
         shop.perform(HOTEL, &context).await.unwrap();
@@ -220,7 +216,7 @@ fn the_end_waits_for_a_step_that_nobody_has_tried_to_undo() {
 
 #[test]
 fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let early = context("a", 0);
         shop.perform(FLIGHT, &early).await.unwrap();
         shop.perform(HOTEL, &early).await.unwrap();
@@ -246,7 +242,7 @@ fn a_late_chain_of_an_earlier_round_does_not_end_the_saga() {
 
 #[test]
 fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         shop.undo(CAR, &context("a", 0)).await.unwrap();
         let later = context("a", 1);
         assert_eq!(shop.perform(FLIGHT, &later).await, Err(SagaError::SagaNotRunning(later.saga)));
@@ -255,7 +251,7 @@ fn a_new_round_does_not_begin_to_do_what_is_to_be_undone() {
 
 #[test]
 fn two_sagas_share_what_there_is() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         shop.put(StockKind::Car, "C", 1, Releases::Accepted).await;
         let (a, b) = (context("a", 0), context("b", 0));
         for at in [FLIGHT, HOTEL] {
@@ -279,7 +275,7 @@ fn two_sagas_share_what_there_is() {
 
 #[test]
 fn a_saga_that_does_not_exist_is_not_begun() {
-    calmly(|shop| async move {
+    quietly(|shop| async move {
         let nobody = context("nobody", 0);
         assert_eq!(shop.perform(FLIGHT, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));
         assert_eq!(shop.undo(CAR, &nobody).await, Err(SagaError::UnknownSaga(nobody.saga)));

@@ -1,13 +1,9 @@
 //! What cannot be read stops itself only: it is counted, and the others are served, however many of it come first.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-mod calm;
-
 use std::cell::Cell;
 use std::rc::Rc;
 
-use calm::run;
+use crate::quiet::run;
 use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
 use saga_core::context::{SagaContext, Style};

@@ -1,9 +1,7 @@
 //! The saga's invariants, under crashes and faults at every call: a smoke test of what `make sim` explores whole.
 
-mod world;
-
 use tenfold_world::smoke;
-use world::workloads::{ALL, each_workload};
+use crate::world::workloads::{ALL, each_workload};
 
 each_workload!(ALL, 3_000);
 

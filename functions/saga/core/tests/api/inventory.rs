@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::calm::run;
+use crate::quiet::run;
 use crate::desk::{FLIGHT, body, desk, header};
 
 #[test]

@@ -1,0 +1,16 @@
+//! The core's tests: handlers in memory, and in the deterministic world.
+
+#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in modules")]
+
+mod api;
+mod budgets;
+mod coordinator;
+mod desk;
+mod generated;
+mod order;
+mod quiet;
+mod steps;
+mod trace;
+mod unreadable;
+mod world;
+mod world_invariants;
