@@ -14,6 +14,7 @@ FILES = (
     "src/lib.rs",
     "src/config.rs",
     "core/src/lib.rs",
+    "core/tests/main.rs",
     "core/tests/api.rs",
     "core/tests/budgets.rs",
     "core/tests/world_invariants.rs",

@@ -116,7 +116,9 @@ mod tests {
 
         async fn transact(&self, _: Vec<Write>) -> Result<(), TransactError> {
             self.write(a_write()).await.map_err(|error| match error {
-                WriteError::Conflict { current } => TransactError::Cancelled(vec![Cancelled::Condition(current)]),
+                WriteError::Conflict { current } => {
+                    TransactError::Cancelled(vec![Cancelled::Condition(current)])
+                }
                 WriteError::Call(error) => error.into(),
             })
         }

@@ -3,11 +3,14 @@
 Each function here names the difference. It can go when LocalStack no longer has it.
 """
 
+from functools import lru_cache
+
 
 def mend() -> None:
     _alarm_numbers_from_parameters()
     _binary_answers_of_any_media_type()
     _bodies_that_are_forms()
+    _what_is_parsed_over_and_over()
 
 
 def _alarm_numbers_from_parameters() -> None:
@@ -60,3 +63,15 @@ def _bodies_that_are_forms() -> None:
 
     parse.restore_payload = lambda request: request.get_data()
     http._getMultiPartArgs = lambda content, content_type: {}
+
+
+def _what_is_parsed_over_and_over() -> None:
+    """Not a difference, but a sixth of LocalStack's time in the end-to-end tests: its web server reads the same few
+    media types with the parser of mails, for every request, and Step Functions makes a parser's tables anew for every
+    path.
+    """
+    from localstack.services.stepfunctions.asl.utils import json_path
+    from twisted.web import http
+
+    http._parseContentType = lru_cache(maxsize=1024)(http._parseContentType)
+    json_path.parse = lru_cache(maxsize=1024)(json_path.parse)

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
+use crate::lab::{Lab, lab, request};
+use crate::world::target;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crate::lab::{Lab, lab, request};
 use circuit_breaker_core::rows::target_key;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 use tenfold_ports::api::{Request, Response};
-use crate::world::target;
 
 /// `bad_requests.json`, which says itself what is in it.
 #[derive(Deserialize)]

@@ -1,9 +1,9 @@
 //! What one unit of work costs in AWS calls: counted, not timed. `make bench` prints the same counts.
 
-use circuit_breaker_core::decide::breaker::BreakerState;
-use jiff::SignedDuration;
 use crate::world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts};
 use crate::world::{Post, config, put_breaker};
+use circuit_breaker_core::decide::breaker::BreakerState;
+use jiff::SignedDuration;
 
 fn all(pairs: &[(&'static str, usize)]) -> Calls {
     pairs.iter().copied().collect()

@@ -1,9 +1,9 @@
 //! One trace and one correlation id from the API over the row and the message to the target, hours later.
 
-use crate::lab::{lab, header, request};
+use crate::lab::{header, lab, request};
+use crate::world::{config, put_breaker, rows};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use tenfold_ports::downstream::Call;
-use crate::world::{config, put_breaker, rows};
 
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const RUN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";

@@ -1,6 +1,7 @@
 //! A row or message that cannot be read, first in line: it stops itself only, is counted, and stays.
 
 use crate::lab::{Lab, lab, request};
+use crate::world::{config, put_breaker, target};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::{BreakerName, RequestId, TargetName};
 use circuit_breaker_core::park::RetryMessage;
@@ -11,7 +12,6 @@ use circuit_breaker_core::rows::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenfold_ports::table::Item;
-use crate::world::{config, put_breaker, target};
 
 /// Names come first or last in a list by their first letter.
 fn named(name: &str) -> TargetName {

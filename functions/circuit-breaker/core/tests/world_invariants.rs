@@ -1,7 +1,7 @@
 //! The breaker's invariants, under crashes and faults at every call: a smoke test of what `make sim` explores whole.
 
-use tenfold_world::smoke;
 use crate::world::workloads::{ALL, each_workload};
+use tenfold_world::smoke;
 
 each_workload!(ALL, 4_000);
 

@@ -3,8 +3,8 @@
 mod bad_requests;
 mod inventory;
 
-use crate::quiet::{calls_of, run};
 use crate::desk::{CAR, FLIGHT, HOTEL, body, desk, header};
+use crate::quiet::{calls_of, run};
 use saga_core::inventory::{Releases, StockKind};
 use saga_core::names::SagaId;
 use saga_core::rows::saga_key;

@@ -1,8 +1,8 @@
 //! What a trip costs in AWS calls, exactly.
 
-use saga_core::context::Style;
 use crate::world::SHARDS;
 use crate::world::costs::{Calls, booked, idle, transitions};
+use saga_core::context::Style;
 
 fn calls(all: &[(&str, usize)]) -> Calls {
     all.iter().map(|(call, n)| ((*call).to_owned(), *n)).collect()

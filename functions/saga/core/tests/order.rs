@@ -4,6 +4,7 @@ mod shop;
 
 use std::collections::BTreeSet;
 
+use self::shop::{Order, account, definition, stock, warehouse};
 use crate::quiet::{calls_of, run};
 use jiff::Timestamp;
 use saga_core::context::{SagaContext, Style};
@@ -18,7 +19,6 @@ use saga_core::service::StepService;
 use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use serde_json::Value;
-use self::shop::{Order, account, definition, stock, warehouse};
 use tenfold_ports::table::{Condition, Item, Key, Read, Write};
 use tenfold_ports::{Carrier, Context, Table};
 use tenfold_world::Env;

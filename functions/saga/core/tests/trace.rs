@@ -1,12 +1,12 @@
 //! One trace and one correlation id, from the request to what each service writes down.
 
+use crate::world::{Stack, sagas};
 use saga_core::context::Style;
 use saga_core::rows::{LOG, LogEntry, SagaRow};
 use saga_core::trip::Trip;
 use tenfold_ports::TraceContext;
 use tenfold_ports::table::Item;
 use tenfold_world::{Bounds, World, replay};
-use crate::world::{Stack, sagas};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const CORRELATION: &str = "order-17";

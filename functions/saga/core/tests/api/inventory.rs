@@ -3,8 +3,8 @@
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::quiet::run;
 use crate::desk::{FLIGHT, body, desk, header};
+use crate::quiet::run;
 
 #[test]
 fn inventory_is_put_and_shown() {
