@@ -6,10 +6,13 @@ PYTEST := $(TENFOLD) run pytest
 E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down status sim e2e conformance soak bench deploy fmt clean
+.PHONY: help doctor demo test check up down status sim e2e conformance soak bench deploy fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+doctor: ## what this machine lacks, which ports are taken, how much disk is needed; changes nothing
+	@$(TENFOLD) doctor
 
 demo: ## [P=pattern] the patterns at work, on a fresh machine
 	@$(TENFOLD) up $(or $(P),circuit-breaker saga)

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tenfold_local import build, install, paths, prerequisites, server
+from tenfold_local import build, doctor, install, paths, prerequisites, server
 from tenfold_local.say import Failure, fail
 
 
@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("check", "name everything that this machine lacks", lambda _: prerequisites.check())
+    command("doctor", "say what is there, what is missing, and what is in the way", lambda _: doctor.tell())
     command("install", "fill .local/, once", lambda _: _installed())
     command("install-bench", "install what `make bench` compares with", lambda _: install.bench())
     command("start", "start LocalStack", lambda _: (_installed(), server.start()))

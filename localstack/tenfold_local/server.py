@@ -111,6 +111,11 @@ def instance() -> str | None:
         return None
 
 
+def is_ours() -> bool:
+    """Whether the LocalStack that answers is one that this checkout has started."""
+    return bool(instance() and _our_pid())
+
+
 def _get(path: str) -> dict:
     with urllib.request.urlopen(endpoint() + path, timeout=5) as response:
         return json.load(response)

@@ -48,7 +48,11 @@ def main() -> int:
         print(f"error: no story of {', '.join(sorted(unknown))}; of {', '.join(STORIES)}", file=sys.stderr)
         return 2
     # All of them, whatever becomes of the first.
-    return 0 if all([tell(slug) for slug in slugs]) else 1
+    if not all([tell(slug) for slug in slugs]):
+        return 1
+    print("next: call an API yourself (its contract: functions/<pattern>/openapi.yaml);")
+    print("      tail -f .local/localstack/localstack.log shows what the functions log; make down stops all")
+    return 0
 
 
 if __name__ == "__main__":

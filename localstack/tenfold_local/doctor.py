@@ -1,0 +1,89 @@
+"""What this machine has of what Tenfold needs: told before anything is downloaded, and nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold_local import paths, ports, prerequisites, server
+from tenfold_local.say import Failure
+
+GB = 1e9
+# What a fresh clone grows to by `make demo`, and by `make test` with its tests and explorers.
+DEMO_GB, TEST_GB = 4, 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and whether anything is in the way."""
+
+    what: str
+    found: str
+    is_well: bool = True
+
+    def __str__(self) -> str:
+        return f"  {'ok' if self.is_well else 'NO'}  {self.what:<22} {self.found}"
+
+
+def tell() -> None:
+    findings = [*commands(), disk(), *in_use(), *installed()]
+    print("\n".join(map(str, findings)))
+    if bad := [finding for finding in findings if not finding.is_well]:
+        raise Failure(f"{len(bad)} of {len(findings)} in the way: {', '.join(f.what for f in bad)}")
+    print("all there; next: make demo")
+
+
+def commands() -> Iterable[Finding]:
+    for item in prerequisites.all_of_them():
+        problem = item.problem()
+        yield Finding(item.name, problem or shutil.which(item.command) or "", problem is None)
+
+
+def disk() -> Finding:
+    free = shutil.disk_usage(paths.ROOT).free / GB
+    taken = sum(map(size, (paths.LOCAL, paths.TARGET)))
+    needed = max(0.0, DEMO_GB - taken)
+    for_tests = max(0.0, TEST_GB - taken)
+    found = (
+        f"{free:.0f} GB free; make demo needs {needed:.0f} GB more, make test {for_tests:.0f} GB"
+    )
+    return Finding("disk", found, free >= needed)
+
+
+def in_use() -> Iterable[Finding]:
+    port = ports.localstack()
+    if ports.is_free(port):
+        yield Finding(f"port {port}", "free, LocalStack will have it")
+    elif server.is_ours():
+        yield Finding(f"port {port}", "LocalStack runs there, ours")
+    else:
+        how = "end it, or set TENFOLD_LOCALSTACK_PORT"
+        yield Finding(f"port {port}", f"taken by {ports.holder(port)}; {how}", is_well=False)
+
+
+def installed() -> Iterable[Finding]:
+    parts = {
+        "LocalStack": paths.VENV,
+        "sam, pytest and more": paths.TOOLS,
+        "DynamoDB Local": paths.DYNAMODB,
+        "what cargo has built": paths.TARGET,
+    }
+    for what, folder in parts.items():
+        # A folder without its stamp was left by an installation that was cut off.
+        is_there = (folder / ".installed").exists() or (folder == paths.TARGET and folder.exists())
+        yield Finding(what, f"{size(folder):.1f} GB" if is_there else "not yet: the first run gets it")
+
+
+def size(folder: Path) -> float:
+    """How much a folder takes, in GB; 0 where there is none."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(where, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total / GB
