@@ -135,6 +135,24 @@ def processor(stack, tmp_path_factory, worker_id):
     return Processor(stack, [shared / f"processor-{n}.lock" for n in range(2)])
 
 
+class Requests:
+    """Parked requests on their way to a status, which is an end: who is there is not asked about again."""
+
+    def __init__(self, guarded: Guarded, ids, status: str = "delivered") -> None:
+        self._guarded = guarded
+        self._status = status
+        self._seen: dict[str, dict] = dict.fromkeys(ids, {})
+
+    def see(self) -> list[dict]:
+        for id, request in self._seen.items():
+            if request.get("status") != self._status:
+                self._seen[id] = self._guarded.request(id)
+        return list(self._seen.values())
+
+    def all_so(self, requests: list[dict]) -> bool:
+        return all(request["status"] == self._status for request in requests)
+
+
 @pytest.fixture
 def settled(processor):
     """Waits until requests have come to their end, and gives them as they are then."""
@@ -143,11 +161,9 @@ def settled(processor):
     def wait(guarded: Guarded, ids, status: str = "delivered", within: float = 300):
         def look():
             processor.nudge()
-            return [guarded.request(id) for id in ids]
+            return requests.see()
 
-        def done(requests):
-            return all(request["status"] == status for request in requests)
-
-        return eventually(f"{len(ids)} requests are {status}", look, done, within, every=0.5)
+        requests = Requests(guarded, ids, status)
+        return eventually(f"{len(ids)} requests are {status}", look, requests.all_so, within, every=0.5)
 
     return wait

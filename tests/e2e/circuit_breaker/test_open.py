@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from calling import new_key
 from circuit_breaker.api import when
-from circuit_breaker.conftest import STILL
+from circuit_breaker.conftest import STILL, Requests
 from target import Behaviour, most_at_once
 from waiting import eventually
 
@@ -79,13 +79,8 @@ def test_processors_that_run_at_the_same_time_deliver_once(guarded, processor, s
     payments.force("auto")
     with ThreadPoolExecutor(3) as pool:
         runs = [pool.submit(processor.run) for _ in range(3)]
-        eventually(
-            "all are delivered",
-            lambda: {payments.request(id)["status"] for id in ids.values()},
-            lambda statuses: statuses == {"delivered"},
-            within=300,
-            every=0.5,
-        )
+        requests = Requests(payments, ids.values())
+        eventually("all are delivered", requests.see, requests.all_so, within=300, every=0.5)
         for run in runs:
             assert run.exception(timeout=300) is None
     assert_delivered_once(payments, stack, ids)
