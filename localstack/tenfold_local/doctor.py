@@ -12,8 +12,9 @@ from tenfold_local import paths, ports, prerequisites, server
 from tenfold_local.say import Failure
 
 GB = 1e9
-# What a fresh clone grows to by `make demo`, and by `make test` with its tests and explorers.
-DEMO_GB, TEST_GB = 4, 10
+# What the folders of a fresh clone grow to: what is installed, and what cargo builds for `make demo`, and for
+# `make test` with its tests and explorers.
+INSTALLED_GB, DEMO_GB, TEST_GB = 1.4, 2.6, 9
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ def commands() -> Iterable[Finding]:
 
 def disk() -> Finding:
     free = shutil.disk_usage(paths.ROOT).free / GB
-    taken = sum(map(size, (paths.LOCAL, paths.TARGET)))
-    needed = max(0.0, DEMO_GB - taken)
-    for_tests = max(0.0, TEST_GB - taken)
+    to_install = max(0.0, INSTALLED_GB - size(paths.LOCAL))
+    built = size(paths.TARGET)
+    needed, for_tests = (to_install + max(0.0, gb - built) for gb in (DEMO_GB, TEST_GB))
     found = (
         f"{free:.0f} GB free; make demo needs {needed:.0f} GB more, make test {for_tests:.0f} GB"
     )
@@ -54,6 +55,11 @@ def disk() -> Finding:
 
 
 def in_use() -> Iterable[Finding]:
+    if elsewhere := os.environ.get("TENFOLD_ENDPOINT"):
+        answers = bool(server.instance())
+        found = "answers" if answers else "does not answer; start it, or unset TENFOLD_ENDPOINT"
+        yield Finding("TENFOLD_ENDPOINT", f"{elsewhere} {found}", answers)
+        return
     port = ports.localstack()
     if ports.is_free(port):
         yield Finding(f"port {port}", "free, LocalStack will have it")

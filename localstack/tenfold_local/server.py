@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 
 from tenfold_local import paths, ports, prerequisites, say
@@ -107,7 +107,8 @@ def instance() -> str | None:
     """An id of the running LocalStack, new with each start; None when none answers."""
     try:
         return _get("/_localstack/info")["session_id"]
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
+    # Whatever else may listen there: it need not speak HTTP, nor answer with what LocalStack answers.
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         return None
 
 

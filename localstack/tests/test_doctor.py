@@ -1,6 +1,7 @@
 """`make doctor`: what is in the way is named with what to do, before anything is downloaded."""
 
 import socket
+import threading
 
 import pytest
 from tenfold_local import doctor, paths, prerequisites, server
@@ -16,6 +17,7 @@ def empty(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(prerequisites, "all_of_them", lambda: [Prerequisite("a shell", "", "", "sh")])
     monkeypatch.setattr(server, "is_ours", lambda: False)
+    monkeypatch.delenv("TENFOLD_ENDPOINT", raising=False)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", str(probe.getsockname()[1]))
@@ -44,6 +46,42 @@ def test_what_is_missing_and_who_has_the_port_is_named(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "apt install it" in said
     assert "set TENFOLD_LOCALSTACK_PORT" in said
+
+
+def test_who_has_the_port_need_not_speak_http(monkeypatch):
+    monkeypatch.undo()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.delenv("TENFOLD_ENDPOINT", raising=False)
+        monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", str(other.getsockname()[1]))
+        greeter = threading.Thread(target=greets, args=(other,), daemon=True)
+        greeter.start()
+        (finding,) = doctor.in_use()
+        greeter.join()
+    assert not finding.is_well
+    assert "taken by" in finding.found
+
+
+def greets(server: socket.socket) -> None:
+    """As a mail or Redis server does."""
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"-ERR what?\r\n")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_localstack_that_somebody_else_runs_is_asked_itself(monkeypatch, answers):
+    monkeypatch.setenv("TENFOLD_ENDPOINT", "http://docker:4566")
+    monkeypatch.setattr(server, "instance", lambda: "session" if answers else None)
+    (finding,) = doctor.in_use()
+    assert (finding.what, finding.is_well) == ("TENFOLD_ENDPOINT", answers)
+
+
+def test_each_folder_needs_its_own_room(monkeypatch, empty):
+    sizes = {paths.LOCAL: 0.0, paths.TARGET: 100.0}
+    monkeypatch.setattr(doctor, "size", sizes.__getitem__)
+    assert "make demo needs 1 GB more, make test 1 GB" in doctor.disk().found
 
 
 def test_a_full_disk_is_in_the_way(monkeypatch):

@@ -150,7 +150,7 @@ class Requests:
         return list(self._seen.values())
 
     def all_so(self, requests: list[dict]) -> bool:
-        return all(request["status"] == self._status for request in requests)
+        return bool(requests) and all(request["status"] == self._status for request in requests)
 
 
 @pytest.fixture

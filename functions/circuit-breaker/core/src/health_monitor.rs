@@ -18,7 +18,7 @@ use crate::call::{self, CallResult};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::metrics;
 use crate::names::BreakerName;
-use crate::registry::{Admission, Permit, Registry};
+use crate::registry::{Admission, Permit, Registry, WhenUnclear};
 use crate::targets::{self, TargetState};
 
 /// The number of targets that are asked at a time.
@@ -156,7 +156,8 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             if let Some(alarm) = suspected.filter(|_| failed) {
                 let reason = format!("alarm {alarm}, and the health check failed");
                 let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
-                if let Err(error) = self.registry.commit(&name, &config, trip).await {
+                let tripped = self.registry.commit_by(&name, &config, trip, WhenUnclear::DecideAnew).await;
+                if let Err(error) = tripped {
                     tracing::warn!(%error, target = %target.name, "breaker not opened");
                 }
             }

@@ -17,10 +17,13 @@
 //! cannot be called at all.
 //!
 //! **Lost answers.** Each write carries a random `writer`. A conflict with one's own write is a success.
+//! Where somebody else has written since, it may have been applied: calls are then not reported again, and what sees
+//! its own traces (a permit, a result, a trip) is decided anew.
 
 mod breakers;
 mod memory;
 mod permit;
 
 pub use breakers::Registry;
+pub(crate) use breakers::WhenUnclear;
 pub use permit::{Admission, Permit};

@@ -36,7 +36,7 @@ pub struct Seen {
 
 /// Time and chance of the world, with a look at metrics and calls.
 #[derive(Clone)]
-struct Watched {
+pub struct Watched {
     env: Env,
     seen: Rc<Seen>,
 }
@@ -67,7 +67,7 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: impl In
 }
 
 impl Lab<'_> {
-    fn ask<A: 'static, F: Future<Output = A> + 'static>(
+    pub fn ask<A: 'static, F: Future<Output = A> + 'static>(
         &self,
         calls: impl FnOnce(Env, Watched) -> F + 'static,
     ) -> A {

@@ -5,6 +5,7 @@
 mod api;
 mod budgets;
 mod lab;
+mod overtaken;
 mod trace;
 mod unreadable;
 mod world;

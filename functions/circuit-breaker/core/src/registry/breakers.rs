@@ -20,14 +20,16 @@ use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
 /// and a conflict brings the row along, so it costs no read.
 const TRIES: usize = 24;
 
-/// What a decision does that is made a second time, after its first result was applied, the answer lost, and somebody
-/// else has written since.
+/// What becomes of a decision whose result may have been applied already: its answer was lost, and somebody else has
+/// written since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeated {
-    /// It sees what it has done, and does no more.
-    IsNoticed,
-    /// It does it again.
-    CountsTwice,
+pub(crate) enum WhenUnclear {
+    /// It is made anew: it sees what it has done, and does no more.
+    DecideAnew,
+    /// It is left as it is: better not done than done twice.
+    Leave,
+    /// It fails, so that whoever asked for it hears of it.
+    Fail,
 }
 
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
@@ -99,16 +101,16 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
     ) -> Result<Option<Breaker>, ReadError> {
-        self.commit_by(name, config, decide, Repeated::CountsTwice).await
+        self.commit_by(name, config, decide, WhenUnclear::Fail).await
     }
 
-    /// Changes a breaker as [`commit`](Self::commit) does, also where an earlier try may have been applied.
-    pub(super) async fn commit_by(
+    /// Changes a breaker as [`commit`](Self::commit) does, and says what is done where a try may have been applied.
+    pub(crate) async fn commit_by(
         &self,
         name: &BreakerName,
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
-        repeated: Repeated,
+        when_unclear: WhenUnclear,
     ) -> Result<Option<Breaker>, ReadError> {
         let writer = self.runtime.next_u64();
         let jitter = self.runtime.unit();
@@ -122,12 +124,14 @@ impl<T: Table, R: Runtime> Registry<T, R> {
                     let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
                     return Ok(Some(self.committed(name, &row.breaker, committed)));
                 }
-                Committed::Unclear(_) if repeated == Repeated::CountsTwice => {
-                    return Err(ReadError::Silent(CallError::Unknown));
-                }
-                Committed::Conflict(Some(current)) | Committed::Unclear(Some(current)) => {
-                    row = BreakerRow::read(&current)?;
-                    self.memory.keep(name, row.clone(), self.runtime.now());
+                Committed::Conflict(Some(current)) => row = self.overtaken(name, &current)?,
+                Committed::Unclear(Some(current)) => {
+                    row = self.overtaken(name, &current)?;
+                    match when_unclear {
+                        WhenUnclear::DecideAnew => {}
+                        WhenUnclear::Leave => return Ok(None),
+                        WhenUnclear::Fail => return Err(ReadError::Silent(CallError::Unknown)),
+                    }
                 }
                 Committed::Conflict(None) | Committed::Unclear(None) => break,
             }
@@ -143,7 +147,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             Some(_) => None,
             None => b.acquire(context, holder),
         };
-        let committed = self.commit_by(name, config, decide, Repeated::IsNoticed).await.ok()?;
+        let committed = self.commit_by(name, config, decide, WhenUnclear::DecideAnew).await.ok()?;
         committed.unwrap_or_else(|| self.memory.row(name).breaker).grant_of(holder)
     }
 
@@ -154,11 +158,18 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         let jitter = self.runtime.unit();
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
-        if let Err(e) = self.commit(name, &config, absorb).await {
+        if let Err(e) = self.commit_by(name, &config, absorb, WhenUnclear::Leave).await {
             tracing::warn!(breaker = %name, error = %e, "calls not reported: counting on alone");
             let context = DecisionContext { now, config: &config, jitter };
             self.memory.count_alone(name, context, epoch, calls, retry_after);
         }
+    }
+
+    /// Remembers a row that somebody else has written, and returns it.
+    fn overtaken(&self, name: &BreakerName, current: &Item) -> Result<BreakerRow, ReadError> {
+        let row = BreakerRow::read(current)?;
+        self.memory.keep(name, row.clone(), self.runtime.now());
+        Ok(row)
     }
 
     /// Remembers a row that was written, and tells of a change of state.

@@ -8,7 +8,7 @@ use tenfold_pattern::ReadError;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Runtime, Table};
 
-use super::breakers::{Registry, Repeated};
+use super::breakers::{Registry, WhenUnclear};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, Decision, DecisionContext};
 use crate::decide::permits::{ProbeGrant, permit_margin};
@@ -144,7 +144,7 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                     b.settle(context, &grant, outcome, retry_after)
                 };
                 // A result that cannot be stored is lost: the permit comes back by the clock.
-                let _ = registry.commit_by(&breaker, &config, result, Repeated::IsNoticed).await;
+                let _ = registry.commit_by(&breaker, &config, result, WhenUnclear::DecideAnew).await;
             }
         }
     }

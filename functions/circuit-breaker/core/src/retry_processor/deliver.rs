@@ -11,7 +11,7 @@ use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
-use super::order::OrderPosition;
+use super::order::{Leased, OrderPosition};
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
 use crate::decide::judge::Verdict;
@@ -96,11 +96,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             permit.release().await;
             return Ok(defer(now, &row, now));
         }
-        let position = match self.lease(position, &permit, now).await {
-            Ok(Some(position)) => position,
+        let position = match self.lease(&row, position, &permit, now).await {
+            Ok(Leased::Yes(position)) => position,
             other => {
                 permit.release().await;
-                return other.map(|_| Processed::only(Disposition::Dropped));
+                return Ok(match other? {
+                    // By a new message, which finds the row as it is then.
+                    Leased::Again => defer(now, &row, now),
+                    _ => Processed::only(Disposition::Dropped),
+                });
             }
         };
         let timeout = permit.time_for(context.deadline, CLOCK_MARGIN);

@@ -29,6 +29,18 @@ pub(super) enum OrderPosition {
     First(OrderGroupRow),
 }
 
+/// What came of asking for the lease of an order group.
+#[derive(Debug)]
+pub(super) enum Leased {
+    /// It is ours, or none is needed.
+    Yes(OrderPosition),
+    /// The request is no longer the first, or somebody else has the lease: whoever has it goes on.
+    NotFirst,
+    /// The request is still the first and nobody has the lease, but the group has changed: somebody has joined it, or
+    /// has tried the request. Its row is to be read anew.
+    Again,
+}
+
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Returns where a request stands in its order group, or none where it is not its turn.
     pub(super) async fn position(&self, row: &RequestRow) -> Result<Option<OrderPosition>, ReadError> {
@@ -38,30 +50,31 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         Ok(turn.then_some(OrderPosition::First(group)))
     }
 
-    /// Takes the group's lease for one call. Returns none where somebody else was faster.
+    /// Takes the group's lease for one call.
     pub(super) async fn lease(
         &self,
+        row: &RequestRow,
         position: OrderPosition,
         permit: &Permit<'_, T, R>,
         now: Timestamp,
-    ) -> Result<Option<OrderPosition>, ReadError> {
-        let OrderPosition::First(group) = position else { return Ok(Some(position)) };
+    ) -> Result<Leased, ReadError> {
+        let OrderPosition::First(group) = position else { return Ok(Leased::Yes(position)) };
         let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
         let lease = Lease { holder: self.runtime.next_u64(), until };
         let next = group.group.leased(lease);
         let stamp = (self.runtime.next_u64() >> 1) as i64;
-        let read = |item: &Item| OrderGroupRow::read(&group.target, &group.ordering, Some(item));
+        let read = |item: Option<&Item>| OrderGroupRow::read(&group.target, &group.ordering, item);
         // Also where somebody has joined the group since.
-        let mine = |item: &Item| read(item).is_ok_and(|current| current.group.lease == Some(lease));
+        let mine = |item: &Item| read(Some(item)).is_ok_and(|current| current.group.lease == Some(lease));
         match commit::write(&self.table, &group.replace(next.clone(), stamp), mine).await? {
             Committed::Yes => {}
-            Committed::Conflict(Some(item)) | Committed::Unclear(Some(item)) => {
-                read(&item)?;
-                return Ok(None);
+            Committed::Conflict(item) | Committed::Unclear(item) => {
+                let current = read(item.as_ref())?.group;
+                let is_first = current.may_deliver(row.id, self.runtime.now());
+                return Ok(if is_first { Leased::Again } else { Leased::NotFirst });
             }
-            Committed::Conflict(None) | Committed::Unclear(None) => return Ok(None),
         }
-        Ok(Some(OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group })))
+        Ok(Leased::Yes(OrderPosition::First(OrderGroupRow { stamp: Some(stamp), group: next, ..group })))
     }
 
     /// Writes a row and takes it off its order group. Returns the message of the next one, or none where the

@@ -9,8 +9,8 @@ use crate::rows::WAKE;
 /// The most sagas of a page.
 pub(crate) const LIST_PAGE: usize = 50;
 
-/// The longest key of a cursor that came back from outside, in bytes: DynamoDB's longest sort key.
-const LONGEST_KEY: usize = 1024;
+/// The longest keys of DynamoDB, in bytes: of a partition, and in it.
+const LONGEST_KEYS: (usize, usize) = (2048, 1024);
 
 /// Where a page of a list begins: in a shard, after a row of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,8 +48,10 @@ impl ListCursor {
     /// Says whether a list with so many shards has such a place. What comes back from outside may be of another
     /// list, or made up.
     pub(crate) fn is_in(&self, shards: u8) -> bool {
-        let is_key = |text: &SmolStr| (1..=LONGEST_KEY).contains(&text.len());
-        let is_place = |(wake, pk, sk): &(i64, SmolStr, SmolStr)| *wake >= 0 && is_key(pk) && is_key(sk);
+        let is_key = |text: &SmolStr, longest| (1..=longest).contains(&text.len());
+        let (longest_pk, longest_sk) = LONGEST_KEYS;
+        let is_place =
+            |(_, pk, sk): &(i64, SmolStr, SmolStr)| is_key(pk, longest_pk) && is_key(sk, longest_sk);
         self.shard < shards && self.after.as_ref().is_none_or(is_place)
     }
 
@@ -95,9 +97,10 @@ mod tests {
             (ListCursor::start(7), true),
             (ListCursor::start(8), false),
             (behind(1_800_000_000, "saga#1"), true),
-            (behind(-5, "saga#1"), false),
+            (behind(-5, "strange"), true),
             (behind(5, ""), false),
-            (behind(5, &"x".repeat(1025)), false),
+            (behind(5, &"x".repeat(2048)), true),
+            (behind(5, &"x".repeat(2049)), false),
         ] {
             assert_eq!(cursor.is_in(8), expected, "{cursor:?}");
         }
