@@ -9,8 +9,10 @@ use crate::rows::WAKE;
 /// The most sagas of a page.
 pub(crate) const LIST_PAGE: usize = 50;
 
-/// The longest keys of DynamoDB, in bytes: of a partition, and in it.
-const LONGEST_KEYS: (usize, usize) = (2048, 1024);
+/// The longest partition key of DynamoDB, in bytes.
+const LONGEST_PARTITION_KEY: usize = 2048;
+/// The longest sort key of DynamoDB, in bytes.
+const LONGEST_SORT_KEY: usize = 1024;
 
 /// Where a page of a list begins: in a shard, after a row of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +51,9 @@ impl ListCursor {
     /// list, or made up.
     pub(crate) fn is_in(&self, shards: u8) -> bool {
         let is_key = |text: &SmolStr, longest| (1..=longest).contains(&text.len());
-        let (longest_pk, longest_sk) = LONGEST_KEYS;
-        let is_place =
-            |(_, pk, sk): &(i64, SmolStr, SmolStr)| is_key(pk, longest_pk) && is_key(sk, longest_sk);
+        let is_place = |(_, pk, sk): &(i64, SmolStr, SmolStr)| {
+            is_key(pk, LONGEST_PARTITION_KEY) && is_key(sk, LONGEST_SORT_KEY)
+        };
         self.shard < shards && self.after.as_ref().is_none_or(is_place)
     }
 
