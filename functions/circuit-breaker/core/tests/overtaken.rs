@@ -118,11 +118,10 @@ impl Table for Meddled {
     }
 }
 
-async fn permit<'a>(registry: &'a Registry<Meddled, Watched>) -> Permit<'a, Meddled, Watched> {
-    match registry.admit(&target(), None).await.unwrap() {
-        Admission::Call(permit) => permit,
-        _ => panic!("the call was not admitted"),
-    }
+async fn permit(registry: &Registry<Meddled, Watched>) -> Permit<'_, Meddled, Watched> {
+    let admission = registry.admit(&target(), None).await.unwrap();
+    let permit = if let Admission::Call(permit) = admission { Some(permit) } else { None };
+    permit.unwrap()
 }
 
 /// Runs a test against a registry whose first write is meddled with.
