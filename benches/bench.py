@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
-"""`make bench`: cold start beside a Python function's, then the AWS calls of a request; ends in one JSON line.
+"""`make bench`: decisions in process, cold start, the AWS calls of a request; ends in one JSON line.
 
-`N` (20) is how often each function is started. Nothing here asserts a time: machines differ, and so do hours.
+All of it is written into `benches/README.md` too, with the machine and the date. `N` (20) is how often each function
+is started. `QUICK=1` only shows that everything runs: it measures hardly at all and writes nothing down. Nothing here
+asserts a time: machines differ, and so do hours.
 """
 
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import figures
+import readme
+import rounds
 from coldstart.coldstart import measure
+from running import ROOT, step
 
-ROOT = Path(__file__).resolve().parents[1]
 # From exec to the first question for an event, of a release binary with two SDK clients, on two cores.
 TARGET_MS = 12
 RUST, PYTHON = "Rust: circuit-breaker-gateway", "Python: awslambdaric, boto3, Powertools"
@@ -36,17 +40,20 @@ def cargo(*arguments, **options):
 
 
 def cold_start(runs):
+    """What is told of it, as text and for the JSON line."""
     reports = dict(zip(COMMANDS, measure(list(COMMANDS.values()), runs, VARIABLES)))
-    print(f"{f'{runs} starts of each, in turn':<40}{'median ms':>11}{'min':>8}{'max':>8}{'resident MiB':>14}")
-    for name, told in reports.items():
-        ms = told["ready_ms"]
-        print(f"{name:<40}{ms['median']:>11}{ms['min']:>8}{ms['max']:>8}{told['rss_mib']:>14}")
     rust, python = reports[RUST], reports[PYTHON]
     times = round(python["ready_ms"]["median"] / rust["ready_ms"]["median"], 1)
     memory = round(python["rss_mib"] / rust["rss_mib"], 1)
-    print(f"{'Python / Rust':<40}{times:>11}{memory:>30}")
-    print(f"target: {TARGET_MS} ms; measured: {rust['ready_ms']['median']} ms with a binary of {rust['mib']} MiB")
-    return {
+    rows = [
+        [name, *(str(told["ready_ms"][key]) for key in ("median", "min", "max")), str(told["rss_mib"])]
+        for name, told in reports.items()
+    ]
+    rows.append(["Python / Rust", str(times), "", "", str(memory)])
+    head = [f"{runs} starts of each, in turn", "median ms", "min", "max", "resident MiB"]
+    text = figures.table(head, rows)
+    text += f"\n\nThe target is {TARGET_MS} ms; the binary has {rust['mib']} MiB."
+    return text, {
         "runs": runs,
         "targetMs": TARGET_MS,
         "binaryMib": rust["mib"],
@@ -63,24 +70,46 @@ def aws_calls():
         stdout=subprocess.PIPE,
         text=True,
     ).splitlines()
-    print(*table, sep="\n")
-    return json.loads(last)
-
-
-def step(text):
-    print(f"\n--> {text}", flush=True)
+    return "\n".join(table), json.loads(last)
 
 
 def main():
     os.chdir(ROOT)
+    quick = os.environ.get("QUICK", "") not in ("", "0")
+    runs = int(os.environ.get("N", "3" if quick else "20"))
+    told, left_out = rounds.measured(rounds.QUICK if quick else rounds.FULL)
+    decisions = figures.decisions(told) + "".join(f"\n\n{line}" for line in left_out)
+    print(f"\n{decisions}")
     step("building the release binary: minutes the first time")
     cargo("build", "--release", "--package", "circuit-breaker", "--bin", "circuit-breaker-gateway")
     step("cold start: from exec to the first GET /2018-06-01/runtime/invocation/next")
-    cold = cold_start(int(os.environ.get("N", "20")))
+    cold_text, cold = cold_start(runs)
+    print(cold_text)
     step("AWS calls, counted in the deterministic world as this runs")
-    calls = aws_calls()
-    print(f"\n{json.dumps({'coldStart': cold, 'calls': calls})}")
+    calls_text, calls = aws_calls()
+    print(calls_text)
+    if quick:
+        step("QUICK: nothing is written into benches/README.md")
+    else:
+        readme.write(document(decisions, cold_text, calls_text))
+        step("written into benches/README.md")
+    print(f"\n{json.dumps({'decisions': figures.as_json(told), 'coldStart': cold, 'calls': calls})}")
+
+
+def document(decisions, cold_start, calls):
+    """The figures of a run as they are written down."""
+    return "\n\n".join(
+        [
+            f"On {readme.machine()}, {readme.today()}.",
+            f"Decisions in process:\n\n{decisions}",
+            f"Cold start:\n\n{cold_start}",
+            f"AWS calls:\n\n```text\n{calls}\n```",
+        ]
+    )
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (figures.NoFigures, readme.NoPlace) as error:
+        sys.exit(f"error: {error}")
