@@ -50,7 +50,7 @@ soak: ## P=pattern the full loads: `make test` runs a tenth of them
 	@$(TENFOLD) up $(P)
 	@TENFOLD_LOAD=1.0 $(PYTEST) $(E2E)
 
-bench: ## cold start beside a Python function's, and the AWS calls of a request
+bench: ## [QUICK=1] what decisions cost beside other crates, cold start, AWS calls; into benches/README.md
 	@$(TENFOLD) install-bench
 	@.local/bench/bin/python benches/bench.py
 
@@ -60,6 +60,7 @@ deploy: ## P=pattern [SAM="--guided"] build for release, deploy to your AWS acco
 
 fmt: ## format the Rust code
 	@cargo fmt
+	@cargo fmt --manifest-path benches/decisions/Cargo.toml
 
 clean: down ## remove all that was built and installed
 	@cargo clean

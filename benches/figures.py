@@ -12,15 +12,15 @@ JAVA = "resilience4j"
 
 # What is decided, by the names that `decisions/src` and `resilience4j/` give it, in the order of the table.
 TITLES = {
-    "breakerClosed": "breaker closed, the call goes well",
-    "breakerWritten": "the same, after calls that failed",
-    "breakerTenant": "the same, with a tenant's breaker",
-    "breakerFailing": "breaker closed, the call fails",
-    "breakerOpen": "breaker open, no call",
-    "gatewayRequest": "gateway, a whole request, key kept by it",
-    "gatewayTarget": "the same, key kept by the target",
-    "sagaStep": "saga, a step is done",
-    "worldStep": "world, a step of the explorer",
+    "breakerClosed": "breaker closed, calls go well",
+    "breakerWritten": "breaker closed, calls go well again",
+    "breakerTenant": "breaker closed, calls of a tenant go well",
+    "breakerFailing": "breaker closed, calls fail",
+    "breakerOpen": "breaker open, calls are refused",
+    "gatewayRequest": "a whole request, idempotency: gateway",
+    "gatewayTarget": "a whole request, idempotency: target",
+    "sagaStep": "saga: a step is done",
+    "worldStep": "world: one state of an exploration",
 }
 
 # The time of each decision by each implementation, in nanoseconds.
@@ -83,7 +83,13 @@ def figures(rounds: list[Times], counted: list[dict], java_bytes: dict[str, floa
     allocated |= {(decision, JAVA): (None, round(n)) for decision, n in (java_bytes or {}).items()}
     of_all = list(dict.fromkeys([OURS, *(of for _, of in allocated), *(of for times in rounds for _, of in times)]))
     return [
-        Figure(decision, of, _median(rounds, decision, of), _ratio(rounds, decision, of), *allocated.get((decision, of), (None, None)))
+        Figure(
+            decision,
+            of,
+            _median(rounds, decision, of),
+            _ratio(rounds, decision, of),
+            *allocated.get((decision, of), (None, None)),
+        )
         for decision in TITLES
         for of in of_all
         if all((decision, of) in times for times in rounds)
@@ -95,7 +101,7 @@ def _median(rounds: list[Times], decision: str, of: str) -> float:
 
 
 def _ratio(rounds: list[Times], decision: str, of: str) -> float | None:
-    if of == OURS:
+    if of == OURS or any((decision, OURS) not in times for times in rounds):
         return None
     return statistics.median(times[decision, of] / times[decision, OURS] for times in rounds)
 

@@ -25,7 +25,7 @@ def unbuilt() -> str | None:
         return reason
     done = run(
         [
-            *("mvn", "--batch-mode", "--quiet", "--file", str(POM)),
+            *("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(POM)),
             *("compile", "dependency:copy-dependencies", "-DincludeScope=runtime"),
         ]
     )

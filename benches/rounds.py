@@ -8,13 +8,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import figures
 import java
-from running import ALL, run, step
+from running import ALL, ROOT, run, step
 
-ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "target"
 CRATE = ROOT / "benches" / "decisions" / "Cargo.toml"
 LEFT_BEHIND = TARGET / "decisions"
@@ -46,9 +44,9 @@ QUICK = Effort(
 def measured(effort: Effort) -> tuple[list[figures.Figure], list[str]]:
     """Builds and runs everything. Gives the figures, and a line for what was left out."""
     step("building the decisions: a minute or two the first time")
-    if cargo("bench", "--no-run", "--quiet"):
+    if cargo("bench", "--no-run"):
         sys.exit("error: cargo bench failed: its messages are above")
-    step("building resilience4j's with Maven: seconds, and a download the first time")
+    step("building resilience4j's with Maven: a download the first time")
     reason = java.unbuilt()
     shutil.rmtree(LEFT_BEHIND, ignore_errors=True)
     rounds, java_bytes = [], {}
@@ -82,7 +80,7 @@ def allocations() -> list[dict]:
 
 
 def cargo_command(subcommand: str, *arguments: str) -> list[str]:
-    return ["cargo", subcommand, "--manifest-path", str(CRATE), "--target-dir", str(TARGET), "--locked", *arguments]
+    return ["cargo", subcommand, "--manifest-path", str(CRATE), "--target-dir", str(TARGET), *arguments]
 
 
 def cargo(*arguments: str, shown: re.Pattern = ALL, env: dict[str, str] | None = None) -> int:

@@ -1,4 +1,4 @@
-//! A step of the deterministic world, on the way through all runs of a workload.
+//! The deterministic world, on the way through all runs of a workload.
 
 // The circuit breaker's own workloads, as its tests and `make sim` have them.
 #[path = "../../../functions/circuit-breaker/core/tests/world/mod.rs"]
@@ -8,11 +8,11 @@ use tenfold_world::{Order, SearchReport, Workload, exhaust};
 
 use crate::{Case, OURS};
 
-/// A workload that is explored whole in some milliseconds.
-const WORKLOAD: &str = "half-open, still sick";
+/// A workload that is explored whole in a tenth of a second.
+const WORKLOAD: &str = "promises, key kept by the target";
 
-/// The exploration of a workload, for each state that it comes to: letting a call happen, looking up what the handler
-/// does next, remembering the state, and going back to it.
+/// The exploration of a workload, for each state that it finds: letting a call happen, running the handler or looking
+/// up what it did, remembering the state, going back to it, and its part of settling and checking what is promised.
 pub fn step() -> Case {
     let workload = world::workloads::ALL.iter().find(|workload| workload.name == WORKLOAD);
     let Some(workload) = workload else { unreachable!("the circuit breaker has no workload {WORKLOAD:?}") };
