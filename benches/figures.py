@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,14 +74,16 @@ def jmh(path: Path) -> tuple[Times, dict[str, float]]:
     return times, bytes_
 
 
-def figures(rounds: list[Times], counted: list[dict], java_bytes: dict[str, float] | None = None) -> list[Figure]:
-    """All rounds as one: the median of the times, and of the ratios within a round. In the order of TITLES; of one
-    decision ours comes first, the others follow as they were counted, and Java last."""
+def figures(rounds: list[Times], counted: list[dict], java_bytes: Sequence[dict[str, float]] = ()) -> list[Figure]:
+    """All rounds as one: the median of the times, of the ratios within a round, and of Java's bytes, which its compiler
+    decides on. In the order of TITLES; of one decision ours comes first, the others follow as they were counted, and
+    Java last."""
     unknown = {decision for times in rounds for decision, _ in times} - set(TITLES)
     if unknown:
         raise NoFigures(f"{sorted(unknown)} have no title: say in TITLES of benches/figures.py what they are")
     allocated = {(c["decision"], c["of"]): (c["allocations"], c["bytes"]) for c in counted}
-    allocated |= {(decision, JAVA): (None, round(n)) for decision, n in (java_bytes or {}).items()}
+    for decision in {decision for bytes_ in java_bytes for decision in bytes_}:
+        allocated[decision, JAVA] = (None, round(statistics.median(bytes_[decision] for bytes_ in java_bytes)))
     of_all = list(dict.fromkeys([OURS, *(of for _, of in allocated), *(of for times in rounds for _, of in times)]))
     return [
         Figure(

@@ -17,7 +17,7 @@ TARGET = ROOT / "target"
 CRATE = ROOT / "benches" / "decisions" / "Cargo.toml"
 LEFT_BEHIND = TARGET / "decisions"
 # Of what Criterion says, the cases and their times.
-CASES = re.compile(r"^(?!Benchmarking|\s*thrpt:|\s*$)")
+CASES = re.compile(r"^(?!Benchmarking|Warning: Unable|\s*thrpt:|\s*$)")
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,16 @@ def measured(effort: Effort) -> tuple[list[figures.Figure], list[str]]:
     step("building resilience4j's with Maven: a download the first time")
     reason = java.unbuilt()
     shutil.rmtree(LEFT_BEHIND, ignore_errors=True)
-    rounds, java_bytes = [], {}
+    rounds, java_bytes = [], []
     for n in range(1, effort.rounds + 1):
         step(f"decisions in process, round {n} of {effort.rounds}")
         home = LEFT_BEHIND / f"round-{n}"
         run_criterion(home, effort)
         times = figures.criterion(home)
         if not reason:
-            of_java, java_bytes = java.measured(home / "jmh.json", effort.jmh)
+            of_java, bytes_ = java.measured(home / "jmh.json", effort.jmh)
             times |= of_java
+            java_bytes.append(bytes_)
         rounds.append(times)
     left_out = [f"resilience4j was left out: {reason}."] if reason else []
     return figures.figures(rounds, allocations(), java_bytes), left_out

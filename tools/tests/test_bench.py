@@ -95,7 +95,7 @@ def test_ratios_are_of_one_round():
 
 def test_java_comes_last_and_its_allocations_are_not_known():
     rounds = [{("breakerClosed", JAVA): 80.0, **round_of(100.0, 10.0)}]
-    told = figures.figures(rounds, COUNTED, {"breakerClosed": 16.0008})
+    told = figures.figures(rounds, COUNTED, [{"breakerClosed": 40.1}, {"breakerClosed": 16.0008}, {"breakerClosed": 0.1}])
     assert [f.of for f in told if f.decision == "breakerClosed"] == [OURS, "recloser", JAVA]
     assert told[2] == Figure("breakerClosed", JAVA, 80.0, 0.8, None, 16)
 

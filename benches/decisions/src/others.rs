@@ -22,8 +22,8 @@ type Called = Result<(), ()>;
 /// All cases of failsafe.
 pub fn failsafe() -> [Case; 4] {
     const NAME: &str = "failsafe";
-    let closed = failsafe::Config::new().build();
-    let (whole, tenant) = (closed.clone(), failsafe::Config::new().build());
+    let breaker = || failsafe::Config::new().build();
+    let (closed, whole, tenant) = (breaker(), breaker(), breaker());
     let pause = failsafe::backoff::constant(HOUR);
     let rate = success_rate_over_time_window(0.005, 5, Duration::from_secs(30), pause.clone());
     let policy = rate.or_else(consecutive_failures(100, pause.clone()));
