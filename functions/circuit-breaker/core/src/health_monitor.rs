@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::Serialize;
-use tenfold_pattern::ReadError;
+use tenfold_pattern::read::{ReadError, readable};
+use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
@@ -61,6 +62,8 @@ pub struct CheckSummary {
     pub checks: usize,
     /// The number of health checks that failed.
     pub failed: usize,
+    /// The number of targets that could not be checked or opened, because the table did not answer or refused.
+    pub unchecked: usize,
 }
 
 impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
@@ -82,6 +85,7 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
                 summary.targets += one.targets;
                 summary.checks += one.checks;
                 summary.failed += one.failed;
+                summary.unchecked += one.unchecked;
             }
         })
         .await?;
@@ -90,8 +94,13 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             targets = summary.targets,
             checks = summary.checks,
             failed = summary.failed,
+            unchecked = summary.unchecked,
             "targets checked"
         );
+        // An alarm calls too, but says nothing of the schedule.
+        if matches!(event, MonitorEvent::Schedule) && summary.unchecked == 0 {
+            self.runtime.record(&[], &[Metric::count(metrics::MONITOR_RUNS, 1.0)]);
+        }
         Ok(summary)
     }
 
@@ -107,8 +116,18 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
         let name = BreakerName::of(target.name.clone());
         // As many probes as an epoch takes, one after the other, until it is decided.
         for _ in 0..target.row.config.half_open_probes {
-            let admission = self.registry.admit(&target.name, None).await;
-            let Ok(Admission::Call(permit)) = admission else { break };
+            let permit = match self.registry.admit(&target.name, None).await {
+                Ok(Admission::Call(permit)) => permit,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, target = %target.name, "target not checked");
+                    match error {
+                        ReadError::Row(error) => _ = readable::<()>(&self.runtime, Err(error)),
+                        _ => summary.unchecked += 1,
+                    }
+                    break;
+                }
+            };
             let is_probe = permit.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
@@ -131,6 +150,7 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
                 let tripped = self.registry.commit_by(&name, &config, trip, WhenUnclear::DecideAnew).await;
                 if let Err(error) = tripped {
                     tracing::warn!(%error, target = %target.name, "breaker not opened");
+                    summary.unchecked += 1;
                 }
             }
             break;
