@@ -104,7 +104,7 @@ CLIPPY = (
 
 STAGES = (
     Stage("install", (tenfold("install"),), lane="stack"),
-    Stage("gates-install", (tenfold("install-gates"),), lane="stack", needs=("install",)),
+    Stage("gates-tools", (tenfold("install-gates"),), lane="stack", needs=("install",)),
     Stage("format", (("cargo", "fmt", "--check"),)),
     # Before all that needs longer: LocalStack's lane waits for the functions.
     Stage("build", (tenfold("build"),), exists=has_templates),
@@ -133,7 +133,7 @@ STAGES = (
         "gates",
         (tenfold("gates"), tenfold("run", "pytest", "tools/gates/tests")),
         has_tests=True,
-        needs=("gates-install",),
+        needs=("gates-tools",),
         after=("lint",),
     ),
     # A part of what `make sim` explores, and every mutant.
@@ -180,7 +180,7 @@ STAGES = (
 
 RUNS = {
     "test": tuple(stage.name for stage in STAGES),
-    "check": ("install", "gates-install", "format", "compile", "lint", "unit", "platform", "contract", "gates"),
+    "check": ("install", "gates-tools", "format", "compile", "lint", "unit", "platform", "contract", "gates"),
 }
 
 

@@ -66,12 +66,14 @@ def diagnostics(told: list[dict], config: Path) -> list[Finding]:
         if line["type"] != "diagnostic" or fields["severity"] not in ("error", "warning"):
             continue
         spans = [label.get("span", "") for label in fields.get("labels", [])]
-        names = ", ".join(" ".join(span.split("\n")).replace("registry+", "from ") for span in spans)
+        names = ", ".join(dict.fromkeys(" and ".join(span.split("\n")).replace("registry+", "from ") for span in spans))
         graph = (fields.get("graphs") or [{}])[0].get("Krate", {})
         crate = " ".join(filter(None, (graph.get("name"), graph.get("version")))) or names.split(" ")[0]
         advisory = fields.get("advisory") or {}
         what = f"{fields['message']}: {names}" if names else fields["message"]
-        todo = "; ".join([*fields.get("notes", []), f"{relative(config)} says what is allowed, and why"])
+        # Of an advisory its solution; of a licence only what it is.
+        notes = fields.get("notes", []) if advisory else []
+        todo = "; ".join([*notes, f"take another version or crate, or say in {relative(config)} that it is allowed, and why"])
         found.append(Finding(advisory.get("id") or fields.get("code", "?"), "Cargo.lock", crate or "?", what, todo))
     return found
 

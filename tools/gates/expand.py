@@ -5,8 +5,8 @@ A template is a text with conditions; a rule can only judge a resource. So each 
     defaults   as it deploys when nothing is said
     hardened   with every protection switched on: `rules.toml` says which parameters, and why there are two
 
-In both, each `!If` is decided, each parameter has its value, and what a condition leaves out is gone. What only AWS
-knows (`!GetAtt`, `!Ref` to a resource, `AWS::Region`) stays as it is.
+In both, each `!If` is decided, each parameter has its value, and what a condition leaves out is gone. The account, the
+region and the stack's name are made up. What only AWS knows (`!GetAtt`, `!Ref` to a resource) stays as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ from samcli.yamlhelper import yaml_parse
 logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
 
 NO_VALUE = {"Ref": "AWS::NoValue"}
+MADE_UP = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::StackName": "stack",
+    "AWS::URLSuffix": "amazonaws.com",
+}
 # SAM wants to know where packaged code is; nothing is packaged here.
 PACKAGED = "s3://gates/nothing"
 
@@ -44,7 +51,7 @@ def expand(path: Path, values: dict[str, str]) -> dict[str, Any]:
     """CloudFormation as AWS makes it of a template, with the parameters' values."""
     template = yaml(path)
     given = _parameters(path, template, values)
-    return decided(_with_sam(path, template, given), given)
+    return decided(_with_sam(path, template, given), {**MADE_UP, **given})
 
 
 def decided(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def _with_sam(path: Path, template: dict[str, Any], parameters: dict[str, str]) 
     if "Transform" not in template:
         return template
     # SAM asks boto3 where it is, to name the partition.
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    os.environ.setdefault("AWS_DEFAULT_REGION", MADE_UP["AWS::Region"])
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
@@ -133,7 +140,8 @@ def _put_in(value: Any, parameters: dict[str, str], conditions: _Conditions) -> 
         case {"Fn::Split": [str(separator), joined]} if isinstance(text := inside(joined), str):
             return text.split(separator)
         case {"Fn::Sub": str(text)}:
-            return {"Fn::Sub": re.sub(r"\$\{(\w+)\}", lambda m: parameters.get(m[1], m[0]), text)}
+            text = re.sub(r"\$\{([\w:]+)\}", lambda m: parameters.get(m[1], m[0]), text)
+            return {"Fn::Sub": text} if "${" in text else text
         case dict():
             made = {key: inside(inner) for key, inner in value.items()}
             return {key: inner for key, inner in made.items() if inner != NO_VALUE}

@@ -54,8 +54,9 @@ def statelint_on(file: Path, substitutions: dict[str, Any] | None) -> list[Findi
         if re.fullmatch(r"(One|\d+) errors?:", line):
             continue
         # "State Machine.States.Settle.Resource is ..."
-        place = re.match(r"(?:State Machine\.?)?((?:States\.)?[^.]*)", line)[1] or file.stem
-        findings.append(Finding("States Language", relative(file), place, line, "mend the state: states-language.net/spec.html"))
+        state = re.search(r"States\.([^.]+)", line)
+        todo = "mend the state: states-language.net/spec.html"
+        findings.append(Finding("statelint", relative(file), state[1] if state else "the machine", line, todo))
     return findings
 
 

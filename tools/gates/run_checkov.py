@@ -18,7 +18,8 @@ def main(files: list[str]) -> None:
     report = Runner().run(
         root_folder=None, files=files, runner_filter=RunnerFilter(framework=["cloudformation"])
     )
-    checks = Counter(record.file_abs_path for record in [*report.passed_checks, *report.failed_checks])
+    records = [*report.passed_checks, *report.failed_checks, *report.skipped_checks]
+    checks = Counter(record.file_abs_path for record in records)
     findings = [
         {
             "rule": record.check_id,
@@ -39,7 +40,7 @@ def main(files: list[str]) -> None:
         }
         for record in report.skipped_checks
     ]
-    rules = {record.check_id for record in [*report.passed_checks, *report.failed_checks]}
+    rules = {record.check_id for record in records}
     print(json.dumps({"checks": checks, "rules": len(rules), "findings": findings}))
 
 

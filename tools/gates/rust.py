@@ -15,8 +15,12 @@ WORKFLOW, README, CLIPPY = ".github/workflows/test.yml", "README.md", "clippy.to
 
 
 def doc() -> Outcome:
+    return doc_on(ROOT)
+
+
+def doc_on(root: Path) -> Outcome:
     command = ["cargo", "doc", "--no-deps", "--workspace", "--keep-going", "--message-format=json"]
-    done = run(command, "cargo", cwd=ROOT, env={**os.environ, "RUSTDOCFLAGS": "-D warnings"})
+    done = run(command, "cargo", cwd=root, env={**os.environ, "RUSTDOCFLAGS": "-D warnings"})
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     findings = []
     for message in (line["message"] for line in told if line["reason"] == "compiler-message"):
