@@ -29,7 +29,8 @@ def statelint() -> Outcome:
                 file = (template.parent / properties["DefinitionUri"]).resolve()
                 substitutions[file] = properties.get("DefinitionSubstitutions", {})
     findings = [finding for file in files for finding in statelint_on(file, substitutions.get(file))]
-    return Outcome(len(files), f"{len(files)} state machines", findings)
+    states = sum(len(json.loads(file.read_text()).get("States", {})) for file in files)
+    return Outcome(states, f"the states of {len(files)} state machines", findings)
 
 
 def statelint_on(file: Path, substitutions: dict[str, Any] | None) -> list[Finding]:
