@@ -171,7 +171,10 @@ def lock() -> None:
     with timed("locking tools/gates/nag"):
         # Which registry a package came from is no part of the lock, its hash is.
         run(
-            [*("npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved"), "--no-audit", "--no-fund"],
+            [
+                *("npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved"),
+                *("--no-audit", "--no-fund"),
+            ],
             "locking cdk-nag with npm",
             cwd=paths.NAG,
         )

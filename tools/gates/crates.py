@@ -66,15 +66,16 @@ def diagnostics(told: list[dict], config: Path) -> list[Finding]:
         if line["type"] != "diagnostic" or fields["severity"] not in ("error", "warning"):
             continue
         spans = [label.get("span", "") for label in fields.get("labels", [])]
-        names = ", ".join(dict.fromkeys(" and ".join(span.split("\n")).replace("registry+", "from ") for span in spans))
+        names = ", ".join(dict.fromkeys(span.replace("\n", " and ").replace("registry+", "from ") for span in spans))
         graph = (fields.get("graphs") or [{}])[0].get("Krate", {})
         crate = " ".join(filter(None, (graph.get("name"), graph.get("version")))) or names.split(" ")[0]
         advisory = fields.get("advisory") or {}
         what = f"{fields['message']}: {names}" if names else fields["message"]
         # Of an advisory its solution; of a licence only what it is.
         notes = fields.get("notes", []) if advisory else []
-        todo = "; ".join([*notes, f"take another version or crate, or say in {relative(config)} that it is allowed, and why"])
-        found.append(Finding(advisory.get("id") or fields.get("code", "?"), "Cargo.lock", crate or "?", what, todo))
+        allowed = f"take another version or crate, or say in {relative(config)} that it is allowed, and why"
+        rule = advisory.get("id") or fields.get("code", "?")
+        found.append(Finding(rule, "Cargo.lock", crate or "?", what, "; ".join([*notes, allowed])))
     return found
 
 
@@ -88,5 +89,6 @@ def without_reasons(config: Path) -> list[Finding]:
         reason = entry.get("reason", "") if isinstance(entry, dict) else ""
         if not reason.strip():
             name = (entry.get("crate") or entry.get("id") or "?") if isinstance(entry, dict) else entry
-            found.append(Finding("reason", relative(config), name, "is an exception without a reason", "add reason = \"...\""))
+            what = "is an exception without a reason"
+            found.append(Finding("reason", relative(config), name, what, 'say why: reason = "..."'))
     return found

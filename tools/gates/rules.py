@@ -39,14 +39,14 @@ class Rules:
             reason = " ".join(entry.get("reason", "").split())
             if len(reason) < LEAST_REASON:
                 raise Refused(
-                    f"{path.name}: {entry['rule']} is opted out with the reason '{reason}'; a sentence of {LEAST_REASON} "
-                    "characters or more was expected. Say why the rule does not fit, or mend what it finds"
+                    f"{path.name}: {entry['rule']} is opted out with the reason '{reason}'; a sentence of "
+                    f"{LEAST_REASON} characters or more was expected. Say why the rule does not fit, or mend what it finds"
                 )
             opted_out[entry["rule"]] = reason
         if len(opted_out) > MOST_OPTED_OUT:
             raise Refused(
-                f"{path.name}: {len(opted_out)} rules are opted out ({', '.join(opted_out)}); at most {MOST_OPTED_OUT} were "
-                "expected. Mend what one of them finds"
+                f"{path.name}: {len(opted_out)} rules are opted out ({', '.join(opted_out)}); at most "
+                f"{MOST_OPTED_OUT} were expected. Mend what one of them finds"
             )
         switched_on = tuple(
             SwitchedOn(entry["by"], entry["values"], frozenset(entry["rules"]))

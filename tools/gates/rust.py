@@ -10,7 +10,7 @@ from pathlib import Path
 
 from report import ROOT, Finding, Outcome, Refused, run
 
-# Several words of each place that names the version, so that it is found also when it is not the right one.
+# Where the version is named, beside Cargo.toml.
 WORKFLOW, README, CLIPPY = ".github/workflows/test.yml", "README.md", "clippy.toml"
 
 
@@ -28,12 +28,12 @@ def doc_on(root: Path) -> Outcome:
             code = (message["code"] or {}).get("code", "rustdoc")
             hint = next((child["message"] for child in message["children"] if child["level"] == "help"), "")
             where = f"{span['file_name']}:{span['line_start']}"
-            findings.append(Finding(code, where, span["text"][0]["text"].strip(), message["message"], hint or "mend it"))
+            line = span["text"][0]["text"].strip()
+            findings.append(Finding(code, where, line, message["message"], hint or "mend the comment"))
     if done.returncode and not findings:
         raise Refused(f"cargo doc failed:\n{done.stderr.strip()[-2000:]}")
-    documented = {
-        line["package_id"] for line in told if line["reason"] == "compiler-artifact" and "/doc/" in str(line["filenames"])
-    }
+    artifacts = [line for line in told if line["reason"] == "compiler-artifact"]
+    documented = {line["package_id"] for line in artifacts if "/doc/" in str(line["filenames"])}
     return Outcome(len(documented) or bool(findings), "the documentation of the workspace's crates", findings)
 
 
@@ -65,7 +65,8 @@ def rust_version_on(root: Path, metadata: dict, rustc: str, in_workflow: bool = 
             expect(needs == least, "Cargo.toml", name, what, "rust-version.workspace = true")
         elif needs:
             what = f"needs Rust {needs}, and Cargo.toml promises {least}"
-            expect(version(needs) <= version(least), "Cargo.lock", name, what, "take an older one, or raise rust-version")
+            todo = "take an older one, or raise rust-version"
+            expect(version(needs) <= version(least), "Cargo.lock", name, what, todo)
     named = re.search(r'^\s*RUST: "?([\d.]+)"?', (root / WORKFLOW).read_text(), re.MULTILINE)
     builds = named[1] if named else "no version that could be found"
     what = f"the workflow builds with {builds}, and Cargo.toml says {least}"
