@@ -97,6 +97,8 @@ def test_one_switch_traces_everything(slug):
     for name, function in template.functions().items():
         allowed = [s for s in template.statements(function) if "xray:PutTraceSegments" in as_list(s["Action"])]
         assert allowed, f"the role of {name} may not put trace segments"
+        told = function["Environment"]["Variables"].get("XRAY_TRACING")
+        assert told == {"Ref": "XRayTracing"}, f"{name} needs XRAY_TRACING: !Ref XRayTracing, in Globals"
 
 
 @pytest.mark.parametrize("slug", patterns())

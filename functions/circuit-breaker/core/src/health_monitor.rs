@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenfold_pattern::ReadError;
-use tenfold_pattern::event::Schedule;
 use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
@@ -39,45 +38,18 @@ pub struct HealthMonitor<T, D, R> {
     pub registry: Registry<T, R>,
 }
 
-/// The event that the monitor is called with, as EventBridge and CloudWatch send it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(untagged)]
+/// What the monitor is called by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MonitorEvent {
-    /// The schedule calls.
-    Schedule(Schedule),
-    /// An alarm changed its state.
+    /// The schedule.
+    Schedule,
+    /// An alarm, whose state has changed.
     Alarm {
-        /// The service that says so.
-        source: AlarmSource,
-        /// The alarm, and how it changed.
-        #[serde(rename = "alarmData")]
-        alarm: AlarmEvent,
+        /// Its name.
+        name: SmolStr,
+        /// Whether it is raised now.
+        is_raised: bool,
     },
-}
-
-/// The service that alarms belong to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-pub enum AlarmSource {
-    /// Amazon CloudWatch.
-    #[serde(rename = "aws.cloudwatch")]
-    CloudWatch,
-}
-
-/// An alarm's change of state.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct AlarmEvent {
-    /// The alarm's name.
-    #[serde(rename = "alarmName")]
-    pub name: SmolStr,
-    /// Its new state.
-    pub state: AlarmEventState,
-}
-
-/// The new state of an alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct AlarmEventState {
-    /// The state's name: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
-    pub value: SmolStr,
 }
 
 /// What a run of the monitor did.
@@ -98,7 +70,7 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
     /// The table did not answer. Those targets that were checked are.
     pub async fn handle(&self, event: &MonitorEvent, context: &Context) -> Result<CheckSummary, ReadError> {
         let alarm = match event {
-            MonitorEvent::Alarm { alarm, .. } if alarm.state.value == "ALARM" => Some(&alarm.name),
+            MonitorEvent::Alarm { name, is_raised: true } => Some(name),
             _ => None,
         };
         let mut summary = CheckSummary::default();
@@ -180,32 +152,5 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             call::make(&self.downstream, &self.runtime, &permit.config, call::health(url, timeout, context))
                 .await,
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_callers_are_understood() {
-        let schedule = include_str!("../../events/schedule.json");
-        assert_eq!(
-            serde_json::from_str::<MonitorEvent>(schedule).unwrap(),
-            MonitorEvent::Schedule(Schedule::EVENT)
-        );
-        let alarm = include_str!("../../events/alarm.json");
-        let MonitorEvent::Alarm { alarm, .. } = serde_json::from_str(alarm).unwrap() else {
-            panic!("no alarm")
-        };
-        assert_eq!(
-            (alarm.name.as_str(), alarm.state.value.as_str()),
-            ("circuit-breaker-target-failing", "ALARM")
-        );
-        for other in
-            [r#"{"source":"aws.s3"}"#, &include_str!("../../events/alarm.json").replace("cloudwatch", "s3")]
-        {
-            assert!(serde_json::from_str::<MonitorEvent>(other).is_err(), "{other}");
-        }
     }
 }

@@ -22,7 +22,6 @@ use futures_util::future::{join, join_all};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::Serialize;
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::{ReadError, UNREADABLE_ROWS, readable};
 use tenfold_pattern::send;
 use tenfold_ports::metrics::Metric;
@@ -107,7 +106,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     ///
     /// # Errors
     /// The table or the queue did not answer. What was begun is safe; the next run goes on.
-    pub async fn handle(&self, _: &Schedule, context: &Context) -> Result<RunSummary, ScheduledRunError> {
+    pub async fn handle(&self, context: &Context) -> Result<RunSummary, ScheduledRunError> {
         let mut summary = RunSummary::default();
         let end = (self.runtime.now() + RUN).min(context.deadline);
         let mut soon = self.sweep(&mut summary).await?;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use circuit_breaker_core::health_monitor::{CheckSummary, MonitorEvent};
 use circuit_breaker_core::retry_processor::RunSummary;
 use jiff::{SignedDuration, Timestamp};
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::api::{Request, Response};
 use tenfold_ports::downstream::{Answer, Call, NoAnswer};
@@ -115,15 +114,13 @@ impl Lab<'_> {
     /// The same, in a context.
     pub fn process_in(&self, context: Context) -> RunSummary {
         let stack = self.stack;
-        self.ask(move |env, own| async move {
-            stack.processor(&env, &own).handle(&Schedule::EVENT, &context).await.unwrap()
-        })
+        self.ask(move |env, own| async move { stack.processor(&env, &own).handle(&context).await.unwrap() })
     }
 
     /// A run of the health monitor, by its schedule.
     pub fn monitor(&self, context: Context) -> CheckSummary {
         self.ask(move |env, own| async move {
-            let event = MonitorEvent::Schedule(Schedule::EVENT);
+            let event = MonitorEvent::Schedule;
             Stack::monitor(&env, &own).handle(&event, &context).await.unwrap()
         })
     }

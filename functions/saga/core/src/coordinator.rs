@@ -11,7 +11,6 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::readable;
 use tenfold_pattern::{ReadError, page};
 use tenfold_ports::table::{BadItem, Item, Query, Range};
@@ -43,14 +42,13 @@ pub struct Coordinator<T, R, P> {
     pub steps: Steps<T, R, P>,
 }
 
-/// An event that the coordinator is called with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+/// What the coordinator is called by.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CoordinatorEvent {
     /// A state machine has nothing more to try.
     Settle(Settle),
     /// A minute of the schedule.
-    Schedule(Schedule),
+    Schedule,
 }
 
 /// The input of a state machine's last task.
@@ -149,7 +147,7 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
     ) -> Result<Option<CoordinatorSummary>, CoordinatorError> {
         match event {
             CoordinatorEvent::Settle(settle) => Ok(self.settle(settle, context).await.map(|()| None)?),
-            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context).await?)),
+            CoordinatorEvent::Schedule => Ok(Some(self.run(context).await?)),
         }
     }
 
@@ -276,24 +274,5 @@ impl RunProgress {
         tracing::error!(%error, "sagas not recovered");
         self.failed += 1;
         self.first.get_or_insert(error);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_callers_are_understood() {
-        let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
-        assert_eq!(serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(), minute);
-        let settle = r#"{"action":"settle","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":1}"#;
-        let CoordinatorEvent::Settle(settle) = serde_json::from_str(settle).unwrap() else {
-            panic!("no settling")
-        };
-        assert_eq!(settle.round, 1);
-        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"source":"aws.s3"}"#).is_err());
-        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
     }
 }
