@@ -1,8 +1,8 @@
 //! The retry processor: `circuit-breaker-retry-processor`, called by a schedule.
 //!
 //! This module owns the run: sweep, then receive and deliver until nothing is left to do or the time is up.
-//! [`sweep`] finds requests whose message was lost, [`queue_age`] measures for how long requests have been waiting,
-//! [`deliver`] tries one request, [`order`] keeps the order of those with an ordering key, [`give_up`] ends what cannot
+//! `sweep` finds requests whose message was lost, `queue_age` measures for how long requests have been waiting,
+//! `deliver` tries one request, `order` keeps the order of those with an ordering key, `give_up` ends what cannot
 //! be delivered.
 //!
 //! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay
