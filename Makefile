@@ -6,7 +6,7 @@ PYTEST := $(TENFOLD) run pytest
 E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor demo test check up down status sim e2e conformance soak bench deploy fmt clean
+.PHONY: help doctor demo test check gates up down status sim e2e conformance soak bench deploy fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: ## all tests, and how long each stage and pattern took
 
 check: ## format, lint, unit and contract tests: no LocalStack
 	@tools/stages.py check
+
+gates: ## [G=gate] judge templates, state machines, crates and documentation: a part of `make check`
+	@$(TENFOLD) gates $(G)
 
 up: ## [P=pattern] start LocalStack, build, deploy, write .local/outputs.json
 	@$(TENFOLD) up $(P)

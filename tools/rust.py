@@ -26,6 +26,9 @@ from pathlib import Path
 import sim as explorers
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "localstack"))
+
+from tenfold_local import compiling  # noqa: E402
 CONFORMANCE = "tenfold-conformance"
 SELECTION = ("--workspace", "--features", f"{CONFORMANCE}/localstack")
 # The module of a core's tests that runs its workloads in the world.
@@ -57,8 +60,8 @@ class Test:
 
 
 def compile_all() -> int:
-    command = ["cargo", "test", *SELECTION, "--no-run", "--message-format", "json-render-diagnostics"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    arguments = ["test", *SELECTION, "--no-run", "--message-format", "json-render-diagnostics"]
+    done = compiling.cargo(arguments, ROOT, capture=True)
     if done.returncode:
         return done.returncode
     found = []

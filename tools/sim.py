@@ -12,7 +12,10 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ["cargo", "build", "--quiet", "--profile", "sim", "--example", "sim", "--message-format", "json"]
+BUILD = ["build", "--profile", "sim", "--example", "sim", "--message-format", "json-render-diagnostics"]
+sys.path.insert(0, str(ROOT / "localstack"))
+
+from tenfold_local import compiling  # noqa: E402
 
 
 def patterns() -> list[str]:
@@ -30,13 +33,8 @@ def patterns() -> list[str]:
 
 def build(slug: str) -> str:
     """Builds a pattern's explorer and answers where it is."""
-    command = [*BUILD, "--package", f"{slug}-core", "--features", "mutants"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    done = compiling.cargo([*BUILD, "--package", f"{slug}-core", "--features", "mutants"], ROOT, capture=True)
     if done.returncode != 0:
-        messages = (json.loads(line) for line in done.stdout.splitlines())
-        for message in messages:
-            if message["reason"] == "compiler-message":
-                print(message["message"]["rendered"], file=sys.stderr)
         sys.exit(f"sim: the explorer of {slug} does not build")
     artifacts = (json.loads(line) for line in done.stdout.splitlines())
     return next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "sim" and a.get("executable"))

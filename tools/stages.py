@@ -110,6 +110,7 @@ CLIPPY_DECISIONS = (
 
 STAGES = (
     Stage("install", (tenfold("install"),), lane="stack"),
+    Stage("gates-tools", (tenfold("install-gates"),), lane="stack", needs=("install",)),
     Stage("format", (("cargo", "fmt", "--check"), ("cargo", "fmt", *DECISIONS, "--check"))),
     # Before all that needs longer: LocalStack's lane waits for the functions.
     Stage("build", (tenfold("build"),), exists=has_templates),
@@ -132,6 +133,14 @@ STAGES = (
         has_tests=True,
         needs=("install",),
         exists=folder("tests/contract"),
+    ),
+    # Documentation is made of what Clippy has had compiled.
+    Stage(
+        "gates",
+        (tenfold("gates"), tenfold("run", "pytest", "tools/gates/tests")),
+        has_tests=True,
+        needs=("gates-tools",),
+        after=("lint",),
     ),
     # A part of what `make sim` explores, and every mutant.
     Stage("sim", ((*RUST, "sim"),), needs=("compile",)),
@@ -177,7 +186,7 @@ STAGES = (
 
 RUNS = {
     "test": tuple(stage.name for stage in STAGES),
-    "check": ("install", "format", "compile", "lint", "unit", "platform", "contract"),
+    "check": ("install", "gates-tools", "format", "compile", "lint", "unit", "platform", "contract", "gates"),
 }
 
 

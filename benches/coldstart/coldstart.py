@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How long a Lambda binary takes from exec to its first question for an event, and what it then holds.
 
-    coldstart.py [-n RUNS] [-e NAME=VALUE]… [--invoke EVENT.json] BINARY [ARGUMENT…] [-- BINARY [ARGUMENT…]]…
+    coldstart.py [-n RUNS] [-e NAME=VALUE]… [--invoke EVENT.json [--warm N]] BINARY [ARGUMENT…] [-- BINARY [ARGUMENT…]]…
 
 Plays the Lambda Runtime API on loopback, starts the command RUNS times with a clean environment such as Lambda
 gives, and prints one JSON line: median, least and greatest milliseconds to the first
 `GET /2018-06-01/runtime/invocation/next`, and the median resident memory then. Several commands take turns, so
 that whatever else the machine does slows them alike; each has its line. With --invoke it also answers with that
-event and measures to the posted response (a first invocation, cold). Only Python's standard library.
+event and measures to the posted response (a first invocation, cold); with --warm it gives it the event N times more
+and tells the median. Only Python's standard library.
 """
 
 import argparse
@@ -41,7 +42,21 @@ def resident_kib(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
-def once(command, environment, event):
+def invoked(connection, event, number):
+    """Gives the process an event; its answer, and after how many seconds it came. It asks for the next one then."""
+    deadline = int(time.time() * 1000) + 30000
+    asked = time.perf_counter()
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: %d\r\nlambda-runtime-deadline-ms: %d\r\n"
+        b"lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"
+        b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (number, deadline, len(event), event)
+    )
+    connection.settimeout(30)
+    _, answer = request(connection)
+    return answer, time.perf_counter() - asked
+
+
+def once(command, environment, event, warm=0):
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(30)
     environment = dict(environment, AWS_LAMBDA_RUNTIME_API="127.0.0.1:%d" % listener.getsockname()[1])
@@ -55,16 +70,17 @@ def once(command, environment, event):
             raise SystemExit(f"not ready: {head.splitlines()[0].decode()} {body.decode()}")
         result = {"ready_ms": ready * 1000, "rss_kib": resident_kib(process.pid)}
         if event is not None:
-            deadline = int(time.time() * 1000) + 30000
-            asked = time.perf_counter()
-            connection.sendall(
-                b"HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 1\r\nlambda-runtime-deadline-ms: %d\r\n"
-                b"lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"
-                b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (deadline, len(event), event)
-            )
-            connection.settimeout(30)
-            _, result["answer"] = request(connection)
-            result["invoke_ms"] = (time.perf_counter() - asked) * 1000
+            result["answer"], seconds = invoked(connection, event, 0)
+            result["invoke_ms"] = seconds * 1000
+            times = []
+            for number in range(1, warm + 1):
+                connection.sendall(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+                head, _ = request(connection)
+                if not head.startswith(NEXT):
+                    raise SystemExit(f"not ready for the next: {head.splitlines()[0].decode()}")
+                times.append(invoked(connection, event, number)[1])
+            if times:
+                result["warm_us"] = statistics.median(times) * 1e6
             result["rss_kib"] = resident_kib(process.pid)
         return result
     finally:
@@ -93,12 +109,12 @@ def environment(variables):
     }
 
 
-def measure(commands, runs, variables, event=None):
+def measure(commands, runs, variables, event=None, warm=0):
     """A report for each command; they take turns."""
     env = environment(variables)
     for command in commands:
-        once(command, env, event)  # so that its files are in the page cache, as for all that follow
-    results = [[once(command, env, event) for command in commands] for _ in range(runs)]
+        once(command, env, event, warm)  # so that its files are in the page cache, as for all that follow
+    results = [[once(command, env, event, warm) for command in commands] for _ in range(runs)]
     return [report(command, of_one) for command, of_one in zip(commands, zip(*results))]
 
 
@@ -114,6 +130,8 @@ def report(command, results):
     if "answer" in results[-1]:
         told["invoke_ms"] = round(statistics.median(result["invoke_ms"] for result in results), 1)
         told["answer"] = results[-1]["answer"].decode()[:200]
+    if "warm_us" in results[-1]:
+        told["warm_us"] = round(statistics.median(result["warm_us"] for result in results), 1)
     return told
 
 
@@ -122,13 +140,14 @@ def main():
     arguments.add_argument("-n", type=int, default=50, metavar="RUNS")
     arguments.add_argument("-e", action="append", default=[], metavar="NAME=VALUE")
     arguments.add_argument("--invoke", metavar="EVENT.json")
+    arguments.add_argument("--warm", type=int, default=0, metavar="N")
     arguments.add_argument("command", nargs=argparse.REMAINDER)
     given = arguments.parse_args()
     commands = [[]]
     for word in given.command:
         commands.append([]) if word == "--" else commands[-1].append(word)
     event = open(given.invoke, "rb").read() if given.invoke else None
-    for told in measure([c for c in commands if c], given.n, dict(pair.split("=", 1) for pair in given.e), event):
+    for told in measure([c for c in commands if c], given.n, dict(pair.split("=", 1) for pair in given.e), event, given.warm):
         print(json.dumps(told))
 
 

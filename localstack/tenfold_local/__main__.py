@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     command("doctor", "say what is there, what is missing, and what is in the way", lambda _: doctor.tell())
     command("install", "fill .local/, once", lambda _: _installed())
     command("install-bench", "install what `make bench` compares with", lambda _: install.bench())
+    command("install-gates", "install what `gates` judges with", lambda _: (_installed(), install.gates()))
     command("start", "start LocalStack", lambda _: (_installed(), server.start()))
     command("stop", "stop LocalStack", lambda _: server.stop())
     command("status", "say what runs", lambda _: server.status())
@@ -46,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     aws = command("deploy", "build for release and deploy to AWS", _deploy)
     aws.add_argument("slug", metavar="PATTERN")
     aws.add_argument("sam", nargs=argparse.REMAINDER, metavar="SAM_OPTION")
+    gates = command("gates", "judge templates, state machines, crates and documentation", _gates)
+    gates.add_argument("names", nargs="*", metavar="GATE", help="all by default; `tools/gates` says which there are")
     run = command("run", "run a command with LocalStack's settings and the tools' PATH", _run)
     run.add_argument("command", nargs=argparse.REMAINDER)
     return parser
@@ -85,6 +88,15 @@ def _run(arguments: argparse.Namespace) -> None:
         os.execvp(arguments.command[0], arguments.command)
     except FileNotFoundError:
         raise Failure(f"there is no command {arguments.command[0]}") from None
+
+
+def _gates(arguments: argparse.Namespace) -> None:
+    _installed()
+    install.gates()
+    _use_tools()
+    python = paths.TOOLS / "bin" / "python"
+    sys.stdout.flush()
+    os.execv(python, [str(python), str(paths.ROOT / "tools" / "gates"), *arguments.names])
 
 
 def _use_tools() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
-from tenfold_local import paths
+from tenfold_local import compiling, paths
 from tenfold_local.say import Failure, run, timed
 
 
@@ -37,12 +36,7 @@ def binaries(slugs: list[str]) -> list[str]:
 
 
 def cargo(*arguments: str, capture: bool = False) -> str | None:
-    done = subprocess.run(
-        ["cargo", *arguments],
-        cwd=paths.ROOT,
-        stdout=subprocess.PIPE if capture else None,
-        check=False,
-    )
+    done = compiling.cargo(list(arguments), paths.ROOT, capture)
     if done.returncode:
         raise Failure(f"cargo {arguments[0]} failed: its messages are above")
     return done.stdout

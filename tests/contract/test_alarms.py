@@ -1,7 +1,8 @@
 """Every stack rings: where something fails, is turned away, falls silent or is given up, an alarm says so."""
 
 import pytest
-from repository import Template, artifact, as_list, branches, patterns, referenced
+from repository import Template, artifact, as_list, branches, pascal, patterns, referenced
+from test_metrics import recorders
 
 # What calls a function by itself, so that its silence is a fault.
 BY_ITSELF = ("Schedule", "ScheduleV2", "DynamoDB", "Kinesis")
@@ -57,12 +58,13 @@ def without_silence(template: Template) -> list[str]:
     for name, function in template.functions().items():
         events = function.get("Events", {}).items()
         # SAM names the mapping of an event after both.
-        sources = {f"{name}{event}" for event, settings in events if settings["Type"] in BY_ITSELF}
-        sources |= streams_of(template, name)
-        if sources and not any(
+        sources = {f"{name}{event}": settings["Type"] for event, settings in events if settings["Type"] in BY_ITSELF}
+        streams = {source for source, kind in sources.items() if not kind.startswith("Schedule")}
+        streams |= streams_of(template, name)
+        if (sources or streams) and not any(
             is_named(alarm, f"{role(template, name)}-silent")
             and alarm.get("TreatMissingData") == "breaching"
-            and hears(alarm, name, sources)
+            and hears(template, alarm, name, streams)
             for alarm in alarms(template).values()
         ):
             found.append(name)
@@ -75,16 +77,18 @@ def streams_of(template: Template, name: str) -> set[str]:
     return {m for m, settings in mappings if settings["FunctionName"] == {"Ref": name} and "StartingPosition" in settings}
 
 
-def hears(alarm: dict, name: str, sources: set[str]) -> bool:
-    """Whether an alarm is on something that a function does in each of its runs: it is called, its source is polled
-    for it, or it records a metric of ours at its end."""
+def hears(template: Template, alarm: dict, name: str, streams: set[str]) -> bool:
+    """Whether an alarm is on something that a function does in each of its runs: it records a metric of ours at the end
+    of each. That it is called says nothing of that. A stream with nothing in it calls nobody, so its polls count too,
+    beside a metric of ours for the runs that there are."""
+    module = role(template, name).replace("-", "_")
+    runs = {m for m, modules in recorders(template.path.stem).items() if m.endswith("Runs") and module in modules}
+    dimensions = {"Stack": {"Ref": "AWS::StackName"}}
+    namespace = f"Tenfold/{pascal(template.path.stem)}"
     return (
-        is_on(alarm, "AWS/Lambda", "Invocations", FunctionName={"Ref": name})
-        or any(
-            is_on(alarm, "AWS/Lambda", "PolledEventCount", EventSourceMappingUUID={"Ref": source})
-            for source in sources
-        )
-        or alarm["Namespace"].startswith("Tenfold/")
+        any(is_on(alarm, namespace, metric, **dimensions) for metric in runs)
+        or bool(runs)
+        and any(is_on(alarm, "AWS/Lambda", "PolledEventCount", EventSourceMappingUUID={"Ref": s}) for s in streams)
     ) and (alarm["ComparisonOperator"], alarm["Statistic"]) == ("LessThanThreshold", "SampleCount")
 
 
@@ -222,6 +226,19 @@ def test_an_alarm_that_takes_silence_for_health_is_no_alarm_on_silence():
     template = Template.of("circuit-breaker")
     template.resources["HealthMonitorSilentAlarm"]["Properties"]["TreatMissingData"] = "notBreaching"
     assert without_silence(template) == ["CircuitBreakerHealthMonitor"]
+
+
+def test_that_a_schedule_calls_is_no_end_of_a_run():
+    template = Template.of("circuit-breaker")
+    alarm = template.resources["RetryProcessorSilentAlarm"]["Properties"]
+    called = {"Name": "FunctionName", "Value": {"Ref": "CircuitBreakerRetryProcessor"}}
+    for other in (
+        {"Namespace": "AWS/Lambda", "MetricName": "Invocations", "Dimensions": [called]},
+        {"MetricName": "MonitorRuns"},
+        {"MetricName": "RetryRuns", "Dimensions": []},
+    ):
+        template.resources["RetryProcessorSilentAlarm"]["Properties"] = alarm | other
+        assert without_silence(template) == ["CircuitBreakerRetryProcessor"]
 
 
 def test_an_alarm_that_tells_nobody_is_found():

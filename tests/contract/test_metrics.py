@@ -2,11 +2,16 @@
 
 import json
 import re
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from repository import ROOT, Template, pascal, patterns, relative, rust, texts
 
 CONSTANT = re.compile(r'pub const \w+: &str = "(\w+)";')
+NAMED = re.compile(r'pub const (\w+): &str = "(\w+)";')
+FUNCTION = re.compile(r"(?m)^(?:pub )?(?:const )?fn (\w+).*?^}", re.DOTALL)
+MENTION = re.compile(r"\bmetrics::(\w+)")
 LITERAL = re.compile(r'Metric::(?:count|milliseconds|seconds|plain)\(\s*"(\w+)"')
 SEARCHED = re.compile(r'\{(Tenfold/\w+)[,}][^\'"]*MetricName="(\w+)"')
 
@@ -21,6 +26,26 @@ def recorded(slug: str) -> set[str]:
     # What every pattern records by the crate that they share.
     names |= set(CONSTANT.findall((ROOT / "crates" / "pattern" / "src" / "read.rs").read_text()))
     return names | set(CONSTANT.findall(file.read_text()) if file.exists() else ())
+
+
+def recorders(slug: str) -> dict[str, set[str]]:
+    """The modules of a core that record each metric of its `metrics.rs`, by themselves or by a function there."""
+    core = ROOT / "functions" / slug / "core" / "src"
+    return recorded_by(core, rust(core))
+
+
+def recorded_by(core: Path, sources: dict[Path, str]) -> dict[str, set[str]]:
+    declared = sources[core / "metrics.rs"]
+    constants = dict(NAMED.findall(declared))
+    means = {constant: {name} for constant, name in constants.items()}
+    for function in FUNCTION.finditer(declared):
+        means[function[1]] = {name for c, name in constants.items() if re.search(rf"\b{c}\b", function[0])}
+    found = {name: set() for name in constants.values()}
+    for path, text in sources.items():
+        module = path.relative_to(core).with_suffix("").parts[0]
+        for name in (name for mention in MENTION.findall(text) for name in means.get(mention, ())):
+            found[name].add(module)
+    return found
 
 
 def own(slug: str, metrics: list[tuple[str, str]]) -> set[str]:
@@ -100,6 +125,24 @@ def alarms(slug: str) -> dict[str, dict]:
     return found
 
 
+@pytest.mark.parametrize("slug", patterns())
+def test_every_metric_that_is_declared_is_recorded(slug):
+    silent = sorted(name for name, modules in recorders(slug).items() if not modules)
+    assert not silent, f"functions/{slug}/core/src/metrics.rs declares {silent}, and no module records them"
+
+
+def test_who_records_a_metric_is_found():
+    core = Path("core")
+    sources = {
+        core / "metrics.rs": 'pub const A: &str = "Aa";\npub const AB: &str = "Ab";\npub const C: &str = "Cc";\n'
+        "pub fn both() {\n    use(A, AB)\n}\n",
+        core / "run.rs": "metrics::both(); metrics::other();",
+        core / "run" / "part.rs": "metrics::A",
+        core / "api" / "view.rs": "metrics::AB",
+    }
+    assert recorded_by(core, sources) == {"Aa": {"run"}, "Ab": {"run", "api"}, "Cc": set()}
+
+
 def watch_for_silence(slug: str) -> dict[str, dict]:
     """The alarms that count how often a metric is recorded, whatever its value is."""
     return {name: alarm for name, alarm in alarms(slug).items() if alarm.get("Statistic") == "SampleCount"}
@@ -108,7 +151,8 @@ def watch_for_silence(slug: str) -> dict[str, dict]:
 @pytest.mark.parametrize("slug", patterns())
 def test_silence_raises_no_alarm(slug):
     watchers = watch_for_silence(slug)
-    heard = {(alarm["Namespace"], alarm["MetricName"]) for alarm in watchers.values()}
+    by = defaultdict(set, recorders(slug))
+    heard = {module for alarm in watchers.values() for module in by[alarm["MetricName"]]}
     for name, alarm in alarms(slug).items():
         # Silence is what an alarm of SampleCount watches for: where nothing is recorded there is no sample, not zero
         # samples, and without this it would never be raised.
@@ -117,11 +161,10 @@ def test_silence_raises_no_alarm(slug):
                 f"{name} watches for silence and needs TreatMissingData: breaching"
             )
             continue
-        # One that stays as it was hides that nobody reports, so another one has to hear that.
+        # One that stays as it was hides that nobody reports, so another one has to hear that who does is silent.
         if alarm.get("TreatMissingData") == "ignore":
-            assert (alarm.get("Namespace"), alarm.get("MetricName")) in heard, (
-                f"{name} ignores missing data, and no alarm watches the SampleCount of {alarm.get('MetricName')}"
-            )
+            modules = by[alarm.get("MetricName")]
+            assert modules & heard, f"{name} ignores missing data, and no alarm hears the silence of {sorted(modules)}"
             continue
         assert alarm.get("TreatMissingData") == "notBreaching", (
             f"{name} needs TreatMissingData: notBreaching"

@@ -14,12 +14,14 @@ COMMON = (
     "ApiRateLimit",
     "Architecture",
     "DeletionProtection",
+    "FailedEventsQueueArn",
     "KmsKeyArn",
     "LogLevel",
     "LogRetentionDays",
     "SecurityGroupIds",
     "SubnetIds",
     "TableName",
+    "WebAclArn",
     "XRayTracing",
 )
 SECTIONS = ("AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Conditions", "Globals")
@@ -95,6 +97,8 @@ def test_one_switch_traces_everything(slug):
     for name, function in template.functions().items():
         allowed = [s for s in template.statements(function) if "xray:PutTraceSegments" in as_list(s["Action"])]
         assert allowed, f"the role of {name} may not put trace segments"
+        told = function["Environment"]["Variables"].get("XRAY_TRACING")
+        assert told == {"Ref": "XRayTracing"}, f"{name} needs XRAY_TRACING: !Ref XRayTracing, in Globals"
 
 
 @pytest.mark.parametrize("slug", patterns())
@@ -104,7 +108,31 @@ def test_the_api_is_throttled_and_logged_as_it_is_told(slug):
         (settings,) = api["MethodSettings"]
         assert template.decided_by(settings["ThrottlingRateLimit"]) == {"ApiRateLimit"}
         assert template.decided_by(settings["ThrottlingBurstLimit"]) == {"ApiBurstLimit"}
+        assert template.decided_by(settings["LoggingLevel"]) == {"ApiAccessLog"}
         assert template.decided_by(api["AccessLogSetting"]) == {"ApiAccessLog"}
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_the_api_is_behind_the_web_acl_or_none(slug):
+    template = Template.of(slug)
+    associations = template.of_type("AWS::WAFv2::WebACLAssociation").values()
+    assert [a["WebACLArn"] for a in associations] == [{"Ref": "WebAclArn"}] * len(
+        template.of_type("AWS::Serverless::Api")
+    )
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_what_lambda_gives_up_of_events_goes_where_it_may(slug):
+    template = Template.of(slug)
+    for name, function in template.functions().items():
+        (target,) = branches(function["DeadLetterQueue"]["TargetArn"])
+        allowed = [
+            resource
+            for statement in template.statements(function)
+            if "sqs:SendMessage" in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        ]
+        assert target in allowed, f"Lambda puts what {name} gives up into {target}, and its role may not send there"
 
 
 @pytest.mark.parametrize("slug", patterns())
@@ -129,6 +157,8 @@ def test_a_key_of_the_teams_encrypts_everything_that_is_kept(slug):
     for kind, key in ENCRYPTED.items():
         for name, properties in template.of_type(kind).items():
             assert "KmsKeyArn" in template.decided_by(properties.get(key)), f"{name} needs {key} by KmsKeyArn"
+    for name, function in template.functions().items():
+        assert "KmsKeyArn" in template.decided_by(function.get("KmsKeyArn")), f"{name} needs KmsKeyArn, in Globals"
 
 
 @pytest.mark.parametrize("slug", patterns())

@@ -60,9 +60,14 @@ def test_each_queue_has_the_patience_of_its_step(slug):
 @pytest.mark.parametrize("slug", slugs())
 def test_the_topic_may_send_to_each_queue_and_nobody_else(slug):
     template = Template.of(slug)
-    (policy,) = template.of_type("AWS::SQS::QueuePolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
+    ((policy, statement),) = [
+        (policy, statement)
+        for policy in template.of_type("AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
     queues = set(subscriptions(template))
+    assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
     assert {referenced(queue) for queue in policy["Queues"]} == queues
     assert {referenced(resource) for resource in as_list(statement["Resource"])} == queues
     (topic,) = {referenced(s["TopicArn"]) for s in subscriptions(template).values()}

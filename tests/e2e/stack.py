@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # A function may take 90 s once it has started, and a test must not call it twice.
 PATIENT = Config(read_timeout=300, retries={"total_max_attempts": 1})
 
+# What a rule of EventBridge with a schedule calls a function with.
+SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+
 
 class NotDeployed(Exception):
     pass

@@ -32,7 +32,6 @@ pub mod egress;
 pub mod error;
 #[cfg(feature = "sfn")]
 pub mod flow;
-pub mod number;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "sdk")]

@@ -4,6 +4,7 @@
 //! whose attributes [`DynamoTable::index`] names; it projects at least what its readers look at.
 
 mod expression;
+mod number;
 mod read;
 mod value;
 mod write;
@@ -14,6 +15,8 @@ use aws_sdk_dynamodb::Client;
 use smol_str::SmolStr;
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
 use tenfold_ports::{CallError, Table};
+
+pub use value::{Attributes, read_item, take_key};
 
 use crate::MethodActions;
 use crate::system::SystemRng;

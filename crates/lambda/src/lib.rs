@@ -1,9 +1,12 @@
 //! What every Tenfold Lambda function shares.
 //!
 //! A binary's `main` is one call of [`run()`]: it reads its configuration ([`environment`]), builds its ports once and
-//! serves with a handler; the rest is here: events into the patterns' types and back ([`api`], [`sqs`], [`stream`]),
-//! the trace and the correlation id that they carry, log lines ([`telemetry`]), metrics ([`metrics`]), and errors under
-//! the names that state machines catch ([`error`]).
+//! serves with a handler; the rest is here: events ([`api`], [`sqs`], [`sns`], [`stream`], [`kinesis`], [`schedule`],
+//! [`alarm`], [`s3`]) with the trace and the correlation id that they carry, log lines ([`telemetry`]), metrics
+//! ([`metrics`]), and errors under the names that state machines catch ([`error`]).
+//!
+//! The shapes of events are those of `aws_lambda_events`; each module is a thin view of one, which parses what there is
+//! text, and says where that crate takes more or less than AWS sends.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -22,11 +25,16 @@
 //!
 //! Not here: what calls AWS (`tenfold-aws`) and anything that a pattern decides.
 
+pub mod alarm;
 pub mod api;
 pub mod environment;
 pub mod error;
+pub mod kinesis;
 pub mod metrics;
 pub mod run;
+pub mod s3;
+pub mod schedule;
+pub mod sns;
 pub mod sqs;
 pub mod stream;
 pub mod telemetry;

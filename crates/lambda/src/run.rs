@@ -18,12 +18,12 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use tenfold_aws::{Aws, SystemRng, SystemRuntime};
 use tenfold_ports::Context;
-use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tracing::Instrument as _;
 
 use invocation::Invocation;
 
-use crate::api::{self, ProxyResponse};
+use crate::api::{self, NoRequest};
 use crate::environment::Environment;
 use crate::error::{BAD_EVENT, ErrorType, InitError, PANIC, diagnostic, failure};
 use crate::metrics::Emf;
@@ -88,13 +88,15 @@ fn boot(slug: &str, function: &'static str, began: Instant) -> Result<Boot, Init
     for name in NEEDED {
         let _ = env.text(name).get();
     }
+    // Set where the template lets X-Ray trace the function.
+    let is_traced = env.flag("XRAY_TRACING").or(false);
     env.finish(())?;
     let aws = Aws::from_env()?;
     let calls = aws.calls().clone();
     Ok(Boot {
         env: Environment::from_process(),
         runtime: SystemRuntime::new(Emf::new(slug, function)),
-        start: Start { began, calls: Box::new(move || calls.take()) },
+        start: Start { began, is_traced, calls: Box::new(move || calls.take()) },
         aws,
     })
 }
@@ -102,6 +104,8 @@ fn boot(slug: &str, function: &'static str, began: Instant) -> Result<Boot, Init
 /// A function that is starting.
 pub struct Start {
     began: Instant,
+    /// Whether X-Ray traces the function, so that its trace ids are ours.
+    is_traced: bool,
     calls: Box<dyn Fn() -> BTreeMap<String, u64>>,
 }
 
@@ -114,8 +118,11 @@ impl fmt::Debug for Start {
 impl Start {
     /// Answers requests that come through API Gateway, for as long as the process lives.
     ///
-    /// A panic of the handler is answered with a problem document of status 500; an event that is no proxy
-    /// event fails the invocation as `BadEvent`.
+    /// A panic of the handler is answered with a problem document of status 500, a header that HTTP does not allow
+    /// with one of 400; an event that is no proxy event fails the invocation as `BadEvent`.
+    ///
+    /// A request's `traceparent` names the trace, unless X-Ray traces the function (`XRAY_TRACING` is `true`): then log
+    /// lines, rows and calls have X-Ray's trace id, so that what is found in the one is found in the other.
     ///
     /// # Errors
     /// Lambda's Runtime API cannot be reached any more.
@@ -123,21 +130,29 @@ impl Start {
     where
         H: AsyncFn(&Request, &Context) -> Response + 'static,
     {
-        let answer = async move |invocation: Invocation, request: Result<Request, api::NoProxyEvent>| {
-            let request = request.map_err(|e| failure(BAD_EVENT, e.to_string()))?;
-            let id = invocation.request_id.clone();
-            let work = Box::pin(async { handle(&request, &invocation.context).await });
-            let attempt = AssertUnwindSafe(work).catch_unwind().await;
-            let response = attempt.unwrap_or_else(|_| {
-                let detail = format!("the function failed while it worked on request {id}");
-                Problem::internal(detail).into()
-            });
-            Ok((Some(response.status), raw(&ProxyResponse::from(response))?))
+        let is_traced = self.is_traced;
+        let answer = async move |invocation: Invocation, request: Result<Request, NoRequest>| {
+            let response = match request {
+                Ok(request) => {
+                    let id = invocation.request_id.clone();
+                    let work = Box::pin(async { handle(&request, &invocation.context).await });
+                    let attempt = AssertUnwindSafe(work).catch_unwind().await;
+                    attempt.unwrap_or_else(|_| {
+                        let detail = format!("the function failed while it worked on request {id}");
+                        Problem::internal(detail).into()
+                    })
+                }
+                Err(error @ NoRequest::BadHeader) => {
+                    Problem::invalid(vec![Fault::new("header", error.to_string())]).into()
+                }
+                Err(error @ NoRequest::NotProxied(_)) => return Err(failure(BAD_EVENT, error.to_string())),
+            };
+            Ok((Some(response.status), raw(&api::proxied(response))?))
         };
-        let decode = |event: &RawValue, invocation: &mut Invocation| {
+        let decode = move |event: &RawValue, invocation: &mut Invocation| {
             let request = api::request(event.get());
             if let Ok(request) = &request {
-                invocation.take_headers(request);
+                invocation.take_headers(request, !is_traced);
             }
             request
         };
@@ -168,10 +183,7 @@ impl Start {
                 Err(panic) => Err(failure(PANIC, panic_message(&*panic))),
             }
         };
-        let decode = |event: &RawValue, invocation: &mut Invocation| {
-            invocation.take_hints(event.get());
-            serde_json::from_str(event.get())
-        };
+        let decode = |event: &RawValue, _: &mut Invocation| serde_json::from_str(event.get());
         self.serve(decode, answer).await
     }
 
@@ -181,7 +193,7 @@ impl Start {
         A: AsyncFn(Invocation, T) -> InvocationResult + 'static,
         T: 'static,
     {
-        let Self { began, calls } = self;
+        let Self { began, calls, .. } = self;
         let (answer, calls, ids) = (Rc::new(answer), Rc::new(calls), Rc::new(SystemRng::default()));
         let cold = Rc::new(Cell::new(Some(began.elapsed())));
         let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {

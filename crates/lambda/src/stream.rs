@@ -1,198 +1,102 @@
-//! Batches of a DynamoDB stream, in the records of the port, and the answer that says where to begin again.
+//! Changes of a table, in the records of the port: from DynamoDB's own stream, or through a Kinesis data stream.
 //!
-//! The event source needs `FunctionResponseTypes: [ReportBatchItemFailures]`, or its answer means nothing, and a
-//! stream of old and new images. Image come out as `tenfold-aws` reads them from the table itself.
+//! The shapes are those of `aws_lambda_events`, of which [`StreamBatch`] is a view; images are read by the reader that
+//! `tenfold-aws` has for the table itself. The crate is stricter than needed: a record has to have its `eventID`,
+//! `eventName`, `awsRegion` and `SizeBytes`, all of which AWS sends. It is laxer: keys and a sequence number may be
+//! absent, which is refused here. It drops the fraction of a second at which a change was made; Lambda sends none.
+//!
+//! The event source needs `FunctionResponseTypes: [ReportBatchItemFailures]`, or the answer means nothing, and a
+//! stream of old and new images.
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use aws_lambda_events::dynamodb::{Event, EventRecord};
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde::Deserialize;
 use smol_str::SmolStr;
-use tenfold_aws::number;
+use tenfold_aws::table::{Attributes, read_item, take_key};
 use tenfold_ports::stream::Record;
-use tenfold_ports::table::{Doc, Item, Key, Value};
+use tenfold_ports::table::Item;
 
-pub use crate::sqs::BatchItemFailure;
+/// Where a batch begins again. Lambda reads the same of both kinds of stream.
+pub use aws_lambda_events::streams::KinesisEventResponse as StreamResponse;
 
 /// A batch of changes, the oldest of each item first.
 #[derive(Debug, Clone, Deserialize)]
-pub struct StreamEvent {
+#[serde(try_from = "Event")]
+pub struct StreamBatch {
     /// The changes; at least one.
-    #[serde(rename = "Records", deserialize_with = "records")]
     pub records: Vec<Record>,
 }
 
-/// Where the batch begins again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StreamResponse {
-    /// The first record that was not handled: it and all after it come again. None: all were handled.
-    pub batch_item_failures: Vec<BatchItemFailure>,
+/// Where the batch begins again: at the first record that was not handled, and all after it come again too. Of none if
+/// all were handled.
+#[must_use]
+pub fn again_from(first: Option<SmolStr>) -> StreamResponse {
+    let mut response = StreamResponse::default();
+    response.set_failures(first);
+    response
 }
 
-impl From<Option<SmolStr>> for StreamResponse {
-    /// Of the sequence of the first record that has to come again.
-    fn from(first: Option<SmolStr>) -> Self {
-        let failure = first.map(|sequence| BatchItemFailure { item_identifier: sequence });
-        Self { batch_item_failures: failure.into_iter().collect() }
+impl TryFrom<Event> for StreamBatch {
+    type Error = String;
+
+    fn try_from(event: Event) -> Result<Self, String> {
+        let of = |record: EventRecord| {
+            let sequence =
+                record.change.sequence_number.clone().ok_or("a record without a `SequenceNumber`")?;
+            let at = record.change.approximate_creation_date_time.timestamp_millis();
+            read(record, sequence.into(), at)
+        };
+        Ok(Self { records: event.records.into_iter().map(of).collect::<Result<_, String>>()? })
     }
 }
 
-type Image = BTreeMap<SmolStr, AttributeJson>;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawRecord {
-    dynamodb: RawChange,
-    #[serde(default)]
-    user_identity: Option<Identity>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RawChange {
-    sequence_number: SmolStr,
-    /// Seconds since 1970.
-    approximate_creation_date_time: f64,
-    keys: Image,
-    old_image: Option<Image>,
-    new_image: Option<Image>,
-}
-
-/// Who made a change, where nobody who called did.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Identity {
-    principal_id: Option<String>,
-}
-
-/// An attribute as DynamoDB writes it in JSON; bytes are in base64.
-#[derive(Deserialize)]
-enum AttributeJson {
-    S(SmolStr),
-    N(String),
-    #[serde(rename = "BOOL")]
-    Bool(bool),
-    #[serde(rename = "NULL")]
-    Null(IgnoredAny),
-    B(String),
-    L(Vec<AttributeJson>),
-    M(Image),
-    #[serde(rename = "SS")]
-    Texts(Vec<String>),
-    #[serde(rename = "NS")]
-    Numbers(Vec<String>),
-    #[serde(rename = "BS")]
-    Blobs(Vec<String>),
-}
-
-fn records<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Record>, D::Error> {
-    let raw = Vec::<RawRecord>::deserialize(deserializer)?;
-    raw.into_iter().map(|record| record.read().map_err(serde::de::Error::custom)).collect()
-}
-
-impl RawRecord {
-    fn read(self) -> Result<Record, String> {
-        let RawChange { sequence_number, approximate_creation_date_time, keys, old_image, new_image } =
-            self.dynamodb;
-        let key = key(&keys).ok_or_else(|| {
-            format!("record {sequence_number}: the keys `pk` and `sk`, both of text, were expected")
-        })?;
-        let milliseconds = (approximate_creation_date_time * 1000.0) as i64;
-        let at = Timestamp::from_millisecond(milliseconds);
-        let at = at.map_err(|e| format!("record {sequence_number}: {e}"))?;
-        let image = |attributes: Option<Image>| attributes.map(|all| item(key.clone(), all)).transpose();
-        let (old, new) = (image(old_image)?, image(new_image)?);
-        let by = self.user_identity.and_then(|identity| identity.principal_id);
-        let expired = by.as_deref() == Some("dynamodb.amazonaws.com");
-        Ok(Record { sequence: sequence_number, key, old, new, at, expired })
-    }
-}
-
-fn key(keys: &Image) -> Option<Key> {
-    let part = |name: &str| match keys.get(name) {
-        Some(AttributeJson::S(text)) => Some(text.clone()),
-        _ => None,
+/// The change in a record, which was made at the millisecond `at` since 1970.
+pub(crate) fn read(record: EventRecord, sequence: SmolStr, at: i64) -> Result<Record, String> {
+    let change = record.change;
+    let mut keys = Attributes::from(change.keys);
+    let key = take_key(&mut keys)
+        .map_err(|_| format!("record {sequence}: the keys `pk` and `sk`, both of text, were expected"))?;
+    // An image that did not come is empty; one that came has its keys at least.
+    let image = |image: serde_dynamo::Item| -> Result<Option<Item>, String> {
+        let attributes = Attributes::from(image);
+        let item = (!attributes.is_empty()).then(|| read_item(attributes)).transpose();
+        item.map_err(|error| format!("record {sequence}: {error}"))
     };
-    Some(Key { pk: part("pk")?, sk: part("sk")? })
-}
-
-fn item(key: Key, attributes: Image) -> Result<Item, String> {
-    let mut item = Item::new(key);
-    for (name, value) in attributes {
-        if name != "pk" && name != "sk" {
-            item.set(name, value.value()?);
-        }
-    }
-    Ok(item)
-}
-
-impl AttributeJson {
-    fn value(self) -> Result<Value, String> {
-        Ok(match self {
-            Self::Bool(b) => Value::Bool(b),
-            Self::S(text) => Value::S(text),
-            Self::B(text) => Value::B(bytes(&text)?.into()),
-            Self::N(n) => number::value(&n),
-            other => Value::Doc(Doc::Json(other.json()?)),
-        })
-    }
-
-    fn json(self) -> Result<Json, String> {
-        Ok(match self {
-            Self::Bool(b) => Json::Bool(b),
-            Self::S(text) => Json::String(text.into()),
-            Self::N(n) => number::json(&n),
-            Self::Null(_) => Json::Null,
-            Self::B(text) => bytes(&text)?.into(),
-            Self::L(all) => Json::Array(all.into_iter().map(Self::json).collect::<Result<_, _>>()?),
-            Self::M(all) => {
-                let all = all.into_iter().map(|(name, value)| Ok((name.into(), value.json()?)));
-                Json::Object(all.collect::<Result<_, String>>()?)
-            }
-            Self::Texts(all) => all.into(),
-            Self::Numbers(all) => all.iter().map(|n| number::json(n)).collect(),
-            Self::Blobs(all) => {
-                let all = all.iter().map(|text| bytes(text).map(Json::from));
-                Json::Array(all.collect::<Result<_, _>>()?)
-            }
-        })
-    }
-}
-
-fn bytes(text: &str) -> Result<Vec<u8>, String> {
-    STANDARD.decode(text).map_err(|e| format!("bytes that are no base64: {e}"))
+    let (old, new) = (image(change.old_image)?, image(change.new_image)?);
+    let at = Timestamp::from_millisecond(at).map_err(|e| format!("record {sequence}: {e}"))?;
+    let expired =
+        record.user_identity.is_some_and(|identity| identity.principal_id == "dynamodb.amazonaws.com");
+    Ok(Record { sequence, key, old, new, at, expired })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
     use tenfold_ports::stream::Kind;
+    use tenfold_ports::table::{Doc, Key, Value};
 
     use super::*;
 
-    fn event() -> StreamEvent {
-        serde_json::from_str(include_str!("../tests/events/dynamodb.json")).unwrap()
+    const EVENT: &str = include_str!("../tests/events/dynamodb.json");
+
+    fn batch() -> StreamBatch {
+        serde_json::from_str(EVENT).unwrap()
     }
 
     #[test]
     fn records_tell_what_changed_and_who_did() {
-        let [inserted, modified, expired] = &event().records[..] else { panic!("three records") };
+        let [inserted, modified, expired] = &batch().records[..] else { panic!("three records") };
         assert_eq!(inserted.key, Key::new("order#1", "log#1"));
         assert_eq!((inserted.kind(), inserted.sequence.as_str()), (Kind::Insert, "111"));
-        assert_eq!(inserted.at.as_millisecond(), 1_700_000_000_500);
+        assert_eq!(inserted.at.as_millisecond(), 1_700_000_000_000);
         assert_eq!((modified.kind(), modified.expired), (Kind::Modify, false));
         assert_eq!((expired.kind(), expired.expired), (Kind::Remove, true));
     }
 
     #[test]
     fn attributes_are_those_of_the_table() {
-        let event = event();
-        let item = event.records[0].new.as_ref().unwrap();
+        let batch = batch();
+        let item = batch.records[0].new.as_ref().unwrap();
         assert_eq!(item.number("n"), Ok(7));
         assert_eq!(item.text("t").unwrap(), "text");
         assert_eq!(item.get("on"), Some(&Value::Bool(true)));
@@ -205,18 +109,41 @@ mod tests {
 
     #[test]
     fn a_record_of_another_table_is_refused_and_named() {
-        let text = json!({"Records": [{"dynamodb": {
-            "SequenceNumber": "9", "ApproximateCreationDateTime": 1, "Keys": {"id": {"S": "x"}},
-        }}]});
-        let error = serde_json::from_value::<StreamEvent>(text).unwrap_err().to_string();
-        assert!(error.contains("record 9: the keys `pk` and `sk`"), "{error}");
+        let error = refused(|record| record["dynamodb"]["Keys"] = json!({"id": {"S": "x"}}));
+        assert!(error.contains("record 111: the keys `pk` and `sk`"), "{error}");
+    }
+
+    /// What the crate takes and AWS does not send.
+    #[test]
+    fn a_record_that_no_answer_could_name_is_refused() {
+        let error = refused(|record| {
+            record["dynamodb"].as_object_mut().unwrap().remove("SequenceNumber");
+        });
+        assert!(error.contains("SequenceNumber"), "{error}");
+    }
+
+    /// What AWS sends always and the crate cannot do without.
+    #[test]
+    fn fields_that_nobody_reads_have_to_be_there() {
+        for needed in ["eventID", "eventName", "awsRegion"] {
+            let error = refused(|record| {
+                record.as_object_mut().unwrap().remove(needed);
+            });
+            assert!(error.contains(needed), "{error}");
+        }
+    }
+
+    /// The error of the batch whose first record is changed.
+    fn refused(change: impl Fn(&mut serde_json::Value)) -> String {
+        let mut event: serde_json::Value = serde_json::from_str(EVENT).unwrap();
+        change(&mut event["Records"][0]);
+        serde_json::from_value::<StreamBatch>(event).unwrap_err().to_string()
     }
 
     #[test]
     fn the_answer_has_the_names_that_lambda_reads() {
-        let again = StreamResponse::from(Some("111".into()));
         let expected = json!({"batchItemFailures": [{"itemIdentifier": "111"}]});
-        assert_eq!(serde_json::to_value(again).unwrap(), expected);
-        assert_eq!(StreamResponse::from(None), StreamResponse::default());
+        assert_eq!(serde_json::to_value(again_from(Some("111".into()))).unwrap(), expected);
+        assert_eq!(serde_json::to_value(again_from(None)).unwrap(), json!({"batchItemFailures": []}));
     }
 }

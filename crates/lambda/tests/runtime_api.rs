@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 const GET: &str = include_str!("events/api-get.json");
 
+/// What X-Ray calls every invocation's trace.
+const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
 /// What a process posted: the path below `/2018-06-01/runtime`, and the body.
 type Posted = (String, Value);
 
@@ -51,6 +54,7 @@ fn probe(kind: &str, more: &[(&str, &str)], events: &[&str]) -> (Vec<Posted>, Ve
                     ("lambda-runtime-aws-request-id", id.as_str()),
                     ("lambda-runtime-deadline-ms", deadline),
                     ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:1:function:probe"),
+                    ("lambda-runtime-trace-id", XRAY),
                 ];
                 answer(&stream, "200 OK", &head, event);
             } else {
@@ -154,6 +158,23 @@ fn a_bad_api_event_fails_the_invocation() {
     let (posted, _, _) = probe("api", &[], &[r#"{"Records": []}"#]);
     let (path, body) = &posted[0];
     assert_eq!((path.as_str(), &body["errorType"]), ("/invocation/r-0/error", &json!("BadEvent")));
+}
+
+#[test]
+fn a_header_that_http_does_not_allow_is_answered_with_400() {
+    let bad = GET.replacen("order-17", "order\\u0007", 2);
+    let (posted, _, _) = probe("api", &[], &[&bad, GET]);
+    let (path, body) = &posted[0];
+    assert_eq!((path.as_str(), &body["statusCode"]), ("/invocation/r-0/response", &json!(400)));
+    let problem: Value = serde_json::from_str(body["body"].as_str().unwrap()).unwrap();
+    assert_eq!(problem["type"], "urn:tenfold:problem:invalid-request");
+    assert_eq!(posted[1].1["statusCode"], 200);
+}
+
+#[test]
+fn where_x_ray_traces_its_trace_is_ours() {
+    let (_, lines, _) = probe("api", &[("XRAY_TRACING", "true")], &[GET]);
+    assert_eq!(line(&lines, "working", "r-0")["trace_id"], "5759e988bd862e3fe1be46a994272793");
 }
 
 #[test]

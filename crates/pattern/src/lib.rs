@@ -5,12 +5,10 @@
 //! * [`page`]: a query page after page, and the count of all.
 //! * [`commit`]: a write that is made again until its fate is known.
 //! * [`send`]: messages and notices in batches, and which of them did not go.
-//! * [`event`]: the events of AWS that a handler is called with and that belong to no port.
 //!
 //! It sees ports and nothing else: no SDK, no environment, no clock. What a pattern decides is in its core.
 
 pub mod commit;
-pub mod event;
 pub mod http;
 pub mod page;
 pub mod read;

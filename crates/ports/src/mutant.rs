@@ -1,7 +1,7 @@
 //! Bugs to be put in on purpose, so that the deterministic world can prove that it would find them.
 
 /// Declares a pattern's mutants: each a mistake that a real implementation of the pattern has been seen to make,
-/// and its name. The core asks [`is_in`](macro@mutants) where the bug would be.
+/// and its name. The core asks `is_in`, which is declared beside them, where the bug would be.
 ///
 /// They exist only with the feature `mutants` of the crate that declares them, which a release build refuses.
 /// Without it `is_in` is `false`, and what it guards is not compiled in.

@@ -1,11 +1,13 @@
 //! Configuration and wiring of the circuit breaker's functions. What they do is in `circuit-breaker-core`.
 
 mod config;
+mod event;
 
 use circuit_breaker_core::error::ScheduledRunError;
 use tenfold_lambda::ErrorType;
 
 pub use config::{Config, Queues};
+pub use event::MonitorCall;
 
 /// The pattern's slug, which names its functions and its metrics' namespace.
 pub const SLUG: &str = "circuit-breaker";

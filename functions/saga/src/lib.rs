@@ -1,6 +1,7 @@
 //! Configuration and wiring of the saga's functions. What they do is in `saga-core`.
 
 mod config;
+mod event;
 mod service;
 
 use saga_core::coordinator::CoordinatorError;
@@ -9,6 +10,7 @@ use saga_core::service::MessageError;
 use tenfold_lambda::ErrorType;
 
 pub use config::{Outlets, Rows};
+pub use event::CoordinatorCall;
 pub use service::serve;
 
 /// The pattern's slug, which names its functions and its metrics' namespace.

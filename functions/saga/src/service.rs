@@ -9,7 +9,7 @@ use saga_core::service::{StepService, StepTask};
 use saga_core::trip::Trip;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenfold_lambda::sqs::{self, SqsBatchResponse, SqsEvent, SqsRecord};
+use tenfold_lambda::sqs::{self, SqsBatch, SqsBatchResponse, SqsRecord};
 use tenfold_lambda::{Boot, run};
 use tenfold_ports::{Context, Runtime, Table};
 
@@ -23,7 +23,7 @@ enum ServiceEvent<P> {
     /// By the state machine.
     Task(Box<StepTask<P>>),
     /// By its queue.
-    Batch(SqsEvent),
+    Batch(SqsBatch),
 }
 
 /// The result that a service answers with.
@@ -40,7 +40,7 @@ impl<P: Payload> TryFrom<Value> for ServiceEvent<P> {
     fn try_from(event: Value) -> Result<Self, serde_json::Error> {
         // Not left to serde's trying one after the other, which could not say what is wrong with either.
         if event.get("Records").is_some() {
-            return SqsEvent::deserialize(event).map(Self::Batch);
+            return SqsBatch::deserialize(event).map(Self::Batch);
         }
         StepTask::deserialize(event).map(|task| Self::Task(Box::new(task)))
     }
@@ -65,7 +65,7 @@ async fn handle<T: Table, R: Runtime>(
         ServiceEvent::Task(task) => Ok(ServiceResult::Task(service.handle_task(task, context).await?)),
         ServiceEvent::Batch(batch) => {
             let handle = async |record: &SqsRecord, context: &Context| {
-                service.handle_message(&record.body, context).await.map_err(SagaFailure::from)
+                service.handle_message(record.body(), context).await.map_err(SagaFailure::from)
             };
             Ok(ServiceResult::Batch(sqs::each(batch.clone(), context, handle).await))
         }
@@ -87,7 +87,7 @@ mod tests {
         let ServiceEvent::Batch(batch) = read(include_str!("../events/messages.json")).unwrap() else {
             panic!("a batch")
         };
-        let body = &batch.records[0].body;
+        let body = batch.records[0].body();
         let entry: saga_core::rows::LogEntry<Trip> = serde_json::from_str(body).unwrap();
         assert_eq!(entry.event.to_string(), "flight.done");
     }
@@ -96,7 +96,7 @@ mod tests {
     fn an_event_of_neither_shape_says_what_is_missing() {
         let error = read(r#"{"action": "do", "step": "hotel"}"#).unwrap_err().to_string();
         assert!(error.contains("saga"), "{error}");
-        let error = read(r#"{"Records": [{"messageId": "m"}]}"#).unwrap_err().to_string();
-        assert!(error.contains("body"), "{error}");
+        let error = read(r#"{"Records": [{"body": "{}"}]}"#).unwrap_err().to_string();
+        assert!(error.contains("messageId"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from circuit_breaker.api import Api, Guarded
-from stack import Stack
+from stack import SCHEDULE, Stack
 from waiting import eventually
 
 # Quick to trip, quick to try again. Tests change what they are about. A good call is never too slow, and no
@@ -102,7 +102,7 @@ class Processor:
             run.start()
 
     def run(self) -> dict:
-        return self._stack.invoke("RetryProcessorFunction", {"source": "aws.events"})
+        return self._stack.invoke("RetryProcessorFunction", SCHEDULE)
 
     def _run_if_free(self) -> None:
         for path in self._locks:

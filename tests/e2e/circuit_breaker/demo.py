@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuit_breaker.api import Api, Guarded, when
-from stack import Stack
+from stack import SCHEDULE, Stack
 from target import Behaviour, Target
 from telling import bar, bold, paint, promised, say, step, watch
 
@@ -198,8 +198,7 @@ class Story:
 
     def probed(self) -> dict[str, Any]:
         if (view := self.guarded.view())["state"] != "closed":
-            event = {"source": "aws.events", "detail-type": "Scheduled Event"}
-            self.stack.invoke("HealthMonitorFunction", event)
+            self.stack.invoke("HealthMonitorFunction", SCHEDULE)
             view = self.guarded.view()
         return view
 
@@ -207,7 +206,7 @@ class Story:
         try:
             # A run ends when nothing is due for a while; the schedule would begin the next one.
             while self.guarded.view()["queue"]["waiting"]:
-                self.stack.invoke("RetryProcessorFunction", {"source": "aws.events"})
+                self.stack.invoke("RetryProcessorFunction", SCHEDULE)
         except Exception as failure:
             self.failures.append(failure)
 

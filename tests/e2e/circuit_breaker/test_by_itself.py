@@ -16,7 +16,7 @@ BURST = 4
 
 
 @pytest.mark.slow
-def test_the_schedule_delivers_what_was_parked(guarded, processor):
+def test_the_schedule_delivers_what_was_parked(guarded, processor, stack):
     payments = guarded(openDurationMs=1000, maxOpenDurationMs=1000)
     with processor.only_by_schedule():
         payments.force("open")
@@ -30,10 +30,11 @@ def test_the_schedule_delivers_what_was_parked(guarded, processor):
             every=0.5,
         )
     assert len(payments.service.posts) == 1
+    is_told(stack, "RetryRuns", "QueueAge")
 
 
 @pytest.mark.slow
-def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target):
+def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target, stack):
     health = target.endpoint(f"health-{new_key()}")
     payments = guarded(
         healthUrl=health.url, minimumCalls=1, halfOpenProbes=2, openDurationMs=300, maxOpenDurationMs=300,
@@ -47,6 +48,7 @@ def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target):
     assert len(health.calls) >= 2
     assert {(call.method, call.status) for call in health.calls} == {("GET", 200)}
     assert len(payments.service.calls) == 1, "health is asked for at the health URL"
+    is_told(stack, "MonitorRuns")
 
 
 @pytest.mark.slow
@@ -121,7 +123,20 @@ def test_calls_are_told_to_cloudwatch(guarded, stack, known_everywhere):
     eventually("the metrics are there", sums, lambda seen: seen == told, within=180, every=0.5)
 
 
-def metric_sum(cloudwatch, metric: str, dimensions: list[dict[str, str]]) -> float:
+def is_told(stack, *metrics: str) -> None:
+    """Waits until CloudWatch has values of these metrics, under the dimension that the alarms are on."""
+    cloudwatch = stack.client("cloudwatch")
+    dimensions = [{"Name": "Stack", "Value": stack.environment("GatewayFunction")["STACK_NAME"]}]
+
+    def told():
+        return [m for m in metrics if metric_sum(cloudwatch, m, dimensions, "SampleCount") >= 1]
+
+    eventually("the metrics are there", told, lambda found: found == list(metrics), within=180, every=0.5)
+
+
+def metric_sum(
+    cloudwatch, metric: str, dimensions: list[dict[str, str]], statistic: str = "Sum"
+) -> float:
     now = datetime.now(UTC)
     points = cloudwatch.get_metric_statistics(
         Namespace="Tenfold/CircuitBreaker",
@@ -130,6 +145,6 @@ def metric_sum(cloudwatch, metric: str, dimensions: list[dict[str, str]]) -> flo
         StartTime=now - timedelta(hours=1),
         EndTime=now + timedelta(minutes=1),
         Period=60,
-        Statistics=["Sum"],
+        Statistics=[statistic],
     )["Datapoints"]
-    return sum(point["Sum"] for point in points)
+    return sum(point[statistic] for point in points)

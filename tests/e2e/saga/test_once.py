@@ -87,11 +87,13 @@ def stream_event(items):
                 "eventID": uuid.uuid4().hex,
                 "eventName": "INSERT",
                 "eventSource": "aws:dynamodb",
+                "awsRegion": "us-east-1",
                 "dynamodb": {
                     "ApproximateCreationDateTime": 1_700_000_000,
                     "Keys": {name: image[name] for name in ("pk", "sk")},
                     "NewImage": image,
                     "SequenceNumber": str(1000 + n),
+                    "SizeBytes": 1,
                     "StreamViewType": "NEW_AND_OLD_IMAGES",
                 },
             }

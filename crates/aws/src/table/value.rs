@@ -14,7 +14,8 @@ pub(super) const PK: &str = "pk";
 /// The sort key's attribute.
 pub(super) const SK: &str = "sk";
 
-pub(super) type Attributes = HashMap<String, AttributeValue>;
+/// An item as the SDK has it: its attributes by name.
+pub type Attributes = HashMap<String, AttributeValue>;
 
 pub(super) fn key(key: &Key) -> Attributes {
     HashMap::from([(PK.to_owned(), text(&key.pk)), (SK.to_owned(), text(&key.sk))])
@@ -50,8 +51,12 @@ pub(super) fn to_attribute(value: &Value) -> Result<AttributeValue, CallError> {
     })
 }
 
-/// An item as it was read. Without its keys it is no item of a Tenfold table.
-pub(super) fn read_item(mut attributes: Attributes) -> Result<Item, CallError> {
+/// The item in the attributes that DynamoDB gives, in an answer or as an image of its stream. Sets become arrays, and
+/// bytes inside of a document the array of numbers as which serde writes them.
+///
+/// # Errors
+/// Refused: without its keys, both of text, it is no item of a Tenfold table.
+pub fn read_item(mut attributes: Attributes) -> Result<Item, CallError> {
     let mut item = Item::new(take_key(&mut attributes)?);
     for (name, value) in attributes {
         item.set(name.into(), from_attribute(value));
@@ -60,7 +65,10 @@ pub(super) fn read_item(mut attributes: Attributes) -> Result<Item, CallError> {
 }
 
 /// Takes the primary key out of `attributes`.
-pub(super) fn take_key(attributes: &mut Attributes) -> Result<Key, CallError> {
+///
+/// # Errors
+/// Refused: one of its two attributes is not there, or is no text.
+pub fn take_key(attributes: &mut Attributes) -> Result<Key, CallError> {
     let mut part = |name: &str| match attributes.remove(name) {
         Some(AttributeValue::S(text)) => Ok(SmolStr::from(text)),
         _ => Err(CallError::Refused(format!("an item without the text attribute `{name}`"))),
@@ -73,7 +81,7 @@ fn from_attribute(value: AttributeValue) -> Value {
         AttributeValue::Bool(b) => Value::Bool(b),
         AttributeValue::S(s) => Value::S(s.into()),
         AttributeValue::B(b) => Value::B(b.into_inner().into()),
-        AttributeValue::N(n) => crate::number::value(&n),
+        AttributeValue::N(n) => super::number::value(&n),
         other => Value::Doc(Doc::Json(attribute_to_json(other))),
     }
 }
@@ -97,14 +105,14 @@ fn attribute_to_json(value: AttributeValue) -> Json {
     match value {
         AttributeValue::Bool(b) => Json::Bool(b),
         AttributeValue::S(s) => Json::String(s),
-        AttributeValue::N(n) => crate::number::json(&n),
+        AttributeValue::N(n) => super::number::json(&n),
         AttributeValue::B(b) => bytes(b),
         AttributeValue::L(all) => all.into_iter().map(attribute_to_json).collect(),
         AttributeValue::M(map) => {
             Json::Object(map.into_iter().map(|(k, v)| (k, attribute_to_json(v))).collect::<Map<_, _>>())
         }
         AttributeValue::Ss(all) => all.into_iter().map(Json::String).collect(),
-        AttributeValue::Ns(all) => all.iter().map(|n| crate::number::json(n)).collect(),
+        AttributeValue::Ns(all) => all.iter().map(|n| super::number::json(n)).collect(),
         AttributeValue::Bs(all) => all.into_iter().map(bytes).collect(),
         _ => Json::Null,
     }

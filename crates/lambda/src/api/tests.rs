@@ -5,8 +5,15 @@ use super::*;
 const GET: &str = include_str!("../../tests/events/api-get.json");
 const POST: &str = include_str!("../../tests/events/api-post-base64.json");
 
-fn proxied(response: Response) -> Value {
-    serde_json::to_value(ProxyResponse::from(response)).unwrap()
+fn answered(response: Response) -> Value {
+    serde_json::to_value(proxied(response)).unwrap()
+}
+
+/// A request of the fixture, changed.
+fn changed(change: impl Fn(&mut Value)) -> Result<Request, NoRequest> {
+    let mut event = serde_json::from_str(GET).unwrap();
+    change(&mut event);
+    request(&event.to_string())
 }
 
 #[test]
@@ -27,7 +34,7 @@ fn a_request_has_its_path_below_the_stage_and_all_values_of_a_name() {
 fn a_custom_domains_base_path_is_no_part_of_the_path() {
     let at = |path: &str, resource: &str, seen: &str| {
         let event = json!({
-            "httpMethod": "GET", "path": path, "resource": resource, "requestContext": {"path": seen},
+            "httpMethod": "GET", "path": path, "resource": resource, "requestContext": {"path": seen, "httpMethod": "GET"},
         });
         let request = request(&event.to_string()).unwrap();
         (request.base.to_string(), request.path.to_string())
@@ -50,39 +57,81 @@ fn a_binary_body_is_decoded_and_absent_maps_are_empty() {
 
 #[test]
 fn what_is_no_proxy_event_is_an_error() {
-    for bad in [
-        "null",
-        "[]",
-        r#"{"Records": []}"#,
-        r#"{"httpMethod": "GET", "path": "relative"}"#,
-        r#"{"httpMethod": "GET", "path": "/", "body": "%", "isBase64Encoded": true}"#,
-    ] {
-        let error = request(bad).unwrap_err().to_string();
-        assert!(error.starts_with("not an API Gateway proxy event: "), "{error}");
+    for bad in ["null", "[]", r#"{"Records": []}"#, r#"{"httpMethod": "GET", "path": "/"}"#] {
+        let error = request(bad).unwrap_err();
+        assert!(matches!(error, NoRequest::NotProxied(_)), "{bad}: {error}");
     }
+    let relative = changed(|event| event["path"] = "relative".into()).unwrap_err();
+    assert_eq!(relative, NoRequest::NotProxied("path `relative` does not begin with /".to_owned()));
+    let body = changed(|event| {
+        event["body"] = "%".into();
+        event["isBase64Encoded"] = true.into();
+    });
+    assert!(matches!(body.unwrap_err(), NoRequest::NotProxied(why) if why.starts_with("body: ")));
+    // The crate takes it.
+    assert!(matches!(changed(|event| event["path"] = Value::Null), Err(NoRequest::NotProxied(_))));
+}
+
+/// Where the crate is stricter than what a caller can send, the caller is told.
+#[test]
+fn a_header_that_http_does_not_allow_is_the_callers_fault() {
+    for (name, value) in
+        [("a b", json!("x")), ("x", json!("a\u{7f}b")), ("x", json!("a\nb")), ("x", Value::Null)]
+    {
+        let error = changed(|event| event["headers"][name] = value.clone()).unwrap_err();
+        assert_eq!(error, NoRequest::BadHeader, "{name:?}: {value}");
+    }
+    // What else is of another shape, the sender cannot mend.
+    let error = changed(|event| {
+        event["headers"]["a b"] = "x".into();
+        event["requestContext"] = Value::Null;
+    });
+    assert!(matches!(error, Err(NoRequest::NotProxied(_))));
+}
+
+#[test]
+fn a_value_that_is_no_ascii_arrives_as_it_is() {
+    let request = changed(|event| event["multiValueHeaders"]["X-Name"] = json!(["Jürgen", "李"])).unwrap();
+    assert_eq!(request.header_values("x-name").collect::<Vec<_>>(), ["Jürgen", "李"]);
+}
+
+#[test]
+fn what_only_the_single_valued_maps_have_is_there_too() {
+    let request = changed(|event| {
+        event["headers"]["X-One"] = "1".into();
+        event["queryStringParameters"]["one"] = "1".into();
+    })
+    .unwrap();
+    assert_eq!(request.header("x-one").map(SmolStr::as_str), Some("1"));
+    assert_eq!(request.parameter("one").map(SmolStr::as_str), Some("1"));
+    assert_eq!(request.parameter_values("limit").count(), 2);
 }
 
 #[test]
 fn text_is_answered_as_text() {
-    let answer = proxied(Response::json(201, &json!({ "a": "é" })).with("retry-after", "3"));
+    let answer = answered(Response::json(201, &json!({ "a": "é" })).with("retry-after", "3"));
     assert_eq!(
         answer,
         json!({
             "statusCode": 201,
             "headers": {"content-type": "application/json", "retry-after": "3"},
+            "multiValueHeaders": {},
             "body": "{\"a\":\"é\"}",
             "isBase64Encoded": false
         })
     );
-    let empty = proxied(Response::empty(204));
-    assert_eq!(empty, json!({"statusCode": 204, "headers": {}, "body": "", "isBase64Encoded": false}));
+    let empty = answered(Response::empty(204));
+    assert_eq!(
+        empty,
+        json!({"statusCode": 204, "headers": {}, "multiValueHeaders": {}, "body": "", "isBase64Encoded": false})
+    );
 }
 
 #[test]
 fn what_is_no_text_is_answered_as_base64() {
     let bytes = |media: &'static str, body: &'static [u8]| {
         let answer =
-            proxied(Response { body: body.into(), ..Response::empty(200) }.with("content-type", media));
+            answered(Response { body: body.into(), ..Response::empty(200) }.with("content-type", media));
         (answer["isBase64Encoded"] == true, answer["body"].as_str().unwrap().to_owned())
     };
     assert_eq!(bytes("image/png", b"abc"), (true, "YWJj".to_owned()));
@@ -94,7 +143,13 @@ fn what_is_no_text_is_answered_as_base64() {
 #[test]
 fn repeated_headers_all_arrive() {
     let answer =
-        proxied(Response::empty(200).with("set-cookie", "a=1").with("set-cookie", "b=2").with("x", "y"));
+        answered(Response::empty(200).with("set-cookie", "a=1").with("set-cookie", "b=2").with("x", "y"));
     assert_eq!(answer["multiValueHeaders"], json!({"set-cookie": ["a=1", "b=2"]}));
     assert_eq!(answer["headers"], json!({"x": "y"}));
+}
+
+#[test]
+fn a_header_that_http_does_not_allow_is_left_out_of_an_answer() {
+    let answer = answered(Response::empty(200).with("x", "a\nb").with("a b", "c").with("y", "é"));
+    assert_eq!(answer["headers"], json!({"y": "é"}));
 }

@@ -19,7 +19,7 @@ pub fn write<T: Serialize>(of: &str, place: &T) -> String {
 /// to be checked.
 ///
 /// # Errors
-/// It is none that [`write`] makes for this list.
+/// It is none that [`write()`] makes for this list.
 pub fn read<T: DeserializeOwned>(of: &str, token: &str) -> Result<T, Fault> {
     let bytes = (token.len() <= LONGEST).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten();
     let place = bytes.and_then(|bytes| serde_json::from_slice::<(String, T)>(&bytes).ok());

@@ -1,8 +1,8 @@
 //! The API: `circuit-breaker-gateway`.
 //!
-//! This module owns the routes and what is common to them. What comes in is parsed in [`body`], what goes out
-//! is made in [`view`]; each resource has its module: [`targets`], [`state`], [`requests`] (and [`keys`]),
-//! [`redrive`].
+//! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
+//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (and `keys`),
+//! `redrive`.
 
 mod body;
 mod keys;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
-use tenfold_pattern::ReadError;
-use tenfold_pattern::event::Schedule;
+use serde::Serialize;
+use tenfold_pattern::read::{ReadError, readable};
+use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
@@ -39,45 +39,18 @@ pub struct HealthMonitor<T, D, R> {
     pub registry: Registry<T, R>,
 }
 
-/// The event that the monitor is called with, as EventBridge and CloudWatch send it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(untagged)]
+/// What the monitor is called by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MonitorEvent {
-    /// The schedule calls.
-    Schedule(Schedule),
-    /// An alarm changed its state.
+    /// The schedule.
+    Schedule,
+    /// An alarm, whose state has changed.
     Alarm {
-        /// The service that says so.
-        source: AlarmSource,
-        /// The alarm, and how it changed.
-        #[serde(rename = "alarmData")]
-        alarm: AlarmEvent,
+        /// Its name.
+        name: SmolStr,
+        /// Whether it is raised now.
+        is_raised: bool,
     },
-}
-
-/// The service that alarms belong to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-pub enum AlarmSource {
-    /// Amazon CloudWatch.
-    #[serde(rename = "aws.cloudwatch")]
-    CloudWatch,
-}
-
-/// An alarm's change of state.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct AlarmEvent {
-    /// The alarm's name.
-    #[serde(rename = "alarmName")]
-    pub name: SmolStr,
-    /// Its new state.
-    pub state: AlarmEventState,
-}
-
-/// The new state of an alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct AlarmEventState {
-    /// The state's name: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
-    pub value: SmolStr,
 }
 
 /// What a run of the monitor did.
@@ -89,6 +62,8 @@ pub struct CheckSummary {
     pub checks: usize,
     /// The number of health checks that failed.
     pub failed: usize,
+    /// The number of targets that could not be checked or opened, because the table did not answer or refused.
+    pub unchecked: usize,
 }
 
 impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
@@ -98,7 +73,7 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
     /// The table did not answer. Those targets that were checked are.
     pub async fn handle(&self, event: &MonitorEvent, context: &Context) -> Result<CheckSummary, ReadError> {
         let alarm = match event {
-            MonitorEvent::Alarm { alarm, .. } if alarm.state.value == "ALARM" => Some(&alarm.name),
+            MonitorEvent::Alarm { name, is_raised: true } => Some(name),
             _ => None,
         };
         let mut summary = CheckSummary::default();
@@ -110,6 +85,7 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
                 summary.targets += one.targets;
                 summary.checks += one.checks;
                 summary.failed += one.failed;
+                summary.unchecked += one.unchecked;
             }
         })
         .await?;
@@ -118,8 +94,13 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             targets = summary.targets,
             checks = summary.checks,
             failed = summary.failed,
+            unchecked = summary.unchecked,
             "targets checked"
         );
+        // An alarm calls too, but says nothing of the schedule.
+        if matches!(event, MonitorEvent::Schedule) && summary.unchecked == 0 {
+            self.runtime.record(&[], &[Metric::count(metrics::MONITOR_RUNS, 1.0)]);
+        }
         Ok(summary)
     }
 
@@ -135,8 +116,18 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
         let name = BreakerName::of(target.name.clone());
         // As many probes as an epoch takes, one after the other, until it is decided.
         for _ in 0..target.row.config.half_open_probes {
-            let admission = self.registry.admit(&target.name, None).await;
-            let Ok(Admission::Call(permit)) = admission else { break };
+            let permit = match self.registry.admit(&target.name, None).await {
+                Ok(Admission::Call(permit)) => permit,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, target = %target.name, "target not checked");
+                    match error {
+                        ReadError::Row(error) => _ = readable::<()>(&self.runtime, Err(error)),
+                        _ => summary.unchecked += 1,
+                    }
+                    break;
+                }
+            };
             let is_probe = permit.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
@@ -159,6 +150,7 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
                 let tripped = self.registry.commit_by(&name, &config, trip, WhenUnclear::DecideAnew).await;
                 if let Err(error) = tripped {
                     tracing::warn!(%error, target = %target.name, "breaker not opened");
+                    summary.unchecked += 1;
                 }
             }
             break;
@@ -180,32 +172,5 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             call::make(&self.downstream, &self.runtime, &permit.config, call::health(url, timeout, context))
                 .await,
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_callers_are_understood() {
-        let schedule = include_str!("../../events/schedule.json");
-        assert_eq!(
-            serde_json::from_str::<MonitorEvent>(schedule).unwrap(),
-            MonitorEvent::Schedule(Schedule::EVENT)
-        );
-        let alarm = include_str!("../../events/alarm.json");
-        let MonitorEvent::Alarm { alarm, .. } = serde_json::from_str(alarm).unwrap() else {
-            panic!("no alarm")
-        };
-        assert_eq!(
-            (alarm.name.as_str(), alarm.state.value.as_str()),
-            ("circuit-breaker-target-failing", "ALARM")
-        );
-        for other in
-            [r#"{"source":"aws.s3"}"#, &include_str!("../../events/alarm.json").replace("cloudwatch", "s3")]
-        {
-            assert!(serde_json::from_str::<MonitorEvent>(other).is_err(), "{other}");
-        }
     }
 }

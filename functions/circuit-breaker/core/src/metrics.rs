@@ -33,8 +33,15 @@ pub const OPENED: &str = "Opened";
 /// The state of a whole target's breaker: 0 closed, 1 half-open, 2 open; forced states count as what they
 /// force.
 pub const STATE: &str = "State";
-/// The age of a parked request when the retry processor had it in its hands, in seconds.
+/// The age of the oldest request whose turn is next, by its row, in seconds; 0 where nothing waits.
 pub const QUEUE_AGE: &str = "QueueAge";
+/// The runs of the retry processor that came to their end.
+pub const RETRY_RUNS: &str = "RetryRuns";
+/// The runs of the health monitor by its schedule that came to their end.
+pub const MONITOR_RUNS: &str = "MonitorRuns";
+/// The messages that a run of the retry processor could not act on, send or delete, because a service refused or did
+/// not answer.
+pub const UNSETTLED: &str = "Unsettled";
 
 /// Returns the dimensions of a target's metrics.
 #[must_use]

@@ -1,8 +1,9 @@
 //! The retry processor: `circuit-breaker-retry-processor`, called by a schedule.
 //!
 //! This module owns the run: sweep, then receive and deliver until nothing is left to do or the time is up.
-//! [`sweep`] finds requests whose message was lost, [`deliver`] tries one request, [`order`] keeps the order
-//! of those with an ordering key, [`give_up`] ends what cannot be delivered.
+//! `sweep` finds requests whose message was lost, `queue_age` measures for how long requests have been waiting,
+//! `deliver` tries one request, `order` keeps the order of those with an ordering key, `give_up` ends what cannot
+//! be delivered.
 //!
 //! The processor pulls from the queue itself. A request that cannot be tried yet is sent again with a delay
 //! and its old message deleted, so no deferral burns a receive count, and a message only reaches the
@@ -12,6 +13,7 @@ mod deliver;
 mod disposition;
 mod give_up;
 mod order;
+mod queue_age;
 mod sweep;
 
 use std::collections::HashMap;
@@ -22,7 +24,6 @@ use futures_util::future::{join, join_all};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::Serialize;
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::{ReadError, UNREADABLE_ROWS, readable};
 use tenfold_pattern::send;
 use tenfold_ports::metrics::Metric;
@@ -34,6 +35,7 @@ use tracing::Instrument as _;
 use crate::decide::retry::ramp;
 use crate::decide::timing::time_left;
 use crate::error::ScheduledRunError;
+use crate::metrics;
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::RetryMessage;
 use crate::registry::Registry;
@@ -107,7 +109,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     ///
     /// # Errors
     /// The table or the queue did not answer. What was begun is safe; the next run goes on.
-    pub async fn handle(&self, _: &Schedule, context: &Context) -> Result<RunSummary, ScheduledRunError> {
+    pub async fn handle(&self, context: &Context) -> Result<RunSummary, ScheduledRunError> {
         let mut summary = RunSummary::default();
         let end = (self.runtime.now() + RUN).min(context.deadline);
         let mut soon = self.sweep(&mut summary).await?;
@@ -132,7 +134,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             }
         }
         tracing::info!(?summary, "run ended");
+        self.runtime.record(&[], &[Metric::count(metrics::RETRY_RUNS, 1.0)]);
         Ok(summary)
+    }
+
+    /// Counts messages that could not be acted on, sent or deleted. The run goes on, so Lambda counts no error.
+    fn unsettled(&self, messages: usize) {
+        if messages > 0 {
+            self.runtime.record(&[], &[Metric::count(metrics::UNSETTLED, messages as f64)]);
+        }
     }
 
     /// Works through a batch. Returns whether a message comes back before `end`.
@@ -144,8 +154,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         summary: &mut RunSummary,
     ) -> Result<bool, ReadError> {
         summary.received += batch.len();
+        let left = batch.len();
         let (messages, undecodable) = parse(batch);
-        let rows = self.rows(&messages).await?;
+        let rows = self.rows(&messages).await.inspect_err(|_| self.unsettled(left))?;
         let mut by_target: HashMap<TargetName, Vec<(RetryMessage, SmolStr, Option<RequestRow>)>> =
             HashMap::new();
         for (message, receipt) in messages {
@@ -174,7 +185,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                     readable::<()>(&self.runtime, Err(error));
                     summary.unreadable += 1;
                 }
-                Err(error) => tracing::warn!(%error, "message not settled"),
+                Err(error) => {
+                    tracing::warn!(%error, "message not settled");
+                    self.unsettled(1);
+                }
                 Ok(Processed { disposition, send }) => {
                     summary.count(disposition);
                     after.extend(send);
@@ -185,8 +199,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let now = self.runtime.now();
         let soon = after.iter().any(|m: &Outgoing| now + m.delay <= end);
         // What could not be sent, the sweep sends; what could not be deleted comes back and finds its row changed.
-        send::messages(&self.queue, after).await;
-        send::deletions(&self.queue, receipts).await;
+        let unsent = send::messages(&self.queue, after).await.len();
+        self.unsettled(unsent + send::deletions(&self.queue, receipts).await);
         Ok(soon)
     }
 
@@ -252,6 +266,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             "messages not readable: moved to the dead-letter queue"
         );
         self.runtime.record(&[], &[Metric::count(UNREADABLE_ROWS, undecodable.len() as f64)]);
+        self.unsettled(kept.len());
         summary.dropped += undecodable.len() - kept.len();
         let moved = undecodable.into_iter().enumerate().filter(|(i, _)| !kept.contains(i));
         moved.map(|(_, delivery)| delivery.receipt).collect()

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tenfold_pattern::page;
 use tenfold_pattern::read::{ReadError, readable};
-use tenfold_ports::table::{BadItem, Item, Query, Read};
+use tenfold_ports::table::{BadItem, Item, Key, Query, Read};
 use tenfold_ports::{Metrics, Table};
 
 use crate::decide::breaker::Breaker;
@@ -33,6 +33,20 @@ impl TargetState {
         let row: TargetRow = item.doc()?;
         let breaker = Breaker::new(&row.config, row.created);
         Ok(Self { name, row, breaker })
+    }
+
+    /// Returns the key of its breaker.
+    #[must_use]
+    pub fn breaker_key(&self) -> Key {
+        breaker_key(&BreakerName::of(self.name.clone()))
+    }
+
+    /// Returns the target with its breaker as it is stored, if it is; none where that cannot be read, which is logged
+    /// and counted.
+    pub fn with_breaker<M: Metrics>(self, metrics: &M, item: Option<Item>) -> Option<Self> {
+        let Some(item) = item else { return Some(self) };
+        let row = readable(metrics, BreakerRow::read(&item))?;
+        Some(Self { breaker: row.breaker, ..self })
     }
 }
 
@@ -64,18 +78,18 @@ pub async fn with_breakers<T: Table, M: Metrics>(
     items: &[Item],
     read: Read,
 ) -> Result<Vec<TargetState>, ReadError> {
-    let targets = items.iter().filter_map(|item| readable(metrics, TargetState::of(item)));
-    let targets: Vec<_> = targets.collect();
-    let keys: Vec<_> =
-        targets.iter().map(|target| breaker_key(&BreakerName::of(target.name.clone()))).collect();
+    let targets = without_breakers(metrics, items);
+    let keys: Vec<_> = targets.iter().map(TargetState::breaker_key).collect();
     if keys.is_empty() {
         return Ok(targets);
     }
     let breakers = table.get_many(&keys, read).await?;
-    let with_breaker = |(target, item): (TargetState, Option<Item>)| match item {
-        None => Some(target),
-        Some(item) => readable(metrics, BreakerRow::read(&item))
-            .map(|row| TargetState { breaker: row.breaker, ..target }),
-    };
-    Ok(targets.into_iter().zip(breakers).filter_map(with_breaker).collect())
+    let pairs = targets.into_iter().zip(breakers);
+    Ok(pairs.filter_map(|(target, item)| target.with_breaker(metrics, item)).collect())
+}
+
+/// Reads the targets that a page of rows holds, with breakers as nobody has written them yet. What cannot be read is
+/// left out, logged and counted.
+pub fn without_breakers<M: Metrics>(metrics: &M, items: &[Item]) -> Vec<TargetState> {
+    items.iter().filter_map(|item| readable(metrics, TargetState::of(item))).collect()
 }

@@ -1,6 +1,6 @@
 //! What one unit of work costs in AWS calls: counted, not timed. `make bench` prints the same counts.
 
-use crate::world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts};
+use crate::world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts, waiting};
 use crate::world::{Post, config, put_breaker};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use jiff::SignedDuration;
@@ -57,7 +57,8 @@ fn ten_parked_requests_cost_one_receive_one_read_ten_updates_and_one_delete() {
         ("queue.delete", 1),
         // The batch, and the empty one that says that nothing is left.
         ("queue.receive", 2),
-        // The run itself: the breakers, in the sweep, for the delivery and in the end. The batch: its ten rows, once.
+        // The run itself: the breakers, in the sweep (with the rows whose turn is next), for the delivery and in the end.
+        // The batch: its ten rows, once.
         ("table.get_many", 4),
         // The run itself: the targets and what is overdue; in the end the targets again, and what else is due.
         ("table.query", 4),
@@ -69,6 +70,11 @@ fn ten_parked_requests_cost_one_receive_one_read_ten_updates_and_one_delete() {
 #[test]
 fn an_idle_schedule_costs_four_calls_a_run() {
     assert_eq!(idle(), all(&[("queue.receive", 1), ("table.get_many", 1), ("table.query", 2)]));
+}
+
+#[test]
+fn requests_behind_an_open_breaker_cost_a_run_no_call_more() {
+    assert_eq!(waiting(&config("")), idle());
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use circuit_breaker_core::health_monitor::{CheckSummary, MonitorEvent};
 use circuit_breaker_core::retry_processor::RunSummary;
 use jiff::{SignedDuration, Timestamp};
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::api::{Request, Response};
 use tenfold_ports::downstream::{Answer, Call, NoAnswer};
@@ -28,6 +27,8 @@ pub struct Lab<'w> {
 pub struct Seen {
     /// How many rows could not be read.
     pub unreadable: Cell<usize>,
+    /// All that was measured: whose it is, its name and value.
+    pub measured: RefCell<Vec<(Option<SmolStr>, &'static str, f64)>>,
     /// The calls of targets.
     pub calls: RefCell<Vec<Call>>,
     /// The status that the target answers.
@@ -45,7 +46,12 @@ pub struct Watched {
 pub fn lab(fields: &str, test: impl Fn(&Lab<'_>)) {
     let run = |world: &World| {
         let stack = Stack::new(world, &config(fields));
-        let seen = Seen { unreadable: Cell::default(), calls: RefCell::default(), status: Cell::new(200) };
+        let seen = Seen {
+            unreadable: Cell::default(),
+            measured: RefCell::default(),
+            calls: RefCell::default(),
+            status: Cell::new(200),
+        };
         test(&Lab { world, stack, seen: Rc::new(seen) });
         Ok(())
     };
@@ -115,15 +121,13 @@ impl Lab<'_> {
     /// The same, in a context.
     pub fn process_in(&self, context: Context) -> RunSummary {
         let stack = self.stack;
-        self.ask(move |env, own| async move {
-            stack.processor(&env, &own).handle(&Schedule::EVENT, &context).await.unwrap()
-        })
+        self.ask(move |env, own| async move { stack.processor(&env, &own).handle(&context).await.unwrap() })
     }
 
     /// A run of the health monitor, by its schedule.
     pub fn monitor(&self, context: Context) -> CheckSummary {
         self.ask(move |env, own| async move {
-            let event = MonitorEvent::Schedule(Schedule::EVENT);
+            let event = MonitorEvent::Schedule;
             Stack::monitor(&env, &own).handle(&event, &context).await.unwrap()
         })
     }
@@ -153,6 +157,12 @@ impl Lab<'_> {
         self.ask(move |env, _| async move { env.write(write).await.unwrap() });
     }
 
+    /// The values of a metric since this was asked last, with whose each is.
+    pub fn measured(&self, name: &str) -> Vec<(Option<SmolStr>, f64)> {
+        let mut measured = self.seen.measured.borrow_mut();
+        measured.extract_if(.., |(_, n, _)| *n == name).map(|(of, _, value)| (of, value)).collect()
+    }
+
     /// What rows could not be read since this was asked last.
     pub fn unreadable(&self) -> usize {
         self.seen.unreadable.take()
@@ -172,7 +182,10 @@ impl Rng for Watched {
 }
 
 impl Metrics for Watched {
-    fn record(&self, _: &[Dimension], metrics: &[Metric]) {
+    fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
+        let of = dimensions.first().map(|(_, value)| value);
+        let measured = metrics.iter().map(|metric| (of.cloned(), metric.name, metric.value));
+        self.seen.measured.borrow_mut().extend(measured);
         let unreadable = metrics.iter().filter(|metric| metric.name == UNREADABLE_ROWS);
         let count: f64 = unreadable.map(|metric| metric.value).sum();
         self.seen.unreadable.set(self.seen.unreadable.get() + count as usize);

@@ -6,6 +6,7 @@ mod api;
 mod budgets;
 mod lab;
 mod overtaken;
+mod rings;
 mod trace;
 mod unreadable;
 mod world;

@@ -5,14 +5,12 @@ use std::rc::Rc;
 
 use circuit_breaker_core::decide::breaker::{Breaker, BreakerState};
 use circuit_breaker_core::decide::window::CallOutcome;
-use circuit_breaker_core::health_monitor::{AlarmSource, HealthMonitor, MonitorEvent};
+use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::names::{BreakerName, RequestId};
 use circuit_breaker_core::registry::{Admission, Permit, Registry};
 use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, OrderGroupRow, breaker_key, order_group_key};
 use jiff::SignedDuration;
-use serde_json::json;
-use tenfold_pattern::event::Schedule;
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
 use tenfold_ports::{CallError, Clock, Context, Table};
 use tenfold_world::Env;
@@ -174,11 +172,7 @@ fn an_alarm_opens_the_breaker_though_the_answer_is_lost_and_another_writes() {
             lab.ask(move |env, own| async move {
                 // After the report of the failed check.
                 let table = Meddled::new(&env, 1, meddling);
-                let alarm = json!({ "alarmName": "failing", "state": { "value": "ALARM" } });
-                let event = MonitorEvent::Alarm {
-                    source: AlarmSource::CloudWatch,
-                    alarm: serde_json::from_value(alarm).unwrap(),
-                };
+                let event = MonitorEvent::Alarm { name: "failing".into(), is_raised: true };
                 let registry = Registry::new(table.clone(), own.clone(), TTL);
                 let monitor =
                     HealthMonitor { table: table.clone(), downstream: own.clone(), runtime: own, registry };
@@ -216,7 +210,7 @@ fn a_request_that_joins_a_group_does_not_hold_up_its_first() {
                 orphan_after: usual.orphan_after,
             };
             let context = Context::until(env.now() + SignedDuration::from_secs(90));
-            let summary = processor.handle(&Schedule::EVENT, &context).await.unwrap();
+            let summary = processor.handle(&context).await.unwrap();
             assert!(table.is_over(), "somebody has meddled");
             summary
         });

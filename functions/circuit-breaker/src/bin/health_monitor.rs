@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, RunFailure, SLUG};
-use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
+use circuit_breaker::{Config, MonitorCall, RunFailure, SLUG};
+use circuit_breaker_core::health_monitor::HealthMonitor;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
             runtime,
         };
         start
-            .serve_event(async move |event: &MonitorEvent, context| {
+            .serve_event(async move |MonitorCall(event): &MonitorCall, context| {
                 monitor.handle(event, context).await.map_err(|error| RunFailure(error.into()))
             })
             .await

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use circuit_breaker::{Config, Queues, RunFailure, SLUG};
 use circuit_breaker_core::retry_processor::RetryProcessor;
+use tenfold_lambda::schedule::ScheduleEvent;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -23,8 +24,8 @@ fn main() -> ExitCode {
             orphan_after: config.orphan_after,
         };
         start
-            .serve_event(async move |event, context| {
-                processor.handle(event, context).await.map_err(RunFailure)
+            .serve_event(async move |_: &ScheduleEvent, context| {
+                processor.handle(context).await.map_err(RunFailure)
             })
             .await
     })

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::readable;
 use tenfold_pattern::{ReadError, page};
-use tenfold_ports::table::{BadItem, Item, Query, Range};
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::table::{BadItem, Item, Query};
 use tenfold_ports::{CallError, Carrier, Context, Metrics, Runtime, Table};
 use tracing::Instrument;
 
@@ -43,14 +43,13 @@ pub struct Coordinator<T, R, P> {
     pub steps: Steps<T, R, P>,
 }
 
-/// An event that the coordinator is called with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+/// What the coordinator is called by.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CoordinatorEvent {
     /// A state machine has nothing more to try.
     Settle(Settle),
     /// A minute of the schedule.
-    Schedule(Schedule),
+    Schedule,
 }
 
 /// The input of a state machine's last task.
@@ -134,6 +133,9 @@ struct RunProgress {
     failed: usize,
     first: Option<SagaError>,
     latest: Duration,
+    oldest: Duration,
+    /// Whether something was not looked at: it could not be, or there was no time.
+    cut_short: bool,
 }
 
 impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
@@ -149,7 +151,7 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
     ) -> Result<Option<CoordinatorSummary>, CoordinatorError> {
         match event {
             CoordinatorEvent::Settle(settle) => Ok(self.settle(settle, context).await.map(|()| None)?),
-            CoordinatorEvent::Schedule(_) => Ok(Some(self.run(context).await?)),
+            CoordinatorEvent::Schedule => Ok(Some(self.run(context).await?)),
         }
     }
 
@@ -160,6 +162,9 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
             let result = self.steps.settle(call.saga, call.round, &context.carrier()).await;
             if let Err(error) = &result {
                 tracing::warn!(round = call.round, error = error.name(), why = %error, "settle");
+                if error.is_fault() {
+                    metrics::fault(&self.steps.runtime, "coordinator");
+                }
             }
             result
         };
@@ -175,17 +180,26 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
                 if let Err(error) = self.sweep(state, shard, context, &mut progress).await {
-                    progress.fails(error.into());
+                    progress.is_cut_short_by(error.into());
                 }
             }
         }
         match stuck {
             Ok(stuck) => self.steps.runtime.record(&[], &[metrics::stuck(stuck)]),
-            Err(error) => progress.fails(error.into()),
+            Err(error) => progress.is_cut_short_by(error.into()),
         }
-        let RunProgress { summary, failed, first, latest } = progress;
+        let RunProgress { summary, failed, first, latest, oldest, cut_short } = progress;
         tracing::info!(?summary, failed, "run ended");
-        self.steps.runtime.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
+        let runtime = &self.steps.runtime;
+        runtime.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
+        // Where something was not looked at, nobody knows that nothing is under way.
+        if !cut_short || !oldest.is_zero() {
+            runtime.record(&[], &[Metric::seconds(metrics::ROUND_AGE, oldest.as_secs_f64())]);
+        }
+        // What single sagas have wrong is `Unattended`.
+        if !cut_short {
+            runtime.record(&[], &[Metric::count(metrics::COORDINATOR_RUNS, 1.0)]);
+        }
         first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
     }
 
@@ -209,6 +223,12 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         states.filter(|state| *state != SagaState::Running || !is_in(Mutant::NoDeadline))
     }
 
+    /// The time that a round has in a state.
+    fn time_of(&self, state: SagaState) -> SignedDuration {
+        let definition = &self.steps.definition;
+        if state == SagaState::Running { definition.deadline() } else { definition.recovery() }
+    }
+
     async fn sweep(
         &self,
         state: SagaState,
@@ -218,24 +238,35 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
     ) -> Result<(), CallError> {
         let runtime = &self.steps.runtime;
         let in_time = || runtime.now() + RESERVE < context.deadline;
+        progress.cut_short |= !in_time();
         let Some(partition) = state.open(shard).filter(|_| in_time()) else { return Ok(()) };
-        let range = Range::AtMost(runtime.now().as_second());
-        let query = Query { index: Some(OPEN_INDEX), range, limit: 50, ..Query::partition(partition) };
+        // In the order of their time: also the first that is not up yet says for how long its round has been under way.
+        let query = Query { index: Some(OPEN_INDEX), limit: 50, ..Query::partition(partition) };
         let most = progress.summary.overdue + MOST;
         page::each(&self.steps.table, query, async |items| {
-            let late = items.iter().filter_map(|item| item.number(WAKE).ok()).min();
-            progress.late(late, runtime.now());
-            let ids = items.iter().filter_map(|item| progress.readable(runtime, id_of(item)));
+            let now = runtime.now();
+            let first = items.iter().filter_map(|item| item.number(WAKE).ok()).min();
+            progress.first_is(first, self.time_of(state), now);
+            let late: Vec<&Item> = items.iter().filter(|item| is_late(item, now)).collect();
+            let all_late = late.len() == items.len();
+            let ids = late.into_iter().filter_map(|item| progress.readable(runtime, id_of(item)));
             let ids: Vec<SagaId> = ids.collect();
+            let found = ids.len();
             let recoveries =
                 ids.into_iter().take_while(|_| in_time()).map(|id| self.steps.recover(id, context));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
+            progress.cut_short |= done.len() < found;
             done.into_iter().for_each(|result| progress.count(runtime, result));
-            let more = progress.summary.overdue < most && in_time();
+            let more = all_late && progress.summary.overdue < most && in_time();
             Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })
         .await
     }
+}
+
+/// Whether the time of a saga is up, by its place in the index.
+fn is_late(item: &Item, now: Timestamp) -> bool {
+    item.number(WAKE).is_ok_and(|wake| wake <= now.as_second())
 }
 
 /// The id of the saga that a row of the index belongs to.
@@ -246,9 +277,12 @@ fn id_of(item: &Item) -> Result<SagaId, BadItem> {
 }
 
 impl RunProgress {
-    fn late(&mut self, wake: Option<i64>, now: Timestamp) {
-        let late = wake.map_or(0, |wake| now.as_second().saturating_sub(wake));
-        self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
+    /// Takes the time at which the first saga of a page is late, which it is after so long a time in its round.
+    fn first_is(&mut self, wake: Option<i64>, time: SignedDuration, now: Timestamp) {
+        let late = wake.map_or(i64::MIN, |wake| now.as_second().saturating_sub(wake));
+        let seconds = |n: i64| Duration::from_secs(u64::try_from(n).unwrap_or(0));
+        self.latest = self.latest.max(seconds(late));
+        self.oldest = self.oldest.max(seconds(late.saturating_add(time.as_secs())));
     }
 
     /// What was read of a row; one that cannot be read is skipped, since the others are not to wait for it.
@@ -272,28 +306,14 @@ impl RunProgress {
         }
     }
 
+    fn is_cut_short_by(&mut self, error: SagaError) {
+        self.cut_short = true;
+        self.fails(error);
+    }
+
     fn fails(&mut self, error: SagaError) {
         tracing::error!(%error, "sagas not recovered");
         self.failed += 1;
         self.first.get_or_insert(error);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_callers_are_understood() {
-        let schedule = r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#;
-        let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
-        assert_eq!(serde_json::from_str::<CoordinatorEvent>(schedule).unwrap(), minute);
-        let settle = r#"{"action":"settle","saga":"7b357e39-9cbe-534c-a136-fc65a8428e65","round":1}"#;
-        let CoordinatorEvent::Settle(settle) = serde_json::from_str(settle).unwrap() else {
-            panic!("no settling")
-        };
-        assert_eq!(settle.round, 1);
-        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"source":"aws.s3"}"#).is_err());
-        assert!(serde_json::from_str::<CoordinatorEvent>(r#"{"action":"do","saga":"x","round":1}"#).is_err());
     }
 }

@@ -119,6 +119,22 @@ impl SagaError {
     }
 }
 
+impl SagaError {
+    /// Returns whether it is a fault, and no answer about the saga: nobody has refused, and it may succeed later.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        match self {
+            Self::StepRefused { .. }
+            | Self::SagaNotRunning(_)
+            | Self::SagaCommitted(_)
+            | Self::UndoRefused { .. }
+            | Self::SagaStuck { .. }
+            | Self::SagaUnsettled { .. } => false,
+            Self::UnknownSaga(_) | Self::WrongStep { .. } | Self::Conflict(_) | Self::Read(_) => true,
+        }
+    }
+}
+
 impl From<CallError> for SagaError {
     fn from(error: CallError) -> Self {
         Self::Read(error.into())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tenfold_ports::Metrics;
 use tenfold_ports::metrics::Metric;
 
 use crate::event::{LogEvent, SagaEvent, StepEvent};
@@ -22,16 +23,31 @@ pub const RESOLVED: &str = "Resolved";
 pub const STEPS_STUCK: &str = "StepsStuck";
 /// The age of a batch's oldest log entry when the publisher had it in its hands: milliseconds.
 pub const OUTBOX_AGE: &str = "OutboxAge";
+/// Batches of the log that the publisher brought on as a whole.
+pub const PUBLISHER_RUNS: &str = "PublisherRuns";
+/// Log entries that the publisher could not send on, each time that it tried.
+pub const UNSENT: &str = "Unsent";
+/// Steps, undos and settlings that were answered neither by success nor by a refusal of the service.
+pub const FAULTS: &str = "Faults";
+/// The runs of the coordinator by its schedule that came to their end.
+pub const COORDINATOR_RUNS: &str = "CoordinatorRuns";
 /// Sagas that wait for a person, by the coordinator's count.
 pub const STUCK: &str = "Stuck";
 /// Sagas past their time that the coordinator found.
 pub const OVERDUE: &str = "Overdue";
 /// By how much the latest of them was late: seconds.
 pub const OVERDUE_AGE: &str = "OverdueAge";
+/// The age of the oldest round under way, by the sagas' rows: seconds; 0 where none is.
+pub const ROUND_AGE: &str = "RoundAge";
 /// Rounds that the coordinator began.
 pub const ROUNDS: &str = "Rounds";
 /// Sagas, or shards of them, that a run of the coordinator could not recover.
 pub const UNATTENDED: &str = "Unattended";
+
+/// Records that a service could not do what it was asked for.
+pub fn fault<M: Metrics>(metrics: &M, service: &str) {
+    metrics.record(&[("Service", service.into())], &[Metric::count(FAULTS, 1.0)]);
+}
 
 /// Returns the metric of how many sagas wait for a person.
 #[must_use]

@@ -8,7 +8,7 @@
 //!
 //! Which entry goes where is decided in [`decide`](crate::decide); this module makes the calls and counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use futures_util::StreamExt;
@@ -72,8 +72,14 @@ impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, 
         let (notified, started, sent) =
             join3(self.notify(&entries, context), self.start(&entries, context), self.send(dead_letters))
                 .await;
-        let first = [notified, started, sent].into_iter().flatten().min()?;
-        Some(records[first].sequence.clone())
+        let unsent: BTreeSet<usize> = [notified, started, sent].into_iter().flatten().collect();
+        let ending = match unsent.len() {
+            0 => Metric::count(metrics::PUBLISHER_RUNS, 1.0),
+            // They come again by an answer that Lambda does not count as an error.
+            n => Metric::count(metrics::UNSENT, n as f64),
+        };
+        self.runtime.record(&[], &[ending]);
+        Some(records[*unsent.first()?].sequence.clone())
     }
 
     /// Publishes the events of choreographed sagas; answers those that were not.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use tenfold_pattern::read::readable;
+use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::table::BadItem;
 use tenfold_ports::{Carrier, Context, Runtime, Table};
 use tracing::Instrument;
@@ -15,6 +15,7 @@ use crate::decide::StepOutcome;
 use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
+use crate::metrics;
 use crate::names::Name;
 use crate::rows::LogEntry;
 use crate::steps::Steps;
@@ -99,6 +100,7 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
     pub async fn handle_task(&self, task: &StepTask<P>, context: &Context) -> Result<StepOutcome, SagaError> {
         let expected = &self.steps.definition.steps()[self.at].name;
         if task.step != *expected {
+            self.fault();
             return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
         }
         let context = context.of(&task.context.carrier).of(&task.carrier);
@@ -114,6 +116,7 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
         let entry = self.entry(body).map_err(|why| {
             let bad = BadItem { key: "a message".to_owned(), attribute: "body".to_owned(), why: why.clone() };
             readable::<()>(&self.steps.runtime, Err(bad));
+            self.fault();
             MessageError::Unreadable { definition: definition.name().clone(), why }
         })?;
         let Some(direction) = definition.reaction(self.at, &entry.event) else {
@@ -149,6 +152,12 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
         }
     }
 
+    /// Counts what was not done though nobody refused it. Lambda's own metric counts refusals with it, and does not
+    /// know which messages of a batch come again.
+    fn fault(&self) {
+        metrics::fault(&self.steps.runtime, self.steps.definition.steps()[self.at].name.as_str());
+    }
+
     async fn carry_out(
         &self,
         direction: Direction,
@@ -167,6 +176,12 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
                 Ok(outcome) => tracing::info!(round, action = ?direction, ?outcome, "step"),
                 Err(error) => {
                     tracing::warn!(round, action = ?direction, error = error.name(), why = %error, "step");
+                    if let SagaError::Read(ReadError::Row(error)) = error {
+                        readable::<()>(&self.steps.runtime, Err(error.clone()));
+                    }
+                    if error.is_fault() {
+                        self.fault();
+                    }
                 }
             }
             result

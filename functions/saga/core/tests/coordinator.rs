@@ -9,7 +9,6 @@ use saga_core::rows::{SagaData, SagaRow, saga_key};
 use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip;
-use tenfold_pattern::event::Schedule;
 use tenfold_ports::table::{Item, Read, Write};
 use tenfold_ports::{Carrier, Clock, Context, Table};
 
@@ -34,7 +33,7 @@ fn a_row_that_cannot_be_read_is_counted_and_the_others_are_recovered() {
         env.write(Write::create(item)).await.unwrap();
 
         let steps = Steps { table: env.clone(), runtime: env.clone(), definition };
-        let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
+        let minute = CoordinatorEvent::Schedule;
         let summary =
             Coordinator { steps }.handle(&minute, &Context::until(now + hour)).await.unwrap().unwrap();
         assert_eq!((summary.unreadable, summary.overdue, summary.rounds), (1, 1, 1));

@@ -9,6 +9,7 @@ mod desk;
 mod generated;
 mod order;
 mod quiet;
+mod rings;
 mod steps;
 mod trace;
 mod unreadable;

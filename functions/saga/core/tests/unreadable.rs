@@ -17,7 +17,6 @@ use saga_core::state::SagaState;
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde_json::Value;
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::api::Request;
 use tenfold_ports::metrics::{Dimension, Metric};
@@ -93,7 +92,7 @@ fn a_run_of_the_coordinator_recovers_what_is_behind_many_rows_that_cannot_be_rea
         let id = behind_many(&env).await;
         let runtime = Counting::of(&env);
         let steps = Steps { table: env.clone(), runtime: runtime.clone(), definition: definition() };
-        let (minute, context) = (CoordinatorEvent::Schedule(Schedule::EVENT), Context::until(Timestamp::MAX));
+        let (minute, context) = (CoordinatorEvent::Schedule, Context::until(Timestamp::MAX));
         let summary = Coordinator { steps }.handle(&minute, &context).await.unwrap().unwrap();
         assert_eq!((summary.unreadable, summary.overdue, summary.rounds), (MANY, 1, 1));
         assert_eq!(runtime.unreadable.get(), MANY);

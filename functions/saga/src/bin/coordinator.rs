@@ -3,14 +3,14 @@
 
 use std::process::ExitCode;
 
-use saga::{Rows, SLUG, SagaFailure};
-use saga_core::coordinator::{Coordinator, CoordinatorEvent};
+use saga::{CoordinatorCall, Rows, SLUG, SagaFailure};
+use saga_core::coordinator::Coordinator;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
     run(SLUG, "coordinator", async |Boot { env, aws, runtime, start }| {
         let coordinator = Coordinator { steps: Rows::read(env)?.steps(&aws, runtime)? };
-        let handle = async move |event: &CoordinatorEvent, context: &_| {
+        let handle = async move |CoordinatorCall(event): &CoordinatorCall, context: &_| {
             Ok::<_, SagaFailure>(coordinator.handle(event, context).await?)
         };
         start.serve_event(handle).await

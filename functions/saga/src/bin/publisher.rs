@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use saga::{Outlets, SLUG};
 use saga_core::publisher::Publisher;
 use saga_core::trip::Trip;
-use tenfold_lambda::stream::{StreamEvent, StreamResponse};
+use tenfold_lambda::stream::{StreamBatch, again_from};
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -21,9 +21,9 @@ fn main() -> ExitCode {
             runtime,
             payload: PhantomData::<Trip>,
         };
-        let handle = async move |event: &StreamEvent, context: &_| {
-            let first = publisher.handle(&event.records, context).await;
-            Ok::<_, Infallible>(StreamResponse::from(first))
+        let handle = async move |batch: &StreamBatch, context: &_| {
+            let first = publisher.handle(&batch.records, context).await;
+            Ok::<_, Infallible>(again_from(first))
         };
         start.serve_event(handle).await
     })

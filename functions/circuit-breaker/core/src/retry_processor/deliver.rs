@@ -44,8 +44,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 return Ok(Processed::only(Disposition::Dropped));
             }
         }
-        let age = now.duration_since(row.data.accepted).as_secs_f64().max(0.0);
-        self.runtime.record(&metrics::of(&row.data.target), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
         let Some(position) = self.position(&row).await? else {
             return Ok(Processed::only(Disposition::Dropped));
         };

@@ -43,6 +43,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         mut send: Vec<Outgoing>,
     ) -> Result<Processed, ReadError> {
         if !self.send_dead_letter(&row).await {
+            self.unsettled(1);
             // The row stays as it is, and its message comes again.
             send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
             return Ok(Processed { disposition: Disposition::Deferred, send });

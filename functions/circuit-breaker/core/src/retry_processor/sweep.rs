@@ -8,20 +8,22 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smol_str::SmolStr;
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_pattern::{page, send};
-use tenfold_ports::table::{Item, Key, Query, Range, Read};
+use tenfold_ports::metrics::Metric;
+use tenfold_ports::table::{Item, Key, Page, Query, Range, Read};
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
+use super::queue_age::next_in_turn;
 use super::{RetryProcessor, RunSummary};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::timing::{arrival, delay};
+use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
 use crate::park::{self, RetryMessage, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
-use crate::targets;
+use crate::targets::{self, TargetState};
 
 /// The most requests of a target that a run wakes, give or take a page; the next run goes on.
 const MOST: usize = 100;
@@ -31,28 +33,65 @@ const PAGE: u32 = 100;
 const AHEAD: Duration = Duration::from_mins(1);
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
-    /// Sends the messages of overdue requests again. Returns whether any request is due soon.
+    /// Sends the messages of overdue requests again, and measures for how long requests have been waiting. Returns
+    /// whether any request is due soon.
     pub(super) async fn sweep(&self, summary: &mut RunSummary) -> Result<bool, ReadError> {
-        let mut soon = false;
+        let (mut soon, mut waiting) = (false, false);
         let mut failed = None;
-        targets::each_page(&self.table, &self.runtime, async |targets| {
-            for target in targets {
-                let context =
-                    DecisionContext { now: self.runtime.now(), config: &target.row.config, jitter: 0.0 };
-                // While nothing can be delivered nothing is late either.
-                let gone = target.row.deleted.is_some();
-                if matches!(target.breaker.decide(context), Decision::Wait(_)) && !gone {
-                    continue;
+        page::each(&self.table, Query::partition(rows::TARGETS), async |items| {
+            let mut queues = Vec::new();
+            for target in targets::without_breakers(&self.runtime, &items) {
+                match self.table.query(queue(&target.name)).await {
+                    Ok(first) => queues.push((target, first)),
+                    Err(error) => failed = Some(error.into()),
                 }
-                let patient = context.now < self.patience(&target.breaker) && !gone;
-                match self.wake_overdue(&target.name, patient, summary).await {
+            }
+            if queues.is_empty() {
+                return Ok::<_, ReadError>(ControlFlow::Continue(()));
+            }
+            // One call for both: the breakers, and the rows whose turn is next.
+            let mut keys: Vec<_> = queues.iter().map(|(target, _)| target.breaker_key()).collect();
+            keys.extend(next_in_turn(&queues));
+            let mut breakers = self.table.get_many(&keys, Read::Eventual).await?;
+            let next = breakers.split_off(queues.len());
+            waiting |= self.measure(&queues, &next);
+            for ((target, first), breaker) in queues.into_iter().zip(breakers) {
+                let Some(target) = target.with_breaker(&self.runtime, breaker) else { continue };
+                match self.sweep_target(&target, first, summary).await {
                     Ok(due) => soon |= due,
                     Err(error) => failed = Some(error),
                 }
             }
+            Ok(ControlFlow::Continue(()))
         })
         .await?;
+        if !waiting && failed.is_none() {
+            self.runtime.record(&[], &[Metric::seconds(metrics::QUEUE_AGE, 0.0)]);
+        }
         failed.map_or(Ok(soon), Err)
+    }
+
+    /// Sends the messages of a target's overdue requests again; `first` is the first page of its queue. Returns
+    /// whether a request of it is due soon.
+    async fn sweep_target(
+        &self,
+        target: &TargetState,
+        first: Page,
+        summary: &mut RunSummary,
+    ) -> Result<bool, ReadError> {
+        let context = DecisionContext { now: self.runtime.now(), config: &target.row.config, jitter: 0.0 };
+        // While nothing can be delivered nothing is late either.
+        let gone = target.row.deleted.is_some();
+        if matches!(target.breaker.decide(context), Decision::Wait(_)) && !gone {
+            return Ok(false);
+        }
+        let ahead = (context.now + AHEAD).as_millisecond();
+        let soon = first.items.iter().any(|item| item.number(rows::WAKE).is_ok_and(|wake| wake <= ahead));
+        let patient = context.now < self.patience(&target.breaker) && !gone;
+        if !patient && !never_sweeps() {
+            summary.woken += self.wake_overdue(&target.name, first).await?;
+        }
+        Ok(soon)
     }
 
     /// Returns until when messages that were put off while the target could not be called may still be on
@@ -71,7 +110,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let mut failed = None;
         targets::each_page(&self.table, &self.runtime, async |targets| {
             for target in targets {
-                let query = index(rows::active(&target.name), end, 1);
+                let range = Range::AtMost(end.as_millisecond());
+                let query = Query { range, limit: 1, ..queue(&target.name) };
                 match self.table.query(query).await {
                     Ok(page) => due |= !page.items.is_empty(),
                     Err(error) => failed = Some(error.into()),
@@ -82,36 +122,28 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         failed.map_or(Ok(due), Err)
     }
 
-    /// Gives the overdue requests of a target a new generation and a new message each; where it is `patient`,
-    /// it only looks. Returns whether any request is due soon.
-    async fn wake_overdue(
-        &self,
-        target: &TargetName,
-        patient: bool,
-        summary: &mut RunSummary,
-    ) -> Result<bool, ReadError> {
-        let now = self.runtime.now();
-        let overdue = now - self.orphan_after;
-        let (mut soon, mut woken) = (false, 0);
-        page::each(&self.table, index(rows::active(target), now + AHEAD, PAGE), async |items| {
-            soon |= !items.is_empty();
-            if patient || never_sweeps() {
-                return Ok::<_, ReadError>(ControlFlow::Break(()));
-            }
+    /// Gives the overdue requests of a target a new generation and a new message each; `page` is the first of its
+    /// queue. Returns their number.
+    async fn wake_overdue(&self, target: &TargetName, mut page: Page) -> Result<usize, ReadError> {
+        let overdue = self.runtime.now() - self.orphan_after;
+        let mut woken = 0;
+        loop {
             let late =
                 |item: &&Item| item.number(rows::WAKE).is_ok_and(|wake| wake < overdue.as_millisecond());
-            let keys: Vec<_> = items.iter().filter(late).map(|item| item.key.clone()).collect();
+            let keys: Vec<_> = page.items.iter().filter(late).map(|item| item.key.clone()).collect();
             woken += self.wake(&keys, overdue).await?;
             // Those that come first may be late for good, since they cannot be read: the others are behind them.
-            let all_late = keys.len() == items.len();
-            Ok(if all_late && woken < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })
-        .await?;
+            let all_late = keys.len() == page.items.len();
+            let after = page.next.filter(|_| all_late && woken < MOST);
+            if after.is_none() {
+                break;
+            }
+            page = self.table.query(Query { after, ..queue(target) }).await?;
+        }
         if woken > 0 {
             tracing::info!(%target, requests = woken, "overdue: their messages are sent again");
         }
-        summary.woken += woken;
-        Ok(soon)
+        Ok(woken)
     }
 
     /// Gives those of these requests that wait since before `overdue` a new generation and a new message each.
@@ -144,7 +176,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             }
         }
         let woken = messages.len();
-        send::messages(&self.queue, messages).await;
+        self.unsettled(send::messages(&self.queue, messages).await.len());
         failed.map_or(Ok(woken), Err)
     }
 }
@@ -153,8 +185,7 @@ fn never_sweeps() -> bool {
     is_in(Mutant::NoSweep)
 }
 
-/// Returns a query of a partition of the queue's index.
-fn index(partition: SmolStr, until: Timestamp, limit: u32) -> Query {
-    let range = Range::AtMost(until.as_millisecond());
-    Query { index: Some(QUEUE_INDEX), range, limit, ..Query::partition(partition) }
+/// Returns a query of a target's requests that wait, by when their messages are expected.
+fn queue(target: &TargetName) -> Query {
+    Query { index: Some(QUEUE_INDEX), limit: PAGE, ..Query::partition(rows::active(target)) }
 }

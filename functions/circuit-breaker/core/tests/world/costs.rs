@@ -65,20 +65,32 @@ pub fn failed(config: &Arc<TargetConfig>) -> Calls {
 
 /// Ten parked requests delivered by one run of the retry processor: what parking them cost is not in it.
 pub fn delivered(config: &Arc<TargetConfig>) -> Calls {
-    let parked = |world: &World, stack: &Stack| {
+    processed(config, |world, stack| {
         put_breaker(world, config, BreakerState::Open { until: world.now() + SignedDuration::from_secs(1) });
         posts(world, stack, &TEN);
         put_breaker(world, config, BreakerState::Closed);
         world.pass(SignedDuration::from_mins(1));
-    };
-    let before = counted(config, parked);
+    })
+}
+
+/// A run of the retry processor while the breaker is open and no message comes.
+pub fn waiting(config: &Arc<TargetConfig>) -> Calls {
+    processed(config, |world, stack| {
+        put_breaker(world, config, BreakerState::Open { until: world.now() + SignedDuration::from_mins(10) });
+        posts(world, stack, &TEN);
+    })
+}
+
+/// The calls of a run of the retry processor after `before`.
+fn processed(config: &Arc<TargetConfig>, before: impl Fn(&World, &Stack)) -> Calls {
+    let counts = counted(config, &before);
     let mut calls = counted(config, |world, stack| {
-        parked(world, stack);
+        before(world, stack);
         stack.spawn_processor(world, world.now());
         world.run().unwrap();
     });
     calls.retain(|call, n| {
-        *n -= before.get(call).unwrap_or(&0);
+        *n -= counts.get(call).unwrap_or(&0);
         *n > 0
     });
     calls

@@ -3,7 +3,6 @@
 use circuit_breaker_core::health_monitor::MonitorEvent;
 use circuit_breaker_core::rows::{RequestRow, RequestStatus};
 use jiff::{SignedDuration, Timestamp};
-use tenfold_pattern::event::Schedule;
 use tenfold_ports::api::Request;
 use tenfold_ports::{Clock, Context};
 use tenfold_world::queue::Messages;
@@ -104,7 +103,7 @@ impl Stack {
     pub fn spawn_processor(self, world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
             let context = until(&env, SignedDuration::from_secs(90));
-            let _ = self.processor(&env, &env).handle(&Schedule::EVENT, &context).await;
+            let _ = self.processor(&env, &env).handle(&context).await;
         });
     }
 

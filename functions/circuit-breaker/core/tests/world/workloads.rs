@@ -1,11 +1,10 @@
 //! The breaker's workloads: who does what at once, and what must hold afterwards.
 
 use circuit_breaker_core::decide::breaker::BreakerState;
-use circuit_breaker_core::health_monitor::{AlarmEvent, AlarmEventState, AlarmSource, MonitorEvent};
+use circuit_breaker_core::health_monitor::MonitorEvent;
 use circuit_breaker_core::names::TargetName;
 use circuit_breaker_core::rows::{TargetRow, target_key};
 use jiff::SignedDuration;
-use tenfold_pattern::event::Schedule;
 use tenfold_pattern::http::EntityTag;
 use tenfold_ports::table::Item;
 use tenfold_world::downstream::Health;
@@ -367,7 +366,7 @@ fn health(world: &World) -> RunOutcome {
     );
     let stack = Stack::new(world, &config);
     put_breaker(world, &config, BreakerState::Open { until: world.now() });
-    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule(Schedule::EVENT));
+    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule);
     stack.spawn_request(world, "a");
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != BreakerState::Closed) {
@@ -375,12 +374,8 @@ fn health(world: &World) -> RunOutcome {
     }
     world.pass(minutes(1));
     world.service(|s| s.health = Health::Down);
-    let alarm = || AlarmEvent { name: "failing".into(), state: AlarmEventState { value: "ALARM".into() } };
-    Stack::spawn_monitor(
-        world,
-        world.now(),
-        MonitorEvent::Alarm { source: AlarmSource::CloudWatch, alarm: alarm() },
-    );
+    let alarm = MonitorEvent::Alarm { name: "failing".into(), is_raised: true };
+    Stack::spawn_monitor(world, world.now(), alarm);
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == BreakerState::Closed) {
         return Err("an alarm and a failed health check, and the breaker is closed".into());

@@ -280,7 +280,7 @@ async fn task(env: Env, at: usize, input: Json) -> Result<Json, TaskError> {
 }
 
 async fn settle(env: Env, input: Json) -> Result<Json, TaskError> {
-    let event: CoordinatorEvent = serde_json::from_value(input).unwrap();
+    let event = CoordinatorEvent::Settle(serde_json::from_value(input).unwrap());
     let result = Coordinator { steps: steps(&env) }.handle(&event, &context(&env)).await;
     result.map(|_| Json::Null).map_err(|error| TaskError::new(error.name(), error.to_string()))
 }

@@ -10,7 +10,6 @@ use saga_core::names::SagaId;
 use saga_core::rows::{LogEntry, SagaData, SagaRow};
 use saga_core::trip::Trip;
 use serde_json::json;
-use tenfold_pattern::event::Schedule;
 use tenfold_ports::Carrier;
 use tenfold_ports::Queue;
 use tenfold_ports::context::{CORRELATION_ID, TRACEPARENT};
@@ -118,7 +117,7 @@ impl Stack {
     /// A minute of the schedule that comes at this time, whatever is still going on.
     pub fn tick_at(world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "coordinator", (), |env, ()| async move {
-            let minute = CoordinatorEvent::Schedule(Schedule::EVENT);
+            let minute = CoordinatorEvent::Schedule;
             let _ = Coordinator { steps: steps(&env) }.handle(&minute, &context(&env)).await;
         });
     }

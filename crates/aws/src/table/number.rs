@@ -4,15 +4,13 @@ use serde_json::{Number, Value as Json};
 use tenfold_ports::table::{Doc, Value};
 
 /// The number as an attribute's value: a whole one of 64 bits as itself, any other as a document.
-#[must_use]
-pub fn value(text: &str) -> Value {
+pub(super) fn value(text: &str) -> Value {
     text.parse().map_or_else(|_| Value::Doc(Doc::Json(json(text))), Value::N)
 }
 
 /// The number as JSON. DynamoDB keeps 38 digits; what JSON's numbers cannot hold loses its last ones, and text that is
 /// no number is `null`.
-#[must_use]
-pub fn json(text: &str) -> Json {
+pub(super) fn json(text: &str) -> Json {
     let whole = text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from));
     let number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?));
     number.map_or(Json::Null, Json::Number)

@@ -1,0 +1,270 @@
+//! What alarms go by: a run is recorded at its end and only there, a fault counts also where a batch hides it, and ages
+//! are those of rows.
+
+mod ports;
+
+use std::marker::PhantomData;
+
+use jiff::{SignedDuration, Timestamp};
+use saga_core::context::{SagaContext, Style};
+use saga_core::coordinator::{Coordinator, CoordinatorEvent};
+use saga_core::definition::Definition;
+use saga_core::definition::choreography::Direction;
+use saga_core::event::{LogEvent, SagaEvent, StepEvent};
+use saga_core::inventory::{Releases, Stock, StockId, StockKind};
+use saga_core::metrics::{
+    COORDINATOR_RUNS, FAULTS, OVERDUE_AGE, PUBLISHER_RUNS, ROUND_AGE, STUCK, UNATTENDED, UNSENT,
+};
+use saga_core::names::{Name, SagaId};
+use saga_core::publisher::Publisher;
+use saga_core::rows::{LogEntry, SagaData, SagaRow, saga_key};
+use saga_core::service::{StepService, StepTask};
+use saga_core::steps::Steps;
+use saga_core::trip::{self, Trip};
+use serde_json::json;
+use tenfold_pattern::read::UNREADABLE_ROWS;
+use tenfold_ports::stream::Record;
+use tenfold_ports::table::{Item, Write};
+use tenfold_ports::{Carrier, Clock, Context, SmolStr, Table};
+use tenfold_world::Env;
+
+use crate::quiet::run;
+use ports::{Choosy, Measuring, Refusing};
+
+fn definition() -> Definition<Trip> {
+    trip::definition().unwrap()
+}
+
+fn data(created: Timestamp) -> SagaData<Trip> {
+    let payload =
+        r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
+    let payload = serde_json::from_str(payload).unwrap();
+    SagaData { style: Style::Choreographed, payload, created, carrier: Carrier::default() }
+}
+
+fn context(key: &str) -> SagaContext<Trip> {
+    let SagaData { style, payload, carrier, .. } = data(Timestamp::UNIX_EPOCH);
+    SagaContext { saga: SagaId::of_key(key), round: 0, style, payload, carrier }
+}
+
+/// A trip that was taken in so long ago.
+async fn trip_of(env: &Env, key: &str, ago: SignedDuration) {
+    let create = SagaRow::create(&definition(), SagaId::of_key(key), data(env.now() - ago));
+    env.write(create).await.unwrap();
+}
+
+/// A minute of the coordinator's schedule.
+async fn minute(env: &Env, calls: &'static [&'static str], within: SignedDuration) -> (Measuring, bool) {
+    let runtime = Measuring::of(env);
+    let table = Refusing { env: env.clone(), calls };
+    let steps = Steps { table, runtime: runtime.clone(), definition: definition() };
+    let minute = CoordinatorEvent::Schedule;
+    let result = Coordinator { steps }.handle(&minute, &Context::until(env.now() + within)).await;
+    (runtime, result.is_ok())
+}
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+#[test]
+fn a_run_of_the_coordinator_is_recorded_at_its_end() {
+    run(|env| async move {
+        trip_of(&env, "a", HOUR).await;
+        let (runtime, went_well) = minute(&env, &[], HOUR).await;
+        assert!(went_well);
+        assert_eq!(runtime.all(COORDINATOR_RUNS), [(None, 1.0)]);
+        assert_eq!(runtime.last(), Some(COORDINATOR_RUNS), "nothing comes after it");
+    });
+}
+
+#[test]
+fn a_run_that_did_not_look_at_everything_is_not_recorded() {
+    run(|env| async move {
+        for calls in [&["index"][..], &["count"]] {
+            let (runtime, went_well) = minute(&env, calls, HOUR).await;
+            assert!(!went_well, "{calls:?}");
+            assert_eq!(runtime.all(COORDINATOR_RUNS), [], "{calls:?}");
+            assert_eq!(runtime.all(ROUND_AGE), [], "nobody knows, {calls:?}");
+        }
+        let (runtime, _) = minute(&env, &[], SignedDuration::from_secs(10)).await;
+        assert_eq!((runtime.all(COORDINATOR_RUNS), runtime.all(STUCK).len()), (vec![], 1), "its time was up");
+    });
+}
+
+#[test]
+fn a_trip_that_cannot_be_recovered_is_no_silence() {
+    run(|env| async move {
+        trip_of(&env, "a", HOUR).await;
+        let (runtime, went_well) = minute(&env, &["query"], HOUR).await;
+        assert!(!went_well);
+        assert_eq!(runtime.all(UNATTENDED), [(None, 1.0)]);
+        assert_eq!(runtime.all(COORDINATOR_RUNS), [(None, 1.0)]);
+    });
+}
+
+#[test]
+fn the_age_of_a_round_is_that_of_its_row_before_it_is_late_too() {
+    run(|env| async move {
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(runtime.all(ROUND_AGE), [(None, 0.0)], "none is under way");
+        trip_of(&env, "a", SignedDuration::from_mins(2)).await;
+        trip_of(&env, "b", SignedDuration::from_mins(4)).await;
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(
+            (runtime.all(ROUND_AGE), runtime.all(OVERDUE_AGE)),
+            (vec![(None, 240.0)], vec![(None, 0.0)])
+        );
+        trip_of(&env, "c", SignedDuration::from_mins(11)).await;
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(
+            (runtime.all(ROUND_AGE), runtime.all(OVERDUE_AGE)),
+            (vec![(None, 660.0)], vec![(None, 60.0)])
+        );
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(runtime.all(ROUND_AGE), [(None, 240.0)], "the late one is in a new round");
+    });
+}
+
+fn service(env: &Env, calls: &'static [&'static str]) -> (StepService<Refusing, Measuring, Trip>, Measuring) {
+    let runtime = Measuring::of(env);
+    let table = Refusing { env: env.clone(), calls };
+    (StepService::new(table, runtime.clone(), definition(), "flight").unwrap(), runtime)
+}
+
+fn started(env: &Env, key: &str) -> String {
+    let entry = LogEntry::of(&definition(), &context(key), SagaEvent::Started, env.now());
+    serde_json::to_string(&entry).unwrap()
+}
+
+fn task(key: &str, step: &str) -> StepTask<Trip> {
+    StepTask {
+        direction: Direction::Do,
+        step: Name::parse(step).unwrap(),
+        context: context(key),
+        carrier: Carrier::default(),
+    }
+}
+
+#[test]
+fn what_a_service_could_not_do_counts_for_it_in_either_style() {
+    run(|env| async move {
+        let until = Context::until(Timestamp::MAX);
+        trip_of(&env, "a", SignedDuration::ZERO).await;
+        let (service, runtime) = service(&env, &["transact"]);
+        service.handle_message(&started(&env, "a"), &until).await.unwrap_err();
+        service.handle_task(&task("a", "flight"), &until).await.unwrap_err();
+        service.handle_task(&task("a", "hotel"), &until).await.unwrap_err();
+        service.handle_message("{}", &until).await.unwrap_err();
+        let flight = || (Some(SmolStr::from("flight")), 1.0);
+        assert_eq!(runtime.all(FAULTS), [flight(), flight(), flight(), flight()]);
+    });
+}
+
+#[test]
+fn success_and_a_refusal_are_no_faults() {
+    run(|env| async move {
+        let until = Context::until(Timestamp::MAX);
+        for (key, flights) in [("a", 1), ("b", 0)] {
+            let id = StockId::parse("F").unwrap();
+            env.write(Stock::put(StockKind::Flight, &id, flights, Releases::Accepted)).await.unwrap();
+            trip_of(&env, key, SignedDuration::ZERO).await;
+        }
+        let (service, runtime) = service(&env, &[]);
+        service.handle_task(&task("a", "flight"), &until).await.unwrap_err();
+        service.handle_message(&started(&env, "b"), &until).await.unwrap();
+        let id = StockId::parse("F").unwrap();
+        env.write(Stock::put(StockKind::Flight, &id, 1, Releases::Accepted)).await.unwrap();
+        trip_of(&env, "c", SignedDuration::ZERO).await;
+        service.handle_message(&started(&env, "c"), &until).await.unwrap();
+        assert_eq!(runtime.all(FAULTS), []);
+    });
+}
+
+#[test]
+fn a_row_that_a_service_cannot_read_is_counted_as_such_too() {
+    run(|env| async move {
+        let bad = Item::new(saga_key(SagaId::of_key("a"))).with("state", "nowhere");
+        env.write(Write::create(bad)).await.unwrap();
+        let (service, runtime) = service(&env, &[]);
+        let undo = StepTask { direction: Direction::Undo, ..task("a", "flight") };
+        let error = service.handle_task(&undo, &Context::until(Timestamp::MAX)).await.unwrap_err();
+        assert_eq!((error.name(), runtime.all(FAULTS).len()), ("BadItem", 1));
+        assert_eq!(runtime.all(UNREADABLE_ROWS), [(None, 1.0)]);
+    });
+}
+
+#[test]
+fn a_settling_that_could_not_be_made_counts_for_the_coordinator() {
+    run(|env| async move {
+        trip_of(&env, "a", SignedDuration::ZERO).await;
+        let settle = json!({ "action": "settle", "saga": SagaId::of_key("a"), "round": 0 });
+        let settle = CoordinatorEvent::Settle(serde_json::from_value(settle).unwrap());
+        for (calls, faults) in [(&["query"][..], 1), (&[], 0)] {
+            let runtime = Measuring::of(&env);
+            let table = Refusing { env: env.clone(), calls };
+            let steps = Steps { table, runtime: runtime.clone(), definition: definition() };
+            let result = Coordinator { steps }.handle(&settle, &Context::until(Timestamp::MAX)).await;
+            assert!(result.is_err(), "it is not at its end either");
+            assert_eq!(runtime.all(FAULTS).len(), faults);
+            assert_eq!(runtime.all(COORDINATOR_RUNS), [], "that is no run of the schedule");
+        }
+    });
+}
+
+/// What the publisher answers to these entries, and what it measures, where whatever mentions a word is refused.
+async fn publish(
+    env: &Env,
+    entries: Vec<LogEntry<Trip>>,
+    refused: &'static [&'static str],
+) -> (Option<SmolStr>, Measuring) {
+    let runtime = Measuring::of(env);
+    let outlet = Choosy(refused);
+    let publisher = Publisher {
+        topic: outlet,
+        flow: outlet,
+        dead_letters: outlet,
+        runtime: runtime.clone(),
+        payload: PhantomData::<Trip>,
+    };
+    let records = entries.into_iter().enumerate().filter_map(|(at, entry)| {
+        let Write::Put { item, .. } = entry.append() else { return None };
+        let (sequence, key) = ((at + 1).to_string().into(), item.key.clone());
+        Some(Record { sequence, key, old: None, new: Some(item), at: env.now(), expired: false })
+    });
+    let records: Vec<Record> = records.collect();
+    (publisher.handle(&records, &Context::until(Timestamp::MAX)).await, runtime)
+}
+
+fn entry(env: &Env, key: &str, style: Style, event: impl Into<LogEvent>) -> LogEntry<Trip> {
+    LogEntry::of(&definition(), &SagaContext { style, ..context(key) }, event, env.now())
+}
+
+#[test]
+fn a_run_of_the_publisher_is_recorded_where_nothing_comes_again() {
+    run(|env| async move {
+        let entries = || {
+            vec![
+                entry(&env, "a", Style::Choreographed, SagaEvent::Started),
+                entry(&env, "b", Style::Orchestrated, SagaEvent::Started),
+                entry(&env, "c", Style::Choreographed, SagaEvent::Resolved),
+            ]
+        };
+        let (again, runtime) = publish(&env, entries(), &[]).await;
+        assert_eq!((again, runtime.all(PUBLISHER_RUNS)), (None, vec![(None, 1.0)]));
+        assert_eq!(runtime.all(UNSENT), []);
+        let (again, runtime) = publish(&env, entries(), &["orchestrated", "resolved"]).await;
+        assert_eq!((again.as_deref(), runtime.all(PUBLISHER_RUNS)), (Some("2"), vec![]));
+        assert_eq!(runtime.all(UNSENT), [(None, 2.0)], "an answer that says so is no error to Lambda");
+    });
+}
+
+#[test]
+fn an_entry_that_goes_two_ways_is_unsent_once() {
+    run(|env| async move {
+        let stuck = StepEvent::Stuck;
+        let stuck = LogEvent::Step(Name::parse("hotel").unwrap(), stuck);
+        let entries = vec![entry(&env, "a", Style::Choreographed, stuck)];
+        // Neither its event nor its letter.
+        let (again, runtime) = publish(&env, entries, &["hotel"]).await;
+        assert_eq!((again.as_deref(), runtime.all(UNSENT)), (Some("1"), vec![(None, 1.0)]));
+    });
+}
