@@ -10,6 +10,7 @@ def mend() -> None:
     _alarm_numbers_from_parameters()
     _binary_answers_of_any_media_type()
     _bodies_that_are_forms()
+    _connections_that_are_idle()
     _what_is_parsed_over_and_over()
 
 
@@ -63,6 +64,28 @@ def _bodies_that_are_forms() -> None:
 
     parse.restore_payload = lambda request: request.get_data()
     http._getMultiPartArgs = lambda content, content_type: {}
+
+
+# After how many seconds an idle connection is closed.
+IDLE = 3600
+
+
+def _connections_that_are_idle() -> None:
+    """A state machine's call of another service reaches it, also after a minute without any.
+
+    LocalStack's web server closes a connection that was idle for a minute, and its Step Functions, which keep theirs
+    and never repeat a call, fail with one that is being closed.
+    """
+    from rolo.serving.twisted import TwistedGateway
+
+    original = TwistedGateway.buildProtocol
+
+    def build(self, address):
+        channel = original(self, address)
+        channel.timeOut = IDLE
+        return channel
+
+    TwistedGateway.buildProtocol = build
 
 
 def _what_is_parsed_over_and_over() -> None:

@@ -10,6 +10,7 @@ from localstack.services.cloudwatch.resource_providers.aws_cloudwatch_alarm impo
     CloudWatchAlarmProvider,
 )
 from rolo.request import Request
+from rolo.serving.twisted import TwistedGateway
 from twisted.web import http
 
 from tenfold_localstack import mending
@@ -27,6 +28,7 @@ def created(monkeypatch) -> list[dict]:
     )
     monkeypatch.setattr(parse, "restore_payload", parse.restore_payload)
     monkeypatch.setattr(http, "_getMultiPartArgs", http._getMultiPartArgs)
+    monkeypatch.setattr(TwistedGateway, "buildProtocol", TwistedGateway.buildProtocol)
     mending.mend()
     return created
 
@@ -94,3 +96,8 @@ def test_the_web_server_takes_what_only_calls_itself_multipart(created):
     request.handleContentChunk(b"no boundary")
     request.requestReceived(b"POST", b"/", b"HTTP/1.1")
     assert received == [b"no boundary"]
+
+
+def test_an_idle_connection_is_kept_for_longer_than_a_minute(created):
+    channel = TwistedGateway(Mock()).buildProtocol(None)
+    assert channel.timeOut == mending.IDLE > 60

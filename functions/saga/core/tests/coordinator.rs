@@ -1,33 +1,23 @@
 //! The coordinator on the rows: what one saga has wrong keeps no other from being recovered.
 
-use crate::quiet::run;
+use crate::quiet::{data, definition, run};
 use jiff::SignedDuration;
-use saga_core::context::Style;
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::names::SagaId;
-use saga_core::rows::{SagaData, SagaRow, saga_key};
+use saga_core::rows::{SagaRow, saga_key};
 use saga_core::state::SagaState;
 use saga_core::steps::Steps;
-use saga_core::trip;
+use saga_core::trip::Trip;
 use tenfold_ports::table::{Item, Read, Write};
-use tenfold_ports::{Carrier, Clock, Context, Table};
+use tenfold_ports::{Clock, Context, Table};
 
 #[test]
 fn a_row_that_cannot_be_read_is_counted_and_the_others_are_recovered() {
     run(|env| async move {
-        let definition = trip::definition().unwrap();
+        let definition = definition();
         let (now, hour) = (env.now(), SignedDuration::from_hours(1));
-        let payload = serde_json::from_str(
-            r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#,
-        );
-        let data = SagaData {
-            style: Style::Choreographed,
-            payload: payload.unwrap(),
-            created: now - hour,
-            carrier: Carrier::default(),
-        };
         let (bad, good) = (SagaId::of_key("bad"), SagaId::of_key("good"));
-        env.write(SagaRow::create(&definition, good, data)).await.unwrap();
+        env.write(SagaRow::create(&definition, good, data(now - hour))).await.unwrap();
         let open = SagaState::Running.open(bad.shard(definition.shards())).unwrap();
         let item = Item::new(saga_key(bad)).with("state", "nowhere").with("open", open).with("wake", 0);
         env.write(Write::create(item)).await.unwrap();
@@ -38,6 +28,6 @@ fn a_row_that_cannot_be_read_is_counted_and_the_others_are_recovered() {
             Coordinator { steps }.handle(&minute, &Context::until(now + hour)).await.unwrap().unwrap();
         assert_eq!((summary.unreadable, summary.overdue, summary.rounds), (1, 1, 1));
         let item = env.get(&saga_key(good), Read::Consistent).await.unwrap().unwrap();
-        assert_eq!(SagaRow::<trip::Trip>::state_of(&item).unwrap(), Some(SagaState::Compensating));
+        assert_eq!(SagaRow::<Trip>::state_of(&item).unwrap(), Some(SagaState::Compensating));
     });
 }

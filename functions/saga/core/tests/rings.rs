@@ -8,7 +8,6 @@ use std::marker::PhantomData;
 use jiff::{SignedDuration, Timestamp};
 use saga_core::context::{SagaContext, Style};
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
-use saga_core::definition::Definition;
 use saga_core::definition::choreography::Direction;
 use saga_core::event::{LogEvent, SagaEvent, StepEvent};
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
@@ -20,7 +19,7 @@ use saga_core::publisher::Publisher;
 use saga_core::rows::{LogEntry, SagaData, SagaRow, saga_key};
 use saga_core::service::{StepService, StepTask};
 use saga_core::steps::Steps;
-use saga_core::trip::{self, Trip};
+use saga_core::trip::Trip;
 use serde_json::json;
 use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::stream::Record;
@@ -28,19 +27,8 @@ use tenfold_ports::table::{Item, Write};
 use tenfold_ports::{Carrier, Clock, Context, SmolStr, Table};
 use tenfold_world::Env;
 
-use crate::quiet::run;
-use ports::{Choosy, Measuring, Refusing};
-
-fn definition() -> Definition<Trip> {
-    trip::definition().unwrap()
-}
-
-fn data(created: Timestamp) -> SagaData<Trip> {
-    let payload =
-        r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
-    let payload = serde_json::from_str(payload).unwrap();
-    SagaData { style: Style::Choreographed, payload, created, carrier: Carrier::default() }
-}
+use crate::quiet::{Measuring, data, definition, run};
+use ports::{Choosy, Refusing};
 
 fn context(key: &str) -> SagaContext<Trip> {
     let SagaData { style, payload, carrier, .. } = data(Timestamp::UNIX_EPOCH);

@@ -1,74 +1,26 @@
 //! What cannot be read stops itself only: it is counted, and the others are served, however many of it come first.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
-use crate::quiet::run;
+use crate::quiet::{Measuring, data, definition, run};
 use jiff::{SignedDuration, Timestamp};
 use saga_core::api::Api;
-use saga_core::context::{SagaContext, Style};
+use saga_core::context::SagaContext;
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
-use saga_core::definition::Definition;
 use saga_core::event::SagaEvent;
 use saga_core::names::SagaId;
 use saga_core::rows::{LogEntry, SagaData, SagaRow, saga_key};
 use saga_core::service::{MessageError, StepService};
 use saga_core::state::SagaState;
 use saga_core::steps::Steps;
-use saga_core::trip::{self, Trip};
+use saga_core::trip::Trip;
 use serde_json::Value;
 use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::api::Request;
-use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::table::{Item, Key, Read, Write};
-use tenfold_ports::{Carrier, Clock, Context, Metrics, Rng, Table};
+use tenfold_ports::{Clock, Context, Table};
 use tenfold_world::Env;
 
 /// More than a page of a list, and than a run of the coordinator recovers of a shard.
 const MANY: usize = 120;
-
-/// The runtime, which counts what cannot be read.
-#[derive(Clone)]
-struct Counting {
-    env: Env,
-    unreadable: Rc<Cell<usize>>,
-}
-
-impl Counting {
-    fn of(env: &Env) -> Self {
-        Self { env: env.clone(), unreadable: Rc::default() }
-    }
-}
-
-impl Clock for Counting {
-    fn now(&self) -> Timestamp {
-        self.env.now()
-    }
-}
-
-impl Rng for Counting {
-    fn next_u64(&self) -> u64 {
-        self.env.next_u64()
-    }
-}
-
-impl Metrics for Counting {
-    fn record(&self, _: &[Dimension], metrics: &[Metric]) {
-        let unreadable = metrics.iter().filter(|metric| metric.name == UNREADABLE_ROWS).count();
-        self.unreadable.set(self.unreadable.get() + unreadable);
-    }
-}
-
-fn definition() -> Definition<Trip> {
-    trip::definition().unwrap()
-}
-
-fn data(created: Timestamp) -> SagaData<Trip> {
-    let payload =
-        r#"{"traveller":"Ada","flight":"F","hotel":"H","car":"C","from":"2030-01-01","to":"2030-01-02"}"#;
-    let payload = serde_json::from_str(payload).unwrap();
-    SagaData { style: Style::Choreographed, payload, created, carrier: Carrier::default() }
-}
 
 /// A running trip that began an hour ago, and in front of it in its shard many rows that cannot be read.
 async fn behind_many(env: &Env) -> SagaId {
@@ -90,12 +42,12 @@ async fn behind_many(env: &Env) -> SagaId {
 fn a_run_of_the_coordinator_recovers_what_is_behind_many_rows_that_cannot_be_read() {
     run(|env| async move {
         let id = behind_many(&env).await;
-        let runtime = Counting::of(&env);
+        let runtime = Measuring::of(&env);
         let steps = Steps { table: env.clone(), runtime: runtime.clone(), definition: definition() };
         let (minute, context) = (CoordinatorEvent::Schedule, Context::until(Timestamp::MAX));
         let summary = Coordinator { steps }.handle(&minute, &context).await.unwrap().unwrap();
         assert_eq!((summary.unreadable, summary.overdue, summary.rounds), (MANY, 1, 1));
-        assert_eq!(runtime.unreadable.get(), MANY);
+        assert_eq!(runtime.all(UNREADABLE_ROWS).len(), MANY);
         let item = env.get(&saga_key(id), Read::Consistent).await.unwrap().unwrap();
         assert_eq!(SagaRow::<Trip>::state_of(&item).unwrap(), Some(SagaState::Compensating));
     });
@@ -105,7 +57,7 @@ fn a_run_of_the_coordinator_recovers_what_is_behind_many_rows_that_cannot_be_rea
 fn a_list_shows_what_is_behind_many_rows_that_cannot_be_read() {
     run(|env| async move {
         let id = behind_many(&env).await;
-        let runtime = Counting::of(&env);
+        let runtime = Measuring::of(&env);
         let steps = Steps { table: env.clone(), runtime: runtime.clone(), definition: definition() };
         let (api, context) = (Api { steps }, Context::until(Timestamp::MAX));
         let (mut seen, mut after) = (Vec::new(), None::<String>);
@@ -124,14 +76,14 @@ fn a_list_shows_what_is_behind_many_rows_that_cannot_be_read() {
             }
         }
         assert_eq!(seen, [id.to_string()]);
-        assert_eq!(runtime.unreadable.get(), MANY);
+        assert_eq!(runtime.all(UNREADABLE_ROWS).len(), MANY);
     });
 }
 
 #[test]
 fn a_message_that_cannot_be_read_comes_again_and_is_counted() {
     run(|env| async move {
-        let runtime = Counting::of(&env);
+        let runtime = Measuring::of(&env);
         let service = StepService::new(env.clone(), runtime.clone(), definition(), "flight").unwrap();
         let context = Context::until(Timestamp::MAX);
         let SagaData { style, payload, carrier, .. } = data(env.now());
@@ -142,7 +94,7 @@ fn a_message_that_cannot_be_read_comes_again_and_is_counted() {
             let error = service.handle_message(bad, &context).await.unwrap_err();
             assert!(matches!(error, MessageError::Unreadable { .. }), "{error}");
         }
-        assert_eq!(runtime.unreadable.get(), 3);
+        assert_eq!(runtime.all(UNREADABLE_ROWS).len(), 3);
         // One of a later version has more in it.
         let newer = serde_json::to_string(&entry).unwrap().replacen('{', r#"{"priority":7,"#, 1);
         assert_eq!(service.handle_message(&newer, &context).await, Ok(()));

@@ -1,64 +1,13 @@
-//! Ports that refuse some calls, and a runtime whose metrics are seen.
+//! Ports that refuse some calls.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tenfold_ports::flow::Started;
-use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::queue::{Delivery, Depth, Outgoing, Rejected};
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
 use tenfold_ports::topic::Notice;
-use tenfold_ports::{CallError, Clock, Flow, Metrics, Queue, Rng, SmolStr, Table, Topic};
+use tenfold_ports::{CallError, Flow, Queue, SmolStr, Table, Topic};
 use tenfold_world::Env;
-
-/// The service that a metric is of, its name and its value.
-type Measurement = (Option<SmolStr>, &'static str, f64);
-
-/// The runtime, whose metrics are seen.
-#[derive(Clone)]
-pub struct Measuring {
-    env: Env,
-    measured: Rc<RefCell<Vec<Measurement>>>,
-}
-
-impl Measuring {
-    pub fn of(env: &Env) -> Self {
-        Self { env: env.clone(), measured: Rc::default() }
-    }
-
-    /// The metric that was recorded last.
-    pub fn last(&self) -> Option<&'static str> {
-        self.measured.borrow().last().map(|(_, name, _)| *name)
-    }
-
-    /// The values of a metric, with the service that each is of.
-    pub fn all(&self, name: &str) -> Vec<(Option<SmolStr>, f64)> {
-        let measured = self.measured.borrow();
-        measured.iter().filter(|(_, n, _)| *n == name).map(|(of, _, value)| (of.clone(), *value)).collect()
-    }
-}
-
-impl Clock for Measuring {
-    fn now(&self) -> Timestamp {
-        self.env.now()
-    }
-}
-
-impl Rng for Measuring {
-    fn next_u64(&self) -> u64 {
-        self.env.next_u64()
-    }
-}
-
-impl Metrics for Measuring {
-    fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
-        let of = dimensions.first().map(|(_, value)| value);
-        let all = metrics.iter().map(|metric| (of.cloned(), metric.name, metric.value));
-        self.measured.borrow_mut().extend(all);
-    }
-}
 
 /// A table that refuses some calls.
 #[derive(Clone)]
