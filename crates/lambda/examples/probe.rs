@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tenfold_lambda::{Boot, ErrorType, run};
 use tenfold_ports::Context;
@@ -20,6 +20,18 @@ enum Ask {
     Fail,
     /// Panic.
     Panic,
+    /// Panic while the event is read.
+    PanicAt(Mine),
+}
+
+/// What nobody can read.
+#[derive(Debug)]
+struct Mine;
+
+impl<'de> Deserialize<'de> for Mine {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        boom()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +76,6 @@ async fn event(ask: &Ask, _: &Context) -> Result<Value, AskedFor> {
     match ask {
         Ask::Answer(value) => Ok(value.clone()),
         Ask::Fail => Err(AskedFor),
-        Ask::Panic => boom(),
+        Ask::Panic | Ask::PanicAt(Mine) => boom(),
     }
 }

@@ -3,11 +3,17 @@
 //! The shapes are those of `aws_lambda_events`, of which this is a view. Where that crate is not AWS:
 //!
 //! * It is stricter: a header that HTTP does not allow (a blank in its name, a control character in its value) or
-//!   whose value is `null` fails the whole event. Such a request is answered with 400, since a caller sent it.
+//!   whose value is `null` fails the whole event. Such headers are taken out before, and the request is answered with
+//!   400, since a caller sent it.
+//! * It is stricter, too, with what nobody reads here: `requestContext` and the `httpMethod` in it have to be there, as
+//!   API Gateway sends them.
 //! * It is laxer: a method that is empty becomes GET, which nobody sends, and a path may be absent, which fails the
 //!   invocation here.
+//! * Its maps of the query fail at a value that is `null`, part a single value at its commas, and panic when they are
+//!   read and a name has an empty list of values; the query is read here, where neither is a value.
 //! * Its `Body::from_maybe_encoded` panics at a body that is no base64; the body is decoded here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
@@ -15,9 +21,10 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use smol_str::SmolStr;
-use tenfold_ports::api::{Request, Response};
+use tenfold_ports::api::{Fault, Request, Response};
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest as ProxyRequest;
 /// The answer that API Gateway expects of a proxy function.
@@ -30,9 +37,14 @@ pub enum NoRequest {
     /// The event is no proxy event of API Gateway: whoever calls the function is not it.
     #[error("not an API Gateway proxy event: {0}")]
     NotProxied(String),
-    /// The event is one, of a request with a header that HTTP does not allow: its sender can mend it.
-    #[error("a header's name or value is not as RFC 9110 has it: a control character, for instance")]
-    BadHeader,
+    /// The event is one, of a request with headers that HTTP does not allow: its sender can mend it.
+    #[error("the request has headers that HTTP does not allow")]
+    BadHeader {
+        /// One for each of these headers.
+        faults: Vec<Fault>,
+        /// The request without them, which says to what it belongs.
+        request: Box<Request>,
+    },
 }
 
 impl NoRequest {
@@ -47,7 +59,10 @@ impl NoRequest {
 /// # Errors
 /// The event is of another shape, or says that its body is base64 where it is not; or its headers are none.
 pub fn request(event: &str) -> Result<Request, NoRequest> {
-    let event: ProxyRequest = serde_json::from_str(event).map_err(|error| refused(event, &error))?;
+    let mut event: Value = serde_json::from_str(event).map_err(NoRequest::not_proxied)?;
+    let faults = take_bad_headers(&mut event);
+    let query = take_query(&mut event)?;
+    let event = ProxyRequest::deserialize(event).map_err(NoRequest::not_proxied)?;
     let whole = event.path.as_deref().unwrap_or_default();
     if !whole.starts_with('/') {
         return Err(NoRequest::not_proxied(format!("path `{whole}` does not begin with /")));
@@ -62,33 +77,75 @@ pub fn request(event: &str) -> Result<Request, NoRequest> {
     let path = below_base(whole, event.resource.as_deref());
     let seen = event.request_context.path.as_deref();
     let base = seen.and_then(|seen| seen.strip_suffix(path)).or_else(|| whole.strip_suffix(path));
-    // All values of a name are in the second of each; some senders of events leave it out.
-    let (single, multi) = (event.query_string_parameters, event.multi_value_query_string_parameters);
-    let query = single.iter().filter(|(name, _)| multi.first(name).is_none()).chain(multi.iter());
+    // As with the query.
     let mut headers = event.headers;
     headers.extend(event.multi_value_headers);
-    Ok(Request {
-        method: event.http_method.as_str().to_ascii_uppercase().into(),
-        base: base.unwrap_or_default().into(),
-        path: path.into(),
-        query: by_name(query),
-        // What came as text is text.
-        headers: by_name(
-            headers.iter().filter_map(|(name, value)| {
+    let request =
+        Request {
+            method: event.http_method.as_str().to_ascii_uppercase().into(),
+            base: base.unwrap_or_default().into(),
+            path: path.into(),
+            query,
+            // What came as text is text.
+            headers: by_name(headers.iter().filter_map(|(name, value)| {
                 Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?))
-            }),
-        ),
-        body,
-    })
+            })),
+            body,
+        };
+    if faults.is_empty() {
+        Ok(request)
+    } else {
+        Err(NoRequest::BadHeader { faults, request: Box::new(request) })
+    }
 }
 
-/// Whom an event that the crate does not read is to be blamed on: its sender's headers, if all else is well.
-fn refused(event: &str, error: &serde_json::Error) -> NoRequest {
-    let Ok(mut rest) = serde_json::from_str::<Value>(event) else { return NoRequest::not_proxied(error) };
-    for of_the_sender in ["headers", "multiValueHeaders"] {
-        rest.as_object_mut().map(|fields| fields.remove(of_the_sender));
+/// Takes the headers that HTTP does not allow out of an event, and says what is wrong with each.
+fn take_bad_headers(event: &mut Value) -> Vec<Fault> {
+    let mut bad = BTreeMap::new();
+    for map in ["headers", "multiValueHeaders"] {
+        let Some(headers) = event.get_mut(map).and_then(Value::as_object_mut) else { continue };
+        headers.retain(|name, value| match wrong_with(name, value) {
+            None => true,
+            Some(why) => {
+                bad.insert(name.clone(), why);
+                false
+            }
+        });
     }
-    ProxyRequest::deserialize(rest).map_or_else(|_| NoRequest::not_proxied(error), |_| NoRequest::BadHeader)
+    bad.into_iter().map(|(name, why)| Fault::new(format!("header:{name}"), why)).collect()
+}
+
+fn wrong_with(name: &str, value: &Value) -> Option<&'static str> {
+    let is_well = |value: &Value| value.as_str().is_some_and(|text| HeaderValue::from_str(text).is_ok());
+    if HeaderName::try_from(name).is_err() {
+        return Some("the name has a character that RFC 9110 does not allow there, as a blank");
+    }
+    let all_well = match value {
+        Value::Array(values) => values.iter().all(is_well),
+        one => is_well(one),
+    };
+    (!all_well).then_some("the value is no text, or has a control character, which RFC 9110 does not allow")
+}
+
+/// Takes the query out of an event: pairs in the order of their names, the values of a name in theirs.
+fn take_query(event: &mut Value) -> Result<Vec<(SmolStr, SmolStr)>, NoRequest> {
+    type Single = BTreeMap<SmolStr, Option<SmolStr>>;
+    type Multi = BTreeMap<SmolStr, Option<Vec<Option<SmolStr>>>>;
+    let single: Option<Single> = take(event, "queryStringParameters")?;
+    let multi: Option<Multi> = take(event, "multiValueQueryStringParameters")?;
+    let single = single.into_iter().flatten().map(|(name, value)| (name, vec![value]));
+    let multi = multi.into_iter().flatten().filter_map(|(name, values)| Some((name, values?)));
+    // All values of a name are in the second; some senders of events leave it out.
+    let all: BTreeMap<_, _> = single.chain(multi).collect();
+    let pairs = all
+        .into_iter()
+        .flat_map(|(name, values)| values.into_iter().flatten().map(move |value| (name.clone(), value)));
+    Ok(pairs.collect())
+}
+
+fn take<T: DeserializeOwned>(event: &mut Value, name: &str) -> Result<T, NoRequest> {
+    let value = event.get_mut(name).map(Value::take).unwrap_or_default();
+    T::deserialize(value).map_err(|error| NoRequest::not_proxied(format!("{name}: {error}")))
 }
 
 /// The path without the base path of a custom domain: as many parts from its end as the resource has. A greedy

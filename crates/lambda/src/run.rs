@@ -6,7 +6,7 @@ mod invocation;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use tenfold_aws::{Aws, SystemRng, SystemRuntime};
 use tenfold_ports::Context;
-use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tracing::Instrument as _;
 
 use invocation::Invocation;
@@ -119,7 +119,7 @@ impl Start {
     /// Answers requests that come through API Gateway, for as long as the process lives.
     ///
     /// A panic of the handler is answered with a problem document of status 500, a header that HTTP does not allow
-    /// with one of 400; an event that is no proxy event fails the invocation as `BadEvent`.
+    /// with one of 400 that names it; an event that is no proxy event fails the invocation as `BadEvent`.
     ///
     /// A request's `traceparent` names the trace, unless X-Ray traces the function (`XRAY_TRACING` is `true`): then log
     /// lines, rows and calls have X-Ray's trace id, so that what is found in the one is found in the other.
@@ -142,8 +142,10 @@ impl Start {
                         Problem::internal(detail).into()
                     })
                 }
-                Err(error @ NoRequest::BadHeader) => {
-                    Problem::invalid(vec![Fault::new("header", error.to_string())]).into()
+                Err(NoRequest::BadHeader { faults, .. }) => {
+                    let problem = Problem::invalid(faults);
+                    tracing::warn!(why = problem.detail, "the request has headers that HTTP does not allow");
+                    problem.into()
                 }
                 Err(error @ NoRequest::NotProxied(_)) => return Err(failure(BAD_EVENT, error.to_string())),
             };
@@ -151,8 +153,10 @@ impl Start {
         };
         let decode = move |event: &RawValue, invocation: &mut Invocation| {
             let request = api::request(event.get());
-            if let Ok(request) = &request {
-                invocation.take_headers(request, !is_traced);
+            match &request {
+                Ok(request) => invocation.take_headers(request, !is_traced),
+                Err(NoRequest::BadHeader { request, .. }) => invocation.take_headers(request, !is_traced),
+                Err(NoRequest::NotProxied(_)) => {}
             }
             request
         };
@@ -187,6 +191,7 @@ impl Start {
         self.serve(decode, answer).await
     }
 
+    /// What `decode` makes of an event goes to `answer`. A panic of `decode` fails the invocation as `Panic`.
     async fn serve<T, D, A>(self, decode: D, answer: A) -> Result<(), InitError>
     where
         D: Fn(&RawValue, &mut Invocation) -> T + Copy + 'static,
@@ -202,11 +207,14 @@ impl Start {
             async move {
                 let (event, context) = event.into_parts();
                 let mut invocation = Invocation::new(&context, &*ids);
-                let decoded = decode(&event, &mut invocation);
+                let decoded = catch_unwind(AssertUnwindSafe(|| decode(&event, &mut invocation)));
                 let span = invocation.span();
                 let work = async {
                     let began = Instant::now();
-                    let outcome = answer(invocation, decoded).await;
+                    let outcome = match decoded {
+                        Ok(decoded) => answer(invocation, decoded).await,
+                        Err(panic) => Err(failure(PANIC, panic_message(&*panic))),
+                    };
                     let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
                     log_end(&outcome, milliseconds, cold.take().map(|d| d.as_secs_f64() * 1000.0), &calls());
                     outcome.map(|(_, body)| body)

@@ -2,8 +2,9 @@
 //!
 //! The shapes are those of `aws_lambda_events`, of which [`StreamBatch`] is a view; images are read by the reader that
 //! `tenfold-aws` has for the table itself. The crate is stricter than needed: a record has to have its `eventID`,
-//! `eventName`, `awsRegion` and `SizeBytes`, all of which AWS sends. It is laxer: keys and a sequence number may be
-//! absent, which is refused here. It drops the fraction of a second at which a change was made; Lambda sends none.
+//! `eventName`, `awsRegion` and `SizeBytes`, all of which AWS sends. It is laxer: keys, a sequence number and the time
+//! may be absent (it makes 1970 of the time), which is refused here. It drops the fraction of a second at which a change
+//! was made; Lambda sends none.
 //!
 //! The event source needs `FunctionResponseTypes: [ReportBatchItemFailures]`, or the answer means nothing, and a
 //! stream of old and new images.
@@ -50,7 +51,7 @@ impl TryFrom<Event> for StreamBatch {
     }
 }
 
-/// The change in a record, which was made at the millisecond `at` since 1970.
+/// The change in a record, which was made at the millisecond `at` since 1970; 0 is no time.
 pub(crate) fn read(record: EventRecord, sequence: SmolStr, at: i64) -> Result<Record, String> {
     let change = record.change;
     let mut keys = Attributes::from(change.keys);
@@ -63,6 +64,9 @@ pub(crate) fn read(record: EventRecord, sequence: SmolStr, at: i64) -> Result<Re
         item.map_err(|error| format!("record {sequence}: {error}"))
     };
     let (old, new) = (image(change.old_image)?, image(change.new_image)?);
+    if at == 0 {
+        return Err(format!("record {sequence}: without an `ApproximateCreationDateTime`"));
+    }
     let at = Timestamp::from_millisecond(at).map_err(|e| format!("record {sequence}: {e}"))?;
     let expired =
         record.user_identity.is_some_and(|identity| identity.principal_id == "dynamodb.amazonaws.com");
@@ -120,6 +124,15 @@ mod tests {
             record["dynamodb"].as_object_mut().unwrap().remove("SequenceNumber");
         });
         assert!(error.contains("SequenceNumber"), "{error}");
+    }
+
+    /// The crate takes it for one of 1970.
+    #[test]
+    fn a_record_without_its_time_is_refused_and_named() {
+        let error = refused(|record| {
+            record["dynamodb"].as_object_mut().unwrap().remove("ApproximateCreationDateTime");
+        });
+        assert!(error.contains("record 111: without an `ApproximateCreationDateTime`"), "{error}");
     }
 
     /// What AWS sends always and the crate cannot do without.

@@ -163,12 +163,19 @@ fn a_bad_api_event_fails_the_invocation() {
 #[test]
 fn a_header_that_http_does_not_allow_is_answered_with_400() {
     let bad = GET.replacen("order-17", "order\\u0007", 2);
-    let (posted, _, _) = probe("api", &[], &[&bad, GET]);
+    let more = GET.replacen("\"Accept\": \"*/*\"", "\"X-A\": \"\\u0007\"", 1);
+    let (posted, lines, _) = probe("api", &[], &[&bad, &more, GET]);
     let (path, body) = &posted[0];
     assert_eq!((path.as_str(), &body["statusCode"]), ("/invocation/r-0/response", &json!(400)));
     let problem: Value = serde_json::from_str(body["body"].as_str().unwrap()).unwrap();
     assert_eq!(problem["type"], "urn:tenfold:problem:invalid-request");
-    assert_eq!(posted[1].1["statusCode"], 200);
+    assert_eq!(problem["errors"][0]["at"], "header:X-Correlation-Id");
+    assert_eq!((&posted[1].1["statusCode"], &posted[2].1["statusCode"]), (&json!(400), &json!(200)));
+
+    let why = line(&lines, "the request has headers that HTTP does not allow", "r-1");
+    assert_eq!((&why["level"], &why["correlation_id"]), (&json!("WARN"), &json!("order-17")));
+    assert_eq!(why["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    assert!(why["why"].as_str().unwrap().starts_with("header:X-A: the value"), "{why}");
 }
 
 #[test]
@@ -179,7 +186,13 @@ fn where_x_ray_traces_its_trace_is_ours() {
 
 #[test]
 fn an_event_is_answered_or_fails_under_a_fixed_name() {
-    let events = [r#"{"answer": [1, {"b": 2.50}]}"#, r#""fail""#, r#""panic""#, r#"{"dance": 1}"#];
+    let events = [
+        r#"{"answer": [1, {"b": 2.50}]}"#,
+        r#""fail""#,
+        r#""panic""#,
+        r#"{"dance": 1}"#,
+        r#"{"panic_at": 1}"#,
+    ];
     let (posted, lines, _) = probe("event", &[], &events);
     assert_eq!(posted[0], ("/invocation/r-0/response".to_owned(), json!([1, {"b": 2.5}])));
     let failed: Vec<_> = posted[1..].iter().map(|(path, body)| (path.as_str(), &body["errorType"])).collect();
@@ -187,10 +200,12 @@ fn an_event_is_answered_or_fails_under_a_fixed_name() {
         ("/invocation/r-1/error", &json!("AskedFor")),
         ("/invocation/r-2/error", &json!("Panic")),
         ("/invocation/r-3/error", &json!("BadEvent")),
+        ("/invocation/r-4/error", &json!("Panic")),
     ];
     assert_eq!(failed, expected);
     assert_eq!(posted[2].1["errorMessage"], "boom");
     assert!(posted[3].1["errorMessage"].as_str().unwrap().contains("dance"), "{posted:#?}");
+    assert_eq!(line(&lines, "failed", "r-4")["error"], "boom");
     let line = line(&lines, "failed", "r-1");
     assert_eq!(
         (&line["error_type"], &line["error"], &line["level"]),

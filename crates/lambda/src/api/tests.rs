@@ -76,17 +76,56 @@ fn what_is_no_proxy_event_is_an_error() {
 #[test]
 fn a_header_that_http_does_not_allow_is_the_callers_fault() {
     for (name, value) in
-        [("a b", json!("x")), ("x", json!("a\u{7f}b")), ("x", json!("a\nb")), ("x", Value::Null)]
+        [("a b", json!("x")), ("X-A", json!("a\u{7f}b")), ("X-A", json!("a\nb")), ("X-A", Value::Null)]
     {
-        let error = changed(|event| event["headers"][name] = value.clone()).unwrap_err();
-        assert_eq!(error, NoRequest::BadHeader, "{name:?}: {value}");
+        for map in ["headers", "multiValueHeaders"] {
+            let error = changed(|event| event[map][name] = value.clone()).unwrap_err();
+            let NoRequest::BadHeader { faults, request } = error else {
+                panic!("{name:?}: {value}: {error}")
+            };
+            let at: Vec<_> = faults.iter().map(|fault| fault.at.as_str()).collect();
+            assert_eq!(at, [format!("header:{name}")], "{value}");
+            assert_eq!(request.header("x-correlation-id").map(SmolStr::as_str), Some("order-17"));
+            assert_eq!(request.header("x-a"), None);
+        }
     }
+    let all_in_one = changed(|event| {
+        event["headers"]["X-A"] = "\n".into();
+        event["multiValueHeaders"]["X-A"] = json!(["x", "\n"]);
+        event["multiValueHeaders"]["X-B"] = json!(["\n"]);
+    });
+    assert!(matches!(all_in_one, Err(NoRequest::BadHeader { faults, .. }) if faults.len() == 2));
     // What else is of another shape, the sender cannot mend.
     let error = changed(|event| {
         event["headers"]["a b"] = "x".into();
         event["requestContext"] = Value::Null;
     });
     assert!(matches!(error, Err(NoRequest::NotProxied(_))));
+}
+
+/// API Gateway sends it always.
+#[test]
+fn the_context_and_its_method_have_to_be_there() {
+    for bad in [json!({}), json!({"httpMethod": null})] {
+        let error = changed(|event| event["requestContext"] = bad.clone());
+        assert!(matches!(error, Err(NoRequest::NotProxied(_))), "{bad}: {error:?}");
+    }
+}
+
+#[test]
+fn a_value_of_the_query_is_text_and_is_not_parted() {
+    let request = changed(|event| {
+        event["queryStringParameters"] = json!({"limit": "20", "none": null, "ids": "1,2", "empty": "3"});
+        event["multiValueQueryStringParameters"] =
+            json!({"limit": ["10", null, "20"], "none": null, "empty": []});
+    })
+    .unwrap();
+    let query: Vec<_> = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(query, [("ids", "1,2"), ("limit", "10"), ("limit", "20")]);
+    for bad in [json!(1), json!({"limit": 1}), json!(["limit"])] {
+        let error = changed(|event| event["queryStringParameters"] = bad.clone());
+        assert!(matches!(error, Err(NoRequest::NotProxied(_))), "{bad}: {error:?}");
+    }
 }
 
 #[test]
