@@ -38,6 +38,16 @@ WILDCARDS = {
         "ec2:UnassignPrivateIpAddresses",
     },
 }
+# What Lambda alone needs is denied to the code of the stack's functions (developer guide, "Giving Lambda functions access
+# to resources in an Amazon VPC").
+FUNCTION_NAME = "${AWS::StackName}-"
+BY_THE_CODE = {
+    "ArnLike": {
+        "lambda:SourceFunctionArn": {
+            "Fn::Sub": f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{FUNCTION_NAME}*"
+        }
+    }
+}
 VARIABLE = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"')
 
 
@@ -73,6 +83,8 @@ def test_a_function_has_a_role_of_its_own(template, name):
 @pytest.mark.parametrize(("template", "name"), functions())
 def test_a_role_has_no_wildcards(template, name):
     for statement in template.statements(template.functions()[name]):
+        if statement["Effect"] == "Deny" and "Condition" in statement:
+            continue
         (resource, *others) = texts(statement["Resource"])
         if not others and set(as_list(statement["Action"])) <= WILDCARDS.get(resource, set()):
             continue
@@ -87,6 +99,23 @@ def test_a_role_has_no_wildcards(template, name):
         assert not {"NotAction", "NotResource"} & set(statement), (
             f"the role of {name} must say what it may"
         )
+
+
+@pytest.mark.parametrize(("template", "name"), functions())
+def test_what_a_role_has_for_its_vpc_is_denied_to_the_functions_code(template, name):
+    function = template.functions()[name]
+    statements = template.statements(function)
+    for_vpc = {
+        action
+        for statement in statements
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+        if action.startswith("ec2:")
+    }
+    denied = [statement for statement in statements if statement["Effect"] == "Deny"]
+    expected = {"Effect": "Deny", "Action": sorted(for_vpc), "Resource": "*", "Condition": BY_THE_CODE}
+    assert denied == [expected], f"the role of {name} denies {denied}; {expected} was expected"
+    assert function["FunctionName"]["Fn::Sub"].startswith(FUNCTION_NAME), f"the Deny does not meet {name}"
 
 
 @pytest.mark.parametrize(("template", "name"), functions())
