@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenfold_pattern::read::readable;
 use tenfold_pattern::{ReadError, page};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{BadItem, Item, Query};
+use tenfold_ports::table::{BadItem, Item, Query, Read};
 use tenfold_ports::{CallError, Carrier, Context, Metrics, Runtime, Table};
 use tracing::Instrument;
 
@@ -24,7 +24,7 @@ use crate::event::SagaEvent;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::SagaId;
-use crate::rows::{OPEN_INDEX, WAKE, saga_of};
+use crate::rows::{OPEN_INDEX, SagaRow, WAKE, saga_of};
 use crate::state::SagaState;
 use crate::steps::Steps;
 
@@ -223,10 +223,18 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         states.filter(|state| *state != SagaState::Running || !is_in(Mutant::NoDeadline))
     }
 
-    /// The time that a round has in a state.
-    fn time_of(&self, state: SagaState) -> SignedDuration {
-        let definition = &self.steps.definition;
-        if state == SagaState::Running { definition.deadline() } else { definition.recovery() }
+    /// When the round of the first of these sagas began that is in this state, by its row: its deadline is of the limits
+    /// of then.
+    async fn began(&self, state: SagaState, items: &[Item]) -> Result<Option<Timestamp>, CallError> {
+        for item in items {
+            let row = self.steps.table.get(&item.key, Read::Consistent).await?;
+            // One that cannot be read is counted when it is late, and one in another state has gone on meanwhile.
+            let row = row.and_then(|row| SagaRow::<P>::read(&row).ok());
+            if let Some(row) = row.filter(|row| row.state == state) {
+                return Ok(Some(row.since));
+            }
+        }
+        Ok(None)
     }
 
     async fn sweep(
@@ -241,12 +249,19 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         progress.cut_short |= !in_time();
         let Some(partition) = state.open(shard).filter(|_| in_time()) else { return Ok(()) };
         // In the order of their time: also the first that is not up yet says for how long its round has been under way.
+        let mut is_first = true;
         let query = Query { index: Some(OPEN_INDEX), limit: 50, ..Query::partition(partition) };
         let most = progress.summary.overdue + MOST;
         page::each(&self.steps.table, query, async |items| {
             let now = runtime.now();
             let first = items.iter().filter_map(|item| item.number(WAKE).ok()).min();
-            progress.first_is(first, self.time_of(state), now);
+            progress.first_is(first, now);
+            if std::mem::take(&mut is_first) {
+                match self.began(state, &items).await {
+                    Ok(began) => progress.has_a_round_of(began, now),
+                    Err(error) => progress.is_cut_short_by(error.into()),
+                }
+            }
             let late: Vec<&Item> = items.iter().filter(|item| is_late(item, now)).collect();
             let all_late = late.len() == items.len();
             let ids = late.into_iter().filter_map(|item| progress.readable(runtime, id_of(item)));
@@ -277,12 +292,17 @@ fn id_of(item: &Item) -> Result<SagaId, BadItem> {
 }
 
 impl RunProgress {
-    /// Takes the time at which the first saga of a page is late, which it is after so long a time in its round.
-    fn first_is(&mut self, wake: Option<i64>, time: SignedDuration, now: Timestamp) {
-        let late = wake.map_or(i64::MIN, |wake| now.as_second().saturating_sub(wake));
-        let seconds = |n: i64| Duration::from_secs(u64::try_from(n).unwrap_or(0));
-        self.latest = self.latest.max(seconds(late));
-        self.oldest = self.oldest.max(seconds(late.saturating_add(time.as_secs())));
+    /// Takes the time at which the first saga of a page is late.
+    fn first_is(&mut self, wake: Option<i64>, now: Timestamp) {
+        let late = wake.map_or(0, |wake| now.as_second().saturating_sub(wake));
+        self.latest = self.latest.max(Duration::from_secs(u64::try_from(late).unwrap_or(0)));
+    }
+
+    /// Takes the time at which a round under way began.
+    fn has_a_round_of(&mut self, began: Option<Timestamp>, now: Timestamp) {
+        // None where another machine's clock is ahead.
+        let age = began.and_then(|began| Duration::try_from(now.duration_since(began)).ok());
+        self.oldest = self.oldest.max(age.unwrap_or_default());
     }
 
     /// What was read of a row; one that cannot be read is skipped, since the others are not to wait for it.

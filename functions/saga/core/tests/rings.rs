@@ -12,14 +12,15 @@ use saga_core::definition::choreography::Direction;
 use saga_core::event::{LogEvent, SagaEvent, StepEvent};
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::metrics::{
-    COORDINATOR_RUNS, FAULTS, OVERDUE_AGE, PUBLISHER_RUNS, ROUND_AGE, STUCK, UNATTENDED, UNSENT,
+    COORDINATOR_RUNS, FAULTS, OVERDUE_AGE, PUBLISHER_RUNS, ROUND_AGE, ROUNDS, STUCK, UNATTENDED, UNSENT,
 };
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
 use saga_core::rows::{LogEntry, SagaData, SagaRow, saga_key};
 use saga_core::service::{StepService, StepTask};
+use saga_core::state::SagaState;
 use saga_core::steps::Steps;
-use saga_core::trip::Trip;
+use saga_core::trip::{Trip, definition_within};
 use serde_json::json;
 use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::stream::Record;
@@ -38,6 +39,13 @@ fn context(key: &str) -> SagaContext<Trip> {
 /// A trip that was taken in so long ago.
 async fn trip_of(env: &Env, key: &str, ago: SignedDuration) {
     let create = SagaRow::create(&definition(), SagaId::of_key(key), data(env.now() - ago));
+    env.write(create).await.unwrap();
+}
+
+/// One that was taken in when trips had other limits.
+async fn trip_within(env: &Env, key: &str, limit: SignedDuration, ago: SignedDuration) {
+    let definition = definition_within(limit, limit).unwrap();
+    let create = SagaRow::create(&definition, SagaId::of_key(key), data(env.now() - ago));
     env.write(create).await.unwrap();
 }
 
@@ -109,6 +117,43 @@ fn the_age_of_a_round_is_that_of_its_row_before_it_is_late_too() {
         );
         let (runtime, _) = minute(&env, &[], HOUR).await;
         assert_eq!(runtime.all(ROUND_AGE), [(None, 240.0)], "the late one is in a new round");
+    });
+}
+
+/// Its deadline is 10 minutes today.
+#[test]
+fn the_age_of_a_round_of_before_is_its_own_whatever_the_limits_are_today() {
+    run(|env| async move {
+        trip_within(&env, "a", SignedDuration::from_mins(2), SignedDuration::from_mins(1)).await;
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(runtime.all(ROUND_AGE), [(None, 60.0)], "the limit was raised");
+        trip_within(&env, "b", HOUR, SignedDuration::from_mins(20)).await;
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(runtime.all(ROUND_AGE), [(None, 1200.0)], "it was lowered");
+    });
+}
+
+#[test]
+fn a_row_that_cannot_be_read_does_not_hide_the_age_of_the_others() {
+    run(|env| async move {
+        let (definition, good) = (definition(), SagaId::of_key("a"));
+        trip_of(&env, "a", SignedDuration::from_mins(4)).await;
+        let open = SagaState::Running.open(good.shard(definition.shards())).unwrap();
+        let bad = Item::new(saga_key(SagaId::of_key("bad"))).with("state", "nowhere");
+        env.write(Write::create(bad.with("open", open).with("wake", 0))).await.unwrap();
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(runtime.all(ROUND_AGE), [(None, 240.0)]);
+    });
+}
+
+#[test]
+fn where_an_age_cannot_be_read_late_trips_are_recovered_all_the_same() {
+    run(|env| async move {
+        trip_of(&env, "a", HOUR).await;
+        let (runtime, went_well) = minute(&env, &["get"], HOUR).await;
+        assert!(!went_well);
+        assert_eq!((runtime.all(ROUND_AGE), runtime.all(COORDINATOR_RUNS)), (vec![], vec![]));
+        assert_eq!(runtime.all(ROUNDS), [(None, 1.0)]);
     });
 }
 
