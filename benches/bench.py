@@ -17,8 +17,9 @@ import rounds
 from coldstart.coldstart import measure
 from running import ROOT, step
 
-# From exec to the first question for an event, of a release binary with two SDK clients, on two cores.
-TARGET_MS = 12
+# From exec to the first question for an event, of a release binary with two SDK clients, on two cores; and its package,
+# as it is deployed: zipped.
+TARGET_MS, TARGET_MB = 5, 4
 RUST, PYTHON = "Rust: circuit-breaker-gateway", "Python: awslambdaric, boto3, Powertools"
 COMMANDS = {
     RUST: ["target/release/circuit-breaker-gateway"],
@@ -52,10 +53,11 @@ def cold_start(runs):
     rows.append(["Python / Rust", str(times), "", "", str(memory)])
     head = [f"{runs} starts of each, in turn", "median ms", "min", "max", "resident MiB"]
     text = figures.table(head, rows)
-    text += f"\n\nThe target is {TARGET_MS} ms; the binary has {rust['mib']} MiB."
+    text += f"\n\nThe targets are {TARGET_MS} ms and {TARGET_MB} MB zipped; the binary has {rust['mib']} MiB."
     return text, {
         "runs": runs,
         "targetMs": TARGET_MS,
+        "targetZipMb": TARGET_MB,
         "binaryMib": rust["mib"],
         "rust": {"readyMs": rust["ready_ms"], "residentMib": rust["rss_mib"]},
         "python": {"readyMs": python["ready_ms"], "residentMib": python["rss_mib"]},

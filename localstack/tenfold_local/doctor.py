@@ -76,6 +76,7 @@ def installed() -> Iterable[Finding]:
         "sam, pytest and more": paths.TOOLS,
         "DynamoDB Local": paths.DYNAMODB,
         "checkov and other gates": paths.GATES,
+        "cdk-nag": paths.GATES_NAG,
         "what cargo has built": paths.TARGET,
     }
     for what, folder in parts.items():

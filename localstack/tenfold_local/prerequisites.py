@@ -61,12 +61,14 @@ def all_of_them() -> list[Prerequisite]:
         ),
         Prerequisite(
             "Node.js, 18 or later",
-            "runs the Kinesis emulator",
+            "runs the Kinesis emulator and cdk-nag",
             "Debian 12: apt install nodejs",
             "node",
             minimum=18,
         ),
-        Prerequisite("npm", "fetches the Kinesis emulator", "Debian 12: apt install npm", "npm"),
+        Prerequisite(
+            "npm", "fetches the Kinesis emulator and cdk-nag", "Debian 12: apt install npm", "npm"
+        ),
         Prerequisite(
             "strip", "makes the artifacts small", "Debian 12: apt install binutils", "strip"
         ),

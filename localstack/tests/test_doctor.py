@@ -12,7 +12,7 @@ from tenfold_local.say import Failure
 @pytest.fixture(autouse=True)
 def empty(tmp_path, monkeypatch):
     """A checkout in which nothing is installed, on a machine that has all it needs, and no LocalStack."""
-    for name in ("LOCAL", "TARGET", "VENV", "TOOLS", "GATES", "DYNAMODB"):
+    for name in ("LOCAL", "TARGET", "VENV", "TOOLS", "GATES", "GATES_NAG", "DYNAMODB"):
         monkeypatch.setattr(paths, name, tmp_path / name.lower())
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(prerequisites, "all_of_them", lambda: [Prerequisite("a shell", "", "", "sh")])
@@ -28,7 +28,7 @@ def test_a_machine_that_has_all_is_told_what_to_do_next(capsys, empty):
     doctor.tell()
     said = capsys.readouterr().out
     assert "NO" not in said
-    assert said.count("not yet: the first run gets it") == 5
+    assert said.count("not yet: the first run gets it") == 6
     assert said.endswith("next: make demo\n")
     assert list(empty.iterdir()) == [], "nothing is changed"
 

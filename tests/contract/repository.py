@@ -136,7 +136,11 @@ class Template:
 
     def statements(self, function: dict) -> list[dict]:
         """What the role of a function allows, under some condition too."""
-        role = self.resources[referenced(function["Role"])]["Properties"]
+        return self.allowed(referenced(function["Role"]))
+
+    def allowed(self, role: str) -> list[dict]:
+        """What a role allows, by its logical id, under some condition too."""
+        role = self.resources[role]["Properties"]
         documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
         return [branch for document in documents for s in document["Statement"] for branch in branches(s)]
 

@@ -7,6 +7,8 @@ from test_metrics import recorders
 # What calls a function by itself, so that its silence is a fault.
 BY_ITSELF = ("Schedule", "ScheduleV2", "DynamoDB", "Kinesis")
 SENTENCES = 2
+# The metrics that are recorded at each attempt, 0 where it went well.
+SHARES = {"saga": {"Faults", "Unsent"}}
 
 
 def alarms(template: Template) -> dict[str, dict]:
@@ -92,6 +94,37 @@ def hears(template: Template, alarm: dict, name: str, streams: set[str]) -> bool
     ) and (alarm["ComparisonOperator"], alarm["Statistic"]) == ("LessThanThreshold", "SampleCount")
 
 
+def without_lost_events(template: Template) -> list[str]:
+    """The functions that a schedule calls, of which Lambda may give up an event and lose it without an alarm: what it
+    cannot send to the queue of failed events it counts, and no more."""
+    return [
+        name
+        for name, function in template.functions().items()
+        if any(event["Type"].startswith("Schedule") for event in function.get("Events", {}).values())
+        and not any(
+            is_on(alarm, "AWS/Lambda", "DeadLetterErrors", FunctionName={"Ref": name})
+            for alarm in alarms(template).values()
+        )
+    ]
+
+
+def deaf_to_shares(template: Template) -> list[str]:
+    """The alarms on shares (the metrics of which there is an average a function or service) that a number would raise
+    for ever where there is much traffic, or that a message which is hidden for minutes between two tries never raises."""
+    hidden = [queue.get("VisibilityTimeout", 0) for queue in template.of_type("AWS::SQS::Queue").values()]
+    minutes = -(-max(hidden, default=0) // 60)
+    return [
+        name
+        for name, alarm in alarms(template).items()
+        if alarm.get("MetricName") in SHARES.get(template.path.stem, ())
+        and (
+            alarm["Statistic"] != "Average"
+            or not template.decided_by(alarm["Threshold"])
+            or alarm["EvaluationPeriods"] < (alarm.get("DatapointsToAlarm", 1) - 1) * minutes + 1
+        )
+    ]
+
+
 def without_api_errors(template: Template) -> list[str]:
     found = []
     for name, api in template.of_type("AWS::Serverless::Api").items():
@@ -168,6 +201,8 @@ RULES = {
     "errors of a function": without_errors,
     "throttles of a function": without_throttles,
     "silence of a schedule or stream": without_silence,
+    "failed events that are lost": without_lost_events,
+    "shares of attempts": deaf_to_shares,
     "5xx of an API": without_api_errors,
     "dead-letter queue: not empty": lambda template: without(template, not_empty),
     "dead-letter queue: one more": lambda template: without(template, one_more),
@@ -213,6 +248,7 @@ def test_what_does_not_ring_is_found():
         "errors of a function": functions,
         "throttles of a function": functions,
         "silence of a schedule or stream": {"SagaPublisher", "SagaCoordinator"},
+        "failed events that are lost": {"SagaCoordinator"},
         "5xx of an API": {"TripsApi"},
         "dead-letter queue: not empty": queues | {"UnpublishedQueue"},
         "dead-letter queue: one more": queues | {"UnpublishedQueue"},
@@ -226,6 +262,14 @@ def test_an_alarm_that_takes_silence_for_health_is_no_alarm_on_silence():
     template = Template.of("circuit-breaker")
     template.resources["HealthMonitorSilentAlarm"]["Properties"]["TreatMissingData"] = "notBreaching"
     assert without_silence(template) == ["CircuitBreakerHealthMonitor"]
+
+
+def test_an_alarm_that_is_deaf_or_rings_for_ever_is_found():
+    template = Template.of("saga")
+    alarm = template.resources["FlightFaultsAlarm"]["Properties"]
+    for other in ({"EvaluationPeriods": 5}, {"Statistic": "Sum"}, {"Threshold": 0}):
+        template.resources["FlightFaultsAlarm"]["Properties"] = alarm | other
+        assert deaf_to_shares(template) == ["FlightFaultsAlarm"]
 
 
 def test_that_a_schedule_calls_is_no_end_of_a_run():

@@ -21,21 +21,34 @@ from repository import (
 # API Gateway does not wait longer.
 API_SECONDS = 29
 LAMBDA_SECONDS = 900
-# The wildcards that there are, by resource: what knows no resources (Service Authorization Reference), and the network
-# interfaces of a VPC, which Lambda makes and names. The Rust side holds policies against calls, and these are no calls
-# of ours.
+# The wildcards that there are, by who takes the role and by resource: what knows no resources (Service Authorization
+# Reference), and the network interfaces of a VPC, which Lambda makes and names. The Rust side holds policies against
+# calls, and these are no calls of ours.
+TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 WILDCARDS = {
-    "*": {
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSubnets",
-        "xray:PutTelemetryRecords",
-        "xray:PutTraceSegments",
+    "lambda.amazonaws.com": {
+        "*": {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"} | TRACES,
+        "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*": {
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:CreateNetworkInterface",
+            "ec2:DeleteNetworkInterface",
+            "ec2:UnassignPrivateIpAddresses",
+        },
     },
-    "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*": {
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:UnassignPrivateIpAddresses",
+    "states.amazonaws.com": {
+        "*": {
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeLogGroups",
+            "logs:DescribeResourcePolicies",
+            "logs:GetLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+        }
+        | TRACES,
     },
 }
 # What Lambda alone needs is denied to the code of the stack's functions (developer guide, "Giving Lambda functions access
@@ -76,29 +89,72 @@ def test_a_function_has_a_role_of_its_own(template, name):
     assert "Policies" not in template.functions()[name], (
         f"the policies of {name} belong into {role}"
     )
-    managed = template.resources[role]["Properties"].get("ManagedPolicyArns")
-    assert not managed, f"{role} takes over {managed}; write out what the function calls"
 
 
-@pytest.mark.parametrize(("template", "name"), functions())
-def test_a_role_has_no_wildcards(template, name):
-    for statement in template.statements(template.functions()[name]):
+def roles() -> list:
+    """All roles of all templates, whoever takes them."""
+    return [
+        pytest.param(Template.of(slug), name, id=f"{slug}-{name}")
+        for slug in patterns()
+        for name in Template.of(slug).of_type("AWS::IAM::Role")
+    ]
+
+
+def too_much(template: Template, name: str) -> list[str]:
+    """What a role allows that it should not, or does not say."""
+    role = template.of_type("AWS::IAM::Role")[name]
+    takers = {s["Principal"].get("Service") for s in role["AssumeRolePolicyDocument"]["Statement"]}
+    found = [f"is taken by {taker}, whose wildcards nobody has listed" for taker in takers - set(WILDCARDS)]
+    if managed := role.get("ManagedPolicyArns"):
+        found.append(f"takes over {managed}; write out what is called")
+    for statement in template.allowed(name):
+        # What is taken away in some case only is held below.
         if statement["Effect"] == "Deny" and "Condition" in statement:
             continue
+        if missing := {"Action", "Resource"} - set(statement):
+            found.append(f"does not say its {sorted(missing)}, but what else it may")
+            continue
+        if statement["Effect"] != "Allow":
+            found.append(f"has a {statement['Effect']}: allow less instead")
         (resource, *others) = texts(statement["Resource"])
-        if not others and set(as_list(statement["Action"])) <= WILDCARDS.get(resource, set()):
+        named = set().union(*(WILDCARDS.get(taker, {}).get(resource, set()) for taker in takers))
+        if not others and set(as_list(statement["Action"])) <= named:
             continue
         for key in ("Action", "Resource"):
-            wide = [text for text in texts(statement[key]) if "*" in text]
-            assert not wide, (
-                f"the role of {name} has the {key} {wide}; name each, with !GetAtt or !Sub"
-            )
-        assert statement["Effect"] == "Allow", (
-            f"the role of {name} has a {statement['Effect']}: allow less instead"
-        )
-        assert not {"NotAction", "NotResource"} & set(statement), (
-            f"the role of {name} must say what it may"
-        )
+            if wide := [text for text in texts(statement[key]) if "*" in text]:
+                found.append(f"has the {key} {wide}; name each, with !GetAtt or !Sub")
+    return found
+
+
+@pytest.mark.parametrize(("template", "name"), roles())
+def test_a_role_has_no_wildcards(template, name):
+    assert not too_much(template, name), f"{name} " + ", and ".join(too_much(template, name))
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_a_state_machine_has_a_role_of_the_template(slug):
+    template = Template.of(slug)
+    for name, machine in template.of_type("AWS::Serverless::StateMachine").items():
+        role = referenced(machine.get("Role"))
+        assert role in template.of_type("AWS::IAM::Role"), f"{name} needs a Role of the template; SAM's own says too much"
+        assert "Policies" not in machine, f"the policies of {name} belong into {role}"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"},
+        {"Effect": "Allow", "Action": "sqs:*", "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}},
+        {"Effect": "Allow", "Action": "ec2:DescribeSubnets", "Resource": "*"},
+        {"Effect": "Allow", "NotAction": "iam:PassRole", "Resource": "*"},
+        {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}},
+    ],
+)
+def test_a_role_of_no_function_that_may_too_much_is_found(statement):
+    template = Template.of("saga")
+    (policy,) = template.resources["StateMachineRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"].append(statement)
+    assert len(too_much(template, "StateMachineRole")) == 1
 
 
 @pytest.mark.parametrize(("template", "name"), functions())

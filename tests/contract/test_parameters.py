@@ -1,7 +1,11 @@
 """Every stack is configured alike: the same parameters under the same names, and each does what it says."""
 
+import json
+import re
+import tomllib
+
 import pytest
-from repository import Template, artifact, as_list, branches, pascal, patterns, referenced
+from repository import ROOT, Template, artifact, as_list, branches, files, pascal, patterns, referenced, relative
 
 # What every template has. Beside these each has its own behaviour and thresholds.
 COMMON = (
@@ -33,6 +37,9 @@ ENCRYPTED = {
     "AWS::SNS::Topic": "KmsMasterKeyId",
     "AWS::SQS::Queue": "KmsMasterKeyId",
 }
+# What has to ring before a wait is ended, and the times that end it.
+RINGS_BEFORE = {"RoundAgeThresholdSeconds": ("DeadlineSeconds", "RecoverySeconds")}
+SETTING = re.compile(r"\b([A-Z]\w+)=(\d+)\b")
 KEY_ACTIONS = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
 
 
@@ -179,3 +186,58 @@ def test_every_role_may_use_the_key(slug):
             for action in statement["Action"]
         }
         assert allowed == KEY_ACTIONS, f"{name} may {sorted(allowed)} with KmsKeyArn, not {sorted(KEY_ACTIONS)}"
+
+
+def settings(slug: str) -> dict[str, dict[str, float]]:
+    """The numbers that a stack is deployed with, by where they come from."""
+    defaults = {name: p["Default"] for name, p in parameters(slug).items() if p["Type"] == "Number"}
+    local = json.loads((ROOT / "infra" / "sam" / f"{slug}.local.json").read_text())
+    found = {"by default": defaults, f"{slug}.local.json": local}
+    for environment, commands in tomllib.loads((ROOT / "samconfig.toml").read_text()).items():
+        if environment == slug or environment.startswith(f"{slug}-"):
+            said = commands["deploy"]["parameters"].get("parameter_overrides", [])
+            found[f"samconfig.toml: {environment}"] = dict(SETTING.findall(" ".join(said)))
+    numbers = {where: {n: float(v) for n, v in given.items() if n in defaults} for where, given in found.items()}
+    return {where: numbers["by default"] | given for where, given in numbers.items()}
+
+
+def deaf(given: dict[str, float]) -> list[str]:
+    return [
+        f"{threshold}={given[threshold]:g} is not less than {time}={given[time]:g}"
+        for threshold, times in RINGS_BEFORE.items()
+        for time in times
+        if threshold in given and time in given and given[threshold] >= given[time]
+    ]
+
+
+def advice(text: str) -> list[dict[str, float]]:
+    """What a text says to take together: settings with no more than a word or a line's end between them."""
+    runs = re.findall(r"(?:\b[A-Z]\w+=\w+\b`?(?:,|\s|and\b)*)+", text)
+    return [{name: float(value) for name, value in SETTING.findall(run)} for run in runs]
+
+
+@pytest.mark.parametrize("slug", patterns())
+def test_an_alarm_on_an_age_rings_before_the_wait_is_ended(slug):
+    for where, given in settings(slug).items():
+        assert not deaf(given), f"{where}: {deaf(given)}"
+
+
+def test_who_is_told_of_a_shorter_time_is_told_of_the_alarm():
+    """By the defaults that are left: `DeadlineSeconds=240` alone would leave 300 for the alarm."""
+    defaults = settings("saga")["by default"]
+    documents = [path for path in files() if path.suffix in (".md", ".yaml") and path.name != "CHANGELOG.md"]
+    found = [
+        f"{relative(path)}: {fault}"
+        for path in documents
+        for given in advice(path.read_text())
+        for fault in deaf(defaults | given)
+    ]
+    assert not found, found
+
+
+def test_advice_that_leaves_an_alarm_deaf_is_found():
+    (together,) = advice("as `StateMachineType=EXPRESS\nDeadlineSeconds=240 RoundAgeThresholdSeconds=120`.")
+    assert together == {"DeadlineSeconds": 240, "RoundAgeThresholdSeconds": 120}
+    defaults = settings("saga")["by default"]
+    assert not deaf(defaults | together)
+    assert deaf(defaults | advice("take DeadlineSeconds=240 with it")[0])

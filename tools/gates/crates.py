@@ -1,4 +1,4 @@
-"""cargo-deny on the crates that the workspace depends on; deny.toml says what is allowed."""
+"""cargo-deny on the crates that the workspace depends on, and on those of the benches; deny.toml says what is allowed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,42 @@ from report import GATES, ROOT, Finding, Outcome, Refused, relative, run
 CHECKS = ("licenses", "bans", "sources")
 # For fetching RustSec's database; after that it is taken for out of reach.
 PATIENCE = 60
+# What is said of an entry of deny.toml that nothing needs.
+UNNEEDED = ("license-not-encountered", "unmatched-skip", "unnecessary-skip")
 
 
 def cargo_deny() -> Outcome:
-    return cargo_deny_on(ROOT / "Cargo.toml", ROOT / "deny.toml")
+    """The benches are a workspace of their own, under the same rules, of which each has to be needed by one of the two.
+    Advisories are for what is deployed."""
+    config = ROOT / "deny.toml"
+    ours = cargo_deny_on(ROOT / "Cargo.toml", config)
+    benches, found = crates_of(ROOT / "benches" / "decisions" / "Cargo.toml", config)
+    ours.checks += benches
+    unneeded = {finding.what for finding in found if finding.rule in UNNEEDED}
+    ours.findings = [finding for finding in ours.findings if finding.rule not in UNNEEDED or finding.what in unneeded]
+    ours.findings += [finding for finding in found if finding.rule not in UNNEEDED]
+    ours.of_what = "the crates of Cargo.lock and benches/decisions/Cargo.lock: licences, versions, sources"
+    return ours
 
 
 def cargo_deny_on(manifest: Path, config: Path) -> Outcome:
-    findings = without_reasons(config)
+    crates, findings = crates_of(manifest, config)
+    found, note = advisories(manifest, config)
+    of_what = "the crates of Cargo.lock: licences, versions, sources"
+    return Outcome(crates, of_what, without_reasons(config) + findings + found, [note])
+
+
+def crates_of(manifest: Path, config: Path) -> tuple[int, list[Finding]]:
+    """How many crates a workspace has, and what is wrong with them."""
     done = deny(manifest, config, *CHECKS)
     told = lines(done)
     summary = next((line["fields"] for line in told if line["type"] == "summary"), {})
     if missing := [check for check in CHECKS if check not in summary]:
         end = "\n".join(line["fields"].get("message", "") for line in told if line["type"] == "log") or done.stderr
         raise Refused(f"cargo-deny did not check {', '.join(missing)}:\n{end.strip()}")
-    findings += diagnostics(told, config)
     # A line each crate, accepted or not.
     crates = sum(summary["licenses"][kind] for kind in ("helps", "errors"))
-    found, note = advisories(manifest, config)
-    return Outcome(crates, "the crates of Cargo.lock: licences, versions, sources", findings + found, [note])
+    return crates, diagnostics(told, manifest, config)
 
 
 def advisories(manifest: Path, config: Path) -> tuple[list[Finding], str]:
@@ -45,7 +62,7 @@ def advisories(manifest: Path, config: Path) -> tuple[list[Finding], str]:
         if "failed to fetch advisory database" not in said:
             raise Refused(f"cargo-deny did not check advisories:\n{said.strip()}")
         return [], "advisories: NOT checked, RustSec's database cannot be reached from here"
-    return diagnostics(told, config), "advisories: checked"
+    return diagnostics(told, manifest, config), "advisories: checked"
 
 
 def deny(manifest: Path, config: Path, *checks: str, **options) -> subprocess.CompletedProcess:
@@ -58,7 +75,7 @@ def lines(done: subprocess.CompletedProcess) -> list[dict]:
     return [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
 
 
-def diagnostics(told: list[dict], config: Path) -> list[Finding]:
+def diagnostics(told: list[dict], manifest: Path, config: Path) -> list[Finding]:
     found = []
     for line in told:
         fields = line["fields"]
@@ -75,7 +92,7 @@ def diagnostics(told: list[dict], config: Path) -> list[Finding]:
         notes = fields.get("notes", []) if advisory else []
         allowed = f"take another version or crate, or say in {relative(config)} that it is allowed, and why"
         rule = advisory.get("id") or fields.get("code", "?")
-        found.append(Finding(rule, "Cargo.lock", crate or "?", what, "; ".join([*notes, allowed])))
+        found.append(Finding(rule, relative(manifest.with_suffix(".lock")), crate or "?", what, "; ".join([*notes, allowed])))
     return found
 
 

@@ -102,7 +102,8 @@ impl SqsRecord {
 /// Handles the messages of a batch one after the other, and decides every one.
 ///
 /// A message whose handler fails or panics comes again, alone. On a FIFO queue the later messages of its
-/// group come again too, unhandled: to go on would break their order.
+/// group come again too, unhandled: to go on would break their order. Lambda counts none of it as an error, so a handler
+/// records its failures itself, panics too.
 ///
 /// Each handler gets the invocation's context in the message's own trace and under its correlation id, and runs in a
 /// span that names them; a failure is logged.

@@ -15,11 +15,11 @@ use tenfold_ports::{Context, Runtime, Table};
 
 use crate::{Rows, SLUG, SagaFailure};
 
-/// An event that a service is called with.
+/// A call of a service, as a state machine or its queue sends it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
 #[serde(bound(deserialize = "P: Payload"))]
-enum ServiceEvent<P> {
+enum ServiceCall<P> {
     /// By the state machine.
     Task(Box<StepTask<P>>),
     /// By its queue.
@@ -34,7 +34,7 @@ enum ServiceResult {
     Batch(SqsBatchResponse),
 }
 
-impl<P: Payload> TryFrom<Value> for ServiceEvent<P> {
+impl<P: Payload> TryFrom<Value> for ServiceCall<P> {
     type Error = serde_json::Error;
 
     fn try_from(event: Value) -> Result<Self, serde_json::Error> {
@@ -58,12 +58,12 @@ pub fn serve(step: &'static str) -> ExitCode {
 
 async fn handle<T: Table, R: Runtime>(
     service: &StepService<T, R, Trip>,
-    event: &ServiceEvent<Trip>,
+    event: &ServiceCall<Trip>,
     context: &Context,
 ) -> Result<ServiceResult, SagaFailure> {
     match event {
-        ServiceEvent::Task(task) => Ok(ServiceResult::Task(service.handle_task(task, context).await?)),
-        ServiceEvent::Batch(batch) => {
+        ServiceCall::Task(task) => Ok(ServiceResult::Task(service.handle_task(task, context).await?)),
+        ServiceCall::Batch(batch) => {
             let handle = async |record: &SqsRecord, context: &Context| {
                 service.handle_message(record.body(), context).await.map_err(SagaFailure::from)
             };
@@ -74,17 +74,26 @@ async fn handle<T: Table, R: Runtime>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
+    use saga_core::definition::{Action, Pivot, Saga, Work};
+    use saga_core::metrics::FAULTS;
+    use tenfold_ports::metrics::{Dimension, Metric};
+    use tenfold_ports::table::{Item, Write};
+    use tenfold_ports::{Clock, Metrics, Rng, SmolStr};
+    use tenfold_world::{Env, quiet};
+
     use super::*;
 
-    fn read(text: &str) -> Result<ServiceEvent<Trip>, serde_json::Error> {
+    fn read(text: &str) -> Result<ServiceCall<Trip>, serde_json::Error> {
         serde_json::from_str(text)
     }
 
     #[test]
     fn both_callers_are_understood() {
         let task = read(include_str!("../events/task.json")).unwrap();
-        assert!(matches!(task, ServiceEvent::Task(task) if task.step.as_str() == "hotel"));
-        let ServiceEvent::Batch(batch) = read(include_str!("../events/messages.json")).unwrap() else {
+        assert!(matches!(task, ServiceCall::Task(task) if task.step.as_str() == "hotel"));
+        let ServiceCall::Batch(batch) = read(include_str!("../events/messages.json")).unwrap() else {
             panic!("a batch")
         };
         let body = batch.records[0].body();
@@ -98,5 +107,72 @@ mod tests {
         assert!(error.contains("saga"), "{error}");
         let error = read(r#"{"Records": [{"body": "{}"}]}"#).unwrap_err().to_string();
         assert!(error.contains("messageId"), "{error}");
+    }
+
+    /// A step of somebody's own that has a mistake in it.
+    #[derive(Debug)]
+    struct Broken;
+
+    impl Action<Trip> for Broken {
+        fn item(&self, _: &Trip) -> SmolStr {
+            SmolStr::default()
+        }
+
+        fn writes(&self, _: &Work<'_, Trip>) -> Vec<Write> {
+            panic!("a mistake")
+        }
+
+        fn refusal(&self, _: &Work<'_, Trip>, _: usize, _: Option<&Item>) -> String {
+            String::new()
+        }
+    }
+
+    /// A runtime whose faults are seen, by service.
+    struct Counting<'a> {
+        env: &'a Env,
+        faults: RefCell<Vec<(SmolStr, f64)>>,
+    }
+
+    impl Clock for Counting<'_> {
+        fn now(&self) -> jiff::Timestamp {
+            self.env.now()
+        }
+    }
+
+    impl Rng for Counting<'_> {
+        fn next_u64(&self) -> u64 {
+            self.env.next_u64()
+        }
+    }
+
+    impl Metrics for Counting<'_> {
+        fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
+            let faults = metrics.iter().filter(|metric| metric.name == FAULTS);
+            let faults = faults.map(|metric| (dimensions[0].1.clone(), metric.value));
+            self.faults.borrow_mut().extend(faults);
+        }
+    }
+
+    /// Lambda counts a success: the batch was answered.
+    #[test]
+    fn a_step_that_panics_comes_again_and_is_a_fault() {
+        let given = quiet(|world| {
+            let given = world.ask(|env| async move {
+                // The messages tell of `flight.done`.
+                let saga = Saga::named("trip").pivot(Pivot::new("flight", Broken)).build().unwrap();
+                let runtime = Counting { env: &env, faults: RefCell::default() };
+                let service = StepService::new(env.clone(), &runtime, saga, "flight").unwrap();
+                let batch = include_str!("../events/messages.json").replace("flight.done", "started");
+                let batch = serde_json::from_str(&batch).unwrap();
+                let context = Context::until(jiff::Timestamp::MAX);
+                let ServiceResult::Batch(answer) = handle(&service, &batch, &context).await.unwrap() else {
+                    panic!("the answer to a batch")
+                };
+                let again = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
+                (again.count(), runtime.faults.take())
+            })?;
+            Ok(given)
+        });
+        assert_eq!(given, Ok(Some((1, vec![("flight".into(), 1.0)]))));
     }
 }

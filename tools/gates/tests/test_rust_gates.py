@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from crates import cargo_deny_on, without_reasons
+import crates
+from crates import cargo_deny, cargo_deny_on, without_reasons
 from report import Refused
 from rust import doc_on, rust_version_on
 
@@ -42,6 +43,28 @@ def test_an_entry_that_nothing_needs_is_found(tmp_path, config):
     config.write_text(ALLOWED + 'skip = [{ crate = "syn@2", reason = "macros" }]\n')
     (found,) = cargo_deny_on(crate(tmp_path / "small"), config).findings
     assert "syn" in str(found)
+
+
+@pytest.fixture
+def two(tmp_path, config, monkeypatch):
+    """Two workspaces, of which the functions' is MIT; gives how to make the other one, which is judged with it."""
+    config.write_text(ALLOWED.replace('"MIT"', '"MIT", "ISC"'))
+    crate(tmp_path)
+    monkeypatch.setattr(crates, "ROOT", tmp_path)
+    return lambda licence: crate(tmp_path / "benches" / "decisions", licence=licence)
+
+
+def test_an_entry_that_only_the_benches_need_passes(two):
+    two("ISC")
+    outcome = cargo_deny()
+    assert (outcome.checks, outcome.findings) == (2, [])
+
+
+def test_the_crates_of_the_benches_are_judged_by_the_same_rules(two):
+    two("GPL-3.0-only")
+    refused, unneeded = sorted(cargo_deny().findings, key=lambda finding: finding.rule, reverse=True)
+    assert "GPL-3.0-only" in refused.what and refused.where.endswith("benches/decisions/Cargo.lock")
+    assert unneeded.rule == "license-not-encountered" and "ISC" in unneeded.what
 
 
 def test_an_exception_without_a_reason_is_found(config):

@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tenfold_pattern::read::readable;
 use tenfold_pattern::{ReadError, page};
-use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{BadItem, Item, Query, Read};
 use tenfold_ports::{CallError, Carrier, Context, Metrics, Runtime, Table};
 use tracing::Instrument;
@@ -21,17 +20,18 @@ use tracing::Instrument;
 use crate::context::{Payload, span};
 use crate::error::SagaError;
 use crate::event::SagaEvent;
-use crate::metrics;
+use crate::metrics::{self, FaultOnPanic};
 use crate::mutant::{Mutant, is_in};
-use crate::names::SagaId;
+use crate::names::{COORDINATOR, SagaId};
 use crate::rows::{OPEN_INDEX, SagaRow, WAKE, saga_of};
 use crate::state::SagaState;
 use crate::steps::Steps;
 
 /// How many sagas are recovered at a time.
 const WIDTH: usize = 8;
-/// How many of a state and shard a run recovers at most; the next one goes on. Those that cannot be read are not
-/// counted, or they would take the place of the others in every run.
+/// How many of a state and shard a run recovers at most; the next one goes on. So a run comes to its end when very many
+/// are late too, and has seen each shard's oldest. Those that cannot be read are not counted, or they would take the
+/// place of the others in every run.
 const MOST: usize = 100;
 /// What recovering a saga may need of the invocation's time where the table is slow.
 const RESERVE: Duration = Duration::from_secs(20);
@@ -134,8 +134,19 @@ struct RunProgress {
     first: Option<SagaError>,
     latest: Duration,
     oldest: Duration,
-    /// Whether something was not looked at: it could not be, or there was no time.
-    cut_short: bool,
+    /// How many shards were not looked into, since there was no time.
+    out_of_time: usize,
+    /// Whether the table refused something, so that it was not looked at.
+    is_refused: bool,
+}
+
+/// How a look into a shard ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sweep {
+    /// The late sagas were looked after, or as many of them as a run takes.
+    Ended,
+    /// There was no time for some of them.
+    OutOfTime,
 }
 
 impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
@@ -159,13 +170,13 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
     async fn settle(&self, call: &Settle, context: &Context) -> Result<(), SagaError> {
         let context = context.of(&call.carrier);
         let settle = async {
+            let _guard = FaultOnPanic::of(&self.steps.runtime, COORDINATOR);
             let result = self.steps.settle(call.saga, call.round, &context.carrier()).await;
             if let Err(error) = &result {
                 tracing::warn!(round = call.round, error = error.name(), why = %error, "settle");
-                if error.is_fault() {
-                    metrics::fault(&self.steps.runtime, "coordinator");
-                }
             }
+            let is_fault = result.as_ref().is_err_and(SagaError::is_fault);
+            metrics::attempt(&self.steps.runtime, COORDINATOR, is_fault);
             result
         };
         settle.instrument(span(call.saga, &context)).await
@@ -179,26 +190,25 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         let stuck = self.stuck().await;
         for state in self.states() {
             for shard in 0..self.steps.definition.shards() {
-                if let Err(error) = self.sweep(state, shard, context, &mut progress).await {
-                    progress.is_cut_short_by(error.into());
+                match self.sweep(state, shard, context, &mut progress).await {
+                    Ok(Sweep::Ended) => {}
+                    Ok(Sweep::OutOfTime) => progress.out_of_time += 1,
+                    Err(error) => progress.is_refused_by(error.into()),
                 }
             }
         }
         match stuck {
             Ok(stuck) => self.steps.runtime.record(&[], &[metrics::stuck(stuck)]),
-            Err(error) => progress.is_cut_short_by(error.into()),
+            Err(error) => progress.is_refused_by(error.into()),
         }
-        let RunProgress { summary, failed, first, latest, oldest, cut_short } = progress;
-        tracing::info!(?summary, failed, "run ended");
+        let RunProgress { summary, failed, first, latest, oldest, out_of_time, is_refused } = progress;
+        tracing::info!(?summary, failed, out_of_time, "run ended");
         let runtime = &self.steps.runtime;
-        runtime.record(&[], &metrics::run(summary.overdue, latest, summary.rounds, failed));
-        // Where something was not looked at, nobody knows that nothing is under way.
-        if !cut_short || !oldest.is_zero() {
-            runtime.record(&[], &[Metric::seconds(metrics::ROUND_AGE, oldest.as_secs_f64())]);
-        }
-        // What single sagas have wrong is `Unattended`.
-        if !cut_short {
-            runtime.record(&[], &[Metric::count(metrics::COORDINATOR_RUNS, 1.0)]);
+        runtime.record(&[], &metrics::run(summary.overdue, summary.rounds, failed + out_of_time));
+        // Of a shard that was not looked into nobody knows how old its oldest round is: a smaller age would turn an alarm
+        // off. What single sagas have wrong is `Unattended`.
+        if !is_refused && out_of_time == 0 {
+            runtime.record(&[], &metrics::whole_run(latest, oldest));
         }
         first.map_or(Ok(summary), |first| Err(RunError { failed, first }))
     }
@@ -243,23 +253,30 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
         shard: u8,
         context: &Context,
         progress: &mut RunProgress,
-    ) -> Result<(), CallError> {
+    ) -> Result<Sweep, CallError> {
         let runtime = &self.steps.runtime;
         let in_time = || runtime.now() + RESERVE < context.deadline;
-        progress.cut_short |= !in_time();
-        let Some(partition) = state.open(shard).filter(|_| in_time()) else { return Ok(()) };
+        if !in_time() {
+            return Ok(Sweep::OutOfTime);
+        }
+        let Some(partition) = state.open(shard) else { return Ok(Sweep::Ended) };
+        let mut sweep = Sweep::Ended;
         // In the order of their time: also the first that is not up yet says for how long its round has been under way.
         let mut is_first = true;
         let query = Query { index: Some(OPEN_INDEX), limit: 50, ..Query::partition(partition) };
         let most = progress.summary.overdue + MOST;
         page::each(&self.steps.table, query, async |items| {
+            if !items.is_empty() && !in_time() {
+                sweep = Sweep::OutOfTime;
+                return Ok::<_, CallError>(ControlFlow::Break(()));
+            }
             let now = runtime.now();
             let first = items.iter().filter_map(|item| item.number(WAKE).ok()).min();
             progress.first_is(first, now);
             if std::mem::take(&mut is_first) {
                 match self.began(state, &items).await {
                     Ok(began) => progress.has_a_round_of(began, now),
-                    Err(error) => progress.is_cut_short_by(error.into()),
+                    Err(error) => progress.is_refused_by(error.into()),
                 }
             }
             let late: Vec<&Item> = items.iter().filter(|item| is_late(item, now)).collect();
@@ -270,12 +287,15 @@ impl<T: Table, R: Runtime, P: Payload> Coordinator<T, R, P> {
             let recoveries =
                 ids.into_iter().take_while(|_| in_time()).map(|id| self.steps.recover(id, context));
             let done: Vec<_> = stream::iter(recoveries).buffer_unordered(WIDTH).collect().await;
-            progress.cut_short |= done.len() < found;
+            if done.len() < found {
+                sweep = Sweep::OutOfTime;
+            }
             done.into_iter().for_each(|result| progress.count(runtime, result));
-            let more = all_late && progress.summary.overdue < most && in_time();
+            let more = all_late && progress.summary.overdue < most && sweep == Sweep::Ended;
             Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })
-        .await
+        .await?;
+        Ok(sweep)
     }
 }
 
@@ -326,8 +346,8 @@ impl RunProgress {
         }
     }
 
-    fn is_cut_short_by(&mut self, error: SagaError) {
-        self.cut_short = true;
+    fn is_refused_by(&mut self, error: SagaError) {
+        self.is_refused = true;
         self.fails(error);
     }
 

@@ -12,6 +12,9 @@ use uuid::Uuid;
 #[serde(try_from = "SmolStr")]
 pub struct Name(SmolStr);
 
+/// The name under which the coordinator's function is known, to the state machine and in metrics: no step may have it.
+pub const COORDINATOR: &str = "coordinator";
+
 /// Text that is no [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no name: 1 to 64 of a-z, 0-9 and - were expected, with letters or digits around each -")]

@@ -73,12 +73,8 @@ impl<T: Topic, F: Flow, Q: Queue, R: Runtime, P: Payload> Publisher<T, F, Q, R, 
             join3(self.notify(&entries, context), self.start(&entries, context), self.send(dead_letters))
                 .await;
         let unsent: BTreeSet<usize> = [notified, started, sent].into_iter().flatten().collect();
-        let ending = match unsent.len() {
-            0 => Metric::count(metrics::PUBLISHER_RUNS, 1.0),
-            // They come again by an answer that Lambda does not count as an error.
-            n => Metric::count(metrics::UNSENT, n as f64),
-        };
-        self.runtime.record(&[], &[ending]);
+        // What comes again does so by an answer that Lambda does not count as an error.
+        self.runtime.record(&[], &metrics::batch(unsent.len()).collect::<Vec<_>>());
         Some(records[*unsent.first()?].sequence.clone())
     }
 

@@ -15,7 +15,7 @@ use crate::decide::StepOutcome;
 use crate::definition::choreography::Direction;
 use crate::definition::{Definition, Role};
 use crate::error::{BAD_EVENT, SagaError};
-use crate::metrics;
+use crate::metrics::{self, FaultOnPanic};
 use crate::names::Name;
 use crate::rows::LogEntry;
 use crate::steps::Steps;
@@ -98,10 +98,10 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
     /// # Errors
     /// By the names that the state machine catches.
     pub async fn handle_task(&self, task: &StepTask<P>, context: &Context) -> Result<StepOutcome, SagaError> {
-        let expected = &self.steps.definition.steps()[self.at].name;
-        if task.step != *expected {
-            self.fault();
-            return Err(SagaError::WrongStep { expected: expected.clone(), found: task.step.clone() });
+        let _guard = self.guard();
+        if task.step != *self.name() {
+            self.attempted(true);
+            return Err(SagaError::WrongStep { expected: self.name().clone(), found: task.step.clone() });
         }
         let context = context.of(&task.context.carrier).of(&task.carrier);
         self.carry_out(task.direction, task.context.clone(), &context).await
@@ -112,11 +112,12 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
     /// # Errors
     /// The message has to come again.
     pub async fn handle_message(&self, body: &str, context: &Context) -> Result<(), MessageError> {
+        let _guard = self.guard();
         let definition = &self.steps.definition;
         let entry = self.entry(body).map_err(|why| {
             let bad = BadItem { key: "a message".to_owned(), attribute: "body".to_owned(), why: why.clone() };
             readable::<()>(&self.steps.runtime, Err(bad));
-            self.fault();
+            self.attempted(true);
             MessageError::Unreadable { definition: definition.name().clone(), why }
         })?;
         let Some(direction) = definition.reaction(self.at, &entry.event) else {
@@ -152,10 +153,20 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
         }
     }
 
-    /// Counts what was not done though nobody refused it. Lambda's own metric counts refusals with it, and does not
-    /// know which messages of a batch come again.
-    fn fault(&self) {
-        metrics::fault(&self.steps.runtime, self.steps.definition.steps()[self.at].name.as_str());
+    /// The step's name, which is the service's.
+    fn name(&self) -> &Name {
+        &self.steps.definition.steps()[self.at].name
+    }
+
+    /// Counts an attempt, and whether it was not done though nobody refused it. Lambda's own metric counts refusals as
+    /// errors, and does not know which messages of a batch come again.
+    fn attempted(&self, is_fault: bool) {
+        metrics::attempt(&self.steps.runtime, self.name().as_str(), is_fault);
+    }
+
+    /// Counts an attempt that panics, in a step of somebody's own.
+    fn guard(&self) -> FaultOnPanic<'_, R> {
+        FaultOnPanic::of(&self.steps.runtime, self.name().as_str())
     }
 
     async fn carry_out(
@@ -179,11 +190,9 @@ impl<T: Table, R: Runtime, P: Payload> StepService<T, R, P> {
                     if let SagaError::Read(ReadError::Row(error)) = error {
                         readable::<()>(&self.steps.runtime, Err(error.clone()));
                     }
-                    if error.is_fault() {
-                        self.fault();
-                    }
                 }
             }
+            self.attempted(result.as_ref().is_err_and(SagaError::is_fault));
             result
         };
         work.instrument(span).await

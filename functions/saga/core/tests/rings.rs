@@ -4,7 +4,9 @@
 mod ports;
 
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use saga_core::context::{SagaContext, Style};
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
@@ -12,7 +14,7 @@ use saga_core::definition::choreography::Direction;
 use saga_core::event::{LogEvent, SagaEvent, StepEvent};
 use saga_core::inventory::{Releases, Stock, StockId, StockKind};
 use saga_core::metrics::{
-    COORDINATOR_RUNS, FAULTS, OVERDUE_AGE, PUBLISHER_RUNS, ROUND_AGE, ROUNDS, STUCK, UNATTENDED, UNSENT,
+    COORDINATOR_RUNS, FAULTS, OVERDUE, OVERDUE_AGE, PUBLISHER_RUNS, ROUND_AGE, ROUNDS, STUCK, UNATTENDED, UNSENT,
 };
 use saga_core::names::{Name, SagaId};
 use saga_core::publisher::Publisher;
@@ -29,7 +31,7 @@ use tenfold_ports::{Carrier, Clock, Context, SmolStr, Table};
 use tenfold_world::Env;
 
 use crate::quiet::{Measuring, data, definition, run};
-use ports::{Choosy, Refusing};
+use ports::{BREAKS, Choosy, Refusing};
 
 fn context(key: &str) -> SagaContext<Trip> {
     let SagaData { style, payload, carrier, .. } = data(Timestamp::UNIX_EPOCH);
@@ -52,11 +54,26 @@ async fn trip_within(env: &Env, key: &str, limit: SignedDuration, ago: SignedDur
 /// A minute of the coordinator's schedule.
 async fn minute(env: &Env, calls: &'static [&'static str], within: SignedDuration) -> (Measuring, bool) {
     let runtime = Measuring::of(env);
+    let went_well = minute_of(env, &runtime, calls, within).await;
+    (runtime, went_well)
+}
+
+async fn minute_of(
+    env: &Env,
+    runtime: &Measuring,
+    calls: &'static [&'static str],
+    within: SignedDuration,
+) -> bool {
     let table = Refusing { env: env.clone(), calls };
     let steps = Steps { table, runtime: runtime.clone(), definition: definition() };
     let minute = CoordinatorEvent::Schedule;
-    let result = Coordinator { steps }.handle(&minute, &Context::until(env.now() + within)).await;
-    (runtime, result.is_ok())
+    Coordinator { steps }.handle(&minute, &Context::until(env.now() + within)).await.is_ok()
+}
+
+/// Keys of trips that are in the shard 0, or not.
+fn keys(is_first: bool) -> impl Iterator<Item = String> {
+    let is_in = move |key: &String| (SagaId::of_key(key).shard(definition().shards()) == 0) == is_first;
+    (0..).map(|i| format!("key {i}")).filter(is_in)
 }
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -83,6 +100,56 @@ fn a_run_that_did_not_look_at_everything_is_not_recorded() {
         }
         let (runtime, _) = minute(&env, &[], SignedDuration::from_secs(10)).await;
         assert_eq!((runtime.all(COORDINATOR_RUNS), runtime.all(STUCK).len()), (vec![], 1), "its time was up");
+        assert_eq!(runtime.all(UNATTENDED), [(None, 16.0)], "which is told of each shard");
+    });
+}
+
+#[test]
+fn a_run_whose_time_is_up_within_a_shard_says_so() {
+    run(|env| async move {
+        for key in keys(true).take(12) {
+            trip_of(&env, &key, HOUR).await;
+        }
+        let runtime = Measuring::ticking(&env, SignedDuration::from_secs(5));
+        assert!(minute_of(&env, &runtime, &[], SignedDuration::from_mins(1)).await);
+        assert!(runtime.all(OVERDUE)[0].1 >= 1.0, "those that there was time for");
+        assert_eq!(runtime.all(UNATTENDED), [(None, 16.0)], "the others of that shard, and the other shards");
+        assert_eq!(runtime.all(COORDINATOR_RUNS), []);
+    });
+}
+
+/// They are late, not lost: the next run goes on, and nothing is wrong with this one.
+#[test]
+fn a_run_that_takes_as_many_trips_as_it_may_comes_to_its_end() {
+    run(|env| async move {
+        for key in keys(true).take(151) {
+            trip_of(&env, &key, HOUR).await;
+        }
+        let (runtime, went_well) = minute(&env, &[], HOUR).await;
+        assert!(went_well);
+        assert_eq!(runtime.all(OVERDUE), [(None, 100.0)]);
+        assert_eq!(
+            (runtime.all(COORDINATOR_RUNS), runtime.all(UNATTENDED)),
+            (vec![(None, 1.0)], vec![(None, 0.0)])
+        );
+        assert_eq!(runtime.all(ROUND_AGE), [(None, 3600.0)], "the first of each shard is its oldest");
+        let (runtime, _) = minute(&env, &[], HOUR).await;
+        assert_eq!(runtime.all(OVERDUE), [(None, 51.0)]);
+    });
+}
+
+/// A smaller age would turn an alarm off, though the oldest may be where nobody could look.
+#[test]
+fn no_age_is_recorded_where_a_shard_was_refused() {
+    run(|env| async move {
+        for (key, minutes) in keys(true).zip([15]).chain(keys(false).zip([11])) {
+            trip_of(&env, &key, SignedDuration::from_mins(minutes)).await;
+        }
+        let (runtime, went_well) = minute(&env, &["running#0"], HOUR).await;
+        assert!(!went_well);
+        assert_eq!(runtime.all(OVERDUE), [(None, 1.0)], "the other one was seen");
+        assert_eq!((runtime.all(ROUND_AGE), runtime.all(OVERDUE_AGE)), (vec![], vec![]));
+        assert_eq!(runtime.all(UNATTENDED), [(None, 1.0)]);
     });
 }
 
@@ -177,6 +244,10 @@ fn task(key: &str, step: &str) -> StepTask<Trip> {
     }
 }
 
+fn flight(value: f64) -> (Option<SmolStr>, f64) {
+    (Some("flight".into()), value)
+}
+
 #[test]
 fn what_a_service_could_not_do_counts_for_it_in_either_style() {
     run(|env| async move {
@@ -187,8 +258,7 @@ fn what_a_service_could_not_do_counts_for_it_in_either_style() {
         service.handle_task(&task("a", "flight"), &until).await.unwrap_err();
         service.handle_task(&task("a", "hotel"), &until).await.unwrap_err();
         service.handle_message("{}", &until).await.unwrap_err();
-        let flight = || (Some(SmolStr::from("flight")), 1.0);
-        assert_eq!(runtime.all(FAULTS), [flight(), flight(), flight(), flight()]);
+        assert_eq!(runtime.all(FAULTS), [flight(1.0), flight(1.0), flight(1.0), flight(1.0)]);
     });
 }
 
@@ -208,7 +278,8 @@ fn success_and_a_refusal_are_no_faults() {
         env.write(Stock::put(StockKind::Flight, &id, 1, Releases::Accepted)).await.unwrap();
         trip_of(&env, "c", SignedDuration::ZERO).await;
         service.handle_message(&started(&env, "c"), &until).await.unwrap();
-        assert_eq!(runtime.all(FAULTS), []);
+        let attempts = [flight(0.0), flight(0.0), flight(0.0)];
+        assert_eq!(runtime.all(FAULTS), attempts, "the average is the share of faults");
     });
 }
 
@@ -231,15 +302,40 @@ fn a_settling_that_could_not_be_made_counts_for_the_coordinator() {
         trip_of(&env, "a", SignedDuration::ZERO).await;
         let settle = json!({ "action": "settle", "saga": SagaId::of_key("a"), "round": 0 });
         let settle = CoordinatorEvent::Settle(serde_json::from_value(settle).unwrap());
-        for (calls, faults) in [(&["query"][..], 1), (&[], 0)] {
+        for (calls, faults) in [(&["query"][..], 1.0), (&[], 0.0)] {
             let runtime = Measuring::of(&env);
             let table = Refusing { env: env.clone(), calls };
             let steps = Steps { table, runtime: runtime.clone(), definition: definition() };
             let result = Coordinator { steps }.handle(&settle, &Context::until(Timestamp::MAX)).await;
             assert!(result.is_err(), "it is not at its end either");
-            assert_eq!(runtime.all(FAULTS).len(), faults);
+            assert_eq!(runtime.all(FAULTS), [(Some("coordinator".into()), faults)]);
             assert_eq!(runtime.all(COORDINATOR_RUNS), [], "that is no run of the schedule");
         }
+    });
+}
+
+/// In a batch Lambda takes a panic for success, and of a coordinator's errors it counts the answers too.
+#[test]
+fn a_panic_is_a_fault() {
+    run(|env| async move {
+        let until = Context::until(Timestamp::MAX);
+        let (service, runtime) = service(&env, &[BREAKS]);
+        for direction in [Direction::Do, Direction::Undo] {
+            let task = StepTask { direction, ..task("a", "flight") };
+            assert!(AssertUnwindSafe(service.handle_task(&task, &until)).catch_unwind().await.is_err());
+        }
+        let message = started(&env, "a");
+        assert!(AssertUnwindSafe(service.handle_message(&message, &until)).catch_unwind().await.is_err());
+        assert_eq!(runtime.all(FAULTS), [flight(1.0), flight(1.0), flight(1.0)]);
+
+        let runtime = Measuring::of(&env);
+        let table = Refusing { env: env.clone(), calls: &[BREAKS] };
+        let coordinator =
+            Coordinator { steps: Steps { table, runtime: runtime.clone(), definition: definition() } };
+        let settle = json!({ "action": "settle", "saga": SagaId::of_key("a"), "round": 0 });
+        let settle = CoordinatorEvent::Settle(serde_json::from_value(settle).unwrap());
+        assert!(AssertUnwindSafe(coordinator.handle(&settle, &until)).catch_unwind().await.is_err());
+        assert_eq!(runtime.all(FAULTS), [(Some("coordinator".into()), 1.0)]);
     });
 }
 
@@ -283,10 +379,14 @@ fn a_run_of_the_publisher_is_recorded_where_nothing_comes_again() {
         };
         let (again, runtime) = publish(&env, entries(), &[]).await;
         assert_eq!((again, runtime.all(PUBLISHER_RUNS)), (None, vec![(None, 1.0)]));
-        assert_eq!(runtime.all(UNSENT), []);
+        assert_eq!(runtime.all(UNSENT), [(None, 0.0)]);
+        assert_eq!(runtime.last(), Some(PUBLISHER_RUNS), "nothing comes after it");
         let (again, runtime) = publish(&env, entries(), &["orchestrated", "resolved"]).await;
         assert_eq!((again.as_deref(), runtime.all(PUBLISHER_RUNS)), (Some("2"), vec![]));
         assert_eq!(runtime.all(UNSENT), [(None, 2.0)], "an answer that says so is no error to Lambda");
+        let (again, runtime) = publish(&env, entries(), &["orchestrated"]).await;
+        assert_eq!(again.as_deref(), Some("2"), "and the third with it, which was sent");
+        assert_eq!(runtime.all(UNSENT), [(None, 1.0)]);
     });
 }
 

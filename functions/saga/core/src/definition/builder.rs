@@ -80,7 +80,7 @@ use jiff::SignedDuration;
 use super::policy::Policy;
 use super::saga::{Definition, STEPS_MOST};
 use super::step::{Compensable, Pivot, Retryable, Role, Step};
-use crate::names::{BadName, Name};
+use crate::names::{BadName, COORDINATOR, Name};
 
 /// The beginning of a definition.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +116,9 @@ pub enum DefinitionError {
     /// Two steps would have the same resources.
     #[error("the steps `{0}` and `{1}` would both have the resource {resource}; rename one", resource = .0.pascal())]
     SameName(Name, Name),
+    /// The step would share its function's place in the state machine, and its metrics, with the coordinator.
+    #[error("a step cannot be named `{COORDINATOR}`, as the coordinator's function is; rename it")]
+    Taken,
     /// One transaction could not hold a row for each.
     #[error("{0} steps; at most {STEPS_MOST} are possible")]
     TooMany(usize),
@@ -201,6 +204,9 @@ impl<P> Builder<P, AfterPivot> {
         let mut steps: Vec<Step<P>> = Vec::with_capacity(self.steps.len());
         for (name, role, policy) in self.steps {
             let name = Name::parse(&name)?;
+            if name.as_str() == COORDINATOR {
+                return Err(DefinitionError::Taken);
+            }
             if let Some(same) = steps.iter().find(|s| s.name.pascal() == name.pascal()) {
                 return Err(DefinitionError::SameName(same.name.clone(), name));
             }
@@ -280,6 +286,8 @@ mod tests {
             Saga::named("trip").step(step("a.b")).pivot(pivot()).build(),
             Err(DefinitionError::Name(_))
         ));
+        let taken = Saga::named("trip").step(step("coordinator")).pivot(pivot()).build().unwrap_err();
+        assert!(taken.to_string().contains("`coordinator`"), "{taken}");
         let many = (0..20).fold(Saga::named("trip"), |saga, i| saga.step(step(&format!("s{i}"))));
         assert_eq!(many.pivot(pivot()).build().unwrap_err(), DefinitionError::TooMany(21));
         let never = Retry { interval: 0, ..Retry::DO };
