@@ -226,6 +226,34 @@ def test_an_alarm_says_what_it_means_and_what_to_do_first(slug):
         )
 
 
+@pytest.mark.parametrize("slug", patterns())
+def test_what_an_alarm_calls_is_called_again(slug):
+    """CloudWatch calls when an alarm changes, and no more: whoever fails then is called again by Lambda only."""
+    template = Template.of(slug)
+    called = {referenced(b) for alarm in alarms(template).values() for a in alarm["AlarmActions"] for b in branches(a)}
+    for name, function in template.functions().items():
+        retries = function.get("EventInvokeConfig", {}).get("MaximumRetryAttempts", 2)
+        assert name not in called or retries > 0, f"{name} is called by an alarm: MaximumRetryAttempts is 0"
+
+
+def test_what_is_unsettled_now_and_then_rings_too():
+    template = Template.of("circuit-breaker")
+    alarm = template.resources["UnsettledAlarm"]["Properties"]
+    hidden = template.resources["RetryQueue"]["Properties"]["VisibilityTimeout"]
+    threshold = template.content["Parameters"][referenced(alarm["Threshold"])]["Default"]
+    assert (alarm["EvaluationPeriods"], alarm["Statistic"]) == (1, "Sum")
+    # One message that never can be acted on comes again so often; less than that need not be a fault.
+    assert 1 < threshold <= alarm["Period"] // hidden
+
+
+def test_the_retry_processor_knows_from_which_age_on_the_alarm_is_raised():
+    template = Template.of("circuit-breaker")
+    told = template.functions()["CircuitBreakerRetryProcessor"]["Environment"]["Variables"]
+    alarm = template.resources["QueueAgeAlarm"]["Properties"]
+    assert told["QUEUE_AGE_THRESHOLD_SECONDS"] == alarm["Threshold"]
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", "as it compares"
+
+
 # The checks themselves.
 
 

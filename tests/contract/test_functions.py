@@ -22,13 +22,18 @@ from repository import (
 API_SECONDS = 29
 LAMBDA_SECONDS = 900
 # The wildcards that there are, by who takes the role and by resource: what knows no resources (Service Authorization
-# Reference), and the network interfaces of a VPC, which Lambda makes and names. The Rust side holds policies against
-# calls, and these are no calls of ours.
+# Reference), and the network interfaces of a VPC, which Lambda makes and names. Subnets and security groups that another
+# account shares have its account in their ARNs, so theirs is open. The Rust side holds policies against calls, and these
+# are no calls of ours.
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 WILDCARDS = {
     "lambda.amazonaws.com": {
-        "*": {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"} | TRACES,
-        "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*": {
+        ("*",): {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"} | TRACES,
+        (
+            "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:network-interface/*",
+            "arn:${AWS::Partition}:ec2:${AWS::Region}:*:security-group/*",
+            "arn:${AWS::Partition}:ec2:${AWS::Region}:*:subnet/*",
+        ): {
             "ec2:AssignPrivateIpAddresses",
             "ec2:CreateNetworkInterface",
             "ec2:DeleteNetworkInterface",
@@ -36,7 +41,7 @@ WILDCARDS = {
         },
     },
     "states.amazonaws.com": {
-        "*": {
+        ("*",): {
             "logs:CreateLogDelivery",
             "logs:DeleteLogDelivery",
             "logs:DescribeLogGroups",
@@ -116,9 +121,9 @@ def too_much(template: Template, name: str) -> list[str]:
             continue
         if statement["Effect"] != "Allow":
             found.append(f"has a {statement['Effect']}: allow less instead")
-        (resource, *others) = texts(statement["Resource"])
-        named = set().union(*(WILDCARDS.get(taker, {}).get(resource, set()) for taker in takers))
-        if not others and set(as_list(statement["Action"])) <= named:
+        resources = tuple(texts(statement["Resource"]))
+        named = set().union(*(WILDCARDS.get(taker, {}).get(resources, set()) for taker in takers))
+        if set(as_list(statement["Action"])) <= named:
             continue
         for key in ("Action", "Resource"):
             if wide := [text for text in texts(statement[key]) if "*" in text]:

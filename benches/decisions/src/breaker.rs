@@ -43,7 +43,7 @@ fn registry(fields: &str) -> (TargetName, Own) {
 fn call(registry: &Own, target: &TargetName, tenant: Option<&BreakerName>, outcome: CallOutcome) {
     at_once(async {
         match sure(registry.admit(black_box(target), black_box(tenant)).await) {
-            Admission::Call(permit) => permit.settle(black_box(Some(outcome)), None).await,
+            Admission::Call(permit) => _ = permit.settle(black_box(Some(outcome)), None).await,
             _ => unreachable!("the breaker should be closed"),
         }
     });

@@ -23,6 +23,9 @@ pub struct Config {
     pub retention: Duration,
     /// `ORPHAN_AFTER_SECONDS`: how long after its time a message counts as lost; 5 min unless said otherwise.
     pub orphan_after: Duration,
+    /// `QUEUE_AGE_THRESHOLD_SECONDS`: from which age of a waiting request on its alarm is raised; 15 min unless said
+    /// otherwise.
+    pub age_alarm: Duration,
     /// `EGRESS_ALLOW`: which hosts and networks may be called; any public address unless said otherwise. The
     /// function's own Runtime API never.
     pub egress: Egress,
@@ -46,6 +49,7 @@ impl Config {
             state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
             retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
             orphan_after: env.seconds("ORPHAN_AFTER_SECONDS").or(Duration::from_mins(5)),
+            age_alarm: env.seconds("QUEUE_AGE_THRESHOLD_SECONDS").or(Duration::from_mins(15)),
             egress: egress(env),
         }
     }

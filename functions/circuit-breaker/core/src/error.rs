@@ -14,6 +14,9 @@ pub enum ScheduledRunError {
     /// The retry queue did not answer, or refused a call.
     #[error("the queue did not answer: {0}")]
     Queue(CallError),
+    /// So many targets could not be checked or opened: the table did not answer or refused, or no time was left.
+    #[error("{0} targets not checked or not opened; the log says why")]
+    Unchecked(usize),
 }
 
 impl ScheduledRunError {
@@ -24,6 +27,7 @@ impl ScheduledRunError {
             Self::Table(ReadError::Row(_)) => "BadItem",
             Self::Table(ReadError::Refused(_)) | Self::Queue(CallError::Refused(_)) => "CallRefused",
             Self::Table(ReadError::Silent(_)) | Self::Queue(_) => "ServiceUnavailable",
+            Self::Unchecked(_) => "TargetsUnchecked",
         }
     }
 }

@@ -16,8 +16,9 @@ use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
+use crate::error::ScheduledRunError;
 use crate::metrics;
-use crate::names::BreakerName;
+use crate::names::{BreakerName, TargetName};
 use crate::registry::{Admission, Permit, Registry, WhenUnclear};
 use crate::targets::{self, TargetState};
 
@@ -62,7 +63,8 @@ pub struct CheckSummary {
     pub checks: usize,
     /// The number of health checks that failed.
     pub failed: usize,
-    /// The number of targets that could not be checked or opened, because the table did not answer or refused.
+    /// The number of targets that could not be checked or opened, because the table did not answer or refused, or no time
+    /// was left.
     pub unchecked: usize,
 }
 
@@ -70,8 +72,13 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
     /// Checks all targets before the context's deadline, when this process is stopped.
     ///
     /// # Errors
-    /// The table did not answer. Those targets that were checked are.
-    pub async fn handle(&self, event: &MonitorEvent, context: &Context) -> Result<CheckSummary, ReadError> {
+    /// The table did not answer, or targets could not be checked or opened, so that whoever called may call again: nobody
+    /// else comes for an alarm that stays raised. All others are checked.
+    pub async fn handle(
+        &self,
+        event: &MonitorEvent,
+        context: &Context,
+    ) -> Result<CheckSummary, ScheduledRunError> {
         let alarm = match event {
             MonitorEvent::Alarm { name, is_raised: true } => Some(name),
             _ => None,
@@ -97,8 +104,11 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             unchecked = summary.unchecked,
             "targets checked"
         );
+        if summary.unchecked > 0 {
+            return Err(ScheduledRunError::Unchecked(summary.unchecked));
+        }
         // An alarm calls too, but says nothing of the schedule.
-        if matches!(event, MonitorEvent::Schedule) && summary.unchecked == 0 {
+        if matches!(event, MonitorEvent::Schedule) {
             self.runtime.record(&[], &[Metric::count(metrics::MONITOR_RUNS, 1.0)]);
         }
         Ok(summary)
@@ -118,21 +128,19 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
         for _ in 0..target.row.config.half_open_probes {
             let permit = match self.registry.admit(&target.name, None).await {
                 Ok(Admission::Call(permit)) => permit,
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::warn!(%error, target = %target.name, "target not checked");
-                    match error {
-                        ReadError::Row(error) => _ = readable::<()>(&self.runtime, Err(error)),
-                        _ => summary.unchecked += 1,
-                    }
+                Ok(Admission::Wait { refused: Some(error), .. }) | Err(error) => {
+                    summary.unchecked += self.unchecked(&target.name, error);
                     break;
                 }
+                Ok(_) => break,
             };
             let is_probe = permit.is_probe();
             if !is_probe && suspected.is_none() {
                 break;
             }
             let Some(result) = self.ask_health(url, &permit, context).await else {
+                tracing::warn!(target = %target.name, "no time left to check the target");
+                summary.unchecked += 1;
                 permit.release().await;
                 break;
             };
@@ -140,7 +148,11 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             summary.checks += 1;
             summary.failed += usize::from(failed);
             let config = std::sync::Arc::clone(&permit.config);
-            permit.settle(result.outcome, result.retry_after()).await;
+            let stored = permit.settle(result.outcome, result.retry_after()).await;
+            if !stored {
+                summary.unchecked += 1;
+                break;
+            }
             if is_probe {
                 continue;
             }
@@ -149,13 +161,25 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
                 let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
                 let tripped = self.registry.commit_by(&name, &config, trip, WhenUnclear::DecideAnew).await;
                 if let Err(error) = tripped {
-                    tracing::warn!(%error, target = %target.name, "breaker not opened");
-                    summary.unchecked += 1;
+                    summary.unchecked += self.unchecked(&target.name, error);
                 }
             }
             break;
         }
         summary
+    }
+
+    /// Returns 1 for a target that could not be checked or opened, and 0 where its breaker cannot be read: that is counted
+    /// by itself, and calling again does not help.
+    fn unchecked(&self, target: &TargetName, error: ReadError) -> usize {
+        tracing::warn!(%error, %target, "target not checked or not opened");
+        match error {
+            ReadError::Row(error) => {
+                readable::<()>(&self.runtime, Err(error));
+                0
+            }
+            _ => 1,
+        }
     }
 
     async fn ask_health(

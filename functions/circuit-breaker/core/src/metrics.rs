@@ -33,14 +33,15 @@ pub const OPENED: &str = "Opened";
 /// The state of a whole target's breaker: 0 closed, 1 half-open, 2 open; forced states count as what they
 /// force.
 pub const STATE: &str = "State";
-/// The age of the oldest request whose turn is next, by its row, in seconds; 0 where nothing waits.
+/// The age of the oldest request whose turn is next, by its row, in seconds; 0 where nothing waits, and where not all
+/// could be looked at nothing below the alarm's threshold.
 pub const QUEUE_AGE: &str = "QueueAge";
 /// The runs of the retry processor that came to their end.
 pub const RETRY_RUNS: &str = "RetryRuns";
 /// The runs of the health monitor by its schedule that came to their end.
 pub const MONITOR_RUNS: &str = "MonitorRuns";
-/// The messages that a run of the retry processor could not act on, send or delete, because a service refused or did
-/// not answer.
+/// The messages that a run of the retry processor could not act on, send or delete, and the results of probes that could
+/// not be stored, because a service refused or did not answer.
 pub const UNSETTLED: &str = "Unsettled";
 
 /// Returns the dimensions of a target's metrics.

@@ -49,6 +49,7 @@ const RUN: Duration = Duration::from_secs(55);
 const RESERVE: Duration = Duration::from_secs(30);
 /// The longest wait for a message when some are due soon.
 const LINGER: Duration = Duration::from_secs(5);
+
 /// What a retry processor reaches and remembers.
 #[derive(Debug)]
 pub struct RetryProcessor<T, Q, D, R> {
@@ -68,6 +69,8 @@ pub struct RetryProcessor<T, Q, D, R> {
     pub retention: Duration,
     /// The time after which a message that was due counts as lost.
     pub orphan_after: Duration,
+    /// The age of a waiting request from which on the alarm on it is raised.
+    pub age_alarm: Duration,
 }
 
 /// What a run of the retry processor did.
@@ -90,6 +93,8 @@ pub struct RunSummary {
     pub unreadable: usize,
     /// The number of requests whose message was lost.
     pub woken: usize,
+    /// The number of looks at targets and their queues that the table refused or did not answer.
+    pub refused: usize,
 }
 
 impl RunSummary {
@@ -104,15 +109,33 @@ impl RunSummary {
     }
 }
 
+/// What was refused while a run went on to deliver what it could. Such a run has not come to its end.
+#[derive(Debug, Default)]
+struct Refused {
+    first: Option<ReadError>,
+    times: usize,
+}
+
+impl Refused {
+    /// Notes that something, a target or what was to be done about all, was refused.
+    fn note(&mut self, what: &str, error: ReadError) {
+        tracing::warn!(what, %error, "not looked after: the run goes on");
+        self.times += 1;
+        self.first.get_or_insert(error);
+    }
+}
+
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Works until there is nothing to do or the time is up.
     ///
     /// # Errors
-    /// The table or the queue did not answer. What was begun is safe; the next run goes on.
+    /// The table or the queue did not answer. What was begun is safe; the next run goes on. Where only the look for lost
+    /// messages was refused, in part or whole, all was delivered that could be.
     pub async fn handle(&self, context: &Context) -> Result<RunSummary, ScheduledRunError> {
         let mut summary = RunSummary::default();
         let end = (self.runtime.now() + RUN).min(context.deadline);
-        let mut soon = self.sweep(&mut summary).await?;
+        let mut refused = Refused::default();
+        let mut soon = self.sweep(&mut summary, &mut refused).await;
         // Whether anything has happened since the queue's index was last looked at.
         let mut progressed = false;
         while let left = time_left(self.runtime.now(), end, Duration::ZERO, RUN)
@@ -127,13 +150,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 continue;
             }
             // Waiting on makes sense as long as something comes back within this run.
-            soon = (soon || progressed) && self.due_by(end).await?;
+            soon = (soon || progressed) && self.due_by(end, &mut refused).await;
             progressed = false;
             if !soon {
                 break;
             }
         }
+        summary.refused = refused.times;
         tracing::info!(?summary, "run ended");
+        if let Some(error) = refused.first {
+            return Err(error.into());
+        }
         self.runtime.record(&[], &[Metric::count(metrics::RETRY_RUNS, 1.0)]);
         Ok(summary)
     }
@@ -142,6 +169,14 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     fn unsettled(&self, messages: usize) {
         if messages > 0 {
             self.runtime.record(&[], &[Metric::count(metrics::UNSETTLED, messages as f64)]);
+        }
+    }
+
+    /// Counts a message that is only put off because of this error.
+    fn put_off_by(&self, error: ReadError) {
+        match error {
+            ReadError::Row(error) => _ = readable::<()>(&self.runtime, Err(error)),
+            _ => self.unsettled(1),
         }
     }
 

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in modules")]
 
+mod ages;
 mod api;
 mod budgets;
 mod lab;
 mod overtaken;
+mod refusing;
 mod rings;
 mod trace;
 mod unreadable;

@@ -208,6 +208,7 @@ fn a_request_that_joins_a_group_does_not_hold_up_its_first() {
                 registry,
                 retention: usual.retention,
                 orphan_after: usual.orphan_after,
+                age_alarm: usual.age_alarm,
             };
             let context = Context::until(env.now() + SignedDuration::from_secs(90));
             let summary = processor.handle(&context).await.unwrap();

@@ -1,145 +1,21 @@
-//! What alarms go by: a run is recorded at its end and only there, a refusal counts also where the run goes on, and
-//! ages are those of rows.
-
-use std::collections::BTreeSet;
-use std::time::Duration;
+//! What alarms go by: a run is recorded at its end and only there, and a refusal counts also where the run goes on and
+//! holds up nothing else.
 
 use circuit_breaker_core::decide::breaker::BreakerState;
-use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
-use circuit_breaker_core::metrics::{MONITOR_RUNS, QUEUE_AGE, RETRY_RUNS, UNSETTLED};
-use circuit_breaker_core::names::{RequestId, TargetName};
+use circuit_breaker_core::health_monitor::MonitorEvent;
+use circuit_breaker_core::metrics::{DELIVERED, MONITOR_RUNS, RETRY_RUNS, UNSETTLED};
+use circuit_breaker_core::names::{BreakerName, RequestId};
 use circuit_breaker_core::park::RetryMessage;
-use circuit_breaker_core::registry::Registry;
-use circuit_breaker_core::retry_processor::{RetryProcessor, RunSummary};
-use circuit_breaker_core::rows::{QUEUE, TargetRow, WAKE, active, request_key, target_item};
+use circuit_breaker_core::registry::{Admission, Registry};
+use circuit_breaker_core::retry_processor::RunSummary;
+use circuit_breaker_core::rows::{QUEUE, WAKE, active, request_key};
 use jiff::SignedDuration;
-use tenfold_ports::queue::{Delivery, Depth, Outgoing, Rejected};
-use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
-use tenfold_ports::{CallError, Clock, Context, Queue, SmolStr, Table};
-use tenfold_world::{Env, QueueOf};
+use tenfold_ports::table::Item;
+use tenfold_ports::{Clock, Context};
 
-use crate::lab::{Lab, Watched, lab};
-use crate::world::{TTL, config, put_breaker, target};
-
-const RETRIES: &str = r#","retry":{"baseDelayMs":10}"#;
-
-/// A table or a queue that refuses some calls.
-#[derive(Clone)]
-struct Refusing<P> {
-    port: P,
-    calls: BTreeSet<&'static str>,
-}
-
-impl<P> Refusing<P> {
-    fn call(&self, call: &str) -> Result<(), CallError> {
-        if self.calls.contains(call) { Err(CallError::Throttled) } else { Ok(()) }
-    }
-}
-
-impl Table for Refusing<Env> {
-    async fn get(&self, key: &Key, read: Read) -> Result<Option<Item>, CallError> {
-        self.call("get")?;
-        self.port.get(key, read).await
-    }
-
-    async fn get_many(&self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>, CallError> {
-        let requests = keys.iter().all(|key| key.pk.starts_with("request#"));
-        self.call(if requests { "rows" } else { "get_many" })?;
-        self.port.get_many(keys, read).await
-    }
-
-    async fn write(&self, write: Write) -> Result<(), WriteError> {
-        self.call("write")?;
-        self.port.write(write).await
-    }
-
-    async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
-        self.call("transact")?;
-        self.port.transact(writes).await
-    }
-
-    async fn query(&self, query: Query) -> Result<Page, CallError> {
-        self.call("query")?;
-        self.port.query(query).await
-    }
-
-    async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
-        self.port.count(query).await
-    }
-}
-
-impl Queue for Refusing<QueueOf> {
-    async fn send(&self, messages: Vec<Outgoing>) -> Result<Rejected, CallError> {
-        self.call("send")?;
-        self.port.send(messages).await
-    }
-
-    async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
-        self.call("receive")?;
-        self.port.receive(most, wait).await
-    }
-
-    async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {
-        self.call("delete")?;
-        self.port.delete(receipts).await
-    }
-
-    async fn hide(&self, receipts: Vec<SmolStr>, visibility: Duration) -> Result<Rejected, CallError> {
-        self.port.hide(receipts, visibility).await
-    }
-
-    async fn depth(&self) -> Result<Depth, CallError> {
-        self.port.depth().await
-    }
-}
-
-/// A run of the retry processor for which these calls are refused.
-fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> Option<RunSummary> {
-    let (stack, calls) = (lab.stack, calls.iter().copied().collect::<BTreeSet<_>>());
-    lab.ask(move |env, own| async move {
-        let usual = stack.processor(&env, &own);
-        let table = Refusing { port: env.clone(), calls: calls.clone() };
-        let processor = RetryProcessor {
-            registry: Registry::new(table.clone(), own, TTL),
-            table,
-            queue: Refusing { port: usual.queue, calls: calls.clone() },
-            dead_letters: Refusing { port: usual.dead_letters, calls },
-            downstream: usual.downstream,
-            runtime: usual.runtime,
-            retention: usual.retention,
-            orphan_after: usual.orphan_after,
-        };
-        let context = Context::until(env.now() + SignedDuration::from_secs(90));
-        processor.handle(&context).await.ok()
-    })
-}
-
-/// A run of the health monitor for which these calls are refused; whether it went well.
-fn monitored(lab: &Lab<'_>, event: MonitorEvent, calls: &[&'static str]) -> bool {
-    let calls = calls.iter().copied().collect();
-    lab.ask(move |env, own: Watched| async move {
-        let table = Refusing { port: env.clone(), calls };
-        let usual = Registry::new(table.clone(), own.clone(), TTL);
-        let monitor = HealthMonitor { table, downstream: own.clone(), runtime: own, registry: usual };
-        let context = Context::until(env.now() + SignedDuration::from_secs(60));
-        monitor.handle(&event, &context).await.is_ok()
-    })
-}
-
-/// Parks a request at a target that fails once; it is due soon.
-fn park(lab: &Lab<'_>, key: &str) {
-    lab.seen.status.set(500);
-    assert_eq!(lab.post(key).status, 202);
-    lab.seen.status.set(200);
-}
-
-fn sum(values: &[(Option<SmolStr>, f64)]) -> f64 {
-    values.iter().map(|(_, value)| value).sum()
-}
-
-fn minutes(n: i64) -> SignedDuration {
-    SignedDuration::from_mins(n)
-}
+use crate::lab::{Lab, lab};
+use crate::refusing::{RETRIES, minutes, monitored, monitored_for, other, park, refused, sum};
+use crate::world::{TTL, breaker, config, put_breaker, target};
 
 #[test]
 fn a_run_of_the_retry_processor_is_recorded_at_its_end() {
@@ -154,7 +30,7 @@ fn a_run_of_the_retry_processor_is_recorded_at_its_end() {
 
 #[test]
 fn a_run_that_a_fault_ends_is_not_recorded() {
-    for calls in ["query", "get_many", "rows", "receive"] {
+    for calls in ["query targets", "query pay#active", "breakers", "ages", "rows", "receive"] {
         lab(RETRIES, |lab| {
             park(lab, "a");
             assert_eq!(refused(lab, &[calls]), None, "{calls}");
@@ -223,85 +99,88 @@ fn what_cannot_be_read_is_not_counted_twice() {
 }
 
 #[test]
-fn nothing_waits_and_the_age_is_none() {
-    lab("", |lab| {
-        lab.process();
-        assert_eq!(lab.measured(QUEUE_AGE), [(None, 0.0)]);
-    });
+fn what_of_the_sweep_is_refused_holds_up_no_delivery_and_the_run_has_failed() {
+    for calls in ["query targets", "query other#active", "query pay#active", "breakers", "ages"] {
+        lab(RETRIES, |lab| {
+            other(lab, "other");
+            park(lab, "a");
+            lab.world.pass(minutes(1));
+            assert_eq!(refused(lab, &[calls]), None, "{calls}");
+            assert_eq!(lab.measured(DELIVERED).len(), 1, "{calls}");
+            assert_eq!(lab.measured(RETRY_RUNS), [], "{calls}");
+        });
+    }
 }
 
 #[test]
-fn the_age_is_that_of_the_row_also_where_no_message_is_in_hand() {
-    let of_pay = |age| vec![(Some(SmolStr::from("pay")), age)];
+fn a_target_that_is_not_swept_keeps_no_other_from_being_woken() {
     lab(RETRIES, |lab| {
+        // It comes first.
+        other(lab, "aaa");
         park(lab, "a");
-        put_breaker(lab.world, &config(RETRIES), BreakerState::ForcedOpen);
-        lab.world.pass(minutes(20));
-        park(lab, "b");
-        lab.process();
-        assert_eq!(
-            lab.measured(QUEUE_AGE),
-            of_pay(1200.0),
-            "the breaker says wait, so the sweep wakes nothing"
-        );
-        put_breaker(lab.world, &config(RETRIES), BreakerState::ForcedClosed);
-        assert_eq!(lab.process().delivered, 2);
-        assert!(sum(&lab.measured(QUEUE_AGE)) >= 1200.0, "until it is delivered");
-        lab.process();
-        assert_eq!(lab.measured(QUEUE_AGE), [(None, 0.0)], "nothing waits");
+        lab.world.queue(lab.stack.queue, |messages| assert_eq!(messages.bodies().count(), 1));
+        let mut item = lab.items().into_iter().find(|item| item.key.pk.starts_with("request#")).unwrap();
+        // Its message is lost: the row is of a generation for which none was sent.
+        item.set(WAKE.into(), 1.into());
+        lab.put(item);
+        lab.world.pass(minutes(10));
+        assert_eq!(refused(lab, &["query aaa#active"]), None);
+        assert_eq!(lab.measured(DELIVERED).len(), 1);
     });
 }
 
 #[test]
-fn an_age_counts_from_a_redrive() {
-    lab(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
+fn a_message_that_is_put_off_since_its_breaker_is_refused_counts() {
+    let open = |lab: &Lab<'_>| {
+        put_breaker(lab.world, &config(RETRIES), BreakerState::Open { until: lab.world.now() });
+    };
+    for (calls, may_probe) in [
+        // Nothing is known of the target and its breaker.
+        ("target and breaker", false),
+        // No permit is taken.
+        ("write", true),
+    ] {
+        lab(RETRIES, |lab| {
+            park(lab, "a");
+            if may_probe {
+                open(lab);
+            }
+            assert!(refused(lab, &[calls]).unwrap().deferred >= 1, "{calls}");
+            assert!(sum(&lab.measured(UNSETTLED)) >= 1.0, "{calls}");
+        });
+    }
+}
+
+#[test]
+fn a_permit_that_others_have_is_no_refusal() {
+    let fields = r#","retry":{"baseDelayMs":10},"halfOpenProbes":1"#;
+    lab(fields, |lab| {
         park(lab, "a");
-        assert_eq!(lab.process().dead, 1);
-        lab.world.pass(minutes(60));
-        let redrive = crate::lab::request("POST", "/targets/pay/redrive", &[], "");
-        assert_eq!(lab.call(redrive).status, 200);
-        lab.measured(QUEUE_AGE);
         lab.world.pass(minutes(1));
-        lab.process();
-        assert_eq!(lab.measured(QUEUE_AGE), [(Some("pay".into()), 60.0)]);
+        let open = BreakerState::Open { until: lab.world.now() };
+        put_breaker(lab.world, &config(fields), open);
+        let stack = lab.stack;
+        let summary = lab.ask(move |env, own| async move {
+            let processor = stack.processor(&env, &own);
+            // Read while the permit was free, and taken by another environment since.
+            processor.registry.load(&target(), &[&BreakerName::of(target())]).await.unwrap();
+            let other = Registry::new(env.clone(), own, TTL);
+            assert!(matches!(other.admit(&target(), None).await, Ok(Admission::Call(_))));
+            processor.handle(&Context::until(env.now() + SignedDuration::from_secs(90))).await.unwrap()
+        });
+        assert_eq!((summary.deferred, summary.delivered), (1, 1), "when it has ended by the clock");
+        assert_eq!(lab.measured(UNSETTLED), []);
     });
 }
 
 #[test]
-fn a_row_that_cannot_be_read_waits_since_its_message_was_expected() {
+fn the_result_of_a_probe_that_is_not_stored_counts() {
     lab(RETRIES, |lab| {
         park(lab, "a");
-        let strange = Item::new(request_key(RequestId::new(&target(), None, "strange"))).with("version", 1);
-        let wake = lab.world.now() - minutes(30);
-        lab.put(strange.with(QUEUE, active(&target())).with(WAKE, wake.as_millisecond()));
-        lab.process();
-        assert_eq!(lab.measured(QUEUE_AGE), [(Some("pay".into()), 1800.0)]);
-    });
-}
-
-#[test]
-fn the_age_of_one_target_does_not_hide_that_of_another() {
-    lab(RETRIES, |lab| {
-        let other = TargetName::parse("other").unwrap();
-        lab.put(target_item(
-            &other,
-            TargetRow { config: config(""), created: lab.world.now(), deleted: None },
-        ));
-        park(lab, "a");
-        put_breaker(lab.world, &config(RETRIES), BreakerState::ForcedOpen);
-        lab.world.pass(minutes(2));
-        lab.process();
-        assert_eq!(lab.measured(QUEUE_AGE), [(Some("pay".into()), 120.0)]);
-    });
-}
-
-#[test]
-fn where_a_queue_is_not_read_nobody_says_that_nothing_waits() {
-    lab(RETRIES, |lab| {
-        park(lab, "a");
-        assert_eq!(refused(lab, &["query"]), None);
-        assert_eq!(refused(lab, &["get_many"]), None);
-        assert_eq!(lab.measured(QUEUE_AGE), []);
+        put_breaker(lab.world, &config(RETRIES), BreakerState::Open { until: lab.world.now() });
+        // The first takes the permit.
+        assert_eq!(refused(lab, &["write 2"]).unwrap().delivered, 1);
+        assert_eq!(lab.measured(UNSETTLED), [(None, 1.0)]);
     });
 }
 
@@ -321,10 +200,37 @@ fn the_monitors_runs_are_recorded_by_its_schedule_only() {
 
 #[test]
 fn a_run_of_the_monitor_that_a_fault_ends_is_not_recorded() {
-    for call in ["query", "get_many"] {
+    for call in ["query targets", "breakers"] {
         lab("", |lab| {
             assert!(!monitored(lab, MonitorEvent::Schedule, &[call]), "{call}");
             assert_eq!(lab.measured(MONITOR_RUNS), [], "{call}");
+        });
+    }
+}
+
+#[test]
+fn a_call_of_the_monitor_fails_where_a_target_is_not_checked_or_not_opened() {
+    let fields = r#","healthUrl":"http://pay.example/health""#;
+    let closed = BreakerState::Closed;
+    let ended = |lab: &Lab<'_>| BreakerState::Open { until: lab.world.now() };
+    lab(fields, |lab| {
+        lab.seen.status.set(503);
+        // The report of the failed check, and the opening.
+        assert!(!monitored(lab, alarm(), &["write"]));
+        assert!(!monitored(lab, alarm(), &["target and breaker"]));
+        assert!(monitored(lab, alarm(), &[]), "as when it is called again");
+        assert_ne!(breaker(lab.world).unwrap().state, closed);
+    });
+    for event in [alarm(), MonitorEvent::Schedule] {
+        lab(fields, |lab| {
+            put_breaker(lab.world, &config(fields), ended(lab));
+            assert!(!monitored(lab, event.clone(), &["write"]), "no permit is taken");
+            let time = SignedDuration::from_secs(1);
+            assert!(!monitored_for(lab, event.clone(), &[], time), "there is no time");
+            put_breaker(lab.world, &config(fields), ended(lab));
+            assert!(!monitored(lab, event.clone(), &["write 2"]), "the result of the probe is not stored");
+            assert_eq!(lab.measured(UNSETTLED), [(None, 1.0)]);
+            assert_eq!(lab.measured(MONITOR_RUNS), []);
         });
     }
 }

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         };
         start
             .serve_event(async move |MonitorCall(event): &MonitorCall, context| {
-                monitor.handle(event, context).await.map_err(|error| RunFailure(error.into()))
+                monitor.handle(event, context).await.map_err(RunFailure)
             })
             .await
     })

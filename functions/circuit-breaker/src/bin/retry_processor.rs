@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             runtime,
             retention: config.retention,
             orphan_after: config.orphan_after,
+            age_alarm: config.age_alarm,
         };
         start
             .serve_event(async move |_: &ScheduleEvent, context| {

@@ -108,7 +108,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                     row.expires = result.at + self.retention;
                     // The answer is the truth whether or not it can be stored: the key stays claimed until
                     // the claim lapses, and then the target is asked again with the same key.
-                    if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
+                    if let (_, Err(error)) = join(settle, park::store(&self.table, &row)).await {
                         tracing::warn!(%error, request = %row.id, "answer not stored");
                     }
                 } else {

@@ -139,16 +139,22 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         Err(ReadError::Silent(CallError::Throttled))
     }
 
-    /// Takes a probe permit. Returns none where there is none to take, or it is not known whether it was
-    /// taken.
-    pub(super) async fn acquire(&self, name: &BreakerName, config: &TargetConfig) -> Option<ProbeGrant> {
+    /// Takes a probe permit. Returns none where there is none to take.
+    ///
+    /// # Errors
+    /// None could be written, or it is not known whether one was.
+    pub(super) async fn acquire(
+        &self,
+        name: &BreakerName,
+        config: &TargetConfig,
+    ) -> Result<Option<ProbeGrant>, ReadError> {
         let holder = self.runtime.next_u64();
         let decide = |b: &Breaker, context: DecisionContext<'_>| match b.grant_of(holder) {
             Some(_) => None,
             None => b.acquire(context, holder),
         };
-        let committed = self.commit_by(name, config, decide, WhenUnclear::DecideAnew).await.ok()?;
-        committed.unwrap_or_else(|| self.memory.row(name).breaker).grant_of(holder)
+        let committed = self.commit_by(name, config, decide, WhenUnclear::DecideAnew).await?;
+        Ok(committed.unwrap_or_else(|| self.memory.row(name).breaker).grant_of(holder))
     }
 
     /// Reports the unreported calls of a breaker if it matters now.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tenfold_pattern::ReadError;
+use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Runtime, Table};
 
@@ -30,6 +30,8 @@ pub enum Admission<'a, T, R> {
         config: Arc<TargetConfig>,
         /// The state and its reason, in words.
         why: String,
+        /// Why no permit was had although one may be free: the table refused its write or did not answer.
+        refused: Option<ReadError>,
     },
     /// There is no such target.
     Unknown,
@@ -84,16 +86,30 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         {
             Decision::Allow => PermitKind::Counted { epoch: breaker.epoch },
             Decision::AllowUncounted => PermitKind::Uncounted,
-            Decision::Wait(until) => return Ok(Admission::Wait { until, config, why }),
-            Decision::Probe => {
-                let Some(grant) = self.acquire(&name, &config).await else {
+            Decision::Wait(until) => return Ok(Admission::Wait { until, config, why, refused: None }),
+            Decision::Probe => match self.acquire(&name, &config).await {
+                Ok(Some(grant)) => PermitKind::Probe(grant),
+                none => {
                     let until = now + Duration::from_millis(config.open_duration_ms.into());
-                    return Ok(Admission::Wait { until, config, why });
-                };
-                PermitKind::Probe(grant)
-            }
+                    let refused = none.err();
+                    if let Some(error) = &refused {
+                        tracing::warn!(breaker = %name, %error, "permit not taken");
+                    }
+                    return Ok(Admission::Wait { until, config, why, refused });
+                }
+            },
         };
         Ok(Admission::Call(Permit { config, breaker: name, kind, registry: self }))
+    }
+
+    /// Logs and counts the result of a probe that could not be stored.
+    fn result_lost(&self, name: &BreakerName, error: &ReadError) {
+        tracing::warn!(breaker = %name, %error, "result of a probe not stored");
+        if let ReadError::Row(error) = error {
+            readable::<()>(&self.runtime, Err(error.clone()));
+        } else {
+            self.runtime.record(&[], &[Metric::count(metrics::UNSETTLED, 1.0)]);
+        }
     }
 }
 
@@ -123,7 +139,10 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
 
     /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how
     /// long the target asked to be left alone.
-    pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) {
+    ///
+    /// Returns false where the result of a probe could not be stored, which is logged and counted: it is lost, and the
+    /// permit comes back by the clock.
+    pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) -> bool {
         let Self { config, breaker, kind, registry } = self;
         match (kind, outcome) {
             (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
@@ -143,9 +162,10 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                 let result = |b: &Breaker, context: DecisionContext<'_>| {
                     b.settle(context, &grant, outcome, retry_after)
                 };
-                // A result that cannot be stored is lost: the permit comes back by the clock.
-                let _ = registry.commit_by(&breaker, &config, result, WhenUnclear::DecideAnew).await;
+                let stored = registry.commit_by(&breaker, &config, result, WhenUnclear::DecideAnew).await;
+                return stored.inspect_err(|error| registry.result_lost(&breaker, error)).is_ok();
             }
         }
+        true
     }
 }

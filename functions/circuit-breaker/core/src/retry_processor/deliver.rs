@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use jiff::Timestamp;
-use tenfold_pattern::read::{ReadError, readable};
+use tenfold_pattern::ReadError;
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
@@ -69,15 +69,16 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             // Nothing is known of the breaker: not a reason to try, and none to give up.
             Err(error) => {
                 tracing::warn!(%error, request = %row.id, "breaker not known: deferred");
-                if let ReadError::Row(error) = error {
-                    readable::<()>(&self.runtime, Err(error));
-                }
+                self.put_off_by(error);
                 return Ok(defer(now, &row, now + Duration::from_secs(30)));
             }
             Ok(Admission::Unknown) => return self.give_up(row, position, "its target was deleted").await,
-            Ok(Admission::Wait { until, config, .. }) => {
+            Ok(Admission::Wait { until, config, refused, .. }) => {
                 if let Some(why) = given_up(&row, &config, now) {
                     return self.give_up(row, position, &why).await;
+                }
+                if let Some(error) = refused {
+                    self.put_off_by(error);
                 }
                 // Those that waited for the same breaker do not all come at once.
                 let spread = Duration::from_secs_f64(self.runtime.unit());

@@ -1,56 +1,91 @@
 //! For how long requests have been waiting, measured from their rows in every run.
 //!
 //! A message in hand would not do: while a breaker is open or messages are lost there is none. The queue's index names
-//! the requests whose turn is next, and their rows are read in the call that reads the breakers. Rows are in the order
-//! of their turn, not of their age: of one target, the oldest may be behind those that are looked at.
+//! the requests whose turn is next, and the rows of the first few of each target are read. Rows are in the order of
+//! their turn, not of their age: of one target, the oldest may be behind those that are looked at.
 
-use std::collections::HashMap;
-
+use futures_util::StreamExt;
+use futures_util::stream;
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{Item, Key, Page};
-use tenfold_ports::{Downstream, Queue, Runtime, Table};
+use tenfold_ports::table::{BATCH, Item, Page, Read};
+use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use crate::metrics;
+use crate::names::TargetName;
 use crate::rows::{RequestRow, RequestStatus, WAKE};
 use crate::targets::TargetState;
 
-/// The most rows that are looked at of a target.
-const NEXT: usize = 10;
-/// The most rows that one call reads, the breakers of the targets included.
-const ROWS: usize = 100;
+/// The most rows that are looked at of a target, however many targets there are: few, since they are read with their
+/// bodies; more than one, since the index may still have one that waits no longer.
+const NEXT: usize = 3;
+/// The number of calls at a time that read rows: each may answer 16 MiB, and a function has little memory.
+const WIDTH: usize = 2;
 
-/// Returns the keys of the requests whose turn is next: ten of each target, fewer where there are many targets, and at
-/// least one.
-pub(super) fn next_in_turn(queues: &[(TargetState, Page)]) -> Vec<Key> {
-    let most = of_each(queues.len());
-    let next = queues.iter().flat_map(|(_, page)| page.items.iter().take(most));
-    next.map(|item| item.key.clone()).collect()
-}
-
-fn of_each(targets: usize) -> usize {
-    (ROWS / targets.max(1)).saturating_sub(1).clamp(1, NEXT)
+/// What a run has seen of the requests that wait.
+#[derive(Debug, Default)]
+pub(super) struct Ages {
+    /// The age in seconds of each target's oldest request among those looked at.
+    of: Vec<(TargetName, f64)>,
+    /// Whether older requests than those may wait where nobody could look.
+    pub(super) incomplete: bool,
 }
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
-    /// Records the age of each target's oldest request among those whose turn is next; `rows` are theirs, as far as
-    /// there are any. Returns whether any request waits.
-    pub(super) fn measure(&self, queues: &[(TargetState, Page)], rows: &[Option<Item>]) -> bool {
-        let now = self.runtime.now();
-        let rows: HashMap<&Key, &Item> = rows.iter().flatten().map(|item| (&item.key, item)).collect();
-        let most = of_each(queues.len());
-        let mut waiting = false;
+    /// Adds the ages of the requests whose turn is next to those that were seen; each target comes with the first page
+    /// of its queue.
+    ///
+    /// # Errors
+    /// Some rows were not read; the ages of the others are added.
+    pub(super) async fn look(
+        &self,
+        queues: &[(TargetState, Page)],
+        ages: &mut Ages,
+    ) -> Result<(), CallError> {
+        let places: Vec<&Item> = queues.iter().flat_map(|(_, page)| page.items.iter().take(NEXT)).collect();
+        let calls = places.chunks(BATCH).map(async |places| (places.len(), self.since(places).await));
+        let answers: Vec<_> = stream::iter(calls).buffered(WIDTH).collect().await;
+        let (mut since, mut failed) = (Vec::with_capacity(places.len()), None);
+        for (places, answer) in answers {
+            since.extend(answer.unwrap_or_else(|error| {
+                failed = Some(error);
+                vec![None; places]
+            }));
+        }
+        ages.incomplete |= failed.is_some();
+        let (now, mut since) = (self.runtime.now(), since.into_iter());
         for (target, page) in queues {
-            let next = page.items.iter().take(most);
-            let since = next.filter_map(|place| waits_since(place, rows.get(&place.key)?)).min();
-            if let Some(since) = since {
-                let age = now.duration_since(since).as_secs_f64().max(0.0);
-                self.runtime.record(&metrics::of(&target.name), &[Metric::seconds(metrics::QUEUE_AGE, age)]);
-                waiting = true;
+            let looked = page.items.len().min(NEXT);
+            match since.by_ref().take(looked).flatten().min() {
+                Some(since) => {
+                    let age = now.duration_since(since).as_secs_f64().max(0.0);
+                    ages.of.push((target.name.clone(), age));
+                }
+                // None of them waits any longer: that says nothing of those behind them.
+                None => ages.incomplete |= page.items.len() > looked || page.next.is_some(),
             }
         }
-        waiting
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Reads since when each of these requests waits, which the index names; none where it no longer does.
+    async fn since(&self, places: &[&Item]) -> Result<Vec<Option<Timestamp>>, CallError> {
+        let keys: Vec<_> = places.iter().map(|place| place.key.clone()).collect();
+        let rows = self.table.get_many(&keys, Read::Eventual).await?;
+        Ok(places.iter().zip(rows).map(|(place, row)| waits_since(place, &row?)).collect())
+    }
+
+    /// Records the ages that were seen; 0 where nothing waits. After an incomplete look only those that raise the alarm
+    /// on them are recorded: anything less could end it, although nobody knows how long others wait.
+    pub(super) fn record_ages(&self, ages: &Ages) {
+        let least = if ages.incomplete { self.age_alarm.as_secs_f64() } else { 0.0 };
+        for (target, age) in ages.of.iter().filter(|(_, age)| *age >= least) {
+            self.runtime.record(&metrics::of(target), &[Metric::seconds(metrics::QUEUE_AGE, *age)]);
+        }
+        if ages.of.is_empty() && !ages.incomplete {
+            self.runtime.record(&[], &[Metric::seconds(metrics::QUEUE_AGE, 0.0)]);
+        }
     }
 }
 
@@ -63,16 +98,5 @@ fn waits_since(place: &Item, row: &Item) -> Option<Timestamp> {
         }
         // Whoever acts on it counts it. It waits at least since its message was expected.
         Err(_) => Timestamp::from_millisecond(place.number(WAKE).ok()?).ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_many_rows_are_looked_at_as_fit_into_the_call_that_reads_the_breakers() {
-        assert_eq!([1, 9, 10, 20, 50].map(of_each), [10, 10, 9, 4, 1]);
-        assert_eq!(of_each(100), 1, "of all of them, in one call more");
     }
 }

@@ -7,18 +7,18 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use jiff::Timestamp;
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_pattern::{page, send};
-use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{Item, Key, Page, Query, Range, Read};
-use tenfold_ports::{Downstream, Queue, Runtime, Table};
+use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
-use super::queue_age::next_in_turn;
-use super::{RetryProcessor, RunSummary};
+use super::queue_age::Ages;
+use super::{Refused, RetryProcessor, RunSummary};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::timing::{arrival, delay};
-use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::TargetName;
 use crate::park::{self, RetryMessage, Stored};
@@ -29,46 +29,79 @@ use crate::targets::{self, TargetState};
 const MOST: usize = 100;
 /// The requests of a page.
 const PAGE: u32 = 100;
+/// The number of queues that are looked at at a time.
+const WIDTH: usize = 8;
 /// The time for which a run looks ahead for requests that are worth waiting for.
 const AHEAD: Duration = Duration::from_mins(1);
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Sends the messages of overdue requests again, and measures for how long requests have been waiting. Returns
-    /// whether any request is due soon.
-    pub(super) async fn sweep(&self, summary: &mut RunSummary) -> Result<bool, ReadError> {
-        let (mut soon, mut waiting) = (false, false);
-        let mut failed = None;
-        page::each(&self.table, Query::partition(rows::TARGETS), async |items| {
-            let mut queues = Vec::new();
-            for target in targets::without_breakers(&self.runtime, &items) {
-                match self.table.query(queue(&target.name)).await {
-                    Ok(first) => queues.push((target, first)),
-                    Err(error) => failed = Some(error.into()),
-                }
-            }
-            if queues.is_empty() {
-                return Ok::<_, ReadError>(ControlFlow::Continue(()));
-            }
-            // One call for both: the breakers, and the rows whose turn is next.
-            let mut keys: Vec<_> = queues.iter().map(|(target, _)| target.breaker_key()).collect();
-            keys.extend(next_in_turn(&queues));
-            let mut breakers = self.table.get_many(&keys, Read::Eventual).await?;
-            let next = breakers.split_off(queues.len());
-            waiting |= self.measure(&queues, &next);
-            for ((target, first), breaker) in queues.into_iter().zip(breakers) {
-                let Some(target) = target.with_breaker(&self.runtime, breaker) else { continue };
-                match self.sweep_target(&target, first, summary).await {
-                    Ok(due) => soon |= due,
-                    Err(error) => failed = Some(error),
-                }
-            }
-            Ok(ControlFlow::Continue(()))
-        })
-        .await?;
-        if !waiting && failed.is_none() {
-            self.runtime.record(&[], &[Metric::seconds(metrics::QUEUE_AGE, 0.0)]);
+    /// whether any request is due soon. What cannot be looked at holds up nothing else.
+    pub(super) async fn sweep(&self, summary: &mut RunSummary, refused: &mut Refused) -> bool {
+        let (mut soon, mut ages) = (false, Ages::default());
+        let listed = page::each(&self.table, Query::partition(rows::TARGETS), async |items| {
+            let targets = targets::without_breakers(&self.runtime, &items);
+            // Requests may wait for a target whose row cannot be read.
+            ages.incomplete |= targets.len() < items.len();
+            soon |= self.sweep_page(targets, &mut ages, summary, refused).await;
+            Ok::<_, CallError>(ControlFlow::Continue(()))
+        });
+        if let Err(error) = listed.await {
+            refused.note("targets not listed", error.into());
+            ages.incomplete = true;
         }
-        failed.map_or(Ok(soon), Err)
+        self.record_ages(&ages);
+        soon
+    }
+
+    /// Sweeps a page of targets. Returns whether any request of them is due soon.
+    async fn sweep_page(
+        &self,
+        targets: Vec<TargetState>,
+        ages: &mut Ages,
+        summary: &mut RunSummary,
+        refused: &mut Refused,
+    ) -> bool {
+        let looks = targets.into_iter().map(async |target| {
+            let first = self.table.query(queue(&target.name)).await;
+            (target, first)
+        });
+        let looks: Vec<_> = stream::iter(looks).buffered(WIDTH).collect().await;
+        let mut queues = Vec::with_capacity(looks.len());
+        for (target, first) in looks {
+            match first {
+                Ok(first) => queues.push((target, first)),
+                Err(error) => {
+                    refused.note(target.name.as_str(), error.into());
+                    ages.incomplete = true;
+                }
+            }
+        }
+        if queues.is_empty() {
+            return false;
+        }
+        let keys: Vec<_> = queues.iter().map(|(target, _)| target.breaker_key()).collect();
+        let breakers = self.table.get_many(&keys, Read::Eventual).await;
+        // Not in one call with the breakers: these rows are large, and ages are not worth a sweep.
+        if let Err(error) = self.look(&queues, ages).await {
+            refused.note("ages not measured", error.into());
+        }
+        let breakers = match breakers {
+            Ok(breakers) => breakers,
+            Err(error) => {
+                refused.note("breakers not read", error.into());
+                return false;
+            }
+        };
+        let mut soon = false;
+        for ((target, first), breaker) in queues.into_iter().zip(breakers) {
+            let Some(target) = target.with_breaker(&self.runtime, breaker) else { continue };
+            match self.sweep_target(&target, first, summary).await {
+                Ok(due) => soon |= due,
+                Err(error) => refused.note(target.name.as_str(), error),
+            }
+        }
+        soon
     }
 
     /// Sends the messages of a target's overdue requests again; `first` is the first page of its queue. Returns
@@ -104,22 +137,23 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         }
     }
 
-    /// Returns whether a request of any target is due by `end`.
-    pub(super) async fn due_by(&self, end: Timestamp) -> Result<bool, ReadError> {
+    /// Returns whether a request of any target is due by `end`, as far as that can be read.
+    pub(super) async fn due_by(&self, end: Timestamp, refused: &mut Refused) -> bool {
         let mut due = false;
-        let mut failed = None;
-        targets::each_page(&self.table, &self.runtime, async |targets| {
+        let listed = targets::each_page(&self.table, &self.runtime, async |targets| {
             for target in targets {
                 let range = Range::AtMost(end.as_millisecond());
                 let query = Query { range, limit: 1, ..queue(&target.name) };
                 match self.table.query(query).await {
                     Ok(page) => due |= !page.items.is_empty(),
-                    Err(error) => failed = Some(error.into()),
+                    Err(error) => refused.note(target.name.as_str(), error.into()),
                 }
             }
-        })
-        .await?;
-        failed.map_or(Ok(due), Err)
+        });
+        if let Err(error) = listed.await {
+            refused.note("targets not listed", error);
+        }
+        due
     }
 
     /// Gives the overdue requests of a target a new generation and a new message each; `page` is the first of its

@@ -31,6 +31,7 @@ pub use traffic::{Answered, Called, Post, answers};
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
 const ORPHAN_AFTER: Duration = Duration::from_mins(5);
+const AGE_ALARM: Duration = Duration::from_mins(15);
 
 /// A run's queues.
 #[derive(Clone, Copy)]
@@ -108,6 +109,7 @@ impl Stack {
             registry: registry(env, own),
             retention: RETENTION,
             orphan_after: ORPHAN_AFTER,
+            age_alarm: AGE_ALARM,
         }
     }
 
