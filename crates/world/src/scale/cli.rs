@@ -94,15 +94,20 @@ pub fn main(pattern: &ScalePattern) -> ExitCode {
     }
 }
 
-/// Runs all scenarios of a pattern short, as `make test` does. Gives how many there were.
+/// Runs all scenarios of a pattern short, as `make test` does, each twice. Gives how many there were.
 ///
 /// # Errors
-/// What does not hold, or cannot be read.
+/// What does not hold, or cannot be read; or a run came to something else with the same seed.
 pub fn short(pattern: &ScalePattern) -> Result<usize, String> {
     let wishes = Wishes { seed: 1, short: true, ..Wishes::default() };
     let scenarios = scenarios(pattern, None)?;
     for (name, scenario) in &scenarios {
-        let (_, outcome) = run(pattern, name, scenario.clone(), &wishes, false)?;
+        let once = || run(pattern, name, scenario.clone(), &wishes, false);
+        let ((_, outcome), (_, again)) = (once()?, once()?);
+        let [one, other] = [&outcome, &again].map(|of| of.json(pattern.slug, name, 1).to_string());
+        if one != other {
+            return Err(format!("{name}: the same seed gave two runs:\n{one}\n{other}"));
+        }
         if !outcome.wrong.is_empty() {
             return Err(format!("{name}: {}\n{}", outcome.wrong.join("; "), outcome.table()));
         }
@@ -168,14 +173,14 @@ fn run(
         figures.limit(limit, *value).map_err(|error| format!("{name}: {error}"))?;
     }
     let nanos = |seconds: f64| (seconds * SECOND as f64) as Nanos;
-    let load = Load::new(scenario.arrivals, scenario.rate, nanos(scenario.seconds));
+    let load = Load::new(scenario.arrivals, scenario.rate, nanos(scenario.ramp), nanos(scenario.seconds));
     let mut simulation = Simulation::new(figures, wishes.seed, load);
     for (host, settings) in &scenario.hosts {
         simulation.hosts.insert(host.clone(), Host::new(*settings));
     }
     let script = scenario.script.iter();
     simulation.script =
-        script.map(|change| (nanos(change.at), change.host.clone(), change.becomes)).collect();
+        script.map(|change| (nanos(change.at), change.becomes.clone())).collect();
     (pattern.build)(&mut simulation, &scenario.stack).map_err(|error| format!("{name}: {error}"))?;
     let whole = scenario.seconds + scenario.after;
     if tell {
@@ -194,9 +199,13 @@ fn run(
     let outcome = simulation.outcome(&scenario);
     if tell {
         let took = begun.elapsed().as_secs_f64();
-        let calls = outcome.measured.get("calls").copied().unwrap_or(0.0);
+        let all = outcome.measured.iter();
+        let counted = all.filter(|(name, _)| matches!(name.as_str(), "in" | "calls") || name.starts_with("invocations_"));
+        let calls: f64 = counted.map(|(_, n)| n).sum();
+        let (assumed, of) = simulation.figures.assumed();
+        eprintln!("  {assumed} of {of} latencies are assumed: STRETCH=table.write=2 shows how much one of them matters");
         // Not in the line of JSON: the same seed gives the same bytes.
-        eprintln!("  took {took:.1} s, {} calls a second", shown(calls / took));
+        eprintln!("  took {took:.1} s: {} requests, invocations and calls a second", shown(calls / took));
     }
     Ok((simulation, outcome))
 }

@@ -74,7 +74,7 @@ pub(super) struct Latency {
 pub struct Figures {
     latencies: FxHashMap<String, Latency>,
     /// The names of latencies that nobody has published or measured.
-    pub(super) assumed: Vec<String>,
+    assumed: Vec<String>,
     limits: BTreeMap<String, f64>,
     prices: BTreeMap<String, f64>,
     /// Over how many lanes of one server all calls go; none where each service is by itself.
@@ -158,6 +158,11 @@ impl Figures {
             None => return Err(BadFigures(format!("there is no latency {name:?}; there are {known}"))),
         }
         Ok(())
+    }
+
+    /// How many latencies nobody has published or measured, of how many.
+    pub(super) fn assumed(&self) -> (usize, usize) {
+        (self.assumed.len(), self.latencies.len())
     }
 
     pub(super) fn latency(&self, name: &str) -> Option<&Latency> {

@@ -42,6 +42,8 @@ pub(super) struct Load {
     pub arrivals: Arrivals,
     /// Requests a second.
     pub rate: f64,
+    /// For how long the rate grows until it is that.
+    pub ramp: Nanos,
     /// When the last one comes.
     pub until: Nanos,
     pub visitor: Visitor,
@@ -58,9 +60,9 @@ impl fmt::Debug for Load {
 }
 
 impl Load {
-    pub fn new(arrivals: Arrivals, rate: f64, until: Nanos) -> Self {
+    pub fn new(arrivals: Arrivals, rate: f64, ramp: Nanos, until: Nanos) -> Self {
         let visitor: Visitor = Box::new(|_, _| Request::default());
-        Self { arrivals, rate, until, visitor, next: 0, tokens: (f64::INFINITY, 0), begun: false }
+        Self { arrivals, rate, ramp, until, visitor, next: 0, tokens: (f64::INFINITY, 0), begun: false }
     }
 
     /// After how long the next come, and how many.
@@ -69,7 +71,7 @@ impl Load {
             let drawn: f64 = Exp1.sample(random);
             (drawn / rate * SECOND as f64) as Nanos
         };
-        match self.arrivals {
+        let (after, many) = match self.arrivals {
             Arrivals::Poisson => (pause(self.rate, random), 1),
             Arrivals::Bursts { size } => (pause(self.rate / f64::from(size.max(1)), random), size),
             Arrivals::Day { period } => {
@@ -80,7 +82,10 @@ impl Load {
                 (after, u32::from(comes))
             }
             Arrivals::Clients(_) => (Nanos::MAX / 4, 0),
-        }
+        };
+        // As long as the rate grows they are thinned.
+        let grown = (now + after) as f64 / (self.ramp as f64).max(1.0);
+        (after, if grown >= 1.0 || random.random::<f64>() < grown { many } else { 0 })
     }
 }
 

@@ -28,11 +28,12 @@ impl Simulation {
     /// What the run came to.
     pub(super) fn outcome(&self, scenario: &Scenario) -> Outcome {
         let measured = self.measured();
+        let of = |name: &str| short(measured.get(name).copied().unwrap_or(0.0));
         let (mut wrong, mut not_yet) = (Vec::new(), Vec::new());
         for claim in &scenario.must {
             match claim.holds(&measured) {
                 Ok(true) => {}
-                Ok(false) => wrong.push(format!("{claim} does not hold: it is {}", short(measured[&claim.name]))),
+                Ok(false) => wrong.push(format!("{claim} does not hold: it is {}", of(&claim.name))),
                 Err(what) => wrong.push(what),
             }
         }
@@ -41,7 +42,7 @@ impl Simulation {
             match claim.holds(&measured) {
                 Ok(true) => wrong.push(format!("{claim} holds by now: it belongs into `must`")),
                 Ok(false) => {
-                    let is = short(measured[&claim.name]);
+                    let is = of(&claim.name);
                     not_yet.push(format!("not yet {claim}: it is {is}; {}", known.because));
                 }
                 Err(what) => wrong.push(what),

@@ -19,6 +19,9 @@ pub struct Scenario {
     pub rate: f64,
     /// For how many seconds they come.
     pub seconds: f64,
+    /// In how many of these the rate grows to what it is.
+    #[serde(default)]
+    pub ramp: f64,
     /// For how many seconds the run goes on after the last of them.
     #[serde(default)]
     pub after: f64,
@@ -60,16 +63,36 @@ pub struct Short {
     pub share: f64,
 }
 
-/// A change of a service that is called.
+/// A change: of a service that is called, or of how many invocations of a function there may be.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Change {
     /// After how many seconds.
     pub at: f64,
-    pub host: SmolStr,
-    /// How it behaves from then on.
     #[serde(flatten)]
-    pub becomes: HostSettings,
+    pub becomes: Becomes,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Becomes {
+    /// A service that is called behaves like that from then on.
+    Host(ChangedHost),
+    /// A function has so many invocations at once from then on, at most.
+    Function(ChangedFunction),
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct ChangedHost {
+    pub name: SmolStr,
+    #[serde(flatten)]
+    pub settings: HostSettings,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct ChangedFunction {
+    pub role: SmolStr,
+    /// None is no limit of its own.
+    pub reserved: Option<u32>,
 }
 
 /// A claim about a run, `p99_ms < 40`: a name of what was measured, a comparison, a number.
@@ -135,7 +158,9 @@ impl Claim {
     /// # Errors
     /// Nothing of this name was measured.
     pub fn holds(&self, measured: &BTreeMap<String, f64>) -> Result<bool, String> {
-        let Some(value) = measured.get(&self.name) else {
+        // What no handler has counted, and a status that nobody was answered, has no entry.
+        let counted = ["metric_", "answered_", "calls_"].iter().any(|kind| self.name.starts_with(kind));
+        let Some(value) = measured.get(&self.name).or(counted.then_some(&0.0)) else {
             let known = measured.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(format!("nothing called {:?} was measured; there are {known}", self.name));
         };
@@ -164,8 +189,11 @@ impl Scenario {
         let Short { rate, share } = self.short;
         self.rate = rate;
         self.seconds *= share;
+        self.ramp *= share;
         self.after *= share;
         self.script.iter_mut().for_each(|change| change.at *= share);
+        // What only a load breaks holds of this one.
+        self.not_yet.clear();
         self
     }
 }

@@ -13,11 +13,12 @@ use smol_str::SmolStr;
 use super::agenda::{Agenda, Happening, Nanos, SECOND};
 use super::figures::Figures;
 use super::function::{Environment, Function, FunctionCounts, FunctionSettings, Handle};
-use super::host::{Host, HostSettings};
+use super::host::Host;
 use super::load::Load;
 use super::machines::FlowRuns;
 use super::measure::Lanes;
 use super::recorder::Recorder;
+use super::scenario::{Becomes, ChangedFunction, ChangedHost};
 use super::sources::{QueueInterest, Source};
 use crate::aws::capacity::Capacity;
 use crate::kernel::choice::Choices;
@@ -56,7 +57,7 @@ pub struct Simulation {
     pub(super) load: Load,
     pub(super) lanes: Option<Lanes>,
     pub(super) recorder: Recorder,
-    pub(super) script: Vec<(Nanos, SmolStr, HostSettings)>,
+    pub(super) script: Vec<(Nanos, Becomes)>,
 }
 
 impl fmt::Debug for Simulation {
@@ -212,8 +213,15 @@ impl Simulation {
     }
 
     fn play(&mut self, line: usize) {
-        let (_, host, settings) = self.script[line].clone();
         self.recorder.changed = self.now;
-        self.hosts.entry(host).or_insert_with(|| Host::new(settings)).become_(settings);
+        match self.script[line].1.clone() {
+            Becomes::Host(ChangedHost { name, settings }) => {
+                self.hosts.entry(name).or_insert_with(|| Host::new(settings)).become_(settings);
+            }
+            Becomes::Function(ChangedFunction { role, reserved }) => {
+                let of_role = self.functions.iter_mut().filter(|function| function.settings.role == role);
+                of_role.for_each(|function| function.settings.reserved = reserved);
+            }
+        }
     }
 }

@@ -7,6 +7,8 @@ mod budgets;
 mod lab;
 mod overtaken;
 mod rings;
+mod scale;
+mod scenarios;
 mod trace;
 mod unreadable;
 mod world;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use saga_core::api::Api;
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::definition::Definition;
-use saga_core::inventory::{Releases, Stock, StockId, StockKind};
+use saga_core::inventory::{AVAILABLE_MOST, Releases, Stock, StockId, StockKind};
 use saga_core::publisher::Publisher;
 use saga_core::rows::OPEN_INDEX;
 use saga_core::service::StepService;
@@ -50,11 +50,10 @@ struct Stack {
     orchestrated: f64,
     /// Over how many flights, hotels and cars trips are spread.
     stocks: u64,
-    /// How much more the first of them is wanted than the others: 0 is alike.
-    skew: f64,
-    /// How many there are of each flight and hotel, and of each car: with few, trips are undone.
-    available: i64,
-    cars: i64,
+    /// The share of trips that want the first of each.
+    wanted: f64,
+    /// The share of cars of which there is none.
+    cars_none: f64,
     /// Over how many partitions of the index open trips are spread.
     shards: u8,
     /// How many shards the table's stream has; each is read in four parts (`ParallelizationFactor`).
@@ -68,9 +67,8 @@ impl Default for Stack {
         Self {
             orchestrated: 0.5,
             stocks: 10_000,
-            skew: 0.0,
-            available: 1_000_000,
-            cars: 1_000_000,
+            wanted: 0.0,
+            cars_none: 0.0,
             shards: 8,
             stream_shards: 1,
             service_concurrency: 10,
@@ -112,9 +110,10 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
     let machine = world.add_machine("machine", machine, Tasks::default().queue(LETTERS_URL, letters));
     world.add_stream(4 * stack.stream_shards);
     for n in 1..=stack.stocks {
-        put_stock(world, StockKind::Flight, n, stack.available);
-        put_stock(world, StockKind::Hotel, n, stack.available);
-        put_stock(world, StockKind::Car, n, stack.cars);
+        let cars = if n as f64 > stack.stocks as f64 * (1.0 - stack.cars_none) { 0 } else { AVAILABLE_MOST };
+        put_stock(world, StockKind::Flight, n, AVAILABLE_MOST);
+        put_stock(world, StockKind::Hotel, n, AVAILABLE_MOST);
+        put_stock(world, StockKind::Car, n, cars);
     }
     let function = |role, timeout| FunctionSettings {
         role,
@@ -200,11 +199,12 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
     let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
     let log = MappingSettings { batch: 100, bisect: true, on_failure: Some(lost), filters, ..Default::default() };
     simulation.follow(log, publisher);
-    let stocks = Keys::new(stack.stocks, stack.skew).ok_or("stocks, skew: at least 1 and 0")?;
+    let stocks = Keys::new(stack.stocks, 0.0).ok_or("stocks: at least 1")?;
     simulation.visitors(move |number, random| {
         let share = (number as f64 * 0.618_033_988_749_895).fract();
         let style = if share < stack.orchestrated { "orchestrated" } else { "choreographed" };
-        let mut stock = || format!("s{}", stocks.draw(random));
+        let wanted = (number as f64 * 0.754_877_666_246_693).fract() < stack.wanted;
+        let mut stock = || format!("s{}", if wanted { 1 } else { stocks.draw(random) });
         let body = json!({
             "style": style, "traveller": "t", "flight": stock(), "hotel": stock(), "car": stock(),
             "from": "2030-01-01", "to": "2030-01-02",
