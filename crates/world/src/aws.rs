@@ -7,6 +7,7 @@
 pub mod alarm;
 pub mod blob;
 pub mod bus;
+pub(crate) mod capacity;
 pub mod downstream;
 pub mod flags;
 pub mod invocations;

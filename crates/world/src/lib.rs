@@ -25,6 +25,7 @@ mod kernel;
 pub mod pattern;
 mod ports;
 mod run;
+pub mod scale;
 pub mod sim;
 pub mod smoke;
 

@@ -18,4 +18,5 @@ pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod step;
 pub(crate) mod stop;
+pub(crate) mod timed;
 pub(crate) mod world;

@@ -6,7 +6,8 @@ pub(crate) mod expiry;
 pub(crate) mod items;
 mod page;
 pub(crate) mod refusal;
-mod size;
+pub(crate) mod scaled;
+pub(crate) mod size;
 
 pub use items::{Items, Watch};
 

@@ -6,8 +6,10 @@ use std::any::Any;
 use std::hash::Hash;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::metrics::{Dimension, Metric};
 
@@ -26,15 +28,28 @@ impl CallAnswer {
     pub fn new<R: Hash + 'static>(value: R) -> Self {
         Self { fingerprint: fingerprint(&value), value: Rc::new(value) }
     }
+
+    /// The same where nobody remembers it, and so nothing has to stand for it.
+    pub fn once<R: 'static>(value: R) -> Self {
+        Self { fingerprint: 0, value: Rc::new(value) }
+    }
 }
 
 /// How long a call is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Takes {
     /// No time worth telling.
     NoTime,
-    /// As long as the service takes, at most so much.
-    Service(jiff::SignedDuration),
+    /// As long as the service takes that this URL names, at most so much.
+    Service { url: SmolStr, most: jiff::SignedDuration },
+    /// Until this queue has a message, at most so long.
+    Receive { queue: usize, wait: Duration },
+}
+
+impl Takes {
+    pub const fn is_service(&self) -> bool {
+        matches!(self, Self::Service { .. })
+    }
 }
 
 /// What a call does: its answer, and what to tell of it.
@@ -78,6 +93,8 @@ pub(crate) struct Mailbox<S> {
     pub reports: Vec<Report>,
     pub measured: Vec<Measured>,
     pub returned: Option<Report>,
+    /// Whether what comes of calls is remembered for other runs.
+    pub remembers: bool,
 }
 
 impl<S> Default for Mailbox<S> {
@@ -90,6 +107,7 @@ impl<S> Default for Mailbox<S> {
             reports: Vec::new(),
             measured: Vec::new(),
             returned: None,
+            remembers: true,
         }
     }
 }

@@ -35,14 +35,18 @@ impl Downstream for Env {
     async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
         let timeout = SignedDuration::try_from(call.timeout).unwrap_or(SignedDuration::MAX);
         let actor = self.actor;
+        let url = call.url.clone();
         let about = if call.method == Method::Get { "health" } else { "request" };
         let effect = move |state: &mut RunState| {
+            if let Some(answer) = state.timed.as_mut().and_then(|timed| timed.answer.take()) {
+                return (DownstreamAnswer(answer), String::new());
+            }
             let now = state.now;
             let result = state.service.take(now, actor, &call);
             let result = if state.service.latency > timeout { Err(NoAnswer::TimedOut) } else { result };
             let what = detail(state, || format!("{result:?}"));
             (DownstreamAnswer(result), what)
         };
-        self.call_for(self.site("downstream.call", about), Takes::Service(timeout), effect).await.0
+        self.call_for(self.site("downstream.call", about), Takes::Service { url, most: timeout }, effect).await.0
     }
 }

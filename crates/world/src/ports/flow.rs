@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
@@ -49,6 +50,8 @@ impl World {
             machine: machine.named(name),
             callees: Rc::new(tasks.0),
             all: Vec::new(),
+            names: FxHashMap::default(),
+            free: Vec::new(),
         });
         MachineId { index: machines.len() - 1, name }
     }
@@ -98,13 +101,16 @@ impl RunState {
             .map_err(|error| CallError::Refused(format!("InvalidExecutionInput: {error}")))?;
         let now = self.now;
         let machines = &mut self.machines[machine];
-        if let Some(there) = machines.all.iter().find(|there| there.execution.name() == name.as_str()) {
+        if let Some(there) = machines.named(name) {
             let same = there.execution.outcome().is_none() && **there.execution.input() == input;
             return Ok(if same { Started::Running } else { Started::Exists });
         }
         let execution = Execution::start(&machines.machine, name.clone(), input, now);
         // It goes on as soon as somebody looks at what is due.
-        machines.all.push(Running { execution, wakes: Some(now) });
+        let place = machines.add(name, Running { execution, wakes: Some(now) });
+        if let Some(timed) = &mut self.timed {
+            timed.started.push((machine, place));
+        }
         Ok(Started::Running)
     }
 }

@@ -11,6 +11,7 @@ use crate::aws::queue::entry::BatchEntry;
 use crate::aws::queue::receipt::Receipt;
 use crate::aws::queue::receive::{MAX_WAIT, visibility};
 use crate::aws::queue::{Messages, QueueSettings};
+use crate::kernel::call::Takes;
 use crate::kernel::ids::QueueId;
 use crate::kernel::site::Site;
 use crate::run::env::Env;
@@ -52,8 +53,9 @@ impl RunState {
         if max == 0 || max > BATCH || wait > MAX_WAIT {
             return refused("InvalidParameterValue");
         }
-        // Waits as long as it may for the first message.
+        // Waits as long as it may for the first message; where time matters its driver has waited.
         match self.queues[queue].next_visible() {
+            _ if self.timed.is_some() => {}
             Some(first) if first <= self.now => {}
             Some(first) if first <= self.now + wait => self.now = first,
             _ => self.now += wait,
@@ -132,7 +134,7 @@ impl Queue for QueueOf {
             });
             (result, what)
         };
-        self.env.call(self.site("queue.receive"), effect).await
+        self.env.call_for(self.site("queue.receive"), Takes::Receive { queue, wait }, effect).await
     }
 
     async fn delete(&self, receipts: Vec<SmolStr>) -> Result<Rejected, CallError> {

@@ -9,6 +9,7 @@ use tenfold_ports::table::{
 };
 
 use self::names::{kind, kind_of, kind_of_all, kind_of_key};
+use crate::aws::capacity::Verdict;
 use crate::aws::table::Items;
 use crate::aws::table::expiry::comes_by;
 use crate::aws::table::items::valid_key;
@@ -68,7 +69,9 @@ impl Table for Env {
         let key = key.clone();
         self.call(self.site("table.get", kind_of_key(&key)), move |state| {
             state.tidy(|touched| *touched == key);
-            let result = valid_key(&key).map(|()| state.read(&key, read));
+            let result = valid_key(&key)
+                .and_then(|()| state.spend_reads(std::slice::from_ref(&key), read))
+                .map(|()| state.read(&key, read));
             let what = detail(state, || match &result {
                 Ok(item) => format!("{key} -> {}", if item.is_some() { "an item" } else { "none" }),
                 Err(error) => error.to_string(),
@@ -84,7 +87,7 @@ impl Table for Env {
         let keys = keys.to_vec();
         self.call(site, move |state| {
             state.tidy(|touched| keys.contains(touched));
-            let result = state.read_many(&keys, read);
+            let result = state.spend_reads(&keys, read).and_then(|()| state.read_many(&keys, read));
             let show = |(key, item): (&Key, &Option<Item>)| match item {
                 None => format!("{key} -> none"),
                 Some(item) if item.get("version").is_none() => format!("{key} -> an item"),
@@ -103,7 +106,10 @@ impl Table for Env {
         let site = self.site("table.write", kind_of(&write));
         self.call(site, move |state| {
             state.tidy(|touched| touched == write.key());
-            let result = state.table.write(&write, state.now);
+            let result = match state.spend_writes(&[&write], false) {
+                Verdict::Made => state.table.write(&write, state.now),
+                Verdict::Throttled | Verdict::Busy => Err(CallError::Throttled.into()),
+            };
             let what = detail(state, || {
                 let done = match &result {
                     Ok(()) => "written",
@@ -122,7 +128,11 @@ impl Table for Env {
         let places = writes.len();
         let answer = self.call(site, move |state| {
             state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
-            let result = state.table.transact(&writes, state.now);
+            let result = match state.spend_writes(&writes.iter().collect::<Vec<_>>(), true) {
+                Verdict::Made => state.table.transact(&writes, state.now),
+                Verdict::Throttled => Err(CallError::Throttled.into()),
+                Verdict::Busy => Err(TransactError::Cancelled(vec![Cancelled::Busy])),
+            };
             let what = detail(state, || {
                 let done = match &result {
                     Ok(()) => "written",
@@ -149,6 +159,7 @@ impl Table for Env {
             state.tidy(|touched| comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.page(&query, state.now, lags);
+            let result = result.and_then(|page| state.spend_page(&query, &page.items).map(|()| page));
             let what = detail(state, || match &result {
                 Ok(page) => format!("{} -> {} items", query.partition, page.items.len()),
                 Err(error) => error.to_string(),
@@ -164,6 +175,12 @@ impl Table for Env {
             state.tidy(|touched| comes_by(&query, touched));
             let lags = state.lags(&query);
             let result = state.table.count(&query, state.now, lags);
+            let result = result.and_then(|(n, next)| {
+                // Keys of a hundred bytes each.
+                state
+                    .spend_bytes(query.index.unwrap_or(""), &query.partition, n as usize * 100)
+                    .map(|()| (n, next))
+            });
             let what = detail(state, || match &result {
                 Ok((n, _)) => format!("{} -> {n}", query.partition),
                 Err(error) => error.to_string(),

@@ -49,6 +49,9 @@ impl RunState {
     fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
         let topic = &mut self.services.topics[topic];
         let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
+        if let Some(timed) = &mut self.timed {
+            timed.published += notices.len() as u64;
+        }
         for message in posted {
             self.post(message);
         }

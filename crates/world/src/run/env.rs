@@ -107,11 +107,12 @@ where
             let id = mailbox.next;
             mailbox.next += 1;
             this.id = Some(id);
+            let remembers = mailbox.remembers;
             let effect = Box::new(move |state: &mut RunState| {
                 let (result, what) = effect(state);
-                (CallAnswer::new(result), what)
+                (if remembers { CallAnswer::new(result) } else { CallAnswer::once(result) }, what)
             });
-            let (site, takes) = (this.site, this.takes);
+            let (site, takes) = (this.site, std::mem::replace(&mut this.takes, Takes::NoTime));
             let call = PortCall {
                 id,
                 site,

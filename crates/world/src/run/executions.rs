@@ -89,7 +89,7 @@ impl RunState {
     }
 
     /// Step Functions' own call: it can be refused, or done without Step Functions knowing.
-    fn send_of_task(
+    pub fn send_of_task(
         &mut self,
         callees: &Callees<Self>,
         task: TaskRef,

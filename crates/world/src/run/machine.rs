@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use jiff::Timestamp;
+use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 
@@ -27,6 +28,35 @@ pub(crate) struct Machines<S> {
     pub machine: AslMachine,
     pub callees: Rc<Callees<S>>,
     pub all: Vec<Running>,
+    /// The places of executions by their names.
+    pub names: FxHashMap<SmolStr, usize>,
+    /// Places of executions that are over and forgotten.
+    pub free: Vec<usize>,
+}
+
+impl<S> Machines<S> {
+    /// The execution of this name.
+    pub fn named(&self, name: &str) -> Option<&Running> {
+        self.names.get(name).map(|place| &self.all[*place])
+    }
+
+    /// Adds an execution. Gives its place.
+    pub fn add(&mut self, name: &SmolStr, running: Running) -> usize {
+        let place = self.free.pop().unwrap_or(self.all.len());
+        if place == self.all.len() {
+            self.all.push(running);
+        } else {
+            self.all[place] = running;
+        }
+        self.names.insert(name.clone(), place);
+        place
+    }
+
+    /// Forgets an execution that is over: its name may be given again, which Step Functions allows after 90 days.
+    pub fn forget(&mut self, place: usize) {
+        self.names.remove(self.all[place].execution.name());
+        self.free.push(place);
+    }
 }
 
 /// An execution, and until when nothing happens in it by itself.

@@ -15,6 +15,7 @@ use super::actor::{ActorState, Stage, Waiting};
 use super::limits::{Limits, Order};
 use super::machine::Machines;
 use super::source::EventSource;
+use super::timed::Timed;
 use crate::aws::downstream::DownstreamService;
 use crate::aws::queue::Messages;
 use crate::aws::services::Services;
@@ -55,6 +56,8 @@ pub(crate) struct RunState {
     pub calls: Trail<(Site, Option<CallFault>)>,
     pub reports: Trail<Report>,
     pub trace: Option<Vec<TraceEvent>>,
+    /// What there is besides where time matters.
+    pub timed: Option<Box<Timed>>,
 }
 
 /// When every run begins.
@@ -84,6 +87,7 @@ impl RunState {
             calls: Trail::default(),
             reports: Trail::default(),
             trace: traced.then(Vec::new),
+            timed: None,
         }
     }
 
@@ -122,16 +126,16 @@ impl RunState {
     /// Adds calls that a handler has made.
     pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<PortCall<Self>>]) {
         for call in calls {
-            let takes = match call.takes {
-                Takes::NoTime => jiff::SignedDuration::ZERO,
-                Takes::Service(most) => self.service.latency.min(most),
+            let takes = match &call.takes {
+                Takes::NoTime | Takes::Receive { .. } => jiff::SignedDuration::ZERO,
+                Takes::Service { most, .. } => self.service.latency.min(*most),
             };
             let waiting = Waiting { actor, made_by, call: Rc::clone(call), not_before: self.now + takes };
             let all = &mut self.waiting;
             let at = all.partition_point(|w| (w.actor, w.call.id) < (actor, call.id));
             all.insert(at, waiting);
-            if call.takes != Takes::NoTime {
-                let on_their_way = all.iter().filter(|w| w.call.takes != Takes::NoTime).count();
+            if call.takes.is_service() {
+                let on_their_way = all.iter().filter(|w| w.call.takes.is_service()).count();
                 let service = &mut self.service;
                 service.most_in_flight = service.most_in_flight.max(on_their_way as u32);
             }

@@ -9,6 +9,8 @@ mod lab;
 mod overtaken;
 mod refusing;
 mod rings;
+mod scale;
+mod scenarios;
 mod trace;
 mod unreadable;
 mod world;

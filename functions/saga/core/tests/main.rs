@@ -10,6 +10,8 @@ mod generated;
 mod order;
 mod quiet;
 mod rings;
+mod scale;
+mod scenarios;
 mod steps;
 mod trace;
 mod unreadable;

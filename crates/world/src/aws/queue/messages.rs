@@ -1,6 +1,6 @@
 //! The messages of one queue, and what SQS does with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::str;
 use std::time::Duration;
@@ -47,8 +47,13 @@ impl QueuedMessage {
 pub struct Messages {
     pub(super) settings: QueueSettings,
     queue: usize,
-    /// In the order in which they were sent.
-    all: Vec<QueuedMessage>,
+    /// By their places, which are in the order in which they came.
+    all: BTreeMap<u64, QueuedMessage>,
+    /// When each can be received, and its place: what a receive looks at, however many there are.
+    times: BTreeSet<(Timestamp, u64)>,
+    /// Those that were received and cannot be received again yet, where their number is limited.
+    flying: BTreeSet<(Timestamp, u64)>,
+    place: u64,
     next: u64,
     deduplication: BTreeMap<SmolStr, Timestamp>,
 }
@@ -57,7 +62,7 @@ pub struct Messages {
 /// count as one: a receipt is given anew with each receiving, and in quiescence nobody holds one any more.
 impl Hash for Messages {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for message in &self.all {
+        for message in self.all.values() {
             (&message.body, message.visible, message.sent, message.received, message.before).hash(state);
             message.fifo.hash(state);
         }
@@ -70,7 +75,16 @@ impl Messages {
         let queue = id.index;
         // A message keeps its id when it becomes a dead letter, so no two queues give the same one.
         let next = (queue as u64) << 32;
-        Self { settings, queue, all: Vec::new(), next, deduplication: BTreeMap::new() }
+        Self {
+            settings,
+            queue,
+            all: BTreeMap::new(),
+            times: BTreeSet::new(),
+            flying: BTreeSet::new(),
+            place: 0,
+            next,
+            deduplication: BTreeMap::new(),
+        }
     }
 
     /// Whether it is a FIFO queue.
@@ -79,29 +93,41 @@ impl Messages {
         self.settings.fifo
     }
 
+    /// How many messages there are, received or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The bodies of all messages, received or not.
     pub fn bodies(&self) -> impl Iterator<Item = &str> {
-        self.all.iter().map(|m| str::from_utf8(&m.body).unwrap_or_default())
+        self.all.values().map(|m| str::from_utf8(&m.body).unwrap_or_default())
     }
 
     /// When the next message can be received.
     #[must_use]
     pub fn next_visible(&self) -> Option<Timestamp> {
         if !self.settings.fifo {
-            return self.all.iter().map(|m| m.visible).min();
+            return self.times.first().map(|(visible, _)| *visible);
         }
         // The head of each group, once nothing of the group is in flight.
-        let heads = self.all.iter().enumerate().filter(|(i, m)| self.is_head(*i, m));
+        let heads = self.all.iter().filter(|(place, m)| self.is_head(**place, m));
         heads.map(|(_, head)| self.unlocked(head)).min()
     }
 
-    fn is_head(&self, at: usize, message: &QueuedMessage) -> bool {
-        self.all[..at].iter().all(|before| before.group() != message.group())
+    fn is_head(&self, place: u64, message: &QueuedMessage) -> bool {
+        self.all.range(..place).all(|(_, before)| before.group() != message.group())
     }
 
     /// When the head of a group can be received.
     fn unlocked(&self, head: &QueuedMessage) -> Timestamp {
-        let received = self.all.iter().filter(|m| m.received > 0 && m.group() == head.group());
+        let received = self.all.values().filter(|m| m.received > 0 && m.group() == head.group());
         received.map(|m| m.visible).fold(head.visible, Timestamp::max)
     }
 
@@ -125,7 +151,46 @@ impl Messages {
             before: 0,
         };
         self.next += 1;
-        self.all.push(message);
+        self.add(message);
+    }
+
+    fn add(&mut self, message: QueuedMessage) {
+        self.times.insert((message.visible, self.place));
+        self.all.insert(self.place, message);
+        self.place += 1;
+    }
+
+    /// Changes when a message can be received.
+    fn show_at(&mut self, place: u64, visible: Timestamp, received: bool) {
+        let Some(message) = self.all.get_mut(&place) else { return };
+        let before = (message.visible, place);
+        message.visible = visible;
+        self.times.remove(&before);
+        self.times.insert((visible, place));
+        if self.settings.most_in_flight < usize::MAX {
+            self.flying.remove(&before);
+            if received {
+                self.flying.insert((visible, place));
+            }
+        }
+    }
+
+    fn remove(&mut self, place: u64) -> Option<QueuedMessage> {
+        let message = self.all.remove(&place)?;
+        self.times.remove(&(message.visible, place));
+        self.flying.remove(&(message.visible, place));
+        Some(message)
+    }
+
+    /// Whether so many are in flight that SQS gives out no more.
+    fn is_full(&mut self, now: Timestamp) -> bool {
+        if self.settings.most_in_flight == usize::MAX {
+            return false;
+        }
+        while self.flying.first().is_some_and(|(visible, _)| *visible <= now) {
+            self.flying.pop_first();
+        }
+        self.flying.len() >= self.settings.most_in_flight
     }
 
     /// Takes a message that another queue delivered too often. Its count goes on: SQS counts "across all
@@ -134,36 +199,45 @@ impl Messages {
         let before = message.before + message.received;
         // A FIFO queue's time starts anew.
         let sent = if self.settings.fifo { now } else { message.sent };
-        self.all.push(QueuedMessage { visible: now, sent, received: 0, before, ..message });
+        self.add(QueuedMessage { visible: now, sent, received: 0, before, ..message });
     }
 
-    /// The messages that can be received, in the order in which they are tried.
-    fn ready(&self, now: Timestamp, choices: &mut Choices) -> Vec<usize> {
+    /// The places of the messages that can be received, in the order in which they are tried: as many as make
+    /// `max` that were not received too often.
+    fn ready(&self, now: Timestamp, max: usize, choices: &mut Choices) -> Vec<u64> {
         if self.settings.fifo {
             return self.ready_groups(now, choices);
         }
-        let visible = self.all.iter().enumerate().filter(|(_, m)| m.visible <= now);
-        let mut ready: Vec<usize> = visible.map(|(i, _)| i).collect();
+        let visible = self.times.range(..=(now, u64::MAX)).map(|(_, place)| *place);
         // A standard queue keeps no order: the oldest or the youngest first tells enough.
-        if ready.len() > 1 && choices.pick(2) == 1 {
-            ready.reverse();
-        }
-        ready
+        let youngest = visible.clone().nth(1).is_some() && choices.pick(2) == 1;
+        let mut left = max;
+        let enough = |place: &u64| {
+            let goes_on = left > 0;
+            left -= usize::from(goes_on && !self.is_dead(*place));
+            goes_on
+        };
+        if youngest { visible.rev().take_while(enough).collect() } else { visible.take_while(enough).collect() }
     }
 
     /// As many of one group as can be, then those of the next.
-    fn ready_groups(&self, now: Timestamp, choices: &mut Choices) -> Vec<usize> {
-        let free = |(i, m): &(usize, &QueuedMessage)| self.is_head(*i, m) && self.unlocked(m) <= now;
-        let mut heads: Vec<&QueuedMessage> =
-            self.all.iter().enumerate().filter(free).map(|(_, head)| head).collect();
+    fn ready_groups(&self, now: Timestamp, choices: &mut Choices) -> Vec<u64> {
+        let free = |(place, m): &(&u64, &QueuedMessage)| self.is_head(**place, m) && self.unlocked(m) <= now;
+        let mut heads: Vec<&QueuedMessage> = self.all.iter().filter(free).map(|(_, head)| head).collect();
         let first = choices.pick(heads.len());
         heads.rotate_left(first);
         let group = |head: &QueuedMessage| {
             let group = head.group().cloned();
-            let all = self.all.iter().enumerate().filter(move |(_, m)| m.group() == group.as_ref());
-            all.take_while(move |(_, m)| m.visible <= now).map(|(i, _)| i)
+            let all = self.all.iter().filter(move |(_, m)| m.group() == group.as_ref());
+            all.take_while(move |(_, m)| m.visible <= now).map(|(place, _)| *place)
         };
         heads.into_iter().flat_map(group).collect()
+    }
+
+    /// Whether the next receiving makes a message a dead letter.
+    fn is_dead(&self, place: u64) -> bool {
+        let most = self.settings.redrive.map_or(u32::MAX, |(_, receives)| receives);
+        self.all.get(&place).is_some_and(|message| message.received >= most)
     }
 
     /// Delivers at most `max` messages, and gives away those that were delivered too often.
@@ -173,76 +247,68 @@ impl Messages {
         max: usize,
         choices: &mut Choices,
     ) -> (Vec<Delivery>, Vec<QueuedMessage>) {
-        let most = self.settings.redrive.map_or(u32::MAX, |(_, receives)| receives);
         let (mut deliveries, mut dead) = (Vec::new(), Vec::new());
-        for i in self.ready(now, choices) {
+        if self.is_full(now) {
+            return (deliveries, dead);
+        }
+        for place in self.ready(now, max, choices) {
             if deliveries.len() == max {
                 break;
             }
-            if self.all[i].received >= most {
-                dead.push(self.all[i].id);
+            if self.is_dead(place) {
+                dead.extend(self.remove(place));
             } else {
                 let twice =
                     !self.settings.fifo && self.settings.duplicates > 0 && choices.pick_rarely(2, 8) == 1;
                 self.settings.duplicates -= u32::from(twice);
                 let visibility = if twice { Duration::ZERO } else { self.settings.visibility };
-                deliveries.push(self.deliver(i, now, visibility));
+                deliveries.extend(self.deliver(place, now, visibility));
             }
         }
-        let gone = if dead.is_empty() {
-            Vec::new()
-        } else {
-            self.all.extract_if(.., |m| dead.contains(&m.id)).collect()
-        };
-        (deliveries, gone)
+        (deliveries, dead)
     }
 
-    fn deliver(&mut self, at: usize, now: Timestamp, visibility: Duration) -> Delivery {
+    fn deliver(&mut self, place: u64, now: Timestamp, visibility: Duration) -> Option<Delivery> {
+        self.show_at(place, now + visibility, true);
         let queue = self.queue;
-        let message = &mut self.all[at];
+        let message = self.all.get_mut(&place)?;
         message.received += 1;
-        message.visible = now + visibility;
-        Delivery {
+        Some(Delivery {
             id: format_smolstr!("{}", message.id),
             body: message.body.clone(),
-            receipt: format_smolstr!("{queue}.{}.{}", message.id, message.received),
+            receipt: format_smolstr!("{queue}.{place}.{}", message.received),
             receive_count: message.before + message.received,
             sent_at: message.sent,
-        }
+        })
     }
 
     /// Deletes, and answers whether SQS would call it done.
     pub(crate) fn delete(&mut self, receipt: Receipt, now: Timestamp) -> bool {
         // What is gone may be deleted again.
-        let Some(at) = self.position(receipt) else { return true };
-        let newest = self.all[at].received == receipt.received;
+        let Some(message) = self.all.get(&receipt.place) else { return true };
+        let newest = message.received == receipt.received;
         // A standard queue takes the newest receipt for as long as the message lives, and says yes to an
         // older one without deleting. A FIFO queue's receipts expire.
-        let deletes = newest && (!self.settings.fifo || self.all[at].in_flight(now));
+        let deletes = newest && (!self.settings.fifo || message.in_flight(now));
         if deletes {
-            self.all.remove(at);
+            self.remove(receipt.place);
         }
         deletes || !self.settings.fifo
     }
 
     /// Hides, and answers whether SQS would call it done: not for what is not in flight by this receipt.
     pub(crate) fn hide(&mut self, receipt: Receipt, now: Timestamp, until: Timestamp) -> bool {
-        let Some(at) = self.position(receipt) else { return false };
-        let message = &mut self.all[at];
+        let Some(message) = self.all.get(&receipt.place) else { return false };
         let holds = message.received == receipt.received && message.in_flight(now);
         if holds {
-            message.visible = until;
+            self.show_at(receipt.place, until, true);
         }
         holds
     }
 
-    fn position(&self, receipt: Receipt) -> Option<usize> {
-        self.all.iter().position(|m| m.id == receipt.message)
-    }
-
     pub(crate) fn depth(&self, now: Timestamp) -> Depth {
         let mut depth = Depth::default();
-        for message in &self.all {
+        for message in self.all.values() {
             match (message.visible > now, message.received) {
                 (false, _) => depth.visible += 1,
                 (true, 0) => depth.delayed += 1,

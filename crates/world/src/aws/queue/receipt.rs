@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Receipt {
     pub queue: usize,
-    pub(super) message: u64,
+    pub(super) place: u64,
     pub(super) received: u32,
 }
 
@@ -13,7 +13,7 @@ impl Receipt {
         let mut parts = text.split('.');
         let receipt = Self {
             queue: parts.next()?.parse().ok()?,
-            message: parts.next()?.parse().ok()?,
+            place: parts.next()?.parse().ok()?,
             received: parts.next()?.parse().ok()?,
         };
         parts.next().is_none().then_some(receipt)

@@ -18,12 +18,15 @@ pub struct QueueSettings {
     pub fifo: bool,
     /// How many messages of a run a standard queue may deliver while somebody else holds them.
     pub duplicates: u32,
+    /// How many messages may be received and not yet deleted: SQS's quota is 120,000, and 20,000 for FIFO. No
+    /// limit in runs that try every order.
+    pub most_in_flight: usize,
 }
 
 impl Default for QueueSettings {
     fn default() -> Self {
         let visibility = Duration::from_secs(30);
-        Self { visibility, delay: Duration::ZERO, redrive: None, fifo: false, duplicates: 0 }
+        Self { visibility, delay: Duration::ZERO, redrive: None, fifo: false, duplicates: 0, most_in_flight: usize::MAX }
     }
 }
 

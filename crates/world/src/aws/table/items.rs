@@ -11,6 +11,7 @@ use tenfold_ports::table::{
 };
 
 use super::refusal::invalid;
+use super::scaled::Scaled;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
 use crate::aws::stream::Stream;
 use crate::kernel::fingerprint::fingerprint;
@@ -32,6 +33,8 @@ pub struct Items {
     pub(crate) stream: Option<Shared<Stream>>,
     /// The attribute that says when an item's time is over.
     pub(super) time_to_live: Option<&'static str>,
+    /// What there is beside the rows where there are millions of them.
+    pub(super) scaled: Option<Box<Scaled>>,
     watch: Option<Watch>,
     broken: Option<Rc<str>>,
 }
@@ -114,7 +117,7 @@ impl Items {
     pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
         let old = self.rows.get(key);
         let before = old.and_then(|row| row.now.clone());
-        let gone = old.map_or(0, |row| fingerprint(&(key, row.as_ref())));
+        let gone = old.filter(|_| self.scaled.is_none()).map_or(0, |row| fingerprint(&(key, row.as_ref())));
         if let Some(watch) = self.watch
             && let Err(what) = watch(self, before.as_ref(), item.as_ref())
         {
@@ -122,6 +125,16 @@ impl Items {
         }
         if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
             stream.record(key, before.as_ref(), item.as_ref(), written, expired);
+        }
+        let expires = item.as_ref().and_then(|item| self.expires(item));
+        if let Some(scaled) = &mut self.scaled {
+            scaled.change(key, before.as_ref(), item.as_ref(), expires);
+            let rows = Rc::make_mut(&mut self.rows);
+            match item {
+                None => drop(rows.remove(key)),
+                item => drop(rows.insert(key.clone(), Rc::new(Row { now: item, before: None, written }))),
+            }
+            return;
         }
         let row = Row { now: item, before, written };
         self.fingerprint = self.fingerprint.wrapping_sub(gone).wrapping_add(fingerprint(&(key, &row)));

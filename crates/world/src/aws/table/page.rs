@@ -1,19 +1,27 @@
 //! Queries: which items, in which order, and where a page ends.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::rc::Rc;
+
 use jiff::Timestamp;
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Range};
 
-use super::items::Items;
+use super::items::{Items, Row};
 use super::refusal::invalid;
+use super::scaled::IndexPlace;
 use super::size::{MAX_PAGE, size};
 
 /// The number by which every index of Tenfold sorts.
-const INDEX_SORT: &str = "wake";
+pub(super) const INDEX_SORT: &str = "wake";
 
 /// What an index sorts by. DynamoDB leaves the order of equal numbers open; here the keys decide.
 type Place<'a> = (i64, &'a Key);
+
+/// What a query finds, in its order, one after the other.
+type Found<'a, 'b> = Box<dyn Iterator<Item = (Place<'a>, &'a Item)> + 'b>;
 
 impl Items {
     pub(crate) fn page(&self, query: &Query, now: Timestamp, lags: bool) -> Result<Page, CallError> {
@@ -48,29 +56,21 @@ impl Items {
             None => self.of_partition(query),
             Some(index) => self.of_index(query, index, now, lags),
         };
-        if query.backward {
-            found.reverse();
-        }
-        if let Some(after) = &query.after {
-            // The table knows one place for a key, whatever index the cursor may come from.
-            let number = after.index.as_ref().filter(|_| query.index.is_some()).map_or(0, |(_, n)| *n);
-            let last = (number, &after.key);
-            found.retain(|(place, _)| if query.backward { *place < last } else { *place > last });
-        }
-        let mut read = 0;
-        let full = found.iter().position(|(_, item)| {
+        let (mut read, mut page) = (0, Vec::new());
+        let mut last: Option<Place<'_>> = None;
+        while page.len() < limit {
+            // The megabyte ends a page with the item that exceeds it, where another follows.
+            let Some((place, item)) = found.next() else { break };
+            if read > MAX_PAGE {
+                return Ok((page, last.map(|last| cursor(query, last))));
+            }
             read += self.weight(query, item);
-            read > MAX_PAGE
-        });
-        // The megabyte ends a page with the item that exceeds it, where another follows.
-        let full = full.map(|full| full + 1).filter(|full| *full < found.len());
+            last = Some(place);
+            page.push(item);
+        }
         // The limit ends it with the item that reaches it, whether or not another follows: nobody has looked.
-        let ends = full.map_or(limit, |full| full.min(limit));
-        let next = (found.len() >= ends).then(|| {
-            let (number, key) = found[ends - 1].0;
-            Cursor { key: key.clone(), index: query.index.map(|_| (query.partition.clone(), number)) }
-        });
-        Ok((found.into_iter().take(ends).map(|(_, item)| item).collect(), next))
+        let next = last.filter(|_| page.len() == limit).map(|last| cursor(query, last));
+        Ok((page, next))
     }
 
     /// How much of a page an item takes up.
@@ -81,18 +81,39 @@ impl Items {
         names + item.key.pk.len() + item.key.sk.len() + query.partition.len() + 11
     }
 
-    fn of_partition(&self, query: &Query) -> Vec<(Place<'_>, &Item)> {
+    fn of_partition<'a: 'b, 'b>(&'a self, query: &'b Query) -> Found<'a, 'b> {
         let prefix = match &query.range {
-            Range::Prefix(prefix) => prefix.clone(),
-            Range::All | Range::AtMost(_) => SmolStr::default(),
+            Range::Prefix(prefix) => prefix.as_str(),
+            Range::All | Range::AtMost(_) => "",
         };
-        let first = Key { pk: query.partition.clone(), sk: prefix };
-        let rows = self.rows.range(&first..);
-        let rows = rows.take_while(|(key, _)| key.pk == first.pk && key.sk.starts_with(first.sk.as_str()));
-        rows.filter_map(|(key, row)| Some(((0, key), row.now.as_ref()?))).collect()
+        let first = Key { pk: query.partition.clone(), sk: prefix.into() };
+        let wanted = move |key: &Key| key.pk == query.partition && key.sk.starts_with(prefix);
+        let place = |(key, row): (&'a Key, &'a Rc<Row>)| Some(((0, key), row.now.as_ref()?));
+        let after = query.after.as_ref().map(|after| &after.key);
+        if query.backward {
+            // All that begin so come before what begins so and goes on with the last of all characters.
+            let end = match after {
+                Some(key) => Bound::Excluded(key.clone()),
+                None => Bound::Included(Key { pk: first.pk.clone(), sk: format!("{prefix}\u{10ffff}").into() }),
+            };
+            let rows = self.rows.range((Bound::Included(first), end)).rev();
+            return Box::new(rows.take_while(move |(key, _)| wanted(key)).filter_map(place));
+        }
+        let begin = after.map_or(Bound::Included(first), |key| Bound::Excluded(key.clone()));
+        let rows = self.rows.range((begin, Bound::Unbounded));
+        Box::new(rows.take_while(move |(key, _)| wanted(key)).filter_map(place))
     }
 
-    fn of_index(&self, query: &Query, index: &str, now: Timestamp, lags: bool) -> Vec<(Place<'_>, &Item)> {
+    fn of_index<'a: 'b, 'b>(
+        &'a self,
+        query: &'b Query,
+        index: &str,
+        now: Timestamp,
+        lags: bool,
+    ) -> Found<'a, 'b> {
+        if let Some(places) = self.scaled.as_ref().and_then(|scaled| scaled.indexes.get(index)) {
+            return self.of_scaled_index(query, places);
+        }
         let rows = self.rows.values();
         let items = rows.filter_map(|row| row.stale(now).filter(|_| lags).unwrap_or(&row.now).as_ref());
         let place = |item: &'_ Item| {
@@ -102,8 +123,55 @@ impl Items {
         };
         let mut found: Vec<_> = items.filter_map(|item| Some(((place(item)?, &item.key), item))).collect();
         found.sort_unstable_by_key(|(place, _)| *place);
-        found
+        if query.backward {
+            found.reverse();
+        }
+        if let Some(after) = &query.after {
+            let number = after.index.as_ref().map_or(0, |(_, number)| *number);
+            let last = (number, &after.key);
+            found.retain(|(place, _)| if query.backward { *place < last } else { *place > last });
+        }
+        Box::new(found.into_iter())
     }
+
+    fn of_scaled_index<'a: 'b, 'b>(
+        &'a self,
+        query: &'b Query,
+        places: &'a BTreeSet<IndexPlace>,
+    ) -> Found<'a, 'b> {
+        let most = match query.range {
+            Range::AtMost(most) => most,
+            _ => i64::MAX,
+        };
+        let nothing = || Key { pk: SmolStr::default(), sk: SmolStr::default() };
+        let after = query.after.as_ref().map(|after| {
+            let number = after.index.as_ref().map_or(0, |(_, number)| *number);
+            (query.partition.clone(), number, after.key.clone())
+        });
+        let item = move |(_, number, key): &'a IndexPlace| Some(((*number, key), self.get(key)?));
+        let mine = move |place: &&IndexPlace| place.0 == query.partition && place.1 <= most;
+        if query.backward {
+            let begin = (query.partition.clone(), i64::MIN, nothing());
+            let end = match (after, most) {
+                (Some(after), _) => Bound::Excluded(after),
+                (None, i64::MAX) => Bound::Unbounded,
+                (None, most) => Bound::Excluded((query.partition.clone(), most + 1, nothing())),
+            };
+            let before = places.range((Bound::Included(begin), end)).rev();
+            let before = before.skip_while(|place| place.0 > query.partition);
+            return Box::new(before.take_while(mine).filter_map(item));
+        }
+        let begin = after.map_or_else(
+            || Bound::Included((query.partition.clone(), i64::MIN, nothing())),
+            Bound::Excluded,
+        );
+        Box::new(places.range((begin, Bound::Unbounded)).take_while(mine).filter_map(item))
+    }
+}
+
+/// Where a page ends.
+fn cursor(query: &Query, (number, key): Place<'_>) -> Cursor {
+    Cursor { key: key.clone(), index: query.index.map(|_| (query.partition.clone(), number)) }
 }
 
 /// What DynamoDB, or its adapter, refuses.

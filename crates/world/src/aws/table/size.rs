@@ -12,7 +12,7 @@ pub(super) const MAX_PAGE: usize = 1 << 20;
 
 /// The size of an item. Documents are counted only where `documents` says so: to write one as JSON takes
 /// longer than all else that the world does with an item.
-pub(super) fn size(item: &Item, documents: bool) -> usize {
+pub(crate) fn size(item: &Item, documents: bool) -> usize {
     let key = "pk".len() + item.key.pk.len() + "sk".len() + item.key.sk.len();
     item.attributes().map(|(name, value)| name.len() + value_size(value, documents)).sum::<usize>() + key
 }

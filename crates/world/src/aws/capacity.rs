@@ -1,0 +1,219 @@
+//! What DynamoDB lets through: write and read units by the second, a partition key and a table, index keys
+//! included.
+//!
+//! By DynamoDB's developer guide ("Partitions and data distribution", "Using write sharding"): a partition key
+//! takes 1,000 write units and 3,000 read units a second, in an index as in the table; an index that cannot
+//! keep up throttles the writes of its table. Transactions cost twice, and two that meet on an item are not
+//! both made.
+//!
+//! Not modelled: how partitions split and merge, and unused capacity of earlier seconds (burst capacity), which
+//! DynamoDB does not promise.
+
+use jiff::{SignedDuration, Timestamp};
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+use tenfold_ports::table::{Item, Key, Write};
+
+use super::table::Items;
+use super::table::scaled::place_in;
+use super::table::size::size;
+
+/// What DynamoDB lets through, in units a second. Infinite where it is not limited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableLimits {
+    pub key_writes: f64,
+    pub key_reads: f64,
+    pub table_writes: f64,
+    pub table_reads: f64,
+    /// For how long a transaction holds its items.
+    pub holds: SignedDuration,
+}
+
+/// A partition key of the table, or of one of its indexes.
+type Partition = (&'static str, SmolStr);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Units {
+    written: f64,
+    read: f64,
+}
+
+/// A key, and how much it took in a second.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HotKey {
+    pub name: String,
+    pub units: f64,
+}
+
+/// What was used of the table's capacity in this second, and what was refused so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Capacity {
+    limits: TableLimits,
+    second: i64,
+    keys: FxHashMap<Partition, Units>,
+    all: Units,
+    holds: FxHashMap<Key, Timestamp>,
+    /// The partition key that took the most write units in a second.
+    pub hottest: HotKey,
+    /// The same of the last second that has ended.
+    pub hottest_now: HotKey,
+    /// How many calls were throttled, by the partition key that had no more to give.
+    pub throttled: FxHashMap<String, u64>,
+    /// How many transactions met another one.
+    pub met: u64,
+    pub written: f64,
+    pub read: f64,
+}
+
+/// Whether a call may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Made,
+    Throttled,
+    /// One of its items is in another transaction's hands.
+    Busy,
+}
+
+/// How many names of throttled keys are kept.
+const NAMES: usize = 1_000;
+
+impl Capacity {
+    pub fn new(limits: TableLimits) -> Self {
+        Self {
+            limits,
+            second: 0,
+            keys: FxHashMap::default(),
+            all: Units::default(),
+            holds: FxHashMap::default(),
+            hottest: HotKey::default(),
+            hottest_now: HotKey::default(),
+            throttled: FxHashMap::default(),
+            met: 0,
+            written: 0.0,
+            read: 0.0,
+        }
+    }
+
+    /// A new second, in which all have their units again.
+    fn turn(&mut self, now: Timestamp) {
+        let second = now.as_second();
+        if second == self.second {
+            return;
+        }
+        self.second = second;
+        let hottest = self.keys.iter().max_by(|a, b| a.1.written.total_cmp(&b.1.written).then(b.0.cmp(a.0)));
+        if let Some((partition, units)) = hottest {
+            self.hottest_now = HotKey { name: name(partition), units: units.written };
+            if units.written > self.hottest.units {
+                self.hottest = self.hottest_now.clone();
+            }
+        }
+        self.keys.clear();
+        self.all = Units::default();
+        self.holds.retain(|_, until| *until > now);
+    }
+
+    /// Reads of so many bytes each from a partition.
+    pub fn reads(&mut self, index: &'static str, partition: &SmolStr, units: f64, now: Timestamp) -> Verdict {
+        self.turn(now);
+        let of_key = self.keys.entry((index, partition.clone())).or_default();
+        if of_key.read + units > self.limits.key_reads.max(units) || self.all.read + units > self.limits.table_reads {
+            self.throttle((index, partition.clone()));
+            return Verdict::Throttled;
+        }
+        of_key.read += units;
+        self.all.read += units;
+        self.read += units;
+        Verdict::Made
+    }
+
+    /// Writes of a call: all of them or none.
+    pub fn writes(&mut self, items: &Items, writes: &[&Write], now: Timestamp, transaction: bool) -> Verdict {
+        self.turn(now);
+        if writes.iter().any(|write| self.holds.get(write.key()).is_some_and(|until| *until > now)) {
+            self.met += 1;
+            return Verdict::Busy;
+        }
+        let factor = if transaction { 2.0 } else { 1.0 };
+        let mut wanted: Vec<(Partition, f64)> = Vec::with_capacity(writes.len() * 2);
+        for write in writes {
+            spends(items, write, factor, &mut wanted);
+        }
+        let mut sum = 0.0;
+        for (at, (partition, units)) in wanted.iter().enumerate() {
+            let before: f64 = wanted[..at].iter().filter(|(p, _)| p == partition).map(|(_, units)| units).sum();
+            let taken = self.keys.get(partition).map_or(0.0, |units| units.written) + before;
+            sum += units;
+            if taken + units > self.limits.key_writes.max(*units) || self.all.written + sum > self.limits.table_writes
+            {
+                self.throttle(partition.clone());
+                return Verdict::Throttled;
+            }
+        }
+        for (partition, units) in wanted {
+            self.keys.entry(partition).or_default().written += units;
+        }
+        self.all.written += sum;
+        self.written += sum;
+        if transaction && self.limits.holds > SignedDuration::ZERO {
+            for write in writes {
+                self.holds.insert(write.key().clone(), now + self.limits.holds);
+            }
+        }
+        Verdict::Made
+    }
+
+    fn throttle(&mut self, partition: Partition) {
+        let name = name(&partition);
+        if self.throttled.len() < NAMES || self.throttled.contains_key(&name) {
+            *self.throttled.entry(name).or_default() += 1;
+        } else {
+            *self.throttled.entry("others".to_owned()).or_default() += 1;
+        }
+    }
+}
+
+fn name((index, partition): &Partition) -> String {
+    if index.is_empty() { partition.to_string() } else { format!("{index}={partition}") }
+}
+
+/// A unit for each kilobyte.
+fn write_units(item: &Item) -> f64 {
+    kilobytes(size(item, true), 1 << 10)
+}
+
+/// How many units so many bytes are, at least one.
+pub(crate) fn kilobytes(bytes: usize, unit: usize) -> f64 {
+    bytes.div_ceil(unit).max(1) as f64
+}
+
+/// What a write takes of which partition keys: the item's own, and those of each index that it changes.
+fn spends(items: &Items, write: &Write, factor: f64, wanted: &mut Vec<(Partition, f64)>) {
+    let key = write.key();
+    let before = items.get(key);
+    let (units, after) = match write {
+        Write::Put { item, .. } => (write_units(item), Some(item.clone())),
+        Write::Update { updates, .. } => {
+            let mut item = before.cloned().unwrap_or_else(|| Item::new(key.clone()));
+            for (name, update) in updates {
+                update.apply(name, &mut item);
+            }
+            (write_units(&item), Some(item))
+        }
+        Write::Delete { .. } => (before.map_or(1.0, write_units), None),
+        Write::Check { .. } => {
+            wanted.push((("", key.pk.clone()), factor));
+            return;
+        }
+    };
+    wanted.push((("", key.pk.clone()), units * factor));
+    for index in items.indexes() {
+        let was = before.and_then(|item| place_in(item, index));
+        let is = after.as_ref().and_then(|item| place_in(item, index));
+        if was == is {
+            continue;
+        }
+        // A place that moves is deleted and made anew, each at a unit: indexes hold keys only.
+        wanted.extend(was.into_iter().chain(is).map(|(partition, _)| ((index, partition), 1.0)));
+    }
+}

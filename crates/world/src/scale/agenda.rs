@@ -1,0 +1,127 @@
+//! What is to happen, and when.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+
+use serde_json::Value as Json;
+use tenfold_ports::api::Request;
+
+use super::machines::PendingTask;
+use super::sources::Delivery;
+use crate::flow::{TaskError, TaskId};
+use crate::kernel::call::{CallAnswer, PortCall};
+use crate::run::state::RunState;
+
+/// Nanoseconds since the simulation began.
+pub(super) type Nanos = u64;
+
+pub(super) const MILLISECOND: Nanos = 1_000_000;
+pub(super) const SECOND: Nanos = 1_000 * MILLISECOND;
+
+/// An invocation of an environment: the environment's place, and which of its invocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub environment: u32,
+    pub generation: u32,
+}
+
+/// A call on its way to its service.
+pub(super) struct Going {
+    pub turn: Turn,
+    pub call: Rc<PortCall<RunState>>,
+    /// How often it was refused for load.
+    pub refused: u32,
+    /// For how long its answer is on its way back.
+    pub back: Nanos,
+}
+
+/// A task of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TaskOf {
+    pub machine: usize,
+    pub place: usize,
+    /// Which execution at this place.
+    pub number: u64,
+    pub task: TaskId,
+}
+
+pub(super) enum Happening {
+    /// Somebody comes in from outside.
+    Arrival,
+    /// A request has come through the API to its function.
+    Request { request: Rc<Request>, arrived: Nanos },
+    /// An environment takes up the invocation that it was given.
+    Begin(Turn),
+    /// A call reaches its service.
+    Apply(Going),
+    /// A call's answer reaches its handler.
+    Answer { turn: Turn, call: u32, answer: CallAnswer, outside: bool },
+    /// The first of a function's invocations may be out of time.
+    Timeout(usize),
+    /// A receive has waited long enough.
+    Waited { queue: usize, id: u64 },
+    /// A message of a queue may be received.
+    Due(usize),
+    /// A shard of the table's stream is looked at.
+    Poll { source: usize, shard: usize },
+    /// What a poller has taken reaches its function.
+    Deliver(Box<Delivery>),
+    /// A schedule's turn, or the same event again.
+    Tick { source: usize, attempt: u32 },
+    /// An execution goes on.
+    Go { machine: usize, place: usize, number: u64 },
+    /// A task reaches what it calls.
+    Task(Box<PendingTask>),
+    /// A task's answer reaches its execution.
+    Resume(TaskOf, Box<Result<Json, TaskError>>),
+    /// A second has passed.
+    Second,
+    /// A line of the script.
+    Script(usize),
+}
+
+struct Entry {
+    at: Nanos,
+    number: u64,
+    what: Happening,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    /// The earliest is the greatest, and of those at one time the one that was put down first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+/// What is to happen, the earliest first.
+#[derive(Default)]
+pub(super) struct Agenda {
+    entries: BinaryHeap<Entry>,
+    next: u64,
+}
+
+impl Agenda {
+    pub fn add(&mut self, at: Nanos, what: Happening) {
+        self.entries.push(Entry { at, number: self.next, what });
+        self.next += 1;
+    }
+
+    pub fn next(&mut self) -> Option<(Nanos, Happening)> {
+        self.entries.pop().map(|entry| (entry.at, entry.what))
+    }
+}

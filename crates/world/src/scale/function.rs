@@ -1,0 +1,129 @@
+//! Functions and their environments.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tenfold_ports::Context;
+use tenfold_ports::api::{Request, Response};
+use tenfold_ports::queue::Delivery;
+use tenfold_ports::stream::Record;
+
+use super::agenda::{Nanos, TaskOf, Turn};
+use crate::aws::stream::Batch;
+use crate::flow::TaskError;
+use crate::kernel::call::Mailbox;
+use crate::run::env::Env;
+use crate::run::invocation::FailedIds;
+use crate::run::state::RunState;
+
+/// What a function is invoked with.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A request that came through API Gateway.
+    Request(Rc<Request>),
+    /// A batch of a queue's messages.
+    Messages(Vec<Delivery>),
+    /// A batch of the table's stream.
+    Records(Vec<Rc<Record>>),
+    /// A schedule's tick.
+    Tick,
+    /// A task of a state machine.
+    Task(Json),
+}
+
+/// What an invocation came to.
+#[derive(Debug)]
+pub enum InvocationOutcome {
+    /// An answer for API Gateway.
+    Response(Response),
+    /// The ids of what a batch's function could not take; none when it failed as a whole.
+    Batch(Option<FailedIds>),
+    /// Whether all was well.
+    Done(bool),
+    /// A task's answer.
+    Task(Result<Json, TaskError>),
+}
+
+/// An invocation on its way.
+pub type Answering = Pin<Box<dyn Future<Output = InvocationOutcome>>>;
+
+/// What an environment does with an event: made once when the environment starts, as a function's `main` does.
+pub type Handle = Rc<dyn Fn(Event, Context) -> Answering>;
+
+/// How a function is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct FunctionSettings {
+    /// Its role.
+    pub role: &'static str,
+    /// How long an invocation may take.
+    pub timeout: Duration,
+    /// Its memory, for the price, in megabytes.
+    pub memory: u32,
+    /// How many invocations there may be at once; none where only the account's limit counts.
+    pub reserved: Option<u32>,
+}
+
+/// What an invocation is for.
+pub(super) enum Job {
+    Request { arrived: Nanos },
+    Messages { source: usize, deliveries: Vec<Delivery> },
+    Records { source: usize, batch: Batch },
+    Tick,
+    Task(TaskOf),
+}
+
+/// An environment, which is kept and holds one invocation at a time.
+pub(super) struct Environment {
+    pub function: usize,
+    pub generation: u32,
+    pub mailbox: Rc<RefCell<Mailbox<RunState>>>,
+    pub handle: Handle,
+    pub task: Option<Answering>,
+    pub job: Option<Job>,
+    /// What it is to begin with.
+    pub event: Option<Event>,
+    pub begun: Nanos,
+    /// How many calls of services outside are on their way, since when, and for how long there were any before.
+    pub outside: (u32, Nanos, Nanos),
+}
+
+/// A function: how it starts, and its environments.
+pub(super) struct Function {
+    pub settings: FunctionSettings,
+    pub boot: Rc<dyn Fn(Env) -> Handle>,
+    /// Environments that wait, the last used last.
+    pub idle: Vec<u32>,
+    pub busy: u32,
+    /// How many environments there are.
+    pub kept: u32,
+    /// How many may still be started in this period of scaling, and when that period began.
+    pub startable: (f64, Nanos),
+    /// When invocations are out of time, the first first.
+    pub deadlines: VecDeque<(Nanos, Turn)>,
+    /// Whether somebody looks at the first of them.
+    pub watched: bool,
+    pub counts: FunctionCounts,
+}
+
+/// What a function came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FunctionCounts {
+    pub invocations: u64,
+    pub cold: u64,
+    pub refused: u64,
+    pub timed_out: u64,
+    /// Time that is paid for, in milliseconds.
+    pub milliseconds: u64,
+    pub most_busy: u32,
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! The services that are called: latency, capacity and outages, by script.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rand::{Rng, RngExt};
+use serde::Deserialize;
+use tenfold_ports::downstream::{Answer, NoAnswer};
+
+use super::agenda::{MILLISECOND, Nanos};
+use super::quantiles::Quantiles;
+use crate::aws::downstream::answer;
+
+/// How a service behaves. Times are in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct HostSettings {
+    /// The median of its answers' times.
+    pub p50: f64,
+    /// Their 99th percentile; three times the median where it is not said.
+    pub p99: Option<f64>,
+    /// How many calls it works on at once; more wait. None is no limit.
+    pub capacity: Option<usize>,
+    /// The share of calls that it answers with `status`, 0 to 1.
+    pub errors: f64,
+    /// What it answers where it does not answer 200.
+    pub status: u16,
+    /// It refuses connections.
+    pub down: bool,
+    /// It takes calls and never answers.
+    pub hangs: bool,
+}
+
+impl Default for HostSettings {
+    fn default() -> Self {
+        let (errors, status) = (0.0, 503);
+        Self { p50: 50.0, p99: None, capacity: None, errors, status, down: false, hangs: false }
+    }
+}
+
+/// A service that is called.
+#[derive(Debug)]
+pub(super) struct Host {
+    settings: HostSettings,
+    times: Quantiles,
+    /// When those who work on calls are free again, where their number is limited.
+    workers: BinaryHeap<Reverse<Nanos>>,
+    pub calls: u64,
+    pub failed: u64,
+}
+
+impl Host {
+    pub fn new(settings: HostSettings) -> Self {
+        let mut host =
+            Self { settings, times: Quantiles::new(1.0, 1.0, 1.0), workers: BinaryHeap::new(), calls: 0, failed: 0 };
+        host.become_(settings);
+        host
+    }
+
+    /// From now on it behaves like that. What it has begun it brings to its end.
+    pub fn become_(&mut self, settings: HostSettings) {
+        let p99 = settings.p99.unwrap_or(3.0 * settings.p50);
+        self.times = Quantiles::new(settings.p50, p99, 2.0 * p99);
+        self.settings = settings;
+    }
+
+    /// What comes of a call that is made now and waited for so long, and after how long.
+    pub fn call(
+        &mut self,
+        now: Nanos,
+        most: Nanos,
+        random: &mut impl Rng,
+    ) -> (Result<Answer, NoAnswer>, Nanos) {
+        self.calls += 1;
+        let HostSettings { capacity, errors, status, down, hangs, .. } = self.settings;
+        if down {
+            self.failed += 1;
+            return (Err(NoAnswer::NotConnected("refused".to_owned())), MILLISECOND);
+        }
+        if hangs {
+            self.failed += 1;
+            return (Err(NoAnswer::TimedOut), most);
+        }
+        let time = self.times.draw(random);
+        let end = match capacity {
+            None => now + time,
+            Some(capacity) => {
+                let free = if self.workers.len() < capacity { None } else { self.workers.pop() };
+                let end = free.map_or(now, |Reverse(free)| free.max(now)) + time;
+                self.workers.push(Reverse(end));
+                end
+            }
+        };
+        if end - now > most {
+            self.failed += 1;
+            return (Err(NoAnswer::TimedOut), most);
+        }
+        let well = errors == 0.0 || random.random::<f64>() >= errors;
+        self.failed += u64::from(!well);
+        let answer = if well { answer(200, "done") } else { answer(status, "unwell") };
+        (Ok(answer), end - now)
+    }
+}

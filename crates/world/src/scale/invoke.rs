@@ -1,0 +1,252 @@
+//! Invocations: which environment takes one, what it does, and its end.
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use jiff::SignedDuration;
+use tenfold_ports::Context;
+
+use super::agenda::{Happening, MILLISECOND, Nanos, SECOND, Turn};
+use super::function::{Environment, Event, InvocationOutcome, Job};
+use super::simulation::Simulation;
+use crate::kernel::call::{CallAnswer, Mailbox};
+use crate::run::env::Env;
+
+/// The period in which Lambda lets so many environments of a function start.
+const SCALING: Nanos = 10 * SECOND;
+
+impl Simulation {
+    /// Invokes a function. Gives the event back where Lambda refuses: too many at once.
+    pub(super) fn invoke(&mut self, function: usize, event: Event, job: Job) -> Result<(), (Event, Job)> {
+        let account = self.figures.most("lambda.concurrency");
+        let of = &self.functions[function];
+        let reserved = of.settings.reserved.map_or(f64::INFINITY, f64::from);
+        if f64::from(self.busy) >= account || f64::from(of.busy) >= reserved {
+            self.functions[function].counts.refused += 1;
+            return Err((event, job));
+        }
+        let (place, cold) = match self.functions[function].idle.pop() {
+            Some(place) => (place, 0),
+            None => match self.start(function) {
+                Some(place) => (place, self.draw("lambda.cold")),
+                None => {
+                    self.functions[function].counts.refused += 1;
+                    return Err((event, job));
+                }
+            },
+        };
+        let after = self.through_server("lambda.warm") + self.draw("lambda.warm") + cold;
+        let of = &mut self.functions[function];
+        of.busy += 1;
+        of.counts.invocations += 1;
+        of.counts.cold += u64::from(cold > 0);
+        of.counts.most_busy = of.counts.most_busy.max(of.busy);
+        self.busy += 1;
+        let environment = &mut self.environments[place as usize];
+        environment.generation += 1;
+        environment.event = Some(event);
+        environment.job = Some(job);
+        let turn = Turn { environment: place, generation: environment.generation };
+        self.agenda.add(self.now + after, Happening::Begin(turn));
+        Ok(())
+    }
+
+    /// Starts an environment; none where Lambda starts no more in this period.
+    fn start(&mut self, function: usize) -> Option<u32> {
+        let most = self.figures.most("lambda.scaling");
+        let of = &mut self.functions[function];
+        let (left, since) = &mut of.startable;
+        if *left == 0.0 && *since == 0 || self.now - *since >= SCALING {
+            (*left, *since) = (most, self.now.max(1));
+        }
+        if *left < 1.0 {
+            return None;
+        }
+        *left -= 1.0;
+        of.kept += 1;
+        let mailbox = Rc::new(RefCell::new(Mailbox { remembers: false, ..Mailbox::default() }));
+        mailbox.borrow_mut().now = self.clock();
+        let of = &self.functions[function];
+        let env = Env::new(Rc::clone(&mailbox), self.started, of.settings.role, SignedDuration::ZERO);
+        self.started += 1;
+        let handle = (of.boot)(env);
+        let new = |generation| Environment {
+            function,
+            generation,
+            mailbox,
+            handle,
+            task: None,
+            job: None,
+            event: None,
+            begun: 0,
+            outside: (0, 0, 0),
+        };
+        Some(match self.free.pop() {
+            Some(place) => {
+                let generation = self.environments[place as usize].generation;
+                self.environments[place as usize] = new(generation);
+                place
+            }
+            None => {
+                self.environments.push(new(0));
+                self.environments.len() as u32 - 1
+            }
+        })
+    }
+
+    /// The environment of a turn; none where it has come to its end.
+    fn at_turn(&mut self, turn: Turn) -> Option<&mut Environment> {
+        let environment = &mut self.environments[turn.environment as usize];
+        (environment.generation == turn.generation && environment.job.is_some()).then_some(environment)
+    }
+
+    /// An environment takes up its invocation.
+    pub(super) fn begin(&mut self, turn: Turn) {
+        let now = self.tell_time();
+        let at = self.now;
+        let function = self.environments[turn.environment as usize].function;
+        let timeout = self.functions[function].settings.timeout;
+        let Some(environment) = self.at_turn(turn) else { return };
+        let Some(event) = environment.event.take() else { return };
+        environment.begun = at;
+        environment.outside = (0, 0, 0);
+        environment.mailbox.borrow_mut().now = now;
+        let deadline = now + timeout;
+        environment.task = Some((environment.handle)(event, Context::until(deadline)));
+        let function = &mut self.functions[function];
+        let ends = at + timeout.as_nanos() as Nanos;
+        function.deadlines.push_back((ends, turn));
+        if !std::mem::replace(&mut function.watched, true) {
+            let index = self.environments[turn.environment as usize].function;
+            self.agenda.add(ends, Happening::Timeout(index));
+        }
+        self.go_on(turn);
+    }
+
+    /// A call's answer reaches its handler.
+    pub(super) fn answer(&mut self, turn: Turn, call: u32, answer: CallAnswer, outside: bool) {
+        let now = self.clock();
+        let at = self.now;
+        let Some(environment) = self.at_turn(turn) else { return };
+        if outside {
+            let (open, since, before) = &mut environment.outside;
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                *before += at - *since;
+            }
+        }
+        {
+            let mut mailbox = environment.mailbox.borrow_mut();
+            // Given up meanwhile.
+            let Some((_, waker)) = mailbox.calls.iter().find(|(made, _)| made.id == call) else { return };
+            waker.wake_by_ref();
+            mailbox.answer = Some((call, answer));
+            mailbox.now = now;
+        }
+        self.state().now = now;
+        self.go_on(turn);
+    }
+
+    /// Lets a handler go on: it makes calls, and perhaps comes to its end.
+    fn go_on(&mut self, turn: Turn) {
+        let Some(environment) = self.at_turn(turn) else { return };
+        let first = environment.mailbox.borrow().next;
+        let Some(task) = &mut environment.task else { return };
+        let ready = pin!(task).poll(&mut TaskContext::from_waker(Waker::noop()));
+        let (calls, measured) = {
+            let mut mailbox = environment.mailbox.borrow_mut();
+            mailbox.answer = None;
+            mailbox.reports.clear();
+            let made = mailbox.calls.iter().filter(|(call, _)| call.id >= first);
+            (made.map(|(call, _)| Rc::clone(call)).collect::<Vec<_>>(), std::mem::take(&mut mailbox.measured))
+        };
+        for call in calls {
+            self.send(turn, call);
+        }
+        for measured in measured {
+            self.recorder.take(&measured.metrics);
+        }
+        if let Poll::Ready(outcome) = ready {
+            self.end(turn, Some(outcome));
+        }
+    }
+
+    /// The first of a function's invocations may be out of time.
+    pub(super) fn time_out(&mut self, function: usize) {
+        loop {
+            let now = self.now;
+            let Some((ends, turn)) = self.functions[function].deadlines.front().copied() else {
+                self.functions[function].watched = false;
+                return;
+            };
+            let over = self.at_turn(turn).is_none();
+            if !over && ends > now {
+                return self.agenda.add(ends, Happening::Timeout(function));
+            }
+            self.functions[function].deadlines.pop_front();
+            if !over {
+                self.functions[function].counts.timed_out += 1;
+                self.end(turn, None);
+            }
+        }
+    }
+
+    /// An invocation comes to its end; without an outcome its environment is gone with it.
+    fn end(&mut self, turn: Turn, outcome: Option<InvocationOutcome>) {
+        let now = self.now;
+        let Some(environment) = self.at_turn(turn) else { return };
+        let Some(job) = environment.job.take() else { return };
+        environment.task = None;
+        let (open, since, before) = environment.outside;
+        let called = before + if open > 0 { now - since } else { 0 };
+        let (function, took) = (environment.function, now - environment.begun);
+        let of = &mut self.functions[function];
+        of.busy -= 1;
+        self.busy -= 1;
+        of.counts.milliseconds += took.div_ceil(MILLISECOND).max(1);
+        if outcome.is_some() {
+            of.idle.push(turn.environment);
+        } else {
+            of.kept -= 1;
+            self.free.push(turn.environment);
+        }
+        self.finished(job, outcome, took, called);
+    }
+
+    /// Tells who has invoked a function what came of it.
+    fn finished(&mut self, job: Job, outcome: Option<InvocationOutcome>, took: Nanos, called: Nanos) {
+        match job {
+            Job::Request { arrived } => {
+                let status = match outcome {
+                    Some(InvocationOutcome::Response(response)) => response.status,
+                    _ => 502,
+                };
+                self.answered(arrived, status, took.saturating_sub(called));
+            }
+            Job::Messages { source, deliveries } => {
+                let failed = match outcome {
+                    Some(InvocationOutcome::Batch(failed)) => failed,
+                    _ => None,
+                };
+                self.messages_done(source, &deliveries, failed.as_deref());
+            }
+            Job::Records { source, batch } => {
+                let failed = match outcome {
+                    Some(InvocationOutcome::Batch(failed)) => failed,
+                    _ => None,
+                };
+                self.records_done(source, &batch, failed);
+            }
+            Job::Tick => {}
+            Job::Task(task) => {
+                let answer = match outcome {
+                    Some(InvocationOutcome::Task(answer)) => answer,
+                    _ => Err(crate::flow::TaskError::new("Lambda.Unknown", "the function's time was up")),
+                };
+                self.task_done(task, answer);
+            }
+        }
+    }
+}

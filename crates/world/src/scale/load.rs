@@ -1,0 +1,181 @@
+//! Who comes in from outside, and when.
+
+use std::fmt;
+use std::rc::Rc;
+
+use rand::RngExt;
+use rand::distr::Distribution;
+use rand_distr::{Exp1, Zipf};
+use rand_pcg::Pcg64Mcg;
+use serde::Deserialize;
+use tenfold_ports::api::Request;
+
+use super::agenda::{Happening, MILLISECOND, Nanos, SECOND};
+use super::simulation::Simulation;
+
+/// Makes the request of the visitor with this number.
+pub type Visitor = Box<dyn FnMut(u64, &mut Pcg64Mcg) -> Request>;
+
+/// How requests come.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum Arrivals {
+    /// At random, at the scenario's rate.
+    Poisson,
+    /// At random, at a rate that goes up and down as a sine with this period and between nothing and twice the
+    /// scenario's rate: a day, made short.
+    Day {
+        /// In seconds.
+        period: f64,
+    },
+    /// So many at once, as often as makes the scenario's rate.
+    Bursts {
+        /// How many.
+        size: u32,
+    },
+    /// So many clients, each of which sends its next request when it has its answer: the rate follows.
+    Clients(u32),
+}
+
+/// The load of a run.
+pub(super) struct Load {
+    pub arrivals: Arrivals,
+    /// Requests a second.
+    pub rate: f64,
+    /// For how long the rate grows until it is that.
+    pub ramp: Nanos,
+    /// When the last one comes.
+    pub until: Nanos,
+    pub visitor: Visitor,
+    next: u64,
+    /// The API's tokens, and when they were counted.
+    tokens: (f64, Nanos),
+    begun: bool,
+}
+
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load").field("arrivals", &self.arrivals).field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+impl Load {
+    pub fn new(arrivals: Arrivals, rate: f64, ramp: Nanos, until: Nanos) -> Self {
+        let visitor: Visitor = Box::new(|_, _| Request::default());
+        Self { arrivals, rate, ramp, until, visitor, next: 0, tokens: (f64::INFINITY, 0), begun: false }
+    }
+
+    /// After how long the next come, and how many.
+    fn next(&mut self, now: Nanos, random: &mut Pcg64Mcg) -> (Nanos, u32) {
+        let pause = |rate: f64, random: &mut Pcg64Mcg| {
+            let drawn: f64 = Exp1.sample(random);
+            (drawn / rate * SECOND as f64) as Nanos
+        };
+        let (after, many) = match self.arrivals {
+            Arrivals::Poisson => (pause(self.rate, random), 1),
+            Arrivals::Bursts { size } => (pause(self.rate / f64::from(size.max(1)), random), size),
+            Arrivals::Day { period } => {
+                // Drawn at twice the rate, and thinned.
+                let after = pause(2.0 * self.rate, random);
+                let turn = (now + after) as f64 / SECOND as f64 / period * std::f64::consts::TAU;
+                let comes = random.random::<f64>() < f64::midpoint(1.0, turn.sin());
+                (after, u32::from(comes))
+            }
+            Arrivals::Clients(_) => (Nanos::MAX / 4, 0),
+        };
+        // As long as the rate grows they are thinned.
+        let grown = (now + after) as f64 / (self.ramp as f64).max(1.0);
+        (after, if grown >= 1.0 || random.random::<f64>() < grown { many } else { 0 })
+    }
+}
+
+/// Keys of which few are asked for often: the n-th in proportion to `1 / n^skew`.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys(Zipf<f64>);
+
+impl Keys {
+    /// Keys 1 to `most`; a skew of 0 makes them all alike. None where there is none, or the skew is negative.
+    #[must_use]
+    pub fn new(most: u64, skew: f64) -> Option<Self> {
+        Zipf::new(most as f64, skew).ok().map(Self)
+    }
+
+    /// One of them.
+    pub fn draw(&self, random: &mut Pcg64Mcg) -> u64 {
+        self.0.sample(random) as u64
+    }
+}
+
+impl Simulation {
+    /// Who comes in: what the visitor with each number asks.
+    pub fn visitors(&mut self, visitor: impl FnMut(u64, &mut Pcg64Mcg) -> Request + 'static) {
+        self.load.visitor = Box::new(visitor);
+    }
+
+    /// The next visitor comes in.
+    pub(super) fn arrive(&mut self) {
+        let first = !std::mem::replace(&mut self.load.begun, true);
+        if let (true, Arrivals::Clients(clients)) = (first, self.load.arrivals) {
+            (0..clients).for_each(|_| self.come_in());
+            return;
+        }
+        let (after, many) = self.load.next(self.now, &mut self.random);
+        if !first {
+            let many = std::mem::replace(&mut self.recorder.coming, many);
+            (0..many).for_each(|_| self.come_in());
+        } else {
+            self.recorder.coming = many;
+        }
+        if self.now + after < self.load.until {
+            self.agenda.add(self.now + after, Happening::Arrival);
+        }
+    }
+
+    /// A client that has its answer sends its next request.
+    pub(super) fn come_again(&mut self) {
+        if matches!(self.load.arrivals, Arrivals::Clients(_)) && self.now < self.load.until {
+            self.come_in();
+        }
+    }
+
+    fn come_in(&mut self) {
+        let number = self.load.next;
+        self.load.next += 1;
+        self.recorder.came(self.now);
+        if !self.api_lets_through() {
+            return self.answered(self.now, 429, 0);
+        }
+        let request = Rc::new((self.load.visitor)(number, &mut self.random));
+        let after = self.through_server("api.overhead") + self.draw("api.overhead") / 2;
+        self.agenda.add(self.now + after, Happening::Request { request, arrived: self.now });
+    }
+
+    fn api_lets_through(&mut self) -> bool {
+        let (rate, burst) = (self.figures.most("api.requests"), self.figures.most("api.burst"));
+        let (tokens, since) = &mut self.load.tokens;
+        let gained = rate * (self.now - *since) as f64 / SECOND as f64;
+        *tokens = (*tokens + gained).min(burst);
+        *since = self.now;
+        let through = *tokens >= 1.0;
+        *tokens -= f64::from(u8::from(through));
+        through
+    }
+
+    /// A request has come through the API to its function.
+    pub(super) fn request(&mut self, request: Rc<Request>, arrived: Nanos) {
+        use super::function::{Event, Job};
+        let Some(function) = self.api else { return self.answered(arrived, 404, 0) };
+        if self.invoke(function, Event::Request(request), Job::Request { arrived }).is_err() {
+            self.answered(arrived, 429, 0);
+        }
+    }
+
+    /// A request has its answer, after the function has worked for so long itself.
+    pub(super) fn answered(&mut self, arrived: Nanos, status: u16, worked: Nanos) {
+        let back = self.draw("api.overhead") / 2;
+        let took = self.now - arrived + back;
+        let late = took as f64 > self.figures.most("api.timeout") * SECOND as f64;
+        self.recorder.answered(took / (MILLISECOND / 1_000), worked / (MILLISECOND / 1_000), if late { 504 } else { status });
+        self.come_again();
+    }
+}

@@ -1,0 +1,132 @@
+//! What is counted and timed of a run: by histograms and seconds, never a list of all.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use rustc_hash::FxHashMap;
+use tenfold_ports::metrics::Metric;
+
+use super::agenda::{Nanos, SECOND};
+use super::simulation::Simulation;
+use crate::aws::queue::Messages;
+
+/// A second of a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SecondOf {
+    pub came: u64,
+    pub answered: u64,
+    pub failed: u64,
+    /// What waits: messages of all queues, and executions that run.
+    pub backlog: f64,
+    pub p50: f64,
+    pub p99: f64,
+    pub busy: u32,
+    pub calls: u64,
+    pub refused: u64,
+    pub hottest: f64,
+}
+
+/// Times in microseconds, up to a minute and to a hundredth.
+#[derive(Debug)]
+pub(super) struct Times(Option<Histogram<u64>>);
+
+impl Default for Times {
+    fn default() -> Self {
+        Self(Histogram::new_with_bounds(1, 60_000_000, 2).ok())
+    }
+}
+
+impl Times {
+    pub fn record(&mut self, microseconds: u64) {
+        if let Some(times) = &mut self.0 {
+            times.saturating_record(microseconds.max(1));
+        }
+    }
+
+    /// A quantile in milliseconds; nothing where nothing took any time.
+    pub fn at(&self, quantile: f64) -> f64 {
+        let value = self.0.as_ref().map_or(0, |times| times.value_at_quantile(quantile));
+        if value <= 1 { 0.0 } else { value as f64 / 1_000.0 }
+    }
+
+    fn clear(&mut self) {
+        if let Some(times) = &mut self.0 {
+            times.reset();
+        }
+    }
+}
+
+/// What is counted and timed of a run.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    pub came: u64,
+    pub statuses: BTreeMap<u16, u64>,
+    pub times: Times,
+    /// The same without the time of the services outside, of the API and of starts.
+    pub added: Times,
+    pub calls: FxHashMap<&'static str, u64>,
+    pub refused: u64,
+    /// What handlers counted, by the metric's name.
+    pub metrics: BTreeMap<&'static str, f64>,
+    pub seconds: Vec<SecondOf>,
+    /// When something was last changed by the script.
+    pub changed: Nanos,
+    /// How many come in with the arrival that is on the agenda.
+    pub coming: u32,
+    this: SecondOf,
+    times_of_this: Times,
+    refused_before: u64,
+}
+
+impl Recorder {
+    pub fn came(&mut self, _now: Nanos) {
+        self.came += 1;
+        self.this.came += 1;
+    }
+
+    pub fn call(&mut self, name: &'static str) {
+        *self.calls.entry(name).or_default() += 1;
+        self.this.calls += 1;
+    }
+
+    pub fn answered(&mut self, took: u64, worked: u64, status: u16) {
+        *self.statuses.entry(status).or_default() += 1;
+        self.this.answered += 1;
+        self.this.failed += u64::from(status >= 429);
+        if status != 429 {
+            self.times.record(took);
+            self.times_of_this.record(took);
+            self.added.record(worked);
+        }
+    }
+
+    pub fn take(&mut self, metrics: &[Metric]) {
+        for metric in metrics {
+            *self.metrics.entry(metric.name).or_default() += metric.value;
+        }
+    }
+}
+
+impl Simulation {
+    /// A second has passed.
+    pub(super) fn second(&mut self) {
+        self.agenda.add(self.now + SECOND, super::agenda::Happening::Second);
+        let now = self.tell_time();
+        self.state().table.expire_all(now);
+        let running = self.flows.started - self.flows.ended;
+        let busy = self.busy;
+        let state = self.world.state.get_mut();
+        let waiting: usize = state.queues.iter().map(Messages::len).sum();
+        let hottest = state.timed.as_ref().map_or(0.0, |timed| timed.capacity.hottest_now.units);
+        let recorder = &mut self.recorder;
+        let mut this = std::mem::take(&mut recorder.this);
+        this.backlog = waiting as f64 + running as f64;
+        this.busy = busy;
+        this.hottest = hottest;
+        (this.p50, this.p99) = (recorder.times_of_this.at(0.5), recorder.times_of_this.at(0.99));
+        this.refused = recorder.refused - recorder.refused_before;
+        recorder.refused_before = recorder.refused;
+        recorder.times_of_this.clear();
+        recorder.seconds.push(this);
+    }
+}

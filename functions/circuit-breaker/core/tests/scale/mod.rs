@@ -1,0 +1,164 @@
+//! The breaker's stack in the world with time, as its template has it: what its scenarios run on.
+
+#![allow(dead_code, reason = "each program uses its part")]
+#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::gateway::Gateway;
+use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
+use circuit_breaker_core::names::TargetName;
+use circuit_breaker_core::registry::Registry;
+use circuit_breaker_core::retry_processor::RetryProcessor;
+use circuit_breaker_core::rows::{EXPIRES, QUEUE_INDEX, TargetRow, target_item};
+use serde::Deserialize;
+use tenfold_ports::api::Request;
+use tenfold_world::scale::{
+    Event, FunctionSettings, InvocationOutcome, Keys, ScalePattern, Simulation, StackSettings,
+};
+use tenfold_world::{Env, QueueSettings};
+
+/// The breaker with its scenarios.
+pub const PATTERN: ScalePattern = ScalePattern {
+    slug: "circuit-breaker",
+    scenarios: concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"),
+    build,
+};
+
+/// What a scenario says of the stack and of who calls it.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Stack {
+    /// How many targets there are: `target-1` and so on, each with its host.
+    targets: u64,
+    /// How much more the first of them is called than the others: 0 is alike.
+    skew: f64,
+    /// How many tenants there are; none where it is 0.
+    tenants: u64,
+    /// How much more the first of them calls than the others.
+    tenant_skew: f64,
+    /// How large a request's body is, in bytes.
+    body: usize,
+    /// Fields of each target's configuration, as JSON without the braces.
+    config: String,
+    /// For how long answers are kept.
+    retention_seconds: u64,
+    /// How long what was read of a breaker is good for.
+    state_ttl_ms: u64,
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self {
+            targets: 1,
+            skew: 0.0,
+            tenants: 0,
+            tenant_skew: 0.0,
+            body: 400,
+            config: r#""idempotency":"target""#.to_owned(),
+            retention_seconds: 60,
+            state_ttl_ms: 1_000,
+        }
+    }
+}
+
+fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), String> {
+    let stack: Stack = settings.clone().try_into().map_err(|error| format!("[stack]: {error}"))?;
+    simulation.indexes(&[QUEUE_INDEX]);
+    let world = simulation.world();
+    let seconds = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
+    let dead_letters = world.add_queue("dead letters", seconds(180));
+    let retries =
+        QueueSettings { most_in_flight: 120_000, ..seconds(540).redrive(dead_letters, 10) };
+    let queue = world.add_queue("retries", retries);
+    world.edit(|table| table.expire_by(EXPIRES));
+    for n in 1..=stack.targets {
+        let body = format!(r#"{{"url":"https://target-{n}/", {}}}"#, stack.config);
+        let config = TargetConfig::parse(body.as_bytes()).map_err(|problem| format!("config: {problem:?}"))?;
+        let name = TargetName::parse(&format!("target-{n}")).unwrap();
+        let row = TargetRow { config: Arc::new(config), created: world.now(), deleted: None };
+        world.edit(|table| table.put(target_item(&name, row)));
+    }
+    let function = |role, timeout| FunctionSettings {
+        role,
+        timeout: Duration::from_secs(timeout),
+        memory: 256,
+        reserved: None,
+    };
+    let retention = Duration::from_secs(stack.retention_seconds);
+    let ttl = Duration::from_millis(stack.state_ttl_ms);
+    let registry = move |env: &Env| Registry::new(env.clone(), env.clone(), ttl);
+    let gateway = simulation.function(function("gateway", 29), move |env| {
+        let gateway = Rc::new(Gateway {
+            table: env.clone(),
+            queue: env.queue(queue),
+            dead_letters: env.queue(dead_letters),
+            downstream: env.clone(),
+            runtime: env.clone(),
+            registry: registry(&env),
+            retention,
+        });
+        Rc::new(move |event, context| {
+            let gateway = Rc::clone(&gateway);
+            Box::pin(async move {
+                let Event::Request(request) = event else { return InvocationOutcome::Done(false) };
+                InvocationOutcome::Response(gateway.handle(&request, &context).await)
+            })
+        })
+    });
+    let processor = simulation.function(function("retry-processor", 90), move |env| {
+        let processor = Rc::new(RetryProcessor {
+            table: env.clone(),
+            queue: env.queue(queue),
+            dead_letters: env.queue(dead_letters),
+            downstream: env.clone(),
+            runtime: env.clone(),
+            registry: registry(&env),
+            retention,
+            orphan_after: Duration::from_mins(5),
+        });
+        Rc::new(move |_, context| {
+            let processor = Rc::clone(&processor);
+            Box::pin(async move { InvocationOutcome::Done(processor.handle(&context).await.is_ok()) })
+        })
+    });
+    let monitor = simulation.function(function("health-monitor", 60), move |env| {
+        let monitor = Rc::new(HealthMonitor {
+            table: env.clone(),
+            downstream: env.clone(),
+            runtime: env.clone(),
+            registry: registry(&env),
+        });
+        Rc::new(move |_, context| {
+            let monitor = Rc::clone(&monitor);
+            Box::pin(async move {
+                let tick = MonitorEvent::Schedule;
+                InvocationOutcome::Done(monitor.handle(&tick, &context).await.is_ok())
+            })
+        })
+    });
+    simulation.serve(gateway);
+    simulation.schedule(Duration::from_mins(1), processor);
+    simulation.schedule(Duration::from_mins(1), monitor);
+    let targets = Keys::new(stack.targets, stack.skew).ok_or("targets, skew: at least 1 and 0")?;
+    let tenants = Keys::new(stack.tenants.max(1), stack.tenant_skew).ok_or("tenant_skew: at least 0")?;
+    let body = format!(r#"{{"what":"{}"}}"#, "x".repeat(stack.body));
+    simulation.visitors(move |number, random| {
+        let path = format!("/requests/target-{}", targets.draw(random));
+        let mut request = Request {
+            method: "POST".into(),
+            path: path.into(),
+            body: body.clone().into(),
+            ..Request::default()
+        };
+        request.set_header("idempotency-key", format!("key-{number}"));
+        if stack.tenants > 0 {
+            request.set_header("tenant", format!("tenant-{}", tenants.draw(random)));
+        }
+        request
+    });
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The saga's stack in the world with time, as its template has it: what its scenarios run on.
+
+#![allow(dead_code, reason = "each program uses its part")]
+#![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use saga_core::api::Api;
+use saga_core::coordinator::{Coordinator, CoordinatorEvent};
+use saga_core::definition::Definition;
+use saga_core::inventory::{AVAILABLE_MOST, Releases, Stock, StockId, StockKind};
+use saga_core::publisher::Publisher;
+use saga_core::rows::OPEN_INDEX;
+use saga_core::service::StepService;
+use saga_core::steps::Steps;
+use saga_core::trip::{self, Trip};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use tenfold_ports::api::Request;
+use tenfold_ports::queue::Delivery;
+use tenfold_ports::stream::Record;
+use tenfold_ports::table::{Item, Write};
+use tenfold_ports::Context;
+use tenfold_world::flow::{AslMachine, TaskError};
+use tenfold_world::scale::{
+    Event, FunctionSettings, InvocationOutcome, Keys, ScalePattern, Simulation, StackSettings,
+};
+use tenfold_world::stream::{MappingSettings, RecordFilter};
+use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
+use tenfold_world::{Env, FailedIds, QueueSettings, Tasks, World};
+
+/// The saga with its scenarios.
+pub const PATTERN: ScalePattern =
+    ScalePattern { slug: "saga", scenarios: concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"), build };
+
+const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
+const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
+/// Which records of the stream the publisher wants, as the template has it.
+const LOG_RECORDS: &str = r#"{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"log#"}]}}}}"#;
+const STEPS: [&str; 3] = ["flight", "hotel", "car"];
+const LETTERS_URL: &str = "https://sqs/letters";
+
+/// What a scenario says of the stack and of who calls it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Stack {
+    /// The share of trips that are orchestrated; the others are choreographed.
+    orchestrated: f64,
+    /// Over how many flights, hotels and cars trips are spread.
+    stocks: u64,
+    /// The share of trips that want the first of each.
+    wanted: f64,
+    /// The share of cars of which there is none.
+    cars_none: f64,
+    /// Over how many partitions of the index open trips are spread.
+    shards: u8,
+    /// How many shards the table's stream has; each is read in four parts (`ParallelizationFactor`).
+    stream_shards: usize,
+    /// `ServiceConcurrency`.
+    service_concurrency: u32,
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self {
+            orchestrated: 0.5,
+            stocks: 10_000,
+            wanted: 0.0,
+            cars_none: 0.0,
+            shards: 8,
+            stream_shards: 1,
+            service_concurrency: 10,
+        }
+    }
+}
+
+fn arn(role: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:000000000000:function:saga-{role}")
+}
+
+fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), String> {
+    let stack: Stack = settings.clone().try_into().map_err(|error| format!("[stack]: {error}"))?;
+    simulation.indexes(&[OPEN_INDEX]);
+    let definition: Definition<Trip> =
+        trip::builder().shards(stack.shards).build().map_err(|error| error.to_string())?;
+    let world = simulation.world();
+    let seconds = |seconds| QueueSettings {
+        most_in_flight: 120_000,
+        ..QueueSettings::visible_after(Duration::from_secs(seconds))
+    };
+    let letters = world.add_queue("letters", seconds(180));
+    let lost = world.add_queue("lost", seconds(180));
+    let queues = STEPS.map(|name| world.add_queue(name, seconds(180).redrive(lost, 9)));
+    let topic = world.add_topic("events", TopicSettings::default());
+    let filters: Json = serde_json::from_str(SUBSCRIPTIONS).unwrap();
+    for (queue, each) in queues.iter().zip(filters["subscriptions"].as_array().unwrap()) {
+        let filter = Filter::parse(&each["filterPolicy"].to_string()).unwrap();
+        world.subscribe(topic, QueueSubscription::of(*queue).raw().filtered(filter));
+    }
+    let substitutions = [
+        ("SagaFlightArn", &*arn("flight")),
+        ("SagaHotelArn", &arn("hotel")),
+        ("SagaCarArn", &arn("car")),
+        ("SagaCoordinatorArn", &arn("coordinator")),
+        ("SagaDeadLetterQueueUrl", LETTERS_URL),
+    ];
+    let machine = AslMachine::parse(MACHINE, &substitutions).unwrap();
+    let machine = world.add_machine("machine", machine, Tasks::default().queue(LETTERS_URL, letters));
+    world.add_stream(4 * stack.stream_shards);
+    for n in 1..=stack.stocks {
+        let cars = if n as f64 > stack.stocks as f64 * (1.0 - stack.cars_none) { 0 } else { AVAILABLE_MOST };
+        put_stock(world, StockKind::Flight, n, AVAILABLE_MOST);
+        put_stock(world, StockKind::Hotel, n, AVAILABLE_MOST);
+        put_stock(world, StockKind::Car, n, cars);
+    }
+    let function = |role, timeout| FunctionSettings {
+        role,
+        timeout: Duration::from_secs(timeout),
+        memory: 256,
+        reserved: None,
+    };
+    let steps = move |env: &Env| Steps {
+        table: env.clone(),
+        runtime: env.clone(),
+        definition: definition.clone(),
+    };
+    let of_api = steps.clone();
+    let api = simulation.function(function("api", 29), move |env| {
+        let api = Rc::new(Api { steps: of_api(&env) });
+        Rc::new(move |event, context| {
+            let api = Rc::clone(&api);
+            Box::pin(async move {
+                let Event::Request(request) = event else { return InvocationOutcome::Done(false) };
+                InvocationOutcome::Response(api.handle(&request, &context).await)
+            })
+        })
+    });
+    simulation.serve(api);
+    for (step, queue) in STEPS.into_iter().zip(queues) {
+        let of_service = steps.clone();
+        let service = simulation.function(function(step, 30), move |env| {
+            let Steps { table, runtime, definition } = of_service(&env);
+            let service = Rc::new(StepService::new(table, runtime, definition, step).unwrap());
+            Rc::new(move |event, context| {
+                let service = Rc::clone(&service);
+                Box::pin(async move {
+                    match event {
+                        Event::Messages(batch) => {
+                            InvocationOutcome::Batch(Some(messages(&service, batch, &context).await))
+                        }
+                        Event::Task(input) => InvocationOutcome::Task(task(&service, input, &context).await),
+                        _ => InvocationOutcome::Done(false),
+                    }
+                })
+            })
+        });
+        simulation.consume(queue, service, 10, Some(stack.service_concurrency));
+        simulation.task(&arn(step), service);
+    }
+    let coordinator = simulation.function(function("coordinator", 60), move |env| {
+        let coordinator = Rc::new(Coordinator { steps: steps(&env) });
+        Rc::new(move |event, context| {
+            let coordinator = Rc::clone(&coordinator);
+            Box::pin(async move {
+                if let Event::Task(input) = event {
+                    let event = CoordinatorEvent::Settle(serde_json::from_value(input).unwrap());
+                    let settled = coordinator.handle(&event, &context).await.map(|_| Json::Null);
+                    return InvocationOutcome::Task(
+                        settled.map_err(|error| TaskError::new(error.name(), error.to_string())),
+                    );
+                }
+                let minute = coordinator.handle(&CoordinatorEvent::Schedule, &context).await;
+                InvocationOutcome::Done(minute.is_ok())
+            })
+        })
+    });
+    simulation.task(&arn("coordinator"), coordinator);
+    simulation.schedule(Duration::from_mins(1), coordinator);
+    let publisher = simulation.function(function("publisher", 60), move |env| {
+        let publisher = Rc::new(Publisher {
+            topic: env.topic(topic),
+            flow: env.flow(machine),
+            dead_letters: env.queue(letters),
+            runtime: env,
+            payload: PhantomData::<Trip>,
+        });
+        Rc::new(move |event, context| {
+            let publisher = Rc::clone(&publisher);
+            Box::pin(async move {
+                let Event::Records(records) = event else { return InvocationOutcome::Done(false) };
+                let records: Vec<Record> = records.iter().map(|record| (**record).clone()).collect();
+                let failed = publisher.handle(&records, &context).await.into_iter().collect();
+                InvocationOutcome::Batch(Some(failed))
+            })
+        })
+    });
+    let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
+    let log = MappingSettings { batch: 100, bisect: true, on_failure: Some(lost), filters, ..Default::default() };
+    simulation.follow(log, publisher);
+    let stocks = Keys::new(stack.stocks, 0.0).ok_or("stocks: at least 1")?;
+    simulation.visitors(move |number, random| {
+        let share = (number as f64 * 0.618_033_988_749_895).fract();
+        let style = if share < stack.orchestrated { "orchestrated" } else { "choreographed" };
+        let wanted = (number as f64 * 0.754_877_666_246_693).fract() < stack.wanted;
+        let mut stock = || format!("s{}", if wanted { 1 } else { stocks.draw(random) });
+        let body = json!({
+            "style": style, "traveller": "t", "flight": stock(), "hotel": stock(), "car": stock(),
+            "from": "2030-01-01", "to": "2030-01-02",
+        });
+        let mut request = Request {
+            method: "POST".into(),
+            path: "/trips".into(),
+            body: body.to_string().into(),
+            ..Request::default()
+        };
+        request.set_header("idempotency-key", format!("key-{number}"));
+        request
+    });
+    Ok(())
+}
+
+fn put_stock(world: &World, kind: StockKind, n: u64, available: i64) {
+    let id = StockId::parse(&format!("s{n}")).unwrap();
+    let Write::Update { key, updates, .. } = Stock::put(kind, &id, available, Releases::Accepted) else { return };
+    let mut item = Item::new(key);
+    updates.iter().for_each(|(name, update)| update.apply(name, &mut item));
+    world.edit(|table| table.put(item));
+}
+
+type Service = StepService<Env, Env, Trip>;
+
+async fn messages(service: &Service, batch: Vec<Delivery>, context: &Context) -> FailedIds {
+    let handle = async |message: Delivery| {
+        let body = str::from_utf8(&message.body).unwrap_or_default();
+        service.handle_message(body, context).await.is_err().then_some(message.id)
+    };
+    let all = futures_util::future::join_all(batch.into_iter().map(handle)).await;
+    all.into_iter().flatten().collect()
+}
+
+async fn task(service: &Service, input: Json, context: &Context) -> Result<Json, TaskError> {
+    let outcome = service.handle_task(&serde_json::from_value(input).unwrap(), context).await;
+    outcome.map(|outcome| json!(outcome)).map_err(|error| TaskError::new(error.name(), error.to_string()))
+}
