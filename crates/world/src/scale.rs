@@ -36,5 +36,5 @@ pub use cli::{ScalePattern, main, short};
 pub use function::{Answering, Event, FunctionSettings, Handle, InvocationOutcome};
 pub use load::{Keys, Visitor};
 pub use scenario::Scenario;
-pub use toml::Table as StackSettings;
 pub use simulation::{FunctionId, Simulation};
+pub use toml::Table as StackSettings;

@@ -117,8 +117,10 @@ impl Capacity {
     pub fn reads(&mut self, index: &'static str, partition: &SmolStr, units: f64, now: Timestamp) -> Verdict {
         self.turn(now);
         let of_key = self.keys.entry((index, partition.clone())).or_default();
-        if of_key.read + units > self.limits.key_reads.max(units) || self.all.read + units > self.limits.table_reads {
-            self.throttle((index, partition.clone()));
+        if of_key.read + units > self.limits.key_reads.max(units)
+            || self.all.read + units > self.limits.table_reads
+        {
+            self.throttle(&(index, partition.clone()));
             return Verdict::Throttled;
         }
         of_key.read += units;
@@ -141,12 +143,14 @@ impl Capacity {
         }
         let mut sum = 0.0;
         for (at, (partition, units)) in wanted.iter().enumerate() {
-            let before: f64 = wanted[..at].iter().filter(|(p, _)| p == partition).map(|(_, units)| units).sum();
+            let before: f64 =
+                wanted[..at].iter().filter(|(p, _)| p == partition).map(|(_, units)| units).sum();
             let taken = self.keys.get(partition).map_or(0.0, |units| units.written) + before;
             sum += units;
-            if taken + units > self.limits.key_writes.max(*units) || self.all.written + sum > self.limits.table_writes
+            if taken + units > self.limits.key_writes.max(*units)
+                || self.all.written + sum > self.limits.table_writes
             {
-                self.throttle(partition.clone());
+                self.throttle(partition);
                 return Verdict::Throttled;
             }
         }
@@ -163,8 +167,8 @@ impl Capacity {
         Verdict::Made
     }
 
-    fn throttle(&mut self, partition: Partition) {
-        let name = name(&partition);
+    fn throttle(&mut self, partition: &Partition) {
+        let name = name(partition);
         if self.throttled.len() < NAMES || self.throttled.contains_key(&name) {
             *self.throttled.entry(name).or_default() += 1;
         } else {

@@ -47,6 +47,8 @@ impl Downstream for Env {
             let what = detail(state, || format!("{result:?}"));
             (DownstreamAnswer(result), what)
         };
-        self.call_for(self.site("downstream.call", about), Takes::Service { url, most: timeout }, effect).await.0
+        self.call_for(self.site("downstream.call", about), Takes::Service { url, most: timeout }, effect)
+            .await
+            .0
     }
 }

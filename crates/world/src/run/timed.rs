@@ -48,8 +48,7 @@ impl RunState {
         let factor = if read == Read::Consistent { 1.0 } else { 0.5 };
         for key in keys {
             let bytes = self.table.get(key).map_or(0, |item| size(item, true));
-            timed.verdict =
-                timed.capacity.reads("", &key.pk, factor * kilobytes(bytes, READ_UNIT), self.now);
+            timed.verdict = timed.capacity.reads("", &key.pk, factor * kilobytes(bytes, READ_UNIT), self.now);
             if timed.verdict != Verdict::Made {
                 return Err(CallError::Throttled);
             }
@@ -72,7 +71,8 @@ impl RunState {
     ) -> Result<(), CallError> {
         let Some(timed) = &mut self.timed else { return Ok(()) };
         let factor = if index.is_empty() { 1.0 } else { 0.5 };
-        timed.verdict = timed.capacity.reads(index, partition, factor * kilobytes(bytes, READ_UNIT), self.now);
+        timed.verdict =
+            timed.capacity.reads(index, partition, factor * kilobytes(bytes, READ_UNIT), self.now);
         if timed.verdict == Verdict::Made { Ok(()) } else { Err(CallError::Throttled) }
     }
 }

@@ -75,9 +75,10 @@ impl Simulation {
     pub(super) fn make(&mut self, mut going: Going) {
         let state = self.world.state.get_mut();
         let (mut answer, _) = (going.call.effect)(state);
-        let verdict = state.timed.as_mut().map_or(Verdict::Made, |timed| {
-            std::mem::replace(&mut timed.verdict, Verdict::Made)
-        });
+        let verdict = state
+            .timed
+            .as_mut()
+            .map_or(Verdict::Made, |timed| std::mem::replace(&mut timed.verdict, Verdict::Made));
         let most = match verdict {
             Verdict::Made => 0,
             Verdict::Throttled => AGAIN,

@@ -57,7 +57,9 @@ impl Wishes {
             short: env::var("SHORT").is_ok_and(|short| short == "1"),
             latencies: env::var("LATENCIES").ok().map(PathBuf::from),
             stretch: env::var("STRETCH").ok(),
-            pictures: Some(env::var("PICTURES").map_or_else(|_| PathBuf::from(".local/scale"), PathBuf::from)),
+            pictures: Some(
+                env::var("PICTURES").map_or_else(|_| PathBuf::from(".local/scale"), PathBuf::from),
+            ),
         })
     }
 
@@ -65,13 +67,15 @@ impl Wishes {
         let mut figures = match &self.latencies {
             None => Figures::of_aws(),
             Some(file) => {
-                let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+                let text =
+                    fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
                 Figures::new(&text)
             }
         }
         .map_err(|error| error.to_string())?;
         for each in self.stretch.iter().flat_map(|all| all.split(',')) {
-            let bad = || format!("STRETCH: {each:?} was found, and a latency and a factor expected: table.write=2");
+            let bad =
+                || format!("STRETCH: {each:?} was found, and a latency and a factor expected: table.write=2");
             let (name, factor) = each.split_once('=').ok_or_else(bad)?;
             let factor = factor.parse().map_err(|_| bad())?;
             figures.stretch(name, factor).map_err(|error| error.to_string())?;
@@ -102,11 +106,11 @@ pub fn short(pattern: &ScalePattern) -> Result<usize, String> {
     let wishes = Wishes { seed: 1, short: true, ..Wishes::default() };
     let scenarios = scenarios(pattern, None)?;
     for (name, scenario) in &scenarios {
-        let once = || run(pattern, name, scenario.clone(), &wishes, false);
-        let ((_, outcome), (_, again)) = (once()?, once()?);
-        let [one, other] = [&outcome, &again].map(|of| of.json(pattern.slug, name, 1).to_string());
-        if one != other {
-            return Err(format!("{name}: the same seed gave two runs:\n{one}\n{other}"));
+        let made = || run(pattern, name, scenario.clone(), &wishes, false);
+        let ((_, outcome), (_, again)) = (made()?, made()?);
+        let [first, second] = [&outcome, &again].map(|of| of.json(pattern.slug, name, 1).to_string());
+        if first != second {
+            return Err(format!("{name}: the same seed gave two runs:\n{first}\n{second}"));
         }
         if !outcome.wrong.is_empty() {
             return Err(format!("{name}: {}\n{}", outcome.wrong.join("; "), outcome.table()));
@@ -139,7 +143,9 @@ fn scenarios(pattern: &ScalePattern, wanted: Option<&str>) -> Result<Vec<(String
     let files = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut found = Vec::new();
     for file in files.filter_map(Result::ok).map(|entry| entry.path()) {
-        let Some(name) = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml")) else { continue };
+        let Some(name) = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml")) else {
+            continue;
+        };
         let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let scenario = Scenario::parse(&text).map_err(|error| format!("{}: {error}", file.display()))?;
         found.push((name.to_owned(), scenario));
@@ -179,12 +185,17 @@ fn run(
         simulation.hosts.insert(host.clone(), Host::new(*settings));
     }
     let script = scenario.script.iter();
-    simulation.script =
-        script.map(|change| (nanos(change.at), change.becomes.clone())).collect();
+    simulation.script = script.map(|change| (nanos(change.at), change.becomes.clone())).collect();
     (pattern.build)(&mut simulation, &scenario.stack).map_err(|error| format!("{name}: {error}"))?;
     let whole = scenario.seconds + scenario.after;
     if tell {
-        println!("{} {name}: {} ({} a second for {} s)", pattern.slug, scenario.says, shown(scenario.rate), scenario.seconds);
+        println!(
+            "{} {name}: {} ({} a second for {} s)",
+            pattern.slug,
+            scenario.says,
+            shown(scenario.rate),
+            scenario.seconds
+        );
     }
     let begun = Instant::now();
     let mut told = Instant::now();
@@ -200,10 +211,13 @@ fn run(
     if tell {
         let took = begun.elapsed().as_secs_f64();
         let all = outcome.measured.iter();
-        let counted = all.filter(|(name, _)| matches!(name.as_str(), "in" | "calls") || name.starts_with("invocations_"));
+        let counted = all
+            .filter(|(name, _)| matches!(name.as_str(), "in" | "calls") || name.starts_with("invocations_"));
         let calls: f64 = counted.map(|(_, n)| n).sum();
         let (assumed, of) = simulation.figures.assumed();
-        eprintln!("  {assumed} of {of} latencies are assumed: STRETCH=table.write=2 shows how much one of them matters");
+        eprintln!(
+            "  {assumed} of {of} latencies are assumed: STRETCH=table.write=2 shows how much one of them matters"
+        );
         // Not in the line of JSON: the same seed gives the same bytes.
         eprintln!("  took {took:.1} s: {} requests, invocations and calls a second", shown(calls / took));
     }

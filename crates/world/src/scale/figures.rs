@@ -94,8 +94,7 @@ fn nested<T: for<'a> Deserialize<'a>>(text: &str, file: &str) -> Result<BTreeMap
     for (service, of) in table {
         for (what, figure) in of.as_table().cloned().unwrap_or_default() {
             let name = format!("{service}.{what}");
-            let figure =
-                figure.try_into().map_err(|error| BadFigures(format!("{file}, {name}: {error}")))?;
+            let figure = figure.try_into().map_err(|error| BadFigures(format!("{file}, {name}: {error}")))?;
             all.insert(name, figure);
         }
     }
@@ -118,7 +117,8 @@ impl Figures {
     pub fn new(latencies: &str) -> Result<Self, BadFigures> {
         let file: LatencyFile =
             toml::from_str(latencies).map_err(|error| BadFigures(format!("latencies: {error}")))?;
-        let assumed = file.all.iter().filter(|(_, figure)| figure.assumed).map(|(name, _)| name.clone()).collect();
+        let assumed =
+            file.all.iter().filter(|(_, figure)| figure.assumed).map(|(name, _)| name.clone()).collect();
         let latency = |figure: &LatencyFigure| Latency {
             time: Quantiles::new(figure.p50, figure.p99, figure.tail),
             busy: (figure.busy * MILLISECOND as f64) as Nanos,

@@ -51,8 +51,13 @@ pub(super) struct Host {
 
 impl Host {
     pub fn new(settings: HostSettings) -> Self {
-        let mut host =
-            Self { settings, times: Quantiles::new(1.0, 1.0, 1.0), workers: BinaryHeap::new(), calls: 0, failed: 0 };
+        let mut host = Self {
+            settings,
+            times: Quantiles::new(1.0, 1.0, 1.0),
+            workers: BinaryHeap::new(),
+            calls: 0,
+            failed: 0,
+        };
         host.become_(settings);
         host
     }

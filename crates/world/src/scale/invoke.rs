@@ -27,15 +27,13 @@ impl Simulation {
             self.functions[function].counts.refused += 1;
             return Err((event, job));
         }
-        let (place, cold) = match self.functions[function].idle.pop() {
-            Some(place) => (place, 0),
-            None => match self.start(function) {
-                Some(place) => (place, self.draw("lambda.cold")),
-                None => {
-                    self.functions[function].counts.refused += 1;
-                    return Err((event, job));
-                }
-            },
+        let (place, cold) = if let Some(place) = self.functions[function].idle.pop() {
+            (place, 0)
+        } else if let Some(place) = self.start(function) {
+            (place, self.draw("lambda.cold"))
+        } else {
+            self.functions[function].counts.refused += 1;
+            return Err((event, job));
         };
         let after = self.through_server("lambda.warm") + self.draw("lambda.warm") + cold;
         let of = &mut self.functions[function];
@@ -83,17 +81,13 @@ impl Simulation {
             begun: 0,
             outside: (0, 0, 0),
         };
-        Some(match self.free.pop() {
-            Some(place) => {
-                let generation = self.environments[place as usize].generation;
-                self.environments[place as usize] = new(generation);
-                place
-            }
-            None => {
-                self.environments.push(new(0));
-                self.environments.len() as u32 - 1
-            }
-        })
+        if let Some(place) = self.free.pop() {
+            let generation = self.environments[place as usize].generation;
+            self.environments[place as usize] = new(generation);
+            return Some(place);
+        }
+        self.environments.push(new(0));
+        Some(self.environments.len() as u32 - 1)
     }
 
     /// The environment of a turn; none where it has come to its end.

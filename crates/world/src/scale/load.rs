@@ -55,7 +55,10 @@ pub(super) struct Load {
 
 impl fmt::Debug for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Load").field("arrivals", &self.arrivals).field("rate", &self.rate).finish_non_exhaustive()
+        f.debug_struct("Load")
+            .field("arrivals", &self.arrivals)
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,12 +123,8 @@ impl Simulation {
             return;
         }
         let (after, many) = self.load.next(self.now, &mut self.random);
-        if !first {
-            let many = std::mem::replace(&mut self.recorder.coming, many);
-            (0..many).for_each(|_| self.come_in());
-        } else {
-            self.recorder.coming = many;
-        }
+        let come = std::mem::replace(&mut self.recorder.coming, many);
+        (0..come).for_each(|_| self.come_in());
         if self.now + after < self.load.until {
             self.agenda.add(self.now + after, Happening::Arrival);
         }
@@ -175,7 +174,11 @@ impl Simulation {
         let back = self.draw("api.overhead") / 2;
         let took = self.now - arrived + back;
         let late = took as f64 > self.figures.most("api.timeout") * SECOND as f64;
-        self.recorder.answered(took / (MILLISECOND / 1_000), worked / (MILLISECOND / 1_000), if late { 504 } else { status });
+        self.recorder.answered(
+            took / (MILLISECOND / 1_000),
+            worked / (MILLISECOND / 1_000),
+            if late { 504 } else { status },
+        );
         self.come_again();
     }
 }

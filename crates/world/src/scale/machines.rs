@@ -123,8 +123,8 @@ impl Simulation {
     }
 
     /// A task reaches what it calls.
-    pub(super) fn begin_task(&mut self, pending: Box<PendingTask>) {
-        let PendingTask { task, resource, input } = *pending;
+    pub(super) fn begin_task(&mut self, pending: PendingTask) {
+        let PendingTask { task, resource, input } = pending;
         self.tell_time();
         let answer = match &resource {
             Resource::Function(arn) => match self.tasks_of.get(arn.as_str()) {
@@ -154,14 +154,14 @@ impl Simulation {
     }
 
     /// A task's answer reaches its execution.
-    pub(super) fn resume(&mut self, task: TaskOf, answer: Box<Result<Json, TaskError>>) {
+    pub(super) fn resume(&mut self, task: TaskOf, answer: Result<Json, TaskError>) {
         let TaskOf { machine, place, number, task } = task;
         if self.flows.numbers[machine][place] != number {
             return;
         }
         let now = self.tell_time();
         let running = &mut self.state().machines[machine].all[place];
-        running.execution.resume(task, *answer, now);
+        running.execution.resume(task, answer, now);
         self.go(machine, place, number);
     }
 

@@ -156,7 +156,8 @@ impl Simulation {
             (
                 "table",
                 timed.map_or(0.0, |timed| {
-                    timed.capacity.written * price("table.write_unit") + timed.capacity.read * price("table.read_unit")
+                    timed.capacity.written * price("table.write_unit")
+                        + timed.capacity.read * price("table.read_unit")
                 }),
             ),
             ("queue", calls("queue.") * price("queue.request")),
@@ -198,31 +199,62 @@ impl Outcome {
     pub fn table(&self) -> String {
         let value = |name: &str| short(self.measured.get(name).copied().unwrap_or(0.0));
         let row = |title: &str, cells: &[(&str, &str)]| {
-            let cells: Vec<String> = cells.iter().map(|(what, name)| format!("{what} {}", value(name))).collect();
+            let cells: Vec<String> =
+                cells.iter().map(|(what, name)| format!("{what} {}", value(name))).collect();
             format!("  {title:<13}{}\n", cells.join("   "))
         };
         let mut text = String::new();
-        text += &row("requests", &[
-            ("in", "in"), ("2xx", "answered_2xx"), ("4xx", "answered_4xx"), ("5xx", "answered_5xx"),
-            ("a second", "throughput"),
-        ]);
+        text += &row(
+            "requests",
+            &[
+                ("in", "in"),
+                ("2xx", "answered_2xx"),
+                ("4xx", "answered_4xx"),
+                ("5xx", "answered_5xx"),
+                ("a second", "throughput"),
+            ],
+        );
         text += &row("time, ms", &[("p50", "p50_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms")]);
-        text += &row("added, ms", &[("p50", "added_p50_ms"), ("p99", "added_p99_ms"), ("p99.9", "added_p999_ms")]);
-        text += &row("backlog", &[("most", "backlog_most"), ("at the end", "backlog_end"), ("gone after s", "drained_s")]);
-        text += &row("calls", &[("all", "calls"), ("a request", "calls_a_request"), ("refused", "refused_calls")]);
-        let busiest = self.measured.iter().filter_map(|(name, n)| Some((name.strip_prefix("concurrency_")?, n)));
+        text += &row(
+            "added, ms",
+            &[("p50", "added_p50_ms"), ("p99", "added_p99_ms"), ("p99.9", "added_p999_ms")],
+        );
+        text += &row(
+            "backlog",
+            &[("most", "backlog_most"), ("at the end", "backlog_end"), ("gone after s", "drained_s")],
+        );
+        text += &row(
+            "calls",
+            &[("all", "calls"), ("a request", "calls_a_request"), ("refused", "refused_calls")],
+        );
+        let busiest =
+            self.measured.iter().filter_map(|(name, n)| Some((name.strip_prefix("concurrency_")?, n)));
         let busiest: Vec<String> = busiest.map(|(role, n)| format!("{role} {}", short(*n))).collect();
         let _ = writeln!(text, "  {:<13}{}", "concurrency", busiest.join("   "));
-        let _ = writeln!(text, "  {:<13}{} a second: {}", "hottest key", value("hottest_key_writes"), self.hottest);
+        let _ = writeln!(
+            text,
+            "  {:<13}{} a second: {}",
+            "hottest key",
+            value("hottest_key_writes"),
+            self.hottest
+        );
         for (key, n) in &self.throttled {
             let _ = writeln!(text, "  {:<13}{} times: {key}", "throttled", short(*n as f64));
         }
         let costs = self.measured.iter().filter_map(|(name, usd)| Some((name.strip_prefix("usd_")?, usd)));
         let mut costs: Vec<_> = costs.filter(|(of, usd)| **usd > 0.0 && *of != "a_million").collect();
         costs.sort_by(|a, b| b.1.total_cmp(a.1));
-        let shares: Vec<String> =
-            costs.iter().map(|(of, usd)| format!("{of} {:.0} %", 100.0 * *usd / self.measured["usd"])).collect();
-        let _ = writeln!(text, "  {:<13}{} $ a million requests: {}", "cost", value("usd_a_million"), shares.join(", "));
+        let shares: Vec<String> = costs
+            .iter()
+            .map(|(of, usd)| format!("{of} {:.0} %", 100.0 * *usd / self.measured["usd"]))
+            .collect();
+        let _ = writeln!(
+            text,
+            "  {:<13}{} $ a million requests: {}",
+            "cost",
+            value("usd_a_million"),
+            shares.join(", ")
+        );
         for line in self.not_yet.iter().chain(&self.wrong) {
             let _ = writeln!(text, "  {line}");
         }

@@ -14,10 +14,16 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Line = (&'static str, fn(&SecondOf) -> f64);
 
 const PANELS: [(&str, &[Line]); 4] = [
-    ("requests a second", &[("in", |s| s.came as f64), ("answered", |s| s.answered as f64), ("failed", |s| s.failed as f64)]),
+    (
+        "requests a second",
+        &[("in", |s| s.came as f64), ("answered", |s| s.answered as f64), ("failed", |s| s.failed as f64)],
+    ),
     ("time, ms", &[("p50", |s| s.p50), ("p99", |s| s.p99)]),
     ("waiting, and at work", &[("backlog", |s| s.backlog), ("invocations at once", |s| f64::from(s.busy))]),
-    ("hottest key, write units a second", &[("units", |s| s.hottest), ("calls refused", |s| s.refused as f64)]),
+    (
+        "hottest key, write units a second",
+        &[("units", |s| s.hottest), ("calls refused", |s| s.refused as f64)],
+    ),
 ];
 const COLOURS: [RGBColor; 3] = [RGBColor(31, 119, 180), RGBColor(255, 127, 14), RGBColor(214, 39, 40)];
 

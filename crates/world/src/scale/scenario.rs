@@ -61,6 +61,8 @@ pub struct Short {
     pub rate: f64,
     /// How much of the time of the whole run it takes: seconds of load, script and end alike.
     pub share: f64,
+    /// For how many seconds it goes on after the last request; the same share where it is not said.
+    pub after: Option<f64>,
 }
 
 /// A change: of a service that is called, or of how many invocations of a function there may be.
@@ -126,7 +128,9 @@ impl TryFrom<String> for Claim {
 
     fn try_from(text: String) -> Result<Self, String> {
         let bad = || format!("{text:?} is no claim: a name, one of < <= = >= >, and a number were expected");
-        let [name, comparison, number] = text.split_whitespace().collect::<Vec<_>>()[..] else { return Err(bad()) };
+        let [name, comparison, number] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+            return Err(bad());
+        };
         let comparison = match comparison {
             "<" => Comparison::Below,
             "<=" => Comparison::AtMost,
@@ -186,11 +190,11 @@ impl Scenario {
     /// The same run, made short.
     #[must_use]
     pub fn shortened(mut self) -> Self {
-        let Short { rate, share } = self.short;
+        let Short { rate, share, after } = self.short;
         self.rate = rate;
         self.seconds *= share;
         self.ramp *= share;
-        self.after *= share;
+        self.after = after.unwrap_or(share * self.after);
         self.script.iter_mut().for_each(|change| change.at *= share);
         // What only a load breaks holds of this one.
         self.not_yet.clear();

@@ -222,8 +222,8 @@ impl Simulation {
     }
 
     /// What a poller has taken reaches its function.
-    pub(super) fn deliver(&mut self, delivery: Box<Delivery>) {
-        match *delivery {
+    pub(super) fn deliver(&mut self, delivery: Delivery) {
+        match delivery {
             Delivery::Messages { source, deliveries } => {
                 let function = self.sources[source].function;
                 let event = Event::Messages(deliveries.clone());
@@ -259,7 +259,12 @@ impl Simulation {
         self.look_at(queue);
     }
 
-    pub(super) fn messages_done(&mut self, source: usize, deliveries: &[Message], failed: Option<&[SmolStr]>) {
+    pub(super) fn messages_done(
+        &mut self,
+        source: usize,
+        deliveries: &[Message],
+        failed: Option<&[SmolStr]>,
+    ) {
         let now = self.tell_time();
         if let (Some(failed), SourceKind::Queue(pollers)) = (failed, &self.sources[source].kind) {
             let queue = pollers.queue;
@@ -273,17 +278,13 @@ impl Simulation {
     pub(super) fn poll_shard(&mut self, source: usize, shard: usize) {
         let SourceKind::Stream { mapping } = self.sources[source].kind else { return };
         self.tell_time();
-        match self.state().batch(mapping, shard) {
-            Some(batch) => {
-                let after = self.through_server("poll.stream");
-                let delivery = Delivery::Records { source, batch };
-                self.agenda.add(self.now + after, Happening::Deliver(Box::new(delivery)));
-            }
-            None => {
-                let at = self.now + self.pause_of_polls();
-                self.agenda.add(at, Happening::Poll { source, shard });
-            }
-        }
+        let Some(batch) = self.state().batch(mapping, shard) else {
+            let at = self.now + self.pause_of_polls();
+            return self.agenda.add(at, Happening::Poll { source, shard });
+        };
+        let after = self.through_server("poll.stream");
+        let delivery = Delivery::Records { source, batch };
+        self.agenda.add(self.now + after, Happening::Deliver(Box::new(delivery)));
     }
 
     pub(super) fn records_done(&mut self, source: usize, batch: &Batch, failed: Option<FailedIds>) {

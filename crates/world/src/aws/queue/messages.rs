@@ -217,7 +217,11 @@ impl Messages {
             left -= usize::from(goes_on && !self.is_dead(*place));
             goes_on
         };
-        if youngest { visible.rev().take_while(enough).collect() } else { visible.take_while(enough).collect() }
+        if youngest {
+            visible.rev().take_while(enough).collect()
+        } else {
+            visible.take_while(enough).collect()
+        }
     }
 
     /// As many of one group as can be, then those of the next.

@@ -26,7 +26,14 @@ pub struct QueueSettings {
 impl Default for QueueSettings {
     fn default() -> Self {
         let visibility = Duration::from_secs(30);
-        Self { visibility, delay: Duration::ZERO, redrive: None, fifo: false, duplicates: 0, most_in_flight: usize::MAX }
+        Self {
+            visibility,
+            delay: Duration::ZERO,
+            redrive: None,
+            fifo: false,
+            duplicates: 0,
+            most_in_flight: usize::MAX,
+        }
     }
 }
 

@@ -126,9 +126,9 @@ impl Items {
         if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
             stream.record(key, before.as_ref(), item.as_ref(), written, expired);
         }
-        let expires = item.as_ref().and_then(|item| self.expires(item));
+        let time = item.as_ref().and_then(|item| self.expires(item));
         if let Some(scaled) = &mut self.scaled {
-            scaled.change(key, before.as_ref(), item.as_ref(), expires);
+            scaled.change(key, before.as_ref(), item.as_ref(), time);
             let rows = Rc::make_mut(&mut self.rows);
             match item {
                 None => drop(rows.remove(key)),

@@ -94,7 +94,9 @@ impl Items {
             // All that begin so come before what begins so and goes on with the last of all characters.
             let end = match after {
                 Some(key) => Bound::Excluded(key.clone()),
-                None => Bound::Included(Key { pk: first.pk.clone(), sk: format!("{prefix}\u{10ffff}").into() }),
+                None => {
+                    Bound::Included(Key { pk: first.pk.clone(), sk: format!("{prefix}\u{10ffff}").into() })
+                }
             };
             let rows = self.rows.range((Bound::Included(first), end)).rev();
             return Box::new(rows.take_while(move |(key, _)| wanted(key)).filter_map(place));
@@ -161,10 +163,8 @@ impl Items {
             let before = before.skip_while(|place| place.0 > query.partition);
             return Box::new(before.take_while(mine).filter_map(item));
         }
-        let begin = after.map_or_else(
-            || Bound::Included((query.partition.clone(), i64::MIN, nothing())),
-            Bound::Excluded,
-        );
+        let begin = after
+            .map_or_else(|| Bound::Included((query.partition.clone(), i64::MIN, nothing())), Bound::Excluded);
         Box::new(places.range((begin, Bound::Unbounded)).take_while(mine).filter_map(item))
     }
 }

@@ -84,7 +84,8 @@ impl Items {
             }
             let Some(Reverse((_, key))) = scaled.expiring.pop() else { return gone };
             // It may have been written again since, to live longer.
-            let over = self.get(&key).and_then(|item| self.expires(item)).is_some_and(|at| at < now.as_second());
+            let over =
+                self.get(&key).and_then(|item| self.expires(item)).is_some_and(|at| at < now.as_second());
             if over {
                 self.set_as(&key, None, now, true);
                 gone += 1;

@@ -71,13 +71,13 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
     let world = simulation.world();
     let seconds = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
     let dead_letters = world.add_queue("dead letters", seconds(180));
-    let retries =
-        QueueSettings { most_in_flight: 120_000, ..seconds(540).redrive(dead_letters, 10) };
+    let retries = QueueSettings { most_in_flight: 120_000, ..seconds(540).redrive(dead_letters, 10) };
     let queue = world.add_queue("retries", retries);
     world.edit(|table| table.expire_by(EXPIRES));
     for n in 1..=stack.targets {
         let body = format!(r#"{{"url":"https://target-{n}/", {}}}"#, stack.config);
-        let config = TargetConfig::parse(body.as_bytes()).map_err(|problem| format!("config: {problem:?}"))?;
+        let config =
+            TargetConfig::parse(body.as_bytes()).map_err(|problem| format!("config: {problem:?}"))?;
         let name = TargetName::parse(&format!("target-{n}")).unwrap();
         let row = TargetRow { config: Arc::new(config), created: world.now(), deleted: None };
         world.edit(|table| table.put(target_item(&name, row)));
@@ -119,6 +119,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             registry: registry(&env),
             retention,
             orphan_after: Duration::from_mins(5),
+            age_alarm: Duration::from_mins(15),
         });
         Rc::new(move |_, context| {
             let processor = Rc::clone(&processor);

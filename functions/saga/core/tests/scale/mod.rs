@@ -18,18 +18,18 @@ use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use tenfold_ports::Context;
 use tenfold_ports::api::Request;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Write};
-use tenfold_ports::Context;
 use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::scale::{
     Event, FunctionSettings, InvocationOutcome, Keys, ScalePattern, Simulation, StackSettings,
 };
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
-use tenfold_world::{Env, FailedIds, QueueSettings, Tasks, World};
+use tenfold_world::{Env, FailedIds, MachineId, QueueId, QueueSettings, Tasks, TopicId, World};
 
 /// The saga with its scenarios.
 pub const PATTERN: ScalePattern =
@@ -80,12 +80,32 @@ fn arn(role: &str) -> String {
     format!("arn:aws:lambda:us-east-1:000000000000:function:saga-{role}")
 }
 
+/// The stack's queues, topic and state machine.
+#[derive(Clone, Copy)]
+struct Services {
+    letters: QueueId,
+    lost: QueueId,
+    queues: [QueueId; 3],
+    topic: TopicId,
+    machine: MachineId,
+}
+
 fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), String> {
     let stack: Stack = settings.clone().try_into().map_err(|error| format!("[stack]: {error}"))?;
     simulation.indexes(&[OPEN_INDEX]);
+    let services = services(simulation.world(), &stack);
     let definition: Definition<Trip> =
         trip::builder().shards(stack.shards).build().map_err(|error| error.to_string())?;
-    let world = simulation.world();
+    let steps =
+        move |env: &Env| Steps { table: env.clone(), runtime: env.clone(), definition: definition.clone() };
+    add_api(simulation, steps.clone());
+    add_steps(simulation, services, &stack, &steps);
+    add_coordinator(simulation, steps);
+    add_publisher(simulation, services);
+    visitors(simulation, &stack)
+}
+
+fn services(world: &World, stack: &Stack) -> Services {
     let seconds = |seconds| QueueSettings {
         most_in_flight: 120_000,
         ..QueueSettings::visible_after(Duration::from_secs(seconds))
@@ -115,20 +135,16 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         put_stock(world, StockKind::Hotel, n, AVAILABLE_MOST);
         put_stock(world, StockKind::Car, n, cars);
     }
-    let function = |role, timeout| FunctionSettings {
-        role,
-        timeout: Duration::from_secs(timeout),
-        memory: 256,
-        reserved: None,
-    };
-    let steps = move |env: &Env| Steps {
-        table: env.clone(),
-        runtime: env.clone(),
-        definition: definition.clone(),
-    };
-    let of_api = steps.clone();
+    Services { letters, lost, queues, topic, machine }
+}
+
+fn function(role: &'static str, timeout: u64) -> FunctionSettings {
+    FunctionSettings { role, timeout: Duration::from_secs(timeout), memory: 256, reserved: None }
+}
+
+fn add_api(simulation: &mut Simulation, steps: impl Fn(&Env) -> Steps<Env, Env, Trip> + 'static) {
     let api = simulation.function(function("api", 29), move |env| {
-        let api = Rc::new(Api { steps: of_api(&env) });
+        let api = Rc::new(Api { steps: steps(&env) });
         Rc::new(move |event, context| {
             let api = Rc::clone(&api);
             Box::pin(async move {
@@ -138,7 +154,15 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         })
     });
     simulation.serve(api);
-    for (step, queue) in STEPS.into_iter().zip(queues) {
+}
+
+fn add_steps(
+    simulation: &mut Simulation,
+    services: Services,
+    stack: &Stack,
+    steps: &(impl Fn(&Env) -> Steps<Env, Env, Trip> + Clone + 'static),
+) {
+    for (step, queue) in STEPS.into_iter().zip(services.queues) {
         let of_service = steps.clone();
         let service = simulation.function(function(step, 30), move |env| {
             let Steps { table, runtime, definition } = of_service(&env);
@@ -159,6 +183,9 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         simulation.consume(queue, service, 10, Some(stack.service_concurrency));
         simulation.task(&arn(step), service);
     }
+}
+
+fn add_coordinator(simulation: &mut Simulation, steps: impl Fn(&Env) -> Steps<Env, Env, Trip> + 'static) {
     let coordinator = simulation.function(function("coordinator", 60), move |env| {
         let coordinator = Rc::new(Coordinator { steps: steps(&env) });
         Rc::new(move |event, context| {
@@ -178,6 +205,10 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
     });
     simulation.task(&arn("coordinator"), coordinator);
     simulation.schedule(Duration::from_mins(1), coordinator);
+}
+
+fn add_publisher(simulation: &mut Simulation, services: Services) {
+    let Services { letters, lost, topic, machine, .. } = services;
     let publisher = simulation.function(function("publisher", 60), move |env| {
         let publisher = Rc::new(Publisher {
             topic: env.topic(topic),
@@ -197,16 +228,21 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         })
     });
     let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
-    let log = MappingSettings { batch: 100, bisect: true, on_failure: Some(lost), filters, ..Default::default() };
+    let log =
+        MappingSettings { batch: 100, bisect: true, on_failure: Some(lost), filters, ..Default::default() };
     simulation.follow(log, publisher);
+}
+
+fn visitors(simulation: &mut Simulation, stack: &Stack) -> Result<(), String> {
+    let (orchestrated, share_of_first) = (stack.orchestrated, stack.wanted);
     let stocks = Keys::new(stack.stocks, 0.0).ok_or("stocks: at least 1")?;
     simulation.visitors(move |number, random| {
         let share = (number as f64 * 0.618_033_988_749_895).fract();
-        let style = if share < stack.orchestrated { "orchestrated" } else { "choreographed" };
-        let wanted = (number as f64 * 0.754_877_666_246_693).fract() < stack.wanted;
-        let mut stock = || format!("s{}", if wanted { 1 } else { stocks.draw(random) });
+        let style = if share < orchestrated { "orchestrated" } else { "choreographed" };
+        let wanted = (number as f64 * 0.754_877_666_246_693).fract() < share_of_first;
+        let mut one = || format!("s{}", if wanted { 1 } else { stocks.draw(random) });
         let body = json!({
-            "style": style, "traveller": "t", "flight": stock(), "hotel": stock(), "car": stock(),
+            "style": style, "traveller": "t", "flight": one(), "hotel": one(), "car": one(),
             "from": "2030-01-01", "to": "2030-01-02",
         });
         let mut request = Request {
@@ -223,7 +259,9 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
 
 fn put_stock(world: &World, kind: StockKind, n: u64, available: i64) {
     let id = StockId::parse(&format!("s{n}")).unwrap();
-    let Write::Update { key, updates, .. } = Stock::put(kind, &id, available, Releases::Accepted) else { return };
+    let Write::Update { key, updates, .. } = Stock::put(kind, &id, available, Releases::Accepted) else {
+        return;
+    };
     let mut item = Item::new(key);
     updates.iter().for_each(|(name, update)| update.apply(name, &mut item));
     world.edit(|table| table.put(item));
