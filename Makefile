@@ -6,7 +6,7 @@ PYTEST := $(TENFOLD) run pytest
 E2E = tests/e2e/$(if $(P),$(subst -,_,$(P)))
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor demo test check gates up down status sim e2e conformance soak bench deploy fmt clean
+.PHONY: help doctor demo test check gates up down status sim scale e2e conformance soak bench deploy fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ status: ## what runs, and where
 
 sim: ## [P=pattern SECONDS=n SEED=n] explore crashes and interleavings, ending in one JSON line
 	@env $(if $(P),P=$(P)) $(if $(SECONDS),SECONDS=$(SECONDS)) $(if $(SEED),SEED=$(SEED)) $(if $(REPLAY),REPLAY="$(REPLAY)") tools/sim.py
+
+scale: ## [P=pattern SCENARIO=name RATE=n SECONDS=n SEED=n] the same handlers in virtual time, under AWS's latencies, limits, prices
+	@env $(if $(P),P=$(P)) $(if $(SCENARIO),SCENARIO=$(SCENARIO)) $(if $(RATE),RATE=$(RATE)) $(if $(SECONDS),SECONDS=$(SECONDS)) \
+		$(if $(SEED),SEED=$(SEED)) $(if $(STRETCH),STRETCH=$(STRETCH)) $(if $(LATENCIES),LATENCIES=$(LATENCIES)) tools/scale.py
 
 e2e: ## [P=pattern] end-to-end tests on LocalStack
 	@$(TENFOLD) up $(P)

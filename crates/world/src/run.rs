@@ -18,5 +18,6 @@ pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod step;
 pub(crate) mod stop;
+pub(crate) mod time;
 pub(crate) mod timed;
 pub(crate) mod world;

@@ -1,8 +1,9 @@
 //! What a pattern's tests ask of its workloads: a smoke test of what `make sim` explores whole.
 
 use crate::explore::{Bounds, Memory, Violation, Workload, exhaust, sample, trace_detail};
+use crate::run::limits::Order;
 
-/// Explores a workload for so many runs in each of its orders, and half as many at random and deeper. Gives
+/// Explores a workload for so many runs in each of its orders, half as many at random and deeper, and as many by time. Gives
 /// how many runs there were.
 ///
 /// # Errors
@@ -16,6 +17,10 @@ pub fn smoke(workload: &Workload, runs: u64) -> Result<u64, Box<Violation>> {
     }
     let far = Bounds { runs: runs / 2, ..workload.deep() };
     let report = sample(far, 1, &mut Memory::default(), workload.run);
+    made += report.runs;
+    report.violation.map_or(Ok(()), |violation| Err(Box::new(violation)))?;
+    let by_time = Bounds { runs: runs / 2, ..workload.bounds(Order::Timed) };
+    let report = sample(by_time, 1, &mut Memory::default(), workload.run);
     report.violation.map_or(Ok(made + report.runs), |violation| Err(Box::new(violation)))
 }
 

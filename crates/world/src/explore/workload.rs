@@ -20,6 +20,9 @@ pub struct Workload {
     pub run: fn(&World) -> RunOutcome,
 }
 
+/// How many calls of a random run go wrong.
+const DEEP: usize = 3;
+
 impl Workload {
     /// A workload, of which so many calls go wrong.
     #[must_use]
@@ -32,15 +35,19 @@ impl Workload {
         Self { name, faults, orders, run }
     }
 
-    /// The bounds of the exhaustive part, with calls made in such an order.
+    /// The bounds of the exhaustive part, with calls made in such an order; or of the random part that goes by time.
     #[must_use]
     pub const fn bounds(&self, order: Order) -> Bounds {
-        Bounds { faults: self.faults, order, stale_reads: false, runs: u64::MAX, time: Duration::MAX }
+        let (faults, stale_reads) = match order {
+            Order::Timed => (DEEP, true),
+            _ => (self.faults, false),
+        };
+        Bounds { faults, order, stale_reads, runs: u64::MAX, time: Duration::MAX }
     }
 
     /// The bounds of the random part.
     #[must_use]
     pub const fn deep(&self) -> Bounds {
-        Bounds { faults: 3, stale_reads: true, ..self.bounds(Order::Calls) }
+        Bounds { faults: DEEP, stale_reads: true, ..self.bounds(Order::Calls) }
     }
 }

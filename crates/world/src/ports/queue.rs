@@ -55,7 +55,7 @@ impl RunState {
         }
         // Waits as long as it may for the first message; where time matters its driver has waited.
         match self.queues[queue].next_visible() {
-            _ if self.timed.is_some() => {}
+            _ if self.goes_by_time() => {}
             Some(first) if first <= self.now => {}
             Some(first) if first <= self.now + wait => self.now = first,
             _ => self.now += wait,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::begin::Begin;
 use super::source::SourceJob;
 use crate::kernel::actor::Actor;
-use crate::kernel::call::PortCall;
+use crate::kernel::call::{CallAnswer, PortCall};
 use crate::kernel::memory::NodeId;
 
 /// How far a handler is.
@@ -25,11 +25,15 @@ pub(crate) struct ActorState<S> {
     /// What came to it.
     pub node: NodeId,
     pub stage: Stage,
+    /// When it began.
+    pub began: Timestamp,
     pub asked: Rc<Assignment<S>>,
 }
 
 /// What an invocation is to do.
 pub(crate) struct Assignment<S> {
+    /// The role of the function.
+    pub role: &'static str,
     /// When it may begin.
     pub start: Timestamp,
     pub begin: Begin<S>,
@@ -57,6 +61,10 @@ pub(crate) struct Waiting<S> {
     pub made_by: NodeId,
     pub call: Rc<PortCall<S>>,
     pub not_before: Timestamp,
+    /// Until when a receive waits for a message.
+    pub until: Timestamp,
+    /// The answer on its way back, once the call is made.
+    pub answer: Option<CallAnswer>,
 }
 
 impl<S> ActorState<S> {

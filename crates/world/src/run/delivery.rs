@@ -66,14 +66,14 @@ impl RunState {
                     let asked = fingerprint(&(role, queue, &deliveries));
                     let begin = handler(deliveries.clone());
                     let job = SourceJob::Queue { source, queue: queue.index, deliveries };
-                    self.invoke(memory, asked, begin, job);
+                    self.invoke(memory, (asked, role), begin, job);
                 }
             }
             SourceKind::Stream { mapping, handler } => {
                 if let Some(batch) = self.next_batch(mapping) {
                     let asked = fingerprint(&(role, mapping, &batch.records));
                     let begin = handler(batch.records.clone());
-                    self.invoke(memory, asked, begin, SourceJob::Stream { source, batch });
+                    self.invoke(memory, (asked, role), begin, SourceJob::Stream { source, batch });
                 }
             }
             SourceKind::Asynchronous { function, handler } => {
@@ -81,7 +81,7 @@ impl RunState {
                 if let Some(invocation) = functions[function].next(self.now, &mut self.choices) {
                     let asked = fingerprint(&(role, function, &invocation.payload));
                     let begin = handler(invocation.payload.clone());
-                    self.invoke(memory, asked, begin, SourceJob::Asynchronous { source, invocation });
+                    self.invoke(memory, (asked, role), begin, SourceJob::Asynchronous { source, invocation });
                 }
             }
         }

@@ -77,7 +77,7 @@ impl RunState {
                 if let Some((arn, role, handler)) = callees.functions.iter().find(|(known, ..)| known == arn)
                 {
                     let asked = fingerprint(&(role, arn, input.to_string()));
-                    return self.invoke(memory, asked, handler(input), SourceJob::Task(task));
+                    return self.invoke(memory, (asked, role), handler(input), SourceJob::Task(task));
                 }
                 Err(TaskError::new("Lambda.ResourceNotFoundException", arn.clone()))
             }

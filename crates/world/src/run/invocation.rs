@@ -57,14 +57,20 @@ pub(crate) fn reported(returned: Option<&Report>) -> Option<&FailedIds> {
 
 impl RunState {
     /// Adds an invocation, in the place of one that is over.
-    pub fn invoke(&mut self, memory: &mut Histories<Self>, asked: u64, begin: Begin<Self>, job: SourceJob) {
+    pub fn invoke(
+        &mut self,
+        memory: &mut Histories<Self>,
+        (asked, role): (u64, &'static str),
+        begin: Begin<Self>,
+        job: SourceJob,
+    ) {
         let over = |actor: &ActorState<Self>| actor.stage == Stage::Over && actor.asked.job.is_some();
         let free = self.actors.iter().position(over);
         let actor = free.unwrap_or(self.actors.len());
         let node = memory.root(Some(fingerprint(&(asked, actor))));
         let fingerprint = fingerprint(&job);
-        let asked = Rc::new(Assignment { start: self.now, begin, job: Some((job, fingerprint)) });
-        let new = ActorState { node, stage: Stage::Waits, asked };
+        let asked = Rc::new(Assignment { role, start: self.now, begin, job: Some((job, fingerprint)) });
+        let new = ActorState { node, stage: Stage::Waits, began: self.now, asked };
         if let Some(free) = free {
             self.actors[free] = new;
         } else {

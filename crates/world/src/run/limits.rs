@@ -10,6 +10,9 @@ pub enum Order {
     Interrupted(usize),
     /// In every order of the calls.
     Calls,
+    /// As time has it: each call is on its way for some time, which is chosen, and is applied before its answer is back.
+    /// Clocks of functions, leases and queues end while others work.
+    Timed,
 }
 
 /// What a run may do beyond letting all go well.

@@ -3,6 +3,7 @@
 use super::actor::{Stage, Waiting};
 use super::limits::Order;
 use super::state::RunState;
+use super::time::next_in_time;
 use crate::kernel::actor::{Actor, NOBODY};
 
 /// What may happen next.
@@ -23,6 +24,8 @@ pub(crate) enum MoveKind {
     Delivery(usize),
     /// Time passes.
     Time,
+    /// An invocation's time is up.
+    TimeUp,
 }
 
 /// What delivers and is not there yet comes after all who are, and is none of them.
@@ -30,6 +33,9 @@ const DELIVERS: Actor = Actor::MAX / 2;
 
 /// What could happen, the invocation that went on last first.
 pub(crate) fn options(state: &RunState) -> Vec<Move> {
+    if state.limits.order == Order::Timed {
+        return next_in_time(state);
+    }
     let calls = state.waiting.iter().enumerate();
     let mut options: Vec<Move> = calls
         .map(|(at, w): (usize, &Waiting<RunState>)| Move { actor: w.actor, what: MoveKind::Call(at) })

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use tenfold_ports::CallError;
 use tenfold_ports::metrics::{Dimension, Metric};
@@ -56,6 +56,8 @@ pub(crate) struct RunState {
     pub calls: Trail<(Site, Option<CallFault>)>,
     pub reports: Trail<Report>,
     pub trace: Option<Vec<TraceEvent>>,
+    /// How long invocations of a function may take, where runs go by time.
+    pub time_limits: Shared<Vec<(&'static str, SignedDuration)>>,
     /// What there is besides where time matters.
     pub timed: Option<Box<Timed>>,
 }
@@ -87,6 +89,7 @@ impl RunState {
             calls: Trail::default(),
             reports: Trail::default(),
             trace: traced.then(Vec::new),
+            time_limits: Shared::default(),
             timed: None,
         }
     }
@@ -101,7 +104,9 @@ impl RunState {
 
     /// Stands for everything that what follows can depend on.
     pub fn fingerprint(&self) -> u64 {
-        let waiting = |w: &Waiting<Self>| (w.actor, w.made_by, w.call.id, w.not_before);
+        let waiting = |w: &Waiting<Self>| {
+            (w.actor, w.made_by, w.call.id, w.not_before, w.answer.as_ref().map(|answer| answer.fingerprint))
+        };
         let waiting: Vec<_> = self.waiting.iter().map(waiting).collect();
         // Who ran last matters only where interruptions are counted.
         let counted = matches!(self.limits.order, Order::Interrupted(_));
@@ -125,20 +130,36 @@ impl RunState {
 
     /// Adds calls that a handler has made.
     pub fn waits_for(&mut self, actor: Actor, made_by: NodeId, calls: &[Rc<PortCall<Self>>]) {
+        if self.limits.order == Order::Timed {
+            return calls.iter().for_each(|call| self.goes_out(actor, made_by, call));
+        }
         for call in calls {
             let takes = match &call.takes {
-                Takes::NoTime | Takes::Receive { .. } => jiff::SignedDuration::ZERO,
+                Takes::NoTime | Takes::Receive { .. } => SignedDuration::ZERO,
                 Takes::Service { most, .. } => self.service.latency.min(*most),
             };
-            let waiting = Waiting { actor, made_by, call: Rc::clone(call), not_before: self.now + takes };
-            let all = &mut self.waiting;
-            let at = all.partition_point(|w| (w.actor, w.call.id) < (actor, call.id));
-            all.insert(at, waiting);
-            if call.takes.is_service() {
-                let on_their_way = all.iter().filter(|w| w.call.takes.is_service()).count();
-                let service = &mut self.service;
-                service.most_in_flight = service.most_in_flight.max(on_their_way as u32);
-            }
+            let not_before = self.now + takes;
+            self.wait(Waiting {
+                actor,
+                made_by,
+                call: Rc::clone(call),
+                not_before,
+                until: not_before,
+                answer: None,
+            });
+        }
+    }
+
+    /// Adds a call that waits for its turn.
+    pub fn wait(&mut self, waiting: Waiting<Self>) {
+        let is_service = waiting.call.takes.is_service();
+        let all = &mut self.waiting;
+        let at = all.partition_point(|w| (w.actor, w.call.id) < (waiting.actor, waiting.call.id));
+        all.insert(at, waiting);
+        if is_service {
+            let on_their_way = all.iter().filter(|w| w.call.takes.is_service()).count();
+            let service = &mut self.service;
+            service.most_in_flight = service.most_in_flight.max(on_their_way as u32);
         }
     }
 

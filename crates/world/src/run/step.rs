@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::actor::Stage;
+use super::limits::Order;
 use super::options::{Move, MoveKind, options};
 use super::state::RunState;
 use super::stop::{RunOutcome, Stop};
@@ -74,6 +75,10 @@ impl World {
                 state.last = None;
                 return state.deliver(memory, source);
             }
+            MoveKind::TimeUp => {
+                state.time_is_up(actor);
+                return self.over(state, memory, actor, None);
+            }
             MoveKind::Time => {
                 let due = state.next_due().unwrap_or(state.now);
                 state.now = state.now.max(due);
@@ -81,17 +86,28 @@ impl World {
             }
             MoveKind::Beginning => {
                 state.now = state.now.max(state.actors[actor].asked.start);
+                let now = state.now;
+                state.actors[actor].began = now;
                 (None, Some(CallAnswer::new(())))
             }
             MoveKind::Call(at) => {
                 let waiting = state.waiting.remove(at);
                 state.now = state.now.max(waiting.not_before);
+                let Some(waiting) = state.still_waits(waiting) else { return };
+                if let Some(answer) = waiting.answer {
+                    let input = Input { call: Some(waiting.call.id), now: state.now, answer };
+                    return self.take_in(state, memory, actor, input);
+                }
                 if actor == NOBODY {
                     state.make(&waiting, None);
                     return;
                 }
                 let fault = state.fault(waiting.call.site);
-                (Some(waiting.call.id), state.make(&waiting, fault))
+                let answer = state.make(&waiting, fault);
+                if let Some(answer) = answer.as_ref().filter(|_| state.limits.order == Order::Timed) {
+                    return state.comes_back(waiting, answer.clone());
+                }
+                (Some(waiting.call.id), answer)
             }
         };
         match answer {

@@ -68,6 +68,11 @@ impl World {
         self.state.borrow().now
     }
 
+    /// Says how long invocations of a function may take, where runs go by time.
+    pub fn limit_time(&self, role: &'static str, limit: SignedDuration) {
+        self.state.borrow_mut().time_limits.push((role, limit));
+    }
+
     /// Lets time pass.
     pub fn pass(&self, time: SignedDuration) {
         self.state.borrow_mut().now += time;
@@ -144,7 +149,7 @@ impl World {
         let begin = move |actor, mailbox| -> HandlerFuture {
             Box::pin(body(Env::new(mailbox, actor, role, skew), input.clone()))
         };
-        self.add(start, Some(asked), Rc::new(begin))
+        self.add(role, start, Some(asked), Rc::new(begin))
     }
 
     /// Makes calls outside of any invocation, for tests of the ports themselves in a run that is made once
@@ -167,17 +172,17 @@ impl World {
                 }
             })
         };
-        self.add(self.now(), None, Rc::new(begin));
+        self.add("test", self.now(), None, Rc::new(begin));
         self.run()?;
         Ok(answer.take())
     }
 
     /// Adds an invocation. What it was asked is what it is remembered by; without, it is not remembered.
-    fn add(&self, start: Timestamp, asked: Option<u64>, begin: Begin<RunState>) -> Actor {
+    fn add(&self, role: &'static str, start: Timestamp, asked: Option<u64>, begin: Begin<RunState>) -> Actor {
         let node = self.search.borrow_mut().memory.root(asked);
         let mut state = self.state.borrow_mut();
-        let asked = Rc::new(Assignment { start, begin, job: None });
-        state.actors.push(ActorState { node, stage: Stage::Waits, asked });
+        let asked = Rc::new(Assignment { role, start, begin, job: None });
+        state.actors.push(ActorState { node, stage: Stage::Waits, began: start, asked });
         state.actors.len() - 1
     }
 }

@@ -32,6 +32,9 @@ struct Wishes {
     scenario: Option<String>,
     rate: Option<f64>,
     seconds: Option<f64>,
+    /// For how many seconds requests come at the most: the load and the script of a longer scenario are made as much
+    /// shorter.
+    longest: Option<f64>,
     seed: u64,
     short: bool,
     /// Another file of latencies.
@@ -53,6 +56,7 @@ impl Wishes {
             scenario: env::var("SCENARIO").ok(),
             rate: number("RATE")?,
             seconds: number("SECONDS")?,
+            longest: number("LONGEST")?,
             seed: number("SEED")?.unwrap_or(1.0) as u64,
             short: env::var("SHORT").is_ok_and(|short| short == "1"),
             latencies: env::var("LATENCIES").ok().map(PathBuf::from),
@@ -171,6 +175,9 @@ fn run(
     let mut scenario = if wishes.short { scenario.shortened() } else { scenario };
     scenario.rate = wishes.rate.unwrap_or(scenario.rate);
     scenario.seconds = wishes.seconds.unwrap_or(scenario.seconds);
+    if let Some(longest) = wishes.longest.filter(|longest| *longest < scenario.seconds) {
+        scenario.hurry(longest / scenario.seconds);
+    }
     if scenario.rate <= 0.0 || scenario.seconds <= 0.0 {
         return Err(format!("{name}: a rate and a length above 0 were expected"));
     }

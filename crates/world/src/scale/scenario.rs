@@ -192,13 +192,18 @@ impl Scenario {
     pub fn shortened(mut self) -> Self {
         let Short { rate, share, after } = self.short;
         self.rate = rate;
-        self.seconds *= share;
-        self.ramp *= share;
+        self.hurry(share);
         self.after = after.unwrap_or(share * self.after);
-        self.script.iter_mut().for_each(|change| change.at *= share);
         // What only a load breaks holds of this one.
         self.not_yet.clear();
         self
+    }
+
+    /// Makes the load and the script so much shorter.
+    pub fn hurry(&mut self, share: f64) {
+        self.seconds *= share;
+        self.ramp *= share;
+        self.script.iter_mut().for_each(|change| change.at *= share);
     }
 }
 

@@ -54,7 +54,7 @@ fn holds_without(workload: &Workload, order: Option<Order>, choices: &str) -> bo
     replay(bounds, workload.run, &choices).0.is_ok()
 }
 
-/// Looks for a violation in a workload: depth first, then at random.
+/// Looks for a violation in a workload: depth first, then at random, then by time.
 fn hunt(workload: &Workload, patience: u64, seed: u64) -> (SearchReport, Option<Order>) {
     let mut all = SearchReport::default();
     for order in workload.orders {
@@ -65,5 +65,10 @@ fn hunt(workload: &Workload, patience: u64, seed: u64) -> (SearchReport, Option<
     }
     let far = Bounds { runs: patience / 10, ..workload.deep() };
     all.merge(sample(far, seed, &mut Memory::default(), workload.run));
-    (all, None)
+    if all.violation.is_some() {
+        return (all, None);
+    }
+    let by_time = Bounds { runs: patience / 10, ..workload.bounds(Order::Timed) };
+    all.merge(sample(by_time, seed, &mut Memory::default(), workload.run));
+    (all, Some(Order::Timed))
 }

@@ -9,6 +9,7 @@ pub(super) fn said(order: Option<Order>) -> String {
     match order {
         Some(Order::Invocations) => "every order".to_owned(),
         Some(Order::Interrupted(n)) => format!("{n} interruptions"),
+        Some(Order::Timed) => "by time".to_owned(),
         Some(Order::Calls) => "every order of calls".to_owned(),
         None => "random".to_owned(),
     }
@@ -19,6 +20,7 @@ pub(super) fn understood(text: &str) -> Option<Order> {
     match text.split_once(' ') {
         Some((n, "interruptions")) => n.parse().ok().map(Order::Interrupted),
         _ if text == "every order" => Some(Order::Invocations),
+        _ if text == "by time" => Some(Order::Timed),
         _ if text == "every order of calls" => Some(Order::Calls),
         _ => None,
     }

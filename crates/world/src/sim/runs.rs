@@ -103,7 +103,7 @@ pub(super) fn random(
     let here = Instant::now();
     let broken = AtomicBool::new(false);
     let made = AtomicU64::new(0);
-    share(effort.threads, usize::MAX, |i, memories: &mut BTreeMap<usize, Memory>| {
+    share(effort.threads, usize::MAX, |i, memories: &mut BTreeMap<(usize, bool), Memory>| {
         let enough = begun.elapsed() >= effort.time
             && progress.runs.load(Ordering::Relaxed) >= effort.runs
             && made.load(Ordering::Relaxed) >= least;
@@ -113,13 +113,16 @@ pub(super) fn random(
         }
         let which = i % pattern.workloads.len();
         let workload = &pattern.workloads[which];
-        let bounds = Bounds { runs: SLICE, ..workload.deep() };
+        // Beside every order of calls, in turn, runs that go by time.
+        let by_time = (i / pattern.workloads.len()) % 2 == 1;
+        let order = by_time.then_some(Order::Timed);
+        let bounds = Bounds { runs: SLICE, ..order.map_or(workload.deep(), |order| workload.bounds(order)) };
         let at = ThreadTime::now();
         let seed = effort.seed.wrapping_add((i as u64).wrapping_mul(SLICE));
-        let mut report = sample(bounds, seed, memories.entry(which).or_default(), workload.run);
+        let mut report = sample(bounds, seed, memories.entry((which, by_time)).or_default(), workload.run);
         progress.add(report.runs, at.elapsed(), workload.name);
         made.fetch_add(report.runs, Ordering::Relaxed);
-        report.violation = report.violation.map(|violation| named(violation, pattern, workload, None));
+        report.violation = report.violation.map(|violation| named(violation, pattern, workload, order));
         broken.fetch_or(report.violation.is_some(), Ordering::Relaxed);
         Some(report)
     })

@@ -21,6 +21,7 @@ use circuit_breaker_core::names::{BreakerName, TargetName};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key, target_item};
+use jiff::SignedDuration;
 use tenfold_ports::Runtime;
 use tenfold_ports::table::Write;
 use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, World};
@@ -71,6 +72,9 @@ impl Stack {
         let dead_letters = world.add_queue("dead letters", settings(180));
         let retries = QueueSettings { duplicates, ..settings(540).redrive(dead_letters, 10) };
         let queue = world.add_queue("retries", retries);
+        for (role, seconds) in [("gateway", 29), ("retry-processor", 90), ("health-monitor", 60)] {
+            world.limit_time(role, SignedDuration::from_secs(seconds));
+        }
         let created = world.now();
         world.edit(|table| {
             table.put(target_item(

@@ -146,6 +146,11 @@ impl Stack {
     /// A world that begins like that.
     pub fn set_up(world: &World, setup: Setup) -> Self {
         let Setup { stock, duplicates, gone, impatient } = setup;
+        for (role, seconds) in
+            [("api", 29), ("flight", 30), ("hotel", 30), ("car", 30), ("publisher", 60), ("coordinator", 60)]
+        {
+            world.limit_time(role, SignedDuration::from_secs(seconds));
+        }
         let queue =
             |name, seconds| world.add_queue(name, QueueSettings::visible_after(Duration::from_secs(seconds)));
         let (letters, lost) = (queue("letters", 180), queue("lost", 180));
