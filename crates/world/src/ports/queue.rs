@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::queue::{BATCH, Delivery, Depth, Outgoing, Queue, Rejected};
@@ -25,6 +26,13 @@ impl World {
         let id = QueueId { index: state.queues.len(), name };
         state.queues.push(Messages::new(id, settings));
         id
+    }
+
+    /// Puts each message of a queue there once more, to be received after so long: as SQS may deliver it twice.
+    pub fn repeat(&self, queue: QueueId, after: SignedDuration) {
+        let mut state = self.state.borrow_mut();
+        let now = state.now;
+        state.queues[queue.index].repeat(now + after);
     }
 
     /// Looks at a queue.

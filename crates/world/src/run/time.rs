@@ -20,8 +20,8 @@ use crate::kernel::memory::NodeId;
 
 /// How long a call is on its way there where nothing is slow, in milliseconds, and so long back.
 const QUICK: [i64; 3] = [1, 4, 9];
-/// How slow a call may be: on its way there and back, in seconds.
-const SLOW: [(i64, i64); 4] = [(5, 0), (0, 5), (30, 0), (120, 0)];
+/// How slow a call may be: on its way there and back, in milliseconds.
+const SLOW: [(i64, i64); 6] = [(300, 0), (0, 300), (5_000, 0), (0, 5_000), (30_000, 0), (120_000, 0)];
 /// How long the SDK waits for an answer (`tenfold-aws`).
 const OPERATION: SignedDuration = SignedDuration::from_secs(8);
 /// How much slower than usual a service that is called may be, in seconds; it is never slower than its caller waits.
@@ -72,8 +72,8 @@ impl RunState {
             }
             Takes::NoTime => {
                 let (there, back) = self.slow(SLOW.len()).map_or((0, 0), |way| SLOW[way]);
-                let at = now + SignedDuration::from_secs(there) + self.quick();
-                let answered = at + SignedDuration::from_secs(back);
+                let at = now + SignedDuration::from_millis(there) + self.quick();
+                let answered = at + SignedDuration::from_millis(back);
                 if answered.duration_since(now) <= OPERATION {
                     return self.wait(going(at, answered));
                 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::effort::Effort;
-use super::names::named;
+use super::names::{named, said};
 use super::pattern::Pattern;
 use super::runs::share;
 use crate::explore::{Bounds, Memory, SearchReport, Workload, exhaust, replay, sample};
@@ -36,7 +36,7 @@ pub(super) fn mutants(pattern: &Pattern, effort: &Effort) -> usize {
             Some((workload, order, violation)) => {
                 caught.fetch_add(1, Ordering::Relaxed);
                 let violation = named(violation, pattern, workload, order);
-                println!("  caught  {mutant:<44} after {runs:>7} runs: {}", violation.what);
+                println!("  caught  {mutant:<44} after {runs:>7} runs, {}: {}", said(order), violation.what);
                 if std::env::var_os("VERBOSE").is_some() {
                     println!("{violation}");
                 }
@@ -68,7 +68,7 @@ fn hunt(workload: &Workload, patience: u64, seed: u64) -> (SearchReport, Option<
     if all.violation.is_some() {
         return (all, None);
     }
-    let by_time = Bounds { runs: patience / 10, ..workload.bounds(Order::Timed) };
+    let by_time = Bounds { runs: patience / 4, ..workload.bounds(Order::Timed) };
     all.merge(sample(by_time, seed, &mut Memory::default(), workload.run));
     (all, Some(Order::Timed))
 }

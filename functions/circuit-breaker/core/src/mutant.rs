@@ -11,6 +11,14 @@ tenfold_ports::mutants! {
     PermitWithoutEnd = "half-open owned by one that can die",
     /// A permit ends with its call, as if all clocks were alike.
     ClocksAgree = "permits without a margin for clocks",
+    /// A permit's margin is smaller than clocks may differ.
+    MarginTooSmall = "a margin smaller than clocks differ",
+    /// A probe may take as long as any call, however long it took to get its permit.
+    ProbeOutlivesPermit = "a probe that outlives its permit",
+    /// A key is free again although its gateway may still be calling.
+    ClaimTooShort = "a claim shorter than its call",
+    /// An order group's lease is as long as a call, and not as getting there may take too.
+    LeaseTooShort = "a lease with nothing to spare",
     /// Closing and opening keep the epoch.
     EpochKept = "the epoch stays when the state changes",
     /// Failures count only in the environment that saw them: thin traffic never trips.

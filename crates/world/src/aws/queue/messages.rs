@@ -154,6 +154,12 @@ impl Messages {
         self.add(message);
     }
 
+    /// Adds each message once more, to be received from then on.
+    pub(crate) fn repeat(&mut self, visible: Timestamp) {
+        let all: Vec<QueuedMessage> = self.all.values().cloned().collect();
+        all.into_iter().for_each(|message| self.add(QueuedMessage { visible, received: 0, ..message }));
+    }
+
     fn add(&mut self, message: QueuedMessage) {
         self.times.insert((message.visible, self.place));
         self.all.insert(self.place, message);

@@ -15,6 +15,7 @@ use crate::decide::permits::{ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::CallOutcome;
 use crate::metrics;
+use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
 
 /// What a target's breakers say to a call.
@@ -127,7 +128,9 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
         let now = self.registry.runtime.now();
         let left = time_left(now, deadline, reserve, self.config.timeout());
         match &self.kind {
-            PermitKind::Probe(grant) => time_left(now, grant.until, permit_margin(), left),
+            PermitKind::Probe(grant) if !is_in(Mutant::ProbeOutlivesPermit) => {
+                time_left(now, grant.until, permit_margin(), left)
+            }
             _ => left,
         }
     }

@@ -16,6 +16,7 @@ use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::{RESERVE, RetryProcessor};
 use crate::decide::permits::CLOCK_MARGIN;
+use crate::mutant::{Mutant, is_in};
 use crate::park::{self, RetryMessage, Stored};
 use crate::registry::Permit;
 use crate::rows::{Lease, OrderGroup, OrderGroupRow, RequestRow};
@@ -59,7 +60,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         now: Timestamp,
     ) -> Result<Leased, ReadError> {
         let OrderPosition::First(group) = position else { return Ok(Leased::Yes(position)) };
-        let until = now + permit.config.timeout() + RESERVE + CLOCK_MARGIN;
+        let reserve = if is_in(Mutant::LeaseTooShort) { Duration::ZERO } else { RESERVE };
+        let until = now + permit.config.timeout() + reserve + CLOCK_MARGIN;
         let lease = Lease { holder: self.runtime.next_u64(), until };
         let next = group.group.leased(lease);
         let stamp = (self.runtime.next_u64() >> 1) as i64;

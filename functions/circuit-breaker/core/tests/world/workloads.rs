@@ -37,6 +37,7 @@ tenfold_world::workloads! {
     two_processors_settle_two_messages:
         "two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"]);
     an_ordering_key_keeps_its_order: "order", 1, FEW, order;
+    an_order_group_has_one_call_at_a_time: "order, a message twice", 1, FEW, order_twice;
     what_dies_leaves_a_letter_and_comes_back: "death and redrive", 1, FEW, death;
     the_same_key_calls_once: "same key", 1, MORE, same_key;
     thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
@@ -213,6 +214,30 @@ fn order(world: &World) -> RunOutcome {
         }
         Ok(())
     })
+}
+
+/// Two runs of the retry processor, the second just before a lease ended that were as long as a call and the margin of
+/// clocks, and a message of an order group that comes to both.
+fn order_twice(world: &World) -> RunOutcome {
+    let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, BreakerState::Open { until: world.now() + seconds(5) });
+    world.quiesce_while(|world| {
+        let posts = vec![Post::ordered("a", "k"), Post::ordered("b", "k")];
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+        world.run()
+    })?;
+    world.repeat(stack.queue, seconds(65));
+    put_breaker(world, &config, BreakerState::Closed);
+    let start = world.now() + minutes(1);
+    stack.spawn_processor(world, start);
+    stack.spawn_processor(world, start + SignedDuration::from_millis(6_999));
+    world.run()?;
+    let most = world.service(|s| s.most_in_flight);
+    if most > 1 {
+        return Err(format!("{most} calls at once of one order group").into());
+    }
+    stack.finish(world, |_| Ok(()))
 }
 
 /// What cannot be delivered dies with a dead letter; a redrive brings it back.
