@@ -12,7 +12,7 @@ WORLD = ROOT / "crates" / "world"
 
 # The floors of the world, from the top. Who stands on one floor may import from it and from all below.
 FLOORS = (
-    ("sim", "smoke", "harness"),  # what `make sim` and a pattern's tests run
+    ("sim", "smoke", "harness", "scale"),  # what `make sim`, `make scale` and a pattern's tests run
     ("explore",),  # many runs: all, by chance, one again
     ("ports",),  # the port traits for a running handler
     ("run",),  # one run: whose turn it is

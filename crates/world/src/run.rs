@@ -15,6 +15,7 @@ pub(crate) mod machine;
 pub(crate) mod options;
 pub(crate) mod search;
 pub(crate) mod source;
+pub(crate) mod spend;
 pub(crate) mod state;
 pub(crate) mod step;
 pub(crate) mod stop;

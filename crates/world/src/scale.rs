@@ -15,17 +15,21 @@
 //! live deletes at once.
 
 mod agenda;
+mod arrive;
 mod calls;
 mod cli;
+mod drive;
+mod execute;
 pub mod figures;
 mod function;
 mod host;
 mod invoke;
+mod lanes;
 mod load;
 mod machines;
-mod measure;
 mod outcome;
 mod picture;
+mod poll;
 mod quantiles;
 mod recorder;
 mod scenario;
@@ -33,7 +37,7 @@ mod simulation;
 mod sources;
 
 pub use cli::{ScalePattern, main, short};
-pub use function::{Answering, Event, FunctionSettings, Handle, InvocationOutcome};
+pub use function::{Answering, Event, Handle, InvocationOutcome, LambdaSettings};
 pub use load::{Keys, Visitor};
 pub use scenario::Scenario;
 pub use simulation::{FunctionId, Simulation};

@@ -214,6 +214,7 @@ impl Sequence {
             redrive: letters.zip(self.redrive),
             fifo: self.fifo,
             duplicates: 0,
+            most_in_flight: usize::MAX,
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) struct Capacity {
 
 /// Whether a call may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum CapacityCheck {
     Made,
     Throttled,
     /// One of its items is in another transaction's hands.
@@ -114,27 +114,39 @@ impl Capacity {
     }
 
     /// Reads of so many bytes each from a partition.
-    pub fn reads(&mut self, index: &'static str, partition: &SmolStr, units: f64, now: Timestamp) -> Verdict {
+    pub fn reads(
+        &mut self,
+        index: &'static str,
+        partition: &SmolStr,
+        units: f64,
+        now: Timestamp,
+    ) -> CapacityCheck {
         self.turn(now);
         let of_key = self.keys.entry((index, partition.clone())).or_default();
         if of_key.read + units > self.limits.key_reads.max(units)
             || self.all.read + units > self.limits.table_reads
         {
             self.throttle(&(index, partition.clone()));
-            return Verdict::Throttled;
+            return CapacityCheck::Throttled;
         }
         of_key.read += units;
         self.all.read += units;
         self.read += units;
-        Verdict::Made
+        CapacityCheck::Made
     }
 
     /// Writes of a call: all of them or none.
-    pub fn writes(&mut self, items: &Items, writes: &[&Write], now: Timestamp, transaction: bool) -> Verdict {
+    pub fn writes(
+        &mut self,
+        items: &Items,
+        writes: &[&Write],
+        now: Timestamp,
+        transaction: bool,
+    ) -> CapacityCheck {
         self.turn(now);
         if writes.iter().any(|write| self.holds.get(write.key()).is_some_and(|until| *until > now)) {
             self.met += 1;
-            return Verdict::Busy;
+            return CapacityCheck::Busy;
         }
         let factor = if transaction { 2.0 } else { 1.0 };
         let mut wanted: Vec<(Partition, f64)> = Vec::with_capacity(writes.len() * 2);
@@ -151,7 +163,7 @@ impl Capacity {
                 || self.all.written + sum > self.limits.table_writes
             {
                 self.throttle(partition);
-                return Verdict::Throttled;
+                return CapacityCheck::Throttled;
             }
         }
         for (partition, units) in wanted {
@@ -164,7 +176,7 @@ impl Capacity {
                 self.holds.insert(write.key().clone(), now + self.limits.holds);
             }
         }
-        Verdict::Made
+        CapacityCheck::Made
     }
 
     fn throttle(&mut self, partition: &Partition) {

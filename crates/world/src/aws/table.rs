@@ -7,6 +7,7 @@ pub(crate) mod items;
 mod page;
 pub(crate) mod refusal;
 pub(crate) mod scaled;
+mod scaling;
 pub(crate) mod size;
 
 pub use items::{Items, Watch};

@@ -9,7 +9,7 @@ use tenfold_ports::table::{
 };
 
 use self::names::{kind, kind_of, kind_of_all, kind_of_key};
-use crate::aws::capacity::Verdict;
+use crate::aws::capacity::CapacityCheck;
 use crate::aws::table::Items;
 use crate::aws::table::expiry::comes_by;
 use crate::aws::table::items::valid_key;
@@ -107,8 +107,8 @@ impl Table for Env {
         self.call(site, move |state| {
             state.tidy(|touched| touched == write.key());
             let result = match state.spend_writes(&[&write], false) {
-                Verdict::Made => state.table.write(&write, state.now),
-                Verdict::Throttled | Verdict::Busy => Err(CallError::Throttled.into()),
+                CapacityCheck::Made => state.table.write(&write, state.now),
+                CapacityCheck::Throttled | CapacityCheck::Busy => Err(CallError::Throttled.into()),
             };
             let what = detail(state, || {
                 let done = match &result {
@@ -129,9 +129,9 @@ impl Table for Env {
         let answer = self.call(site, move |state| {
             state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
             let result = match state.spend_writes(&writes.iter().collect::<Vec<_>>(), true) {
-                Verdict::Made => state.table.transact(&writes, state.now),
-                Verdict::Throttled => Err(CallError::Throttled.into()),
-                Verdict::Busy => Err(TransactError::Cancelled(vec![Cancelled::Busy])),
+                CapacityCheck::Made => state.table.transact(&writes, state.now),
+                CapacityCheck::Throttled => Err(CallError::Throttled.into()),
+                CapacityCheck::Busy => Err(TransactError::Cancelled(vec![Cancelled::Busy])),
             };
             let what = detail(state, || {
                 let done = match &result {

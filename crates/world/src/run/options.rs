@@ -1,9 +1,10 @@
 //! What may happen next in a run. Not here: choosing one of it.
 
+use jiff::Timestamp;
+
 use super::actor::{Stage, Waiting};
 use super::limits::Order;
 use super::state::RunState;
-use super::time::next_in_time;
 use crate::kernel::actor::{Actor, NOBODY};
 
 /// What may happen next.
@@ -61,4 +62,34 @@ pub(crate) fn options(state: &RunState) -> Vec<Move> {
         options.sort_by_key(|choice| (state.last != Some(choice.actor), choice.actor));
     }
     options
+}
+
+/// What happens next, by time; several where they happen at once.
+fn next_in_time(state: &RunState) -> Vec<Move> {
+    let now = state.now;
+    let calls = state.waiting.iter().enumerate();
+    let mut all: Vec<(Timestamp, Move)> =
+        calls.map(|(at, w)| (w.not_before, Move { actor: w.actor, what: MoveKind::Call(at) })).collect();
+    for (actor, of) in state.actors.iter().enumerate() {
+        if of.stage == Stage::Waits {
+            all.push((of.asked.start, Move { actor, what: MoveKind::Beginning }));
+        }
+        if let Some(ends) = state.ends(actor) {
+            all.push((ends, Move { actor, what: MoveKind::TimeUp }));
+        }
+    }
+    all.extend(
+        state.deliverable().map(|at| (now, Move { actor: DELIVERS + at, what: MoveKind::Delivery(at) })),
+    );
+    if all.is_empty() {
+        return Vec::new();
+    }
+    if let Some(due) = state.next_due().filter(|due| *due > now) {
+        all.push((due, Move { actor: NOBODY, what: MoveKind::Time }));
+    }
+    let first = all.iter().map(|(at, _)| (*at).max(now)).min().unwrap_or(now);
+    let mut next: Vec<Move> =
+        all.into_iter().filter(|(at, _)| *at <= first).map(|(_, choice)| choice).collect();
+    next.sort_by_key(|choice| choice.actor);
+    next
 }

@@ -12,7 +12,6 @@ use tenfold_ports::CallError;
 
 use super::actor::{Stage, Waiting};
 use super::limits::Order;
-use super::options::{Move, MoveKind};
 use super::state::RunState;
 use crate::kernel::actor::{Actor, NOBODY};
 use crate::kernel::call::{CallAnswer, PortCall, Takes};
@@ -26,8 +25,6 @@ const SLOW: [(i64, i64); 6] = [(300, 0), (0, 300), (5_000, 0), (0, 5_000), (30_0
 const OPERATION: SignedDuration = SignedDuration::from_secs(8);
 /// How much slower than usual a service that is called may be, in seconds; it is never slower than its caller waits.
 const SLOWER: [i64; 3] = [1, 5, 60];
-/// What delivers and is not there yet comes after all who are, and is none of them.
-const DELIVERS: Actor = Actor::MAX / 2;
 
 impl RunState {
     /// Whether time passes as things take it, and not only when nobody can go on.
@@ -112,7 +109,7 @@ impl RunState {
     }
 
     /// When an invocation's time is up; none where nobody has said how long it may take.
-    fn ends(&self, actor: Actor) -> Option<Timestamp> {
+    pub fn ends(&self, actor: Actor) -> Option<Timestamp> {
         let of = &self.actors[actor];
         let limit = self.time_limits.iter().find(|(role, _)| *role == of.asked.role)?.1;
         (of.stage == Stage::Runs).then(|| of.began + limit)
@@ -129,34 +126,4 @@ impl RunState {
             self.waiting.extend(late.into_iter().filter(|w| w.call.takes == Takes::NoTime));
         }
     }
-}
-
-/// What happens next, by time; several where they happen at once.
-pub(super) fn next_in_time(state: &RunState) -> Vec<Move> {
-    let now = state.now;
-    let calls = state.waiting.iter().enumerate();
-    let mut all: Vec<(Timestamp, Move)> =
-        calls.map(|(at, w)| (w.not_before, Move { actor: w.actor, what: MoveKind::Call(at) })).collect();
-    for (actor, of) in state.actors.iter().enumerate() {
-        if of.stage == Stage::Waits {
-            all.push((of.asked.start, Move { actor, what: MoveKind::Beginning }));
-        }
-        if let Some(ends) = state.ends(actor) {
-            all.push((ends, Move { actor, what: MoveKind::TimeUp }));
-        }
-    }
-    all.extend(
-        state.deliverable().map(|at| (now, Move { actor: DELIVERS + at, what: MoveKind::Delivery(at) })),
-    );
-    if all.is_empty() {
-        return Vec::new();
-    }
-    if let Some(due) = state.next_due().filter(|due| *due > now) {
-        all.push((due, Move { actor: NOBODY, what: MoveKind::Time }));
-    }
-    let first = all.iter().map(|(at, _)| (*at).max(now)).min().unwrap_or(now);
-    let mut next: Vec<Move> =
-        all.into_iter().filter(|(at, _)| *at <= first).map(|(_, choice)| choice).collect();
-    next.sort_by_key(|choice| choice.actor);
-    next
 }

@@ -7,9 +7,10 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 use tenfold_ports::api::Request;
 
-use super::machines::PendingTask;
-use super::sources::Delivery;
-use crate::flow::{TaskError, TaskId};
+use tenfold_ports::queue::Delivery;
+
+use crate::aws::stream::Batch;
+use crate::flow::{Resource, TaskError, TaskId};
 use crate::kernel::call::{CallAnswer, PortCall};
 use crate::run::state::RunState;
 
@@ -21,14 +22,14 @@ pub(super) const SECOND: Nanos = 1_000 * MILLISECOND;
 
 /// An invocation of an environment: the environment's place, and which of its invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct InvocationId {
     pub environment: u32,
     pub generation: u32,
 }
 
 /// A call on its way to its service.
 pub(super) struct Going {
-    pub turn: Turn,
+    pub turn: InvocationId,
     pub call: Rc<PortCall<RunState>>,
     /// How often it was refused for load.
     pub refused: u32,
@@ -46,17 +47,30 @@ pub(super) struct TaskOf {
     pub task: TaskId,
 }
 
+/// A task on its way to what it calls.
+pub(super) struct PendingTask {
+    pub task: TaskOf,
+    pub resource: Resource,
+    pub input: Json,
+}
+
+/// What a poller has taken.
+pub(super) enum PolledBatch {
+    Messages { source: usize, deliveries: Vec<Delivery> },
+    Records { source: usize, batch: Batch },
+}
+
 pub(super) enum Happening {
     /// Somebody comes in from outside.
     Arrival,
     /// A request has come through the API to its function.
     Request { request: Rc<Request>, arrived: Nanos },
     /// An environment takes up the invocation that it was given.
-    Begin(Turn),
+    Begin(InvocationId),
     /// A call reaches its service.
     Apply(Going),
     /// A call's answer reaches its handler.
-    Answer { turn: Turn, call: u32, answer: CallAnswer, outside: bool },
+    Answer { turn: InvocationId, call: u32, answer: CallAnswer, outside: bool },
     /// The first of a function's invocations may be out of time.
     Timeout(usize),
     /// A receive has waited long enough.
@@ -66,7 +80,7 @@ pub(super) enum Happening {
     /// A shard of the table's stream is looked at.
     Poll { source: usize, shard: usize },
     /// What a poller has taken reaches its function.
-    Deliver(Box<Delivery>),
+    Deliver(Box<PolledBatch>),
     /// A schedule's turn, or the same event again.
     Tick { source: usize, attempt: u32 },
     /// An execution goes on.

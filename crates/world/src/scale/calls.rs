@@ -5,10 +5,10 @@ use std::rc::Rc;
 use rand::RngExt;
 use smol_str::SmolStr;
 
-use super::agenda::{Going, Happening, MILLISECOND, Nanos, Turn};
-use super::host::{Host, HostSettings};
+use super::agenda::{Going, Happening, InvocationId, MILLISECOND, Nanos};
+use super::host::{OutsideService, ServiceSettings};
 use super::simulation::Simulation;
-use crate::aws::capacity::Verdict;
+use crate::aws::capacity::CapacityCheck;
 use crate::kernel::call::{CallAnswer, PortCall, Takes};
 use crate::run::state::RunState;
 
@@ -21,7 +21,7 @@ const PAUSE: Nanos = 50 * MILLISECOND;
 
 impl Simulation {
     /// A handler has made a call.
-    pub(super) fn send(&mut self, turn: Turn, call: Rc<PortCall<RunState>>) {
+    pub(super) fn send(&mut self, turn: InvocationId, call: Rc<PortCall<RunState>>) {
         self.recorder.call(call.site.call);
         match &call.takes {
             Takes::Service { url, most } => {
@@ -40,7 +40,7 @@ impl Simulation {
     }
 
     /// A call of a service outside: what comes of it is known when it begins.
-    fn call_host(&mut self, turn: Turn, call: &Rc<PortCall<RunState>>, host: &str, most: Nanos) {
+    fn call_host(&mut self, turn: InvocationId, call: &Rc<PortCall<RunState>>, host: &str, most: Nanos) {
         let environment = &mut self.environments[turn.environment as usize];
         let (open, since, _) = &mut environment.outside;
         if *open == 0 {
@@ -48,7 +48,8 @@ impl Simulation {
         }
         *open += 1;
         let name = SmolStr::new(host);
-        let service = self.hosts.entry(name).or_insert_with(|| Host::new(HostSettings::default()));
+        let service =
+            self.hosts.entry(name).or_insert_with(|| OutsideService::new(ServiceSettings::default()));
         let (answer, after) = service.call(self.now, most, &mut self.random);
         let state = self.world.state.get_mut();
         if let Some(timed) = &mut state.timed {
@@ -78,13 +79,13 @@ impl Simulation {
         let verdict = state
             .timed
             .as_mut()
-            .map_or(Verdict::Made, |timed| std::mem::replace(&mut timed.verdict, Verdict::Made));
+            .map_or(CapacityCheck::Made, |timed| std::mem::replace(&mut timed.verdict, CapacityCheck::Made));
         let most = match verdict {
-            Verdict::Made => 0,
-            Verdict::Throttled => AGAIN,
-            Verdict::Busy => CONFLICTS,
+            CapacityCheck::Made => 0,
+            CapacityCheck::Throttled => AGAIN,
+            CapacityCheck::Busy => CONFLICTS,
         };
-        if verdict != Verdict::Made {
+        if verdict != CapacityCheck::Made {
             self.recorder.refused += 1;
         }
         if going.refused < most {
@@ -92,7 +93,7 @@ impl Simulation {
             going.refused += 1;
             return self.agenda.add(self.now + pause as Nanos, Happening::Apply(going));
         }
-        if verdict == Verdict::Busy && going.call.site.call == "table.transact" {
+        if verdict == CapacityCheck::Busy && going.call.site.call == "table.transact" {
             answer = (going.call.conflicts)();
         }
         self.take_back(going, answer);

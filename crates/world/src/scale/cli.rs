@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::agenda::{Nanos, SECOND};
 use super::figures::Figures;
-use super::host::Host;
+use super::host::OutsideService;
 use super::load::Load;
 use super::outcome::{Outcome, short as shown};
 use super::picture;
@@ -189,7 +189,7 @@ fn run(
     let load = Load::new(scenario.arrivals, scenario.rate, nanos(scenario.ramp), nanos(scenario.seconds));
     let mut simulation = Simulation::new(figures, wishes.seed, load);
     for (host, settings) in &scenario.hosts {
-        simulation.hosts.insert(host.clone(), Host::new(*settings));
+        simulation.hosts.insert(host.clone(), OutsideService::new(*settings));
     }
     let script = scenario.script.iter();
     simulation.script = script.map(|change| (nanos(change.at), change.becomes.clone())).collect();

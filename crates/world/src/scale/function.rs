@@ -13,7 +13,7 @@ use tenfold_ports::api::{Request, Response};
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
 
-use super::agenda::{Nanos, TaskOf, Turn};
+use super::agenda::{InvocationId, Nanos, TaskOf};
 use crate::aws::stream::Batch;
 use crate::flow::TaskError;
 use crate::kernel::call::Mailbox;
@@ -57,7 +57,7 @@ pub type Handle = Rc<dyn Fn(Event, Context) -> Answering>;
 
 /// How a function is set up.
 #[derive(Debug, Clone, Copy)]
-pub struct FunctionSettings {
+pub struct LambdaSettings {
     /// Its role.
     pub role: &'static str,
     /// How long an invocation may take.
@@ -69,7 +69,7 @@ pub struct FunctionSettings {
 }
 
 /// What an invocation is for.
-pub(super) enum Job {
+pub(super) enum Purpose {
     Request { arrived: Nanos },
     Messages { source: usize, deliveries: Vec<Delivery> },
     Records { source: usize, batch: Batch },
@@ -84,7 +84,7 @@ pub(super) struct Environment {
     pub mailbox: Rc<RefCell<Mailbox<RunState>>>,
     pub handle: Handle,
     pub task: Option<Answering>,
-    pub job: Option<Job>,
+    pub job: Option<Purpose>,
     /// What it is to begin with.
     pub event: Option<Event>,
     pub begun: Nanos,
@@ -94,7 +94,7 @@ pub(super) struct Environment {
 
 /// A function: how it starts, and its environments.
 pub(super) struct Function {
-    pub settings: FunctionSettings,
+    pub settings: LambdaSettings,
     pub boot: Rc<dyn Fn(Env) -> Handle>,
     /// Environments that wait, the last used last.
     pub idle: Vec<u32>,
@@ -104,7 +104,7 @@ pub(super) struct Function {
     /// How many may still be started in this period of scaling, and when that period began.
     pub startable: (f64, Nanos),
     /// When invocations are out of time, the first first.
-    pub deadlines: VecDeque<(Nanos, Turn)>,
+    pub deadlines: VecDeque<(Nanos, InvocationId)>,
     /// Whether somebody looks at the first of them.
     pub watched: bool,
     pub counts: FunctionCounts,

@@ -14,7 +14,7 @@ use crate::aws::downstream::answer;
 /// How a service behaves. Times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default)]
-pub(super) struct HostSettings {
+pub(super) struct ServiceSettings {
     /// The median of its answers' times.
     pub p50: f64,
     /// Their 99th percentile; three times the median where it is not said.
@@ -31,7 +31,7 @@ pub(super) struct HostSettings {
     pub hangs: bool,
 }
 
-impl Default for HostSettings {
+impl Default for ServiceSettings {
     fn default() -> Self {
         let (errors, status) = (0.0, 503);
         Self { p50: 50.0, p99: None, capacity: None, errors, status, down: false, hangs: false }
@@ -40,8 +40,8 @@ impl Default for HostSettings {
 
 /// A service that is called.
 #[derive(Debug)]
-pub(super) struct Host {
-    settings: HostSettings,
+pub(super) struct OutsideService {
+    settings: ServiceSettings,
     times: Quantiles,
     /// When those who work on calls are free again, where their number is limited.
     workers: BinaryHeap<Reverse<Nanos>>,
@@ -49,8 +49,8 @@ pub(super) struct Host {
     pub failed: u64,
 }
 
-impl Host {
-    pub fn new(settings: HostSettings) -> Self {
+impl OutsideService {
+    pub fn new(settings: ServiceSettings) -> Self {
         let mut host = Self {
             settings,
             times: Quantiles::new(1.0, 1.0, 1.0),
@@ -63,7 +63,7 @@ impl Host {
     }
 
     /// From now on it behaves like that. What it has begun it brings to its end.
-    pub fn become_(&mut self, settings: HostSettings) {
+    pub fn become_(&mut self, settings: ServiceSettings) {
         let p99 = settings.p99.unwrap_or(3.0 * settings.p50);
         self.times = Quantiles::new(settings.p50, p99, 2.0 * p99);
         self.settings = settings;
@@ -77,7 +77,7 @@ impl Host {
         random: &mut impl Rng,
     ) -> (Result<Answer, NoAnswer>, Nanos) {
         self.calls += 1;
-        let HostSettings { capacity, errors, status, down, hangs, .. } = self.settings;
+        let ServiceSettings { capacity, errors, status, down, hangs, .. } = self.settings;
         if down {
             self.failed += 1;
             return (Err(NoAnswer::NotConnected("refused".to_owned())), MILLISECOND);

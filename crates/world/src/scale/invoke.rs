@@ -8,8 +8,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use jiff::SignedDuration;
 use tenfold_ports::Context;
 
-use super::agenda::{Happening, MILLISECOND, Nanos, SECOND, Turn};
-use super::function::{Environment, Event, InvocationOutcome, Job};
+use super::agenda::{Happening, InvocationId, MILLISECOND, Nanos, SECOND};
+use super::function::{Environment, Event, InvocationOutcome, Purpose};
 use super::simulation::Simulation;
 use crate::kernel::call::{CallAnswer, Mailbox};
 use crate::run::env::Env;
@@ -19,7 +19,12 @@ const SCALING: Nanos = 10 * SECOND;
 
 impl Simulation {
     /// Invokes a function. Gives the event back where Lambda refuses: too many at once.
-    pub(super) fn invoke(&mut self, function: usize, event: Event, job: Job) -> Result<(), (Event, Job)> {
+    pub(super) fn invoke(
+        &mut self,
+        function: usize,
+        event: Event,
+        job: Purpose,
+    ) -> Result<(), (Event, Purpose)> {
         let account = self.figures.most("lambda.concurrency");
         let of = &self.functions[function];
         let reserved = of.settings.reserved.map_or(f64::INFINITY, f64::from);
@@ -46,7 +51,7 @@ impl Simulation {
         environment.generation += 1;
         environment.event = Some(event);
         environment.job = Some(job);
-        let turn = Turn { environment: place, generation: environment.generation };
+        let turn = InvocationId { environment: place, generation: environment.generation };
         self.agenda.add(self.now + after, Happening::Begin(turn));
         Ok(())
     }
@@ -91,13 +96,13 @@ impl Simulation {
     }
 
     /// The environment of a turn; none where it has come to its end.
-    fn at_turn(&mut self, turn: Turn) -> Option<&mut Environment> {
+    fn at_turn(&mut self, turn: InvocationId) -> Option<&mut Environment> {
         let environment = &mut self.environments[turn.environment as usize];
         (environment.generation == turn.generation && environment.job.is_some()).then_some(environment)
     }
 
     /// An environment takes up its invocation.
-    pub(super) fn begin(&mut self, turn: Turn) {
+    pub(super) fn begin(&mut self, turn: InvocationId) {
         let now = self.tell_time();
         let at = self.now;
         let function = self.environments[turn.environment as usize].function;
@@ -120,7 +125,7 @@ impl Simulation {
     }
 
     /// A call's answer reaches its handler.
-    pub(super) fn answer(&mut self, turn: Turn, call: u32, answer: CallAnswer, outside: bool) {
+    pub(super) fn answer(&mut self, turn: InvocationId, call: u32, answer: CallAnswer, outside: bool) {
         let now = self.clock();
         let at = self.now;
         let Some(environment) = self.at_turn(turn) else { return };
@@ -144,7 +149,7 @@ impl Simulation {
     }
 
     /// Lets a handler go on: it makes calls, and perhaps comes to its end.
-    fn go_on(&mut self, turn: Turn) {
+    fn go_on(&mut self, turn: InvocationId) {
         let Some(environment) = self.at_turn(turn) else { return };
         let first = environment.mailbox.borrow().next;
         let Some(task) = &mut environment.task else { return };
@@ -188,7 +193,7 @@ impl Simulation {
     }
 
     /// An invocation comes to its end; without an outcome its environment is gone with it.
-    fn end(&mut self, turn: Turn, outcome: Option<InvocationOutcome>) {
+    fn end(&mut self, turn: InvocationId, outcome: Option<InvocationOutcome>) {
         let now = self.now;
         let Some(environment) = self.at_turn(turn) else { return };
         let Some(job) = environment.job.take() else { return };
@@ -210,31 +215,31 @@ impl Simulation {
     }
 
     /// Tells who has invoked a function what came of it.
-    fn finished(&mut self, job: Job, outcome: Option<InvocationOutcome>, took: Nanos, called: Nanos) {
+    fn finished(&mut self, job: Purpose, outcome: Option<InvocationOutcome>, took: Nanos, called: Nanos) {
         match job {
-            Job::Request { arrived } => {
+            Purpose::Request { arrived } => {
                 let status = match outcome {
                     Some(InvocationOutcome::Response(response)) => response.status,
                     _ => 502,
                 };
                 self.answered(arrived, status, took.saturating_sub(called));
             }
-            Job::Messages { source, deliveries } => {
+            Purpose::Messages { source, deliveries } => {
                 let failed = match outcome {
                     Some(InvocationOutcome::Batch(failed)) => failed,
                     _ => None,
                 };
                 self.messages_done(source, &deliveries, failed.as_deref());
             }
-            Job::Records { source, batch } => {
+            Purpose::Records { source, batch } => {
                 let failed = match outcome {
                     Some(InvocationOutcome::Batch(failed)) => failed,
                     _ => None,
                 };
                 self.records_done(source, &batch, failed);
             }
-            Job::Tick => {}
-            Job::Task(task) => {
+            Purpose::Tick => {}
+            Purpose::Task(task) => {
                 let answer = match outcome {
                     Some(InvocationOutcome::Task(answer)) => answer,
                     _ => Err(crate::flow::TaskError::new("Lambda.Unknown", "the function's time was up")),

@@ -1,7 +1,6 @@
 //! Who comes in from outside, and when.
 
 use std::fmt;
-use std::rc::Rc;
 
 use rand::RngExt;
 use rand::distr::Distribution;
@@ -10,8 +9,7 @@ use rand_pcg::Pcg64Mcg;
 use serde::Deserialize;
 use tenfold_ports::api::Request;
 
-use super::agenda::{Happening, MILLISECOND, Nanos, SECOND};
-use super::simulation::Simulation;
+use super::agenda::{Nanos, SECOND};
 
 /// Makes the request of the visitor with this number.
 pub type Visitor = Box<dyn FnMut(u64, &mut Pcg64Mcg) -> Request>;
@@ -47,10 +45,11 @@ pub(super) struct Load {
     /// When the last one comes.
     pub until: Nanos,
     pub visitor: Visitor,
-    next: u64,
+    /// The number of the next visitor.
+    pub number: u64,
     /// The API's tokens, and when they were counted.
-    tokens: (f64, Nanos),
-    begun: bool,
+    pub tokens: (f64, Nanos),
+    pub begun: bool,
 }
 
 impl fmt::Debug for Load {
@@ -65,11 +64,11 @@ impl fmt::Debug for Load {
 impl Load {
     pub fn new(arrivals: Arrivals, rate: f64, ramp: Nanos, until: Nanos) -> Self {
         let visitor: Visitor = Box::new(|_, _| Request::default());
-        Self { arrivals, rate, ramp, until, visitor, next: 0, tokens: (f64::INFINITY, 0), begun: false }
+        Self { arrivals, rate, ramp, until, visitor, number: 0, tokens: (f64::INFINITY, 0), begun: false }
     }
 
     /// After how long the next come, and how many.
-    fn next(&mut self, now: Nanos, random: &mut Pcg64Mcg) -> (Nanos, u32) {
+    pub fn next(&mut self, now: Nanos, random: &mut Pcg64Mcg) -> (Nanos, u32) {
         let pause = |rate: f64, random: &mut Pcg64Mcg| {
             let drawn: f64 = Exp1.sample(random);
             (drawn / rate * SECOND as f64) as Nanos
@@ -106,79 +105,5 @@ impl Keys {
     /// One of them.
     pub fn draw(&self, random: &mut Pcg64Mcg) -> u64 {
         self.0.sample(random) as u64
-    }
-}
-
-impl Simulation {
-    /// Who comes in: what the visitor with each number asks.
-    pub fn visitors(&mut self, visitor: impl FnMut(u64, &mut Pcg64Mcg) -> Request + 'static) {
-        self.load.visitor = Box::new(visitor);
-    }
-
-    /// The next visitor comes in.
-    pub(super) fn arrive(&mut self) {
-        let first = !std::mem::replace(&mut self.load.begun, true);
-        if let (true, Arrivals::Clients(clients)) = (first, self.load.arrivals) {
-            (0..clients).for_each(|_| self.come_in());
-            return;
-        }
-        let (after, many) = self.load.next(self.now, &mut self.random);
-        let come = std::mem::replace(&mut self.recorder.coming, many);
-        (0..come).for_each(|_| self.come_in());
-        if self.now + after < self.load.until {
-            self.agenda.add(self.now + after, Happening::Arrival);
-        }
-    }
-
-    /// A client that has its answer sends its next request.
-    pub(super) fn come_again(&mut self) {
-        if matches!(self.load.arrivals, Arrivals::Clients(_)) && self.now < self.load.until {
-            self.come_in();
-        }
-    }
-
-    fn come_in(&mut self) {
-        let number = self.load.next;
-        self.load.next += 1;
-        self.recorder.came(self.now);
-        if !self.api_lets_through() {
-            return self.answered(self.now, 429, 0);
-        }
-        let request = Rc::new((self.load.visitor)(number, &mut self.random));
-        let after = self.through_server("api.overhead") + self.draw("api.overhead") / 2;
-        self.agenda.add(self.now + after, Happening::Request { request, arrived: self.now });
-    }
-
-    fn api_lets_through(&mut self) -> bool {
-        let (rate, burst) = (self.figures.most("api.requests"), self.figures.most("api.burst"));
-        let (tokens, since) = &mut self.load.tokens;
-        let gained = rate * (self.now - *since) as f64 / SECOND as f64;
-        *tokens = (*tokens + gained).min(burst);
-        *since = self.now;
-        let through = *tokens >= 1.0;
-        *tokens -= f64::from(u8::from(through));
-        through
-    }
-
-    /// A request has come through the API to its function.
-    pub(super) fn request(&mut self, request: Rc<Request>, arrived: Nanos) {
-        use super::function::{Event, Job};
-        let Some(function) = self.api else { return self.answered(arrived, 404, 0) };
-        if self.invoke(function, Event::Request(request), Job::Request { arrived }).is_err() {
-            self.answered(arrived, 429, 0);
-        }
-    }
-
-    /// A request has its answer, after the function has worked for so long itself.
-    pub(super) fn answered(&mut self, arrived: Nanos, status: u16, worked: Nanos) {
-        let back = self.draw("api.overhead") / 2;
-        let took = self.now - arrived + back;
-        let late = took as f64 > self.figures.most("api.timeout") * SECOND as f64;
-        self.recorder.answered(
-            took / (MILLISECOND / 1_000),
-            worked / (MILLISECOND / 1_000),
-            if late { 504 } else { status },
-        );
-        self.come_again();
     }
 }

@@ -11,9 +11,9 @@ use super::recorder::SecondOf;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// What of a second a line shows.
-type Line = (&'static str, fn(&SecondOf) -> f64);
+type Curve = (&'static str, fn(&SecondOf) -> f64);
 
-const PANELS: [(&str, &[Line]); 4] = [
+const PANELS: [(&str, &[Curve]); 4] = [
     (
         "requests a second",
         &[("in", |s| s.came as f64), ("answered", |s| s.answered as f64), ("failed", |s| s.failed as f64)],
@@ -48,7 +48,7 @@ pub(super) fn draw(file: &Path, title: &str, seconds: &[SecondOf]) -> Result<(),
 fn panel<'a>(
     area: &Area<'a>,
     name: &str,
-    lines: &[Line],
+    lines: &[Curve],
     seconds: &[SecondOf],
 ) -> Result<(), Box<dyn std::error::Error + 'a>> {
     let most = lines.iter().flat_map(|(_, of)| seconds.iter().map(of)).fold(1.0, f64::max);

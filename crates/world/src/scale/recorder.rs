@@ -6,9 +6,7 @@ use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap;
 use tenfold_ports::metrics::Metric;
 
-use super::agenda::{Nanos, SECOND};
-use super::simulation::Simulation;
-use crate::aws::queue::Messages;
+use super::agenda::Nanos;
 
 /// A second of a run.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +77,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub fn came(&mut self, _now: Nanos) {
+    pub fn came(&mut self) {
         self.came += 1;
         self.this.came += 1;
     }
@@ -100,33 +98,20 @@ impl Recorder {
         }
     }
 
+    /// Ends a second, of which this was seen besides.
+    pub fn end_second(&mut self, backlog: f64, busy: u32, hottest: f64) {
+        let mut this = std::mem::take(&mut self.this);
+        (this.backlog, this.busy, this.hottest) = (backlog, busy, hottest);
+        (this.p50, this.p99) = (self.times_of_this.at(0.5), self.times_of_this.at(0.99));
+        this.refused = self.refused - self.refused_before;
+        self.refused_before = self.refused;
+        self.times_of_this.clear();
+        self.seconds.push(this);
+    }
+
     pub fn take(&mut self, metrics: &[Metric]) {
         for metric in metrics {
             *self.metrics.entry(metric.name).or_default() += metric.value;
         }
-    }
-}
-
-impl Simulation {
-    /// A second has passed.
-    pub(super) fn second(&mut self) {
-        self.agenda.add(self.now + SECOND, super::agenda::Happening::Second);
-        let now = self.tell_time();
-        self.state().table.expire_all(now);
-        let running = self.flows.started - self.flows.ended;
-        let busy = self.busy;
-        let state = self.world.state.get_mut();
-        let waiting: usize = state.queues.iter().map(Messages::len).sum();
-        let hottest = state.timed.as_ref().map_or(0.0, |timed| timed.capacity.hottest_now.units);
-        let recorder = &mut self.recorder;
-        let mut this = std::mem::take(&mut recorder.this);
-        this.backlog = waiting as f64 + running as f64;
-        this.busy = busy;
-        this.hottest = hottest;
-        (this.p50, this.p99) = (recorder.times_of_this.at(0.5), recorder.times_of_this.at(0.99));
-        this.refused = recorder.refused - recorder.refused_before;
-        recorder.refused_before = recorder.refused;
-        recorder.times_of_this.clear();
-        recorder.seconds.push(this);
     }
 }

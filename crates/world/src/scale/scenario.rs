@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
-use super::host::HostSettings;
+use super::host::ServiceSettings;
 use super::load::Arrivals;
 
 /// A scenario, as `functions/<slug>/core/scenarios/<name>.toml` has it.
@@ -34,7 +34,7 @@ pub struct Scenario {
     pub stack: toml::Table,
     /// The services that are called, by their hosts.
     #[serde(default)]
-    pub(super) hosts: BTreeMap<SmolStr, HostSettings>,
+    pub(super) hosts: BTreeMap<SmolStr, ServiceSettings>,
     /// What happens to them.
     #[serde(default)]
     pub(super) script: Vec<Change>,
@@ -78,16 +78,16 @@ pub(super) struct Change {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Becomes {
     /// A service that is called behaves like that from then on.
-    Host(ChangedHost),
+    Host(ChangedService),
     /// A function has so many invocations at once from then on, at most.
     Function(ChangedFunction),
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct ChangedHost {
+pub(super) struct ChangedService {
     pub name: SmolStr,
     #[serde(flatten)]
-    pub settings: HostSettings,
+    pub settings: ServiceSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

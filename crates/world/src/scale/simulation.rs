@@ -10,15 +10,15 @@ use rand_pcg::Pcg64Mcg;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::agenda::{Agenda, Happening, Nanos, SECOND};
+use super::agenda::{Agenda, Nanos};
 use super::figures::Figures;
-use super::function::{Environment, Function, FunctionCounts, FunctionSettings, Handle};
-use super::host::Host;
+use super::function::{Environment, Function, FunctionCounts, Handle, LambdaSettings};
+use super::host::OutsideService;
+use super::lanes::Lanes;
 use super::load::Load;
 use super::machines::FlowRuns;
-use super::measure::Lanes;
 use super::recorder::Recorder;
-use super::scenario::{Becomes, ChangedFunction, ChangedHost};
+use super::scenario::Becomes;
 use super::sources::{QueueInterest, Source};
 use crate::aws::capacity::Capacity;
 use crate::kernel::choice::Choices;
@@ -51,7 +51,7 @@ pub struct Simulation {
     pub(super) api: Option<usize>,
     pub(super) sources: Vec<Source>,
     pub(super) queues: BTreeMap<usize, QueueInterest>,
-    pub(super) hosts: BTreeMap<SmolStr, Host>,
+    pub(super) hosts: BTreeMap<SmolStr, OutsideService>,
     pub(super) tasks_of: FxHashMap<SmolStr, usize>,
     pub(super) flows: FlowRuns,
     pub(super) load: Load,
@@ -115,7 +115,7 @@ impl Simulation {
     /// Adds a function: `boot` is what its `main` does when an environment starts.
     pub fn function(
         &mut self,
-        settings: FunctionSettings,
+        settings: LambdaSettings,
         boot: impl Fn(Env) -> Handle + 'static,
     ) -> FunctionId {
         self.functions.push(Function {
@@ -167,61 +167,5 @@ impl Simulation {
     pub(super) fn through_server(&mut self, name: &str) -> Nanos {
         let busy = self.figures.latency(name).map_or(0, |latency| latency.busy);
         self.lanes.as_mut().map_or(0, |lanes| lanes.take(self.now, busy) - self.now)
-    }
-
-    /// Lets all happen until a time. `each_second` is told after each second.
-    pub(super) fn run(&mut self, until: Nanos, mut each_second: impl FnMut(&Self)) {
-        self.agenda.add(0, Happening::Arrival);
-        self.agenda.add(SECOND, Happening::Second);
-        for (line, (at, ..)) in self.script.iter().enumerate() {
-            self.agenda.add(*at, Happening::Script(line));
-        }
-        self.begin_sources();
-        while let Some((at, what)) = self.agenda.next() {
-            if at > until {
-                break;
-            }
-            self.now = at;
-            let second = matches!(what, Happening::Second);
-            self.happen(what);
-            if second {
-                each_second(self);
-            }
-        }
-        self.now = until;
-    }
-
-    fn happen(&mut self, what: Happening) {
-        match what {
-            Happening::Arrival => self.arrive(),
-            Happening::Request { request, arrived } => self.request(request, arrived),
-            Happening::Begin(turn) => self.begin(turn),
-            Happening::Apply(going) => self.apply(going),
-            Happening::Answer { turn, call, answer, outside } => self.answer(turn, call, answer, outside),
-            Happening::Timeout(function) => self.time_out(function),
-            Happening::Waited { queue, id } => self.waited(queue, id),
-            Happening::Due(queue) => self.due(queue),
-            Happening::Poll { source, shard } => self.poll_shard(source, shard),
-            Happening::Deliver(delivery) => self.deliver(*delivery),
-            Happening::Tick { source, attempt } => self.tick(source, attempt),
-            Happening::Go { machine, place, number } => self.go(machine, place, number),
-            Happening::Task(task) => self.begin_task(*task),
-            Happening::Resume(task, answer) => self.resume(task, *answer),
-            Happening::Second => self.second(),
-            Happening::Script(line) => self.play(line),
-        }
-    }
-
-    fn play(&mut self, line: usize) {
-        self.recorder.changed = self.now;
-        match self.script[line].1.clone() {
-            Becomes::Host(ChangedHost { name, settings }) => {
-                self.hosts.entry(name).or_insert_with(|| Host::new(settings)).become_(settings);
-            }
-            Becomes::Function(ChangedFunction { role, reserved }) => {
-                let of_role = self.functions.iter_mut().filter(|function| function.settings.role == role);
-                of_role.for_each(|function| function.settings.reserved = reserved);
-            }
-        }
     }
 }

@@ -66,6 +66,11 @@ enum Refusal {
 }
 
 impl Items {
+    /// When an item's time is over, in seconds of the Unix epoch.
+    pub(super) fn expires(&self, item: &Item) -> Option<i64> {
+        item.number(self.time_to_live?).ok()
+    }
+
     /// The item with this key.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<&Item> {

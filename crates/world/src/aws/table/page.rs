@@ -11,11 +11,8 @@ use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Range};
 
 use super::items::{Items, Row};
 use super::refusal::invalid;
-use super::scaled::IndexPlace;
+use super::scaled::{INDEX_SORT, IndexPlace};
 use super::size::{MAX_PAGE, size};
-
-/// The number by which every index of Tenfold sorts.
-pub(super) const INDEX_SORT: &str = "wake";
 
 /// What an index sorts by. DynamoDB leaves the order of equal numbers open; here the keys decide.
 type Place<'a> = (i64, &'a Key);

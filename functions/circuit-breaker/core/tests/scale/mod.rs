@@ -17,7 +17,7 @@ use circuit_breaker_core::rows::{EXPIRES, QUEUE_INDEX, TargetRow, target_item};
 use serde::Deserialize;
 use tenfold_ports::api::Request;
 use tenfold_world::scale::{
-    Event, FunctionSettings, InvocationOutcome, Keys, ScalePattern, Simulation, StackSettings,
+    Event, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings,
 };
 use tenfold_world::{Env, QueueSettings};
 
@@ -82,7 +82,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         let row = TargetRow { config: Arc::new(config), created: world.now(), deleted: None };
         world.edit(|table| table.put(target_item(&name, row)));
     }
-    let function = |role, timeout| FunctionSettings {
+    let function = |role, timeout| LambdaSettings {
         role,
         timeout: Duration::from_secs(timeout),
         memory: 256,

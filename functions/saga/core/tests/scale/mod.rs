@@ -25,7 +25,7 @@ use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::scale::{
-    Event, FunctionSettings, InvocationOutcome, Keys, ScalePattern, Simulation, StackSettings,
+    Event, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings,
 };
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
@@ -138,8 +138,8 @@ fn services(world: &World, stack: &Stack) -> Services {
     Services { letters, lost, queues, topic, machine }
 }
 
-fn function(role: &'static str, timeout: u64) -> FunctionSettings {
-    FunctionSettings { role, timeout: Duration::from_secs(timeout), memory: 256, reserved: None }
+fn function(role: &'static str, timeout: u64) -> LambdaSettings {
+    LambdaSettings { role, timeout: Duration::from_secs(timeout), memory: 256, reserved: None }
 }
 
 fn add_api(simulation: &mut Simulation, steps: impl Fn(&Env) -> Steps<Env, Env, Trip> + 'static) {

@@ -1,0 +1,54 @@
+//! Taking units of the table's capacity for a call, where time matters. Elsewhere every call has them.
+
+use tenfold_ports::table::{Item, Key, Query, Read, Write};
+use tenfold_ports::{CallError, SmolStr};
+
+use super::state::RunState;
+use crate::aws::capacity::{CapacityCheck, kilobytes};
+use crate::aws::table::size::size;
+
+/// The unit of reads.
+const READ_UNIT: usize = 4 << 10;
+
+impl RunState {
+    /// Takes write units for these writes.
+    pub fn spend_writes(&mut self, writes: &[&Write], transaction: bool) -> CapacityCheck {
+        let Some(timed) = &mut self.timed else { return CapacityCheck::Made };
+        timed.verdict = timed.capacity.writes(&self.table, writes, self.now, transaction);
+        timed.verdict
+    }
+
+    /// Takes read units for the items of these keys.
+    pub fn spend_reads(&mut self, keys: &[Key], read: Read) -> Result<(), CallError> {
+        let Some(timed) = &mut self.timed else { return Ok(()) };
+        let factor = if read == Read::Consistent { 1.0 } else { 0.5 };
+        for key in keys {
+            let bytes = self.table.get(key).map_or(0, |item| size(item, true));
+            timed.verdict = timed.capacity.reads("", &key.pk, factor * kilobytes(bytes, READ_UNIT), self.now);
+            if timed.verdict != CapacityCheck::Made {
+                return Err(CallError::Throttled);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes read units for a page of a query. Indexes are read eventually, and hold keys only.
+    pub fn spend_page(&mut self, query: &Query, items: &[Item]) -> Result<(), CallError> {
+        let bytes = items.iter().map(|item| size(item, query.index.is_none())).sum();
+        self.spend_bytes(query.index.unwrap_or(""), &query.partition, bytes)
+    }
+
+    /// Takes read units for so many bytes of a partition.
+    pub fn spend_bytes(
+        &mut self,
+        index: &'static str,
+        partition: &SmolStr,
+        bytes: usize,
+    ) -> Result<(), CallError> {
+        let Some(timed) = &mut self.timed else { return Ok(()) };
+        let factor = if index.is_empty() { 1.0 } else { 0.5 };
+        timed.verdict =
+            timed.capacity.reads(index, partition, factor * kilobytes(bytes, READ_UNIT), self.now);
+        if timed.verdict == CapacityCheck::Made { Ok(()) } else { Err(CallError::Throttled) }
+    }
+}
