@@ -42,3 +42,6 @@ pub use load::{Keys, Visitor};
 pub use scenario::Scenario;
 pub use simulation::{FunctionId, Simulation};
 pub use toml::Table as StackSettings;
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,6 @@ impl RunState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
