@@ -316,7 +316,7 @@ fn an_item_that_is_read_costs_by_its_size_and_a_hot_one_is_throttled() {
     let mut simulation = simulation(200.0, 3.0, &[("table.read_units_a_key", 50.0)]);
     let key = Key::new("row", "x");
     simulation.world().edit(|table| {
-        table.put(Item::new(Key::new("row", "x")).with("text", SmolStr::new("x".repeat(9_000))))
+        table.put(Item::new(Key::new("row", "x")).with("text", SmolStr::new("x".repeat(9_000))));
     });
     serve(&mut simulation, SETTINGS, move |env, _| {
         let key = key.clone();
