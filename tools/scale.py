@@ -63,7 +63,7 @@ def short(number: float | None) -> str:
     for least, unit in ((1e6, " M"), (1e4, " k")):
         if abs(number) >= least:
             return f"{number / {' M': 1e6, ' k': 1e3}[unit]:.3g}{unit}"
-    return f"{number:.3g}"
+    return f"{number:,.0f}" if abs(number) >= 1_000 else f"{number:.3g}"
 
 
 def row(rate: int, result: dict) -> str:

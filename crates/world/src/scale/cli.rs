@@ -41,6 +41,8 @@ struct Wishes {
     latencies: Option<PathBuf>,
     /// Latencies that are made so many times as long, `table.write=2,queue.send=0.5`.
     stretch: Option<String>,
+    /// Another folder of scenarios.
+    scenarios: Option<PathBuf>,
     /// Where pictures go; none where there shall be none.
     pictures: Option<PathBuf>,
 }
@@ -61,6 +63,7 @@ impl Wishes {
             short: env::var("SHORT").is_ok_and(|short| short == "1"),
             latencies: env::var("LATENCIES").ok().map(PathBuf::from),
             stretch: env::var("STRETCH").ok(),
+            scenarios: env::var("SCENARIOS").ok().map(PathBuf::from),
             pictures: Some(
                 env::var("PICTURES").map_or_else(|_| PathBuf::from(".local/scale"), PathBuf::from),
             ),
@@ -89,7 +92,7 @@ impl Wishes {
 }
 
 /// Runs a pattern's scenarios as the environment says: `SCENARIO`, `RATE`, `SECONDS`, `SEED`, `SHORT`,
-/// `LATENCIES`, `STRETCH`.
+/// `LATENCIES`, `STRETCH`; `SCENARIOS` names another folder of them.
 #[must_use]
 pub fn main(pattern: &ScalePattern) -> ExitCode {
     match Wishes::of_environment().and_then(|wishes| all(pattern, &wishes, true)) {
@@ -108,7 +111,7 @@ pub fn main(pattern: &ScalePattern) -> ExitCode {
 /// What does not hold, or cannot be read; or a run came to something else with the same seed.
 pub fn short(pattern: &ScalePattern) -> Result<usize, String> {
     let wishes = Wishes { seed: 1, short: true, ..Wishes::default() };
-    let scenarios = scenarios(pattern, None)?;
+    let scenarios = scenarios(pattern, Path::new(pattern.scenarios), None)?;
     for (name, scenario) in &scenarios {
         let made = || run(pattern, name, scenario.clone(), &wishes, false);
         let ((_, outcome), (_, again)) = (made()?, made()?);
@@ -125,7 +128,8 @@ pub fn short(pattern: &ScalePattern) -> Result<usize, String> {
 
 fn all(pattern: &ScalePattern, wishes: &Wishes, tell: bool) -> Result<bool, String> {
     let mut well = true;
-    for (name, scenario) in scenarios(pattern, wishes.scenario.as_deref())? {
+    let folder = wishes.scenarios.as_deref().unwrap_or(Path::new(pattern.scenarios));
+    for (name, scenario) in scenarios(pattern, folder, wishes.scenario.as_deref())? {
         let (simulation, outcome) = run(pattern, &name, scenario.clone(), wishes, tell)?;
         print!("{}", outcome.table());
         if let Some(folder) = &wishes.pictures {
@@ -142,8 +146,11 @@ fn all(pattern: &ScalePattern, wishes: &Wishes, tell: bool) -> Result<bool, Stri
 }
 
 /// The scenarios of a pattern by name, all or the wanted one.
-fn scenarios(pattern: &ScalePattern, wanted: Option<&str>) -> Result<Vec<(String, Scenario)>, String> {
-    let folder = Path::new(pattern.scenarios);
+fn scenarios(
+    pattern: &ScalePattern,
+    folder: &Path,
+    wanted: Option<&str>,
+) -> Result<Vec<(String, Scenario)>, String> {
     let files = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut found = Vec::new();
     for file in files.filter_map(Result::ok).map(|entry| entry.path()) {
