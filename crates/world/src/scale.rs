@@ -4,7 +4,7 @@
 //! somewhere between its begin and its end. Functions have environments that start cold, are kept, and hold one
 //! invocation each; services have limits, and prices. A [`Simulation`] is a stack in such a world: functions,
 //! what invokes them, who comes in from outside, and the services that are called. What services do with what
-//! they hold is that of the runs that try every order ([`crate::aws`]): there is one model of it.
+//! they hold is that of the runs that try every order (`aws`): there is one model of it.
 //!
 //! A [`Scenario`] says what load there is, what happens meanwhile, and what must hold; [`main`] runs those of a
 //! pattern, with a table, a picture and a line of JSON. The same seed gives the same bytes.

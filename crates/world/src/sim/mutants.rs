@@ -68,7 +68,9 @@ fn hunt(workload: &Workload, patience: u64, seed: u64) -> (SearchReport, Option<
     if all.violation.is_some() {
         return (all, None);
     }
-    let by_time = Bounds { runs: patience / 4, ..workload.bounds(Order::Timed) };
+    // What needs several things to be slow at once is looked for when all else has been.
+    let share = if patience < PATIENCE[2] { 10 } else { 4 };
+    let by_time = Bounds { runs: patience / share, ..workload.bounds(Order::Timed) };
     all.merge(sample(by_time, seed, &mut Memory::default(), workload.run));
     (all, Some(Order::Timed))
 }
