@@ -68,8 +68,12 @@ fn hunt(workload: &Workload, patience: u64, seed: u64) -> (SearchReport, Option<
     if all.violation.is_some() {
         return (all, None);
     }
-    // What needs several things to be slow at once is looked for when all else has been.
-    let share = if patience < PATIENCE[2] { 10 } else { 4 };
+    // What needs time to be seen, and what needs several things to be slow at once, is looked for when all else has been.
+    let share = match patience {
+        first if first == PATIENCE[0] => return (all, None),
+        last if last == PATIENCE[2] => 4,
+        _ => 10,
+    };
     let by_time = Bounds { runs: patience / share, ..workload.bounds(Order::Timed) };
     all.merge(sample(by_time, seed, &mut Memory::default(), workload.run));
     (all, Some(Order::Timed))
