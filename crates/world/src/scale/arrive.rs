@@ -24,7 +24,7 @@ impl Simulation {
             return;
         }
         let (after, many) = self.load.next(self.now, &mut self.random);
-        let come = std::mem::replace(&mut self.recorder.coming, many);
+        let come = std::mem::replace(&mut self.load.coming, many);
         (0..come).for_each(|_| self.come_in());
         if self.now + after < self.load.until {
             self.agenda.add(self.now + after, Happening::Arrival);

@@ -18,12 +18,6 @@ impl Simulation {
         self.tasks_of.insert(SmolStr::new(arn), function.0);
     }
 
-    /// How many executions of all machines there have been and how many have ended.
-    #[must_use]
-    pub const fn executions(&self) -> (u64, u64) {
-        (self.flows.started, self.flows.ended)
-    }
-
     /// Lets executions begin that were started just now.
     pub(super) fn begin_executions(&mut self) {
         let Some(timed) = &mut self.world.state.get_mut().timed else { return };

@@ -50,6 +50,8 @@ pub(super) struct Load {
     /// The API's tokens, and when they were counted.
     pub tokens: (f64, Nanos),
     pub begun: bool,
+    /// How many come in with the arrival that is on the agenda.
+    pub coming: u32,
 }
 
 impl fmt::Debug for Load {
@@ -64,7 +66,17 @@ impl fmt::Debug for Load {
 impl Load {
     pub fn new(arrivals: Arrivals, rate: f64, ramp: Nanos, until: Nanos) -> Self {
         let visitor: Visitor = Box::new(|_, _| Request::default());
-        Self { arrivals, rate, ramp, until, visitor, number: 0, tokens: (f64::INFINITY, 0), begun: false }
+        Self {
+            arrivals,
+            rate,
+            ramp,
+            until,
+            visitor,
+            number: 0,
+            tokens: (f64::INFINITY, 0),
+            begun: false,
+            coming: 0,
+        }
     }
 
     /// After how long the next come, and how many.

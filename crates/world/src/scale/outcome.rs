@@ -163,7 +163,6 @@ impl Simulation {
             ("queue", calls("queue.") * price("queue.request")),
             ("topic", published * price("topic.publish")),
             ("flow", self.flows.paid as f64 * price("flow.transition")),
-            ("flags", 0.0),
         ])
     }
 }

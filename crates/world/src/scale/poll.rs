@@ -100,15 +100,10 @@ impl Simulation {
 
     /// A call was made: who waits for what it may have brought.
     pub(super) fn look_around(&mut self) {
-        let queues: [usize; 8] = {
-            let mut all = [usize::MAX; 8];
-            for (at, queue) in self.queues.keys().take(8).enumerate() {
-                all[at] = *queue;
-            }
-            all
-        };
-        for queue in queues.into_iter().filter(|queue| *queue != usize::MAX) {
+        let mut from = 0;
+        while let Some((&queue, _)) = self.queues.range(from..).next() {
             self.look_at(queue);
+            from = queue + 1;
         }
         self.begin_executions();
     }

@@ -69,8 +69,6 @@ pub(super) struct Recorder {
     pub seconds: Vec<SecondOf>,
     /// When something was last changed by the script.
     pub changed: Nanos,
-    /// How many come in with the arrival that is on the agenda.
-    pub coming: u32,
     this: SecondOf,
     times_of_this: Times,
     refused_before: u64,
