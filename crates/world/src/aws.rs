@@ -12,6 +12,7 @@ pub mod downstream;
 pub mod flags;
 pub mod invocations;
 pub mod queue;
+pub(crate) mod rates;
 pub mod schedule;
 pub(crate) mod services;
 pub mod stream;

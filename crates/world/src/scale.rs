@@ -16,6 +16,7 @@
 
 mod agenda;
 mod arrive;
+mod asynchronous;
 mod calls;
 mod cli;
 mod drive;
@@ -23,13 +24,16 @@ mod execute;
 pub mod figures;
 mod function;
 mod host;
+mod ids;
 mod invoke;
 mod lanes;
 mod load;
 mod machines;
+mod nanos;
 mod outcome;
 mod picture;
 mod poll;
+mod poll_stream;
 mod quantiles;
 mod recorder;
 mod scenario;

@@ -123,8 +123,8 @@ impl Capacity {
     ) -> CapacityCheck {
         self.turn(now);
         let of_key = self.keys.entry((index, partition.clone())).or_default();
-        if of_key.read + units > self.limits.key_reads.max(units)
-            || self.all.read + units > self.limits.table_reads
+        if over(of_key.read, units, self.limits.key_reads)
+            || over(self.all.read, units, self.limits.table_reads)
         {
             self.throttle(&(index, partition.clone()));
             return CapacityCheck::Throttled;
@@ -149,19 +149,17 @@ impl Capacity {
             return CapacityCheck::Busy;
         }
         let factor = if transaction { 2.0 } else { 1.0 };
-        let mut wanted: Vec<(Partition, f64)> = Vec::with_capacity(writes.len() * 2);
+        let mut wanted = Wanted(Vec::with_capacity(writes.len() * 2));
+        let made = writes.iter().all(|write| write.condition().holds(items.get(write.key())));
         for write in writes {
-            spends(items, write, factor, &mut wanted);
+            wanted.add_write(items, write, factor, made);
         }
-        let mut sum = 0.0;
-        for (at, (partition, units)) in wanted.iter().enumerate() {
-            let before: f64 =
-                wanted[..at].iter().filter(|(p, _)| p == partition).map(|(_, units)| units).sum();
-            let taken = self.keys.get(partition).map_or(0.0, |units| units.written) + before;
-            sum += units;
-            if taken + units > self.limits.key_writes.max(*units)
-                || self.all.written + sum > self.limits.table_writes
-            {
+        let Wanted(wanted) = wanted;
+        let sum: f64 = wanted.iter().map(|(_, units)| units).sum();
+        let whole = over(self.all.written, sum, self.limits.table_writes);
+        for (partition, units) in &wanted {
+            let taken = self.keys.get(partition).map_or(0.0, |units| units.written);
+            if whole || over(taken, *units, self.limits.key_writes) {
                 self.throttle(partition);
                 return CapacityCheck::Throttled;
             }
@@ -203,33 +201,59 @@ pub(crate) fn kilobytes(bytes: usize, unit: usize) -> f64 {
     bytes.div_ceil(unit).max(1) as f64
 }
 
-/// What a write takes of which partition keys: the item's own, and those of each index that it changes.
-fn spends(items: &Items, write: &Write, factor: f64, wanted: &mut Vec<(Partition, f64)>) {
-    let key = write.key();
-    let before = items.get(key);
-    let (units, after) = match write {
-        Write::Put { item, .. } => (write_units(item), Some(item.clone())),
-        Write::Update { updates, .. } => {
-            let mut item = before.cloned().unwrap_or_else(|| Item::new(key.clone()));
-            for (name, update) in updates {
-                update.apply(name, &mut item);
+/// Whether a call is too much for a second in which so much was taken already. One that is more than a whole second
+/// has takes one that nobody has begun.
+fn over(taken: f64, units: f64, most: f64) -> bool {
+    taken > 0.0 && taken + units > most
+}
+
+/// What a call takes of which partition keys.
+struct Wanted(Vec<(Partition, f64)>);
+
+impl Wanted {
+    fn add(&mut self, partition: Partition, units: f64) {
+        match self.0.iter_mut().find(|(known, _)| *known == partition) {
+            Some((_, sum)) => *sum += units,
+            None => self.0.push((partition, units)),
+        }
+    }
+
+    /// What a write takes: of the item's own key by the larger of what it was and what it becomes, and of those of each
+    /// index that it changes. One that is not made, as a condition does not hold, costs by the item that it found, and
+    /// no index.
+    fn add_write(&mut self, items: &Items, write: &Write, factor: f64, is_made: bool) {
+        let key = write.key();
+        let before = items.get(key);
+        let was = before.map_or(1.0, write_units);
+        let made;
+        let after = match write {
+            _ if !is_made => before,
+            Write::Put { item, .. } => Some(item),
+            Write::Update { updates, .. } => {
+                let mut item = before.cloned().unwrap_or_else(|| Item::new(key.clone()));
+                for (name, update) in updates {
+                    update.apply(name, &mut item);
+                }
+                made = item;
+                Some(&made)
             }
-            (write_units(&item), Some(item))
+            Write::Delete { .. } => None,
+            Write::Check { .. } => before,
+        };
+        self.add(("", key.pk.clone()), factor * after.map_or(1.0, write_units).max(was));
+        for index in items.indexes() {
+            let was = before.and_then(|item| place_in(item, index));
+            let is = after.and_then(|item| place_in(item, index));
+            if was == is {
+                continue;
+            }
+            // A place that moves is deleted and made anew, each at a unit: indexes hold keys only.
+            for (partition, _) in was.into_iter().chain(is) {
+                self.add((index, partition), 1.0);
+            }
         }
-        Write::Delete { .. } => (before.map_or(1.0, write_units), None),
-        Write::Check { .. } => {
-            wanted.push((("", key.pk.clone()), factor));
-            return;
-        }
-    };
-    wanted.push((("", key.pk.clone()), units * factor));
-    for index in items.indexes() {
-        let was = before.and_then(|item| place_in(item, index));
-        let is = after.as_ref().and_then(|item| place_in(item, index));
-        if was == is {
-            continue;
-        }
-        // A place that moves is deleted and made anew, each at a unit: indexes hold keys only.
-        wanted.extend(was.into_iter().chain(is).map(|(partition, _)| ((index, partition), 1.0)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,6 +104,12 @@ impl Stream {
         (0..self.shards.len()).find(|shard| self.mappings[mapping].has_batch(*shard, &self.shards[*shard]))
     }
 
+    /// How many records not all mappings have done with.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.len()).sum()
+    }
+
     /// How many records a mapping has lost so far: they were older than 24 h before it had done with them.
     #[must_use]
     pub fn expired(&self, mapping: usize) -> u64 {

@@ -43,6 +43,9 @@ impl Env {
     }
 }
 
+const PUTS: &str = "blob.puts_a_prefix";
+const GETS: &str = "blob.gets_a_prefix";
+
 impl BlobOf {
     /// A call that does `act` with a key or a prefix, and tells of the answer.
     async fn on<R: Fails + Hash + Clone + 'static>(
@@ -54,7 +57,13 @@ impl BlobOf {
     ) -> R {
         let (BucketId { index: bucket, name }, key) = (self.bucket, SmolStr::new(key));
         let effect = move |state: &mut RunState| {
-            let result = act(&mut state.services.buckets[bucket], &key, state.now);
+            // A prefix's rate; what S3 takes for one is not said: here it is all before the last slash.
+            let limit = if matches!(call, "blob.put" | "blob.delete") { PUTS } else { GETS };
+            let prefix = key.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+            let result = match state.spend_rate(limit, prefix, 1) {
+                Ok(()) => act(&mut state.services.buckets[bucket], &key, state.now),
+                Err(error) => R::fails(error),
+            };
             let what = detail(state, || format!("{key} -> {}", show(&result)));
             (result, what)
         };

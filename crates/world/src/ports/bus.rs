@@ -12,6 +12,7 @@ use crate::aws::queue::Posted;
 use crate::kernel::ids::BusId;
 use crate::run::env::Env;
 use crate::run::state::{RunState, detail};
+use crate::run::timed::Transport;
 use crate::run::world::World;
 
 impl World {
@@ -45,13 +46,18 @@ impl Env {
 
 impl RunState {
     fn put_events(&mut self, bus: usize, events: &[BusEvent]) -> Result<Rejected, CallError> {
+        self.spend_rate("bus.puts", "", 1)?;
         let (rejected, sent) = self.services.buses[bus].put(events, self.now, &mut self.choices)?;
+        if let Some(timed) = &mut self.timed {
+            timed.put += events.len() as u64;
+        }
         for (target, body) in sent {
-            match target {
-                RuleTarget::Queue(queue) => {
-                    self.post(Posted { queue, body, fifo: None });
+            match (target, &mut self.timed) {
+                (RuleTarget::Queue(queue), _) => {
+                    self.bring(Transport::Bus, Posted { queue, body, fifo: None });
                 }
-                RuleTarget::Function(function) => {
+                (RuleTarget::Function(function), Some(timed)) => timed.to_functions.push((function, body)),
+                (RuleTarget::Function(function), None) => {
                     let now = self.now;
                     self.services.functions[function].push(InvocationPayload::Event(body), now);
                 }

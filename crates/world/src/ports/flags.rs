@@ -28,12 +28,14 @@ impl Flags for Env {
         let name = SmolStr::new(name);
         let effect = move |state: &mut RunState| {
             let stale = state.limits.stale_reads;
-            let flag = state.services.flags.read(&name, state.now, stale, &mut state.choices);
+            let read = state.spend_rate("flags.gets", "", 1);
+            let flag = read.map(|()| state.services.flags.read(&name, state.now, stale, &mut state.choices));
             let what = detail(state, || match &flag {
-                Some(flag) => format!("{name} -> version {}: {}", flag.version, flag.text),
-                None => format!("{name} -> none"),
+                Ok(Some(flag)) => format!("{name} -> version {}: {}", flag.version, flag.text),
+                Ok(None) => format!("{name} -> none"),
+                Err(error) => error.to_string(),
             });
-            (Ok(flag), what)
+            (flag, what)
         };
         self.call(self.site("flags.read", "flags"), effect).await
     }

@@ -12,7 +12,7 @@ use crate::flow::{AslMachine, Execution, TaskError};
 use crate::kernel::ids::{MachineId, QueueId};
 use crate::run::env::Env;
 use crate::run::invocation::invocation;
-use crate::run::machine::{Callees, Machines, Running};
+use crate::run::machine::{Callees, Machines, Over, Running};
 use crate::run::state::{RunState, detail};
 use crate::run::world::World;
 
@@ -52,6 +52,7 @@ impl World {
             all: Vec::new(),
             names: FxHashMap::default(),
             free: Vec::new(),
+            over: Over::default(),
         });
         MachineId { index: machines.len() - 1, name }
     }
@@ -84,7 +85,8 @@ impl Flow for FlowOf {
         let (machine, called) = (self.machine.index, SmolStr::new(name));
         let input = input.to_owned();
         let effect = move |state: &mut RunState| {
-            let result = state.start(machine, &called, &input);
+            let started = state.spend_rate("flow.starts", "", 1);
+            let result = started.and_then(|()| state.start(machine, &called, &input));
             let what = detail(state, || format!("{called} {input} -> {result:?}"));
             (result, what)
         };
@@ -101,6 +103,9 @@ impl RunState {
             .map_err(|error| CallError::Refused(format!("InvalidExecutionInput: {error}")))?;
         let now = self.now;
         let machines = &mut self.machines[machine];
+        if machines.is_over(name) {
+            return Ok(Started::Exists);
+        }
         if let Some(there) = machines.named(name) {
             let same = there.execution.outcome().is_none() && **there.execution.input() == input;
             return Ok(if same { Started::Running } else { Started::Exists });

@@ -57,10 +57,19 @@ impl Env {
 }
 
 impl RunState {
+    /// Takes an action's place in the rate of a FIFO queue; standard queues have none.
+    fn spend_action(&mut self, queue: usize, action: &'static str) -> Result<(), CallError> {
+        if self.timed.is_none() || !self.queues[queue].is_fifo() {
+            return Ok(());
+        }
+        self.spend_rate("queue.fifo_calls", &format!("{action} {queue}"), 1)
+    }
+
     fn receive(&mut self, queue: usize, max: usize, wait: Duration) -> Result<Vec<Delivery>, CallError> {
         if max == 0 || max > BATCH || wait > MAX_WAIT {
             return refused("InvalidParameterValue");
         }
+        self.spend_action(queue, "receive")?;
         // Waits as long as it may for the first message; where time matters its driver has waited.
         match self.queues[queue].next_visible() {
             _ if self.goes_by_time() => {}
@@ -92,6 +101,9 @@ impl QueueOf {
             if receipts.len() > BATCH {
                 return (refused("TooManyEntriesInBatchRequest"), String::new());
             }
+            if let Err(error) = state.spend_action(queue, call) {
+                return (Err(error), String::new());
+            }
             let mut rejected = Rejected::new();
             for (i, receipt) in receipts.iter().enumerate() {
                 let receipt = Receipt::parse(receipt).filter(|r| r.queue == queue);
@@ -116,6 +128,7 @@ impl Queue for QueueOf {
         let effect = move |state: &mut RunState| {
             let result = state.sends(&entries, |state, entries| {
                 let now = state.now;
+                state.spend_action(queue, "send")?;
                 state.queues[queue].send_batch(entries, now)
             });
             let what = detail(state, || {

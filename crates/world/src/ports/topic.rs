@@ -10,6 +10,7 @@ use crate::aws::topic::{QueueSubscription, Subscriptions, TopicSettings};
 use crate::kernel::ids::TopicId;
 use crate::run::env::Env;
 use crate::run::state::{RunState, detail};
+use crate::run::timed::Transport;
 use crate::run::world::World;
 
 impl World {
@@ -47,14 +48,13 @@ impl Env {
 
 impl RunState {
     fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
+        self.spend_rate("topic.publishes", "", notices.len())?;
         let topic = &mut self.services.topics[topic];
         let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
         if let Some(timed) = &mut self.timed {
             timed.published += notices.len() as u64;
         }
-        for message in posted {
-            self.post(message);
-        }
+        posted.into_iter().for_each(|message| self.bring(Transport::Topic, message));
         Ok(rejected)
     }
 }

@@ -17,6 +17,7 @@ use tenfold_ports::queue::Delivery;
 use super::invocation::reported;
 use super::source::{EventSource, SourceJob, SourceKind};
 use super::state::RunState;
+use super::timed::Transport;
 use crate::aws::invocations::AsyncInvocation;
 use crate::aws::queue::Posted;
 use crate::aws::queue::receive::{MAX_WAIT, receive};
@@ -136,6 +137,14 @@ impl RunState {
         let Some(stream) = &mut self.table.stream else { return };
         if let Some(letter) = stream.finish(batch, outcome, self.now, &mut self.choices) {
             self.post(letter);
+        }
+    }
+
+    /// Brings a message of a topic or a bus to its queue: at once, or where time matters when it is there.
+    pub fn bring(&mut self, transport: Transport, message: Posted) {
+        match &mut self.timed {
+            None => self.post(message),
+            Some(timed) => timed.to_queues.push((transport, message)),
         }
     }
 

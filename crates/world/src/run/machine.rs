@@ -1,11 +1,12 @@
 //! State machines of a run and their executions, as data.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use jiff::Timestamp;
-use rustc_hash::FxHashMap;
+use jiff::{SignedDuration, Timestamp};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 
@@ -32,6 +33,32 @@ pub(crate) struct Machines<S> {
     pub names: FxHashMap<SmolStr, usize>,
     /// Places of executions that are over and forgotten.
     pub free: Vec<usize>,
+    /// The names of those that were forgotten not long ago, and since when.
+    pub over: Over,
+}
+
+/// For how long the name of an execution that was forgotten is remembered. Step Functions remembers it for 90 days; who
+/// starts one again does it within minutes, and there are millions of them.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
+
+/// Names of executions that are over, the first that ended first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Over {
+    names: FxHashSet<SmolStr>,
+    since: VecDeque<(Timestamp, SmolStr)>,
+}
+
+impl Over {
+    fn add(&mut self, name: SmolStr, now: Timestamp) {
+        while let Some((since, first)) = self.since.front()
+            && now.duration_since(*since) > REMEMBERED
+        {
+            self.names.remove(first);
+            self.since.pop_front();
+        }
+        self.names.insert(name.clone());
+        self.since.push_back((now, name));
+    }
 }
 
 impl<S> Machines<S> {
@@ -52,9 +79,16 @@ impl<S> Machines<S> {
         place
     }
 
-    /// Forgets an execution that is over: its name may be given again, which Step Functions allows after 90 days.
-    pub fn forget(&mut self, place: usize) {
-        self.names.remove(self.all[place].execution.name());
+    /// Whether an execution of this name was over and forgotten not long ago.
+    pub fn is_over(&self, name: &str) -> bool {
+        self.over.names.contains(name)
+    }
+
+    /// Forgets an execution that is over, but for its name.
+    pub fn forget(&mut self, place: usize, now: Timestamp) {
+        if let Some((name, _)) = self.names.remove_entry(self.all[place].execution.name()) {
+            self.over.add(name, now);
+        }
         self.free.push(place);
     }
 }

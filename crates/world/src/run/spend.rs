@@ -1,4 +1,5 @@
-//! Taking units of the table's capacity for a call, where time matters. Elsewhere every call has them.
+//! What a call takes of what services let through, where time matters: units of the table's capacity, and its place in
+//! a service's rate. Elsewhere every call has them.
 
 use tenfold_ports::table::{Item, Key, Query, Read, Write};
 use tenfold_ports::{CallError, SmolStr};
@@ -11,6 +12,16 @@ use crate::aws::table::size::size;
 const READ_UNIT: usize = 4 << 10;
 
 impl RunState {
+    /// Takes a call's place in the rate of a service; `of` names what the rate is of, where it is not the account's.
+    pub fn spend_rate(&mut self, limit: &'static str, of: &str, tokens: usize) -> Result<(), CallError> {
+        let Some(timed) = &mut self.timed else { return Ok(()) };
+        if timed.rates.take(limit, of, tokens as f64, self.now) {
+            return Ok(());
+        }
+        timed.verdict = CapacityCheck::Throttled;
+        Err(CallError::Throttled)
+    }
+
     /// Takes write units for these writes.
     pub fn spend_writes(&mut self, writes: &[&Write], transaction: bool) -> CapacityCheck {
         let Some(timed) = &mut self.timed else { return CapacityCheck::Made };

@@ -7,44 +7,25 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 use tenfold_ports::api::Request;
 
-use tenfold_ports::queue::Delivery;
-
+use super::function::{AsyncEvent, MessageBatch};
+use super::ids::{InvocationId, TaskOf};
+use super::nanos::Nanos;
+use crate::aws::queue::Posted;
 use crate::aws::stream::Batch;
-use crate::flow::{Resource, TaskError, TaskId};
+use crate::flow::{Resource, TaskError};
 use crate::kernel::call::{CallAnswer, PortCall};
 use crate::run::state::RunState;
-
-/// Nanoseconds since the simulation began.
-pub(super) type Nanos = u64;
-
-pub(super) const MILLISECOND: Nanos = 1_000_000;
-pub(super) const SECOND: Nanos = 1_000 * MILLISECOND;
-
-/// An invocation of an environment: the environment's place, and which of its invocations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct InvocationId {
-    pub environment: u32,
-    pub generation: u32,
-}
 
 /// A call on its way to its service.
 pub(super) struct Going {
     pub turn: InvocationId,
     pub call: Rc<PortCall<RunState>>,
-    /// How often it was refused for load.
-    pub refused: u32,
+    /// How often it was made again, as it was refused for load.
+    pub again: u32,
     /// For how long its answer is on its way back.
     pub back: Nanos,
-}
-
-/// A task of an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TaskOf {
-    pub machine: usize,
-    pub place: usize,
-    /// Which execution at this place.
-    pub number: u64,
-    pub task: TaskId,
+    /// Until when a receive waits for a message.
+    pub until: Option<Nanos>,
 }
 
 /// A task on its way to what it calls.
@@ -56,19 +37,23 @@ pub(super) struct PendingTask {
 
 /// What a poller has taken.
 pub(super) enum PolledBatch {
-    Messages { source: usize, deliveries: Vec<Delivery> },
+    Messages(MessageBatch),
     Records { source: usize, batch: Batch },
 }
 
 pub(super) enum Happening {
-    /// Somebody comes in from outside.
+    /// The next of those who come by themselves.
     Arrival,
+    /// A client that has its answer comes in again.
+    Client,
     /// A request has come through the API to its function.
     Request { request: Rc<Request>, arrived: Nanos },
     /// An environment takes up the invocation that it was given.
     Begin(InvocationId),
     /// A call reaches its service.
     Apply(Going),
+    /// A call that was refused for load sets out again.
+    Again(Going),
     /// A call's answer reaches its handler.
     Answer { turn: InvocationId, call: u32, answer: CallAnswer, outside: bool },
     /// The first of a function's invocations may be out of time.
@@ -81,10 +66,12 @@ pub(super) enum Happening {
     Poll { source: usize, shard: usize },
     /// What a poller has taken reaches its function.
     Deliver(Box<PolledBatch>),
-    /// A schedule's turn, or the same event again.
-    Tick { source: usize, attempt: u32 },
-    /// An execution goes on.
-    Go { machine: usize, place: usize, number: u64 },
+    /// A schedule's time.
+    Tick(usize),
+    /// An event reaches the function that is invoked with it asynchronously.
+    Event(Box<AsyncEvent>),
+    /// A message of a topic or a bus is in its queue.
+    Post(Box<Posted>),
     /// A task reaches what it calls.
     Task(Box<PendingTask>),
     /// A task's answer reaches its execution.
@@ -133,6 +120,11 @@ impl Agenda {
     pub fn add(&mut self, at: Nanos, what: Happening) {
         self.entries.push(Entry { at, number: self.next, what });
         self.next += 1;
+    }
+
+    /// When the next of it is.
+    pub fn first(&self) -> Option<Nanos> {
+        self.entries.peek().map(|entry| entry.at)
     }
 
     pub fn next(&mut self) -> Option<(Nanos, Happening)> {

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use rand_pcg::Pcg64Mcg;
 use tenfold_ports::api::Request;
 
-use super::agenda::{Happening, MILLISECOND, Nanos, SECOND};
+use super::agenda::Happening;
 use super::function::{Event, Purpose};
 use super::load::Arrivals;
+use super::nanos::{MILLISECOND, Nanos, SECOND};
 use super::simulation::Simulation;
 
 impl Simulation {
@@ -31,14 +32,11 @@ impl Simulation {
         }
     }
 
-    /// A client that has its answer sends its next request.
-    pub(super) fn come_again(&mut self) {
-        if matches!(self.load.arrivals, Arrivals::Clients(_)) && self.now < self.load.until {
-            self.come_in();
+    /// Somebody comes in.
+    pub(super) fn come_in(&mut self) {
+        if self.now >= self.load.until {
+            return;
         }
-    }
-
-    fn come_in(&mut self) {
         let number = self.load.number;
         self.load.number += 1;
         self.recorder.came();
@@ -51,14 +49,8 @@ impl Simulation {
     }
 
     fn api_lets_through(&mut self) -> bool {
-        let (rate, burst) = (self.figures.most("api.requests"), self.figures.most("api.burst"));
-        let (tokens, since) = &mut self.load.tokens;
-        let gained = rate * (self.now - *since) as f64 / SECOND as f64;
-        *tokens = (*tokens + gained).min(burst);
-        *since = self.now;
-        let through = *tokens >= 1.0;
-        *tokens -= f64::from(u8::from(through));
-        through
+        let (rate, now) = (self.figures.requests(), self.clock());
+        self.load.tokens.take(rate, 1.0, now)
     }
 
     /// A request has come through the API to its function.
@@ -78,7 +70,11 @@ impl Simulation {
             took / (MILLISECOND / 1_000),
             worked / (MILLISECOND / 1_000),
             if late { 504 } else { status },
+            self.now < self.load.until,
         );
-        self.come_again();
+        // A client that has its answer sends its next request.
+        if matches!(self.load.arrivals, Arrivals::Clients(_)) {
+            self.agenda.add(self.now + back, Happening::Client);
+        }
     }
 }

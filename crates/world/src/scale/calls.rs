@@ -5,38 +5,51 @@ use std::rc::Rc;
 use rand::RngExt;
 use smol_str::SmolStr;
 
-use super::agenda::{Going, Happening, InvocationId, MILLISECOND, Nanos};
+use super::agenda::{Going, Happening};
 use super::host::{OutsideService, ServiceSettings};
+use super::ids::InvocationId;
+use super::nanos::{MILLISECOND, Nanos};
 use super::simulation::Simulation;
 use crate::aws::capacity::CapacityCheck;
 use crate::kernel::call::{CallAnswer, PortCall, Takes};
 use crate::run::state::RunState;
 
-/// How often the SDK makes a call again that was refused for load, and how often the adapter a transaction that
-/// met another one (`tenfold-aws`).
-const AGAIN: u32 = 2;
-const CONFLICTS: u32 = 4;
-/// The pause before the first of them; it doubles, and each is drawn from none to all of it.
-const PAUSE: Nanos = 50 * MILLISECOND;
+/// How often a call is made again, and the pause before the first of these; it doubles, and each is drawn from none to
+/// all of it.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    times: u32,
+    pause: Nanos,
+}
+
+/// The SDK, of what was throttled (`tenfold-aws`, `client.rs`).
+const BY_SDK: Again = Again { times: 2, pause: 100 * MILLISECOND };
+/// The adapter, of a transaction that met another one (`tenfold-aws`, `table/write.rs`).
+const BY_ADAPTER: Again = Again { times: 4, pause: 50 * MILLISECOND };
+const NEVER: Again = Again { times: 0, pause: 0 };
 
 impl Simulation {
     /// A handler has made a call.
     pub(super) fn send(&mut self, turn: InvocationId, call: Rc<PortCall<RunState>>) {
-        self.recorder.call(call.site.call);
-        match &call.takes {
-            Takes::Service { url, most } => {
-                let most = most.as_nanos().max(0) as Nanos;
-                let host = host_of(url);
-                self.call_host(turn, &call, &host, most);
-            }
-            Takes::NoTime | Takes::Receive { .. } => {
-                let server = self.through_server(call.site.call);
-                let whole = self.draw(call.site.call);
-                let there = (whole as f64 * self.random.random::<f64>()) as Nanos;
-                let going = Going { turn, call, refused: 0, back: whole - there };
-                self.agenda.add(self.now + server + there, Happening::Apply(going));
-            }
+        if let Takes::Service { url, most } = &call.takes {
+            self.recorder.call(call.site.call);
+            let most = most.as_nanos().max(0) as Nanos;
+            let host = host_of(url);
+            self.call_host(turn, &call, &host, most);
+        } else {
+            self.set_out(Going { turn, call, again: 0, back: 0, until: None });
         }
+    }
+
+    /// A call sets out for its service, for the first time or again.
+    pub(super) fn set_out(&mut self, mut going: Going) {
+        let call = going.call.site.call;
+        self.recorder.call(call);
+        let server = self.through_server(call);
+        let whole = self.draw(call);
+        let there = (whole as f64 * self.random.random::<f64>()) as Nanos;
+        going.back = whole - there;
+        self.agenda.add(self.now + server + there, Happening::Apply(going));
     }
 
     /// A call of a service outside: what comes of it is known when it begins.
@@ -61,12 +74,14 @@ impl Simulation {
     }
 
     /// A call reaches its service.
-    pub(super) fn apply(&mut self, going: Going) {
+    pub(super) fn apply(&mut self, mut going: Going) {
         self.tell_time();
         if let Takes::Receive { queue, wait } = &going.call.takes {
             let (queue, wait) = (*queue, *wait);
-            if !wait.is_zero() && !self.has_message(queue) {
-                return self.wait_for(queue, going, wait.as_nanos() as Nanos);
+            let until = *going.until.get_or_insert(self.now + wait.as_nanos() as Nanos);
+            self.queues.entry(queue).or_default();
+            if !self.has_message(queue) && self.now < until {
+                return self.wait_for(queue, going, until);
             }
         }
         self.make(going);
@@ -80,21 +95,17 @@ impl Simulation {
             .timed
             .as_mut()
             .map_or(CapacityCheck::Made, |timed| std::mem::replace(&mut timed.verdict, CapacityCheck::Made));
-        let most = match verdict {
-            CapacityCheck::Made => 0,
-            CapacityCheck::Throttled => AGAIN,
-            CapacityCheck::Busy => CONFLICTS,
-        };
         if verdict != CapacityCheck::Made {
             self.recorder.refused += 1;
-        }
-        if going.refused < most {
-            let pause = (PAUSE << going.refused) as f64 * self.random.random::<f64>();
-            going.refused += 1;
-            return self.agenda.add(self.now + pause as Nanos, Happening::Apply(going));
-        }
-        if verdict == CapacityCheck::Busy && going.call.site.call == "table.transact" {
-            answer = (going.call.conflicts)();
+            let again = who_makes_again(verdict, going.call.site.call);
+            if going.again < again.times && self.is_awaited(going.turn, going.call.id) {
+                let pause = ((again.pause << going.again) as f64 * self.random.random::<f64>()) as Nanos;
+                going.again += 1;
+                return self.agenda.add(self.now + going.back + pause, Happening::Again(going));
+            }
+            if verdict == CapacityCheck::Busy && going.call.site.call == "table.transact" {
+                answer = (going.call.conflicts)();
+            }
         }
         self.take_back(going, answer);
         self.look_around();
@@ -103,6 +114,16 @@ impl Simulation {
     fn take_back(&mut self, going: Going, answer: CallAnswer) {
         let Going { turn, call, back, .. } = going;
         self.agenda.add(self.now + back, Happening::Answer { turn, call: call.id, answer, outside: false });
+    }
+}
+
+/// Who makes a call again that a service has not let through. A cancelled transaction is no throttled call to the SDK,
+/// and a write that meets a transaction neither.
+fn who_makes_again(verdict: CapacityCheck, call: &str) -> Again {
+    match (verdict, call) {
+        (CapacityCheck::Busy, "table.transact") => BY_ADAPTER,
+        (CapacityCheck::Throttled, call) if call != "table.transact" => BY_SDK,
+        _ => NEVER,
     }
 }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::agenda::{Nanos, SECOND};
 use super::figures::Figures;
 use super::host::OutsideService;
 use super::load::Load;
+use super::nanos::{Nanos, SECOND};
 use super::outcome::{Outcome, short as shown};
 use super::picture;
 use super::scenario::Scenario;

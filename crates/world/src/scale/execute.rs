@@ -6,8 +6,10 @@ use rand::RngExt;
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 
-use super::agenda::{Happening, Nanos, PendingTask, SECOND, TaskOf};
+use super::agenda::{Happening, PendingTask};
 use super::function::{Event, Purpose};
+use super::ids::{RunId, TaskOf};
+use super::nanos::{Nanos, SECOND};
 use super::simulation::{FunctionId, Simulation};
 use crate::flow::{ExecutionOutcome, ExecutionStep, Resource, TaskError};
 use crate::run::machine::TaskRef;
@@ -25,27 +27,22 @@ impl Simulation {
             return;
         }
         for (machine, place) in std::mem::take(&mut timed.started) {
-            self.flows.next += 1;
-            let number = self.flows.next;
-            let numbers = &mut self.flows.numbers;
-            if numbers.len() <= machine {
-                numbers.resize_with(machine + 1, Vec::new);
-            }
-            if numbers[machine].len() <= place {
-                numbers[machine].resize(place + 1, 0);
-            }
-            numbers[machine][place] = number;
-            self.flows.started += 1;
-            let after = self.through_server("flow.transition") + self.draw("flow.transition");
-            self.agenda.add(self.now + after, Happening::Go { machine, place, number });
+            let run = self.flows.begin(machine, place);
+            self.go(run);
+        }
+    }
+
+    /// Executions go on whose time it is.
+    pub(super) fn wake(&mut self) {
+        while let Some(run) = self.flows.next_due(self.now) {
+            self.go(run);
         }
     }
 
     /// An execution goes on as far as it can.
-    pub(super) fn go(&mut self, machine: usize, place: usize, number: u64) {
-        if self.flows.numbers[machine][place] != number {
-            return;
-        }
+    fn go(&mut self, run: RunId) {
+        let RunId { machine, place, .. } = run;
+        let mut late = 0;
         loop {
             let now = self.tell_time();
             let random = &mut self.random;
@@ -54,25 +51,24 @@ impl Simulation {
             let step = running.execution.next(now, &mut || random.random::<f64>());
             running.execution.take_events();
             let transitions = running.execution.transitions() - before;
-            self.flows.paid += u64::from(transitions);
-            let wait = self.transitions(transitions);
+            // Those of one step take their time one after the other, and branches beside each other.
+            let takes = self.transitions(transitions);
+            late = late.max(takes);
             match step {
+                // It says so again when its last states have taken their time.
+                ExecutionStep::Ended(_) if late > 0 => return self.flows.wake_at(run, Some(self.now + late)),
                 ExecutionStep::Ended(outcome) => {
-                    self.flows.numbers[machine][place] = 0;
-                    self.flows.ended += 1;
+                    self.flows.end(run);
                     self.flows.failed += u64::from(!matches!(outcome, ExecutionOutcome::Succeeded(_)));
-                    self.state().machines[machine].forget(place);
-                    return;
+                    return self.state().machines[machine].forget(place, now);
                 }
                 ExecutionStep::Wait(until) => {
                     let at = self.nanos(until);
-                    return self.agenda.add(at, Happening::Go { machine, place, number });
+                    return self.flows.wake_at(run, Some(at.max(self.now + late)));
                 }
                 ExecutionStep::Invoke { task, resource, input, .. } => {
-                    let task = TaskOf { machine, place, number, task };
-                    let each: Nanos = (0..transitions).map(|_| self.draw("flow.transition")).sum();
-                    let server = self.through_server("flow.task");
-                    let after = wait + each + server + self.draw("flow.task") / 2;
+                    let after = takes + self.way_of_task(&resource);
+                    let task = TaskOf { run, task };
                     let pending = PendingTask { task, resource, input: input.into_value() };
                     self.agenda.add(self.now + after, Happening::Task(Box::new(pending)));
                 }
@@ -80,17 +76,22 @@ impl Simulation {
         }
     }
 
-    /// How long so many transitions wait where there are too many.
+    /// How long so many transitions take, and wait where there are too many.
     fn transitions(&mut self, transitions: u32) -> Nanos {
-        let most = self.figures.most("flow.transitions");
-        let (used, second) = &mut self.flows.transitions;
-        let now = self.now / SECOND;
-        if *second < now {
-            *used = (*used - most * (now - *second) as f64).max(0.0);
-            *second = now;
+        if transitions == 0 {
+            return 0;
         }
-        *used += f64::from(transitions);
-        if *used <= most { 0 } else { ((*used - most) / most * SECOND as f64) as Nanos }
+        self.flows.paid += u64::from(transitions);
+        let (rate, now) = (self.figures.transitions(), self.clock());
+        let waits = self.flows.transitions.owe(rate, f64::from(transitions), now);
+        let each: Nanos = (0..transitions).map(|_| self.draw("flow.transition")).sum();
+        (waits * SECOND as f64) as Nanos + each
+    }
+
+    /// How long a task is on its way, in one direction.
+    fn way_of_task(&mut self, resource: &Resource) -> Nanos {
+        let name = if *resource == Resource::SendMessage { "flow.send" } else { "flow.task" };
+        self.through_server(name) + self.draw(name) / 2
     }
 
     /// A task reaches what it calls.
@@ -107,8 +108,8 @@ impl Simulation {
             },
             Resource::SendMessage => {
                 let state = self.world.state.get_mut();
-                let callees = Rc::clone(&state.machines[task.machine].callees);
-                let of = TaskRef { machine: task.machine, execution: task.place, task: task.task };
+                let callees = Rc::clone(&state.machines[task.run.machine].callees);
+                let of = TaskRef { machine: task.run.machine, execution: task.run.place, task: task.task };
                 let answer = state.send_of_task(&callees, of, &input);
                 self.recorder.call("queue.send");
                 self.look_around();
@@ -125,14 +126,14 @@ impl Simulation {
     }
 
     /// A task's answer reaches its execution.
-    pub(super) fn resume(&mut self, task: TaskOf, answer: Result<Json, TaskError>) {
-        let TaskOf { machine, place, number, task } = task;
-        if self.flows.numbers[machine][place] != number {
+    pub(super) fn resume(&mut self, TaskOf { run, task }: TaskOf, answer: Result<Json, TaskError>) {
+        if !self.flows.has(run) {
             return;
         }
         let now = self.tell_time();
-        let running = &mut self.state().machines[machine].all[place];
+        let running = &mut self.state().machines[run.machine].all[run.place];
         running.execution.resume(task, answer, now);
-        self.go(machine, place, number);
+        self.flows.wake_at(run, None);
+        self.go(run);
     }
 }

@@ -11,9 +11,10 @@ use jiff::SignedDuration;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
-use super::agenda::{MILLISECOND, Nanos};
+use super::nanos::{MILLISECOND, Nanos};
 use super::quantiles::Quantiles;
 use crate::aws::capacity::TableLimits;
+use crate::aws::rates::Rate;
 
 /// Why a file of figures, or a change of them, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -179,6 +180,24 @@ impl Figures {
         self.prices.get(name).copied().unwrap_or(0.0)
     }
 
+    /// The rates of services that refuse what is more.
+    pub(super) fn rates(&self) -> impl Iterator<Item = (&'static str, Rate)> {
+        RATES.iter().map(|(name, burst)| {
+            let a_second = self.most(name);
+            (*name, Rate { a_second, burst: burst.map_or(a_second, |burst| self.most(burst)) })
+        })
+    }
+
+    /// State transitions of the account, which are delayed where there are too many.
+    pub(super) fn transitions(&self) -> Rate {
+        Rate { a_second: self.most("flow.transitions"), burst: self.most("flow.transition_burst") }
+    }
+
+    /// Requests that API Gateway lets through.
+    pub(super) fn requests(&self) -> Rate {
+        Rate { a_second: self.most("api.requests"), burst: self.most("api.burst") }
+    }
+
     pub(super) fn of_table(&self) -> TableLimits {
         TableLimits {
             key_writes: self.most("table.write_units_a_key"),
@@ -189,6 +208,17 @@ impl Figures {
         }
     }
 }
+
+/// The limits of services that are rates, and how much at once; as much as in a second where AWS says nothing.
+const RATES: [(&str, Option<&str>); 7] = [
+    ("flow.starts", Some("flow.start_burst")),
+    ("topic.publishes", None),
+    ("bus.puts", None),
+    ("queue.fifo_calls", None),
+    ("flags.gets", None),
+    ("blob.puts_a_prefix", None),
+    ("blob.gets_a_prefix", None),
+];
 
 /// For how long a transaction holds its items, in milliseconds: about as long as it takes. Assumed.
 const TRANSACTION_HOLDS: i64 = 5;

@@ -8,12 +8,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tenfold_ports::Context;
 use tenfold_ports::api::{Request, Response};
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::stream::Record;
+use tenfold_ports::{Bytes, Context};
 
-use super::agenda::{InvocationId, Nanos, TaskOf};
+use super::ids::{InvocationId, TaskOf};
+use super::nanos::Nanos;
+use crate::aws::rates::Bucket;
 use crate::aws::stream::Batch;
 use crate::flow::TaskError;
 use crate::kernel::call::Mailbox;
@@ -32,6 +34,8 @@ pub enum Event {
     Records(Vec<Rc<Record>>),
     /// A schedule's tick.
     Tick,
+    /// An event of a bus, as JSON text.
+    Event(Bytes),
     /// A task of a state machine.
     Task(Json),
 }
@@ -66,15 +70,37 @@ pub struct LambdaSettings {
     pub memory: u32,
     /// How many invocations there may be at once; none where only the account's limit counts.
     pub reserved: Option<u32>,
+    /// How often an event that it was invoked with asynchronously comes again after it has failed, 0 to 2
+    /// (`MaximumRetryAttempts`).
+    pub retries: usize,
 }
 
 /// What an invocation is for.
 pub(super) enum Purpose {
     Request { arrived: Nanos },
-    Messages { source: usize, deliveries: Vec<Delivery> },
+    Messages(MessageBatch),
     Records { source: usize, batch: Batch },
-    Tick,
+    Event(Box<AsyncEvent>),
     Task(TaskOf),
+}
+
+/// Messages that a poller has taken for its function.
+#[derive(Debug, Clone)]
+pub(super) struct MessageBatch {
+    pub source: usize,
+    pub deliveries: Vec<Delivery>,
+    /// Until when nobody else sees them.
+    pub hidden: Nanos,
+}
+
+/// An event that Lambda has taken to invoke a function with, and tries until it is done or given up.
+#[derive(Debug, Clone)]
+pub(super) struct AsyncEvent {
+    pub function: usize,
+    pub event: Event,
+    /// How often the function has failed, and how often there were too many at once.
+    pub failed: usize,
+    pub refused: u32,
 }
 
 /// An environment, which is kept and holds one invocation at a time.
@@ -101,8 +127,9 @@ pub(super) struct Function {
     pub busy: u32,
     /// How many environments there are.
     pub kept: u32,
-    /// How many may still be started in this period of scaling, and when that period began.
-    pub startable: (f64, Nanos),
+    /// Tokens for environments that start, and for synchronous invocations.
+    pub startable: Bucket,
+    pub requests: Bucket,
     /// When invocations are out of time, the first first.
     pub deadlines: VecDeque<(Nanos, InvocationId)>,
     /// Whether somebody looks at the first of them.
@@ -117,7 +144,9 @@ pub(super) struct FunctionCounts {
     pub cold: u64,
     pub refused: u64,
     pub timed_out: u64,
-    /// Time that is paid for, in milliseconds.
+    /// Events that were given up.
+    pub given_up: u64,
+    /// Time that is paid for, in milliseconds: starts too.
     pub milliseconds: u64,
     pub most_busy: u32,
 }

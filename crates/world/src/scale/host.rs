@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use serde::Deserialize;
 use tenfold_ports::downstream::{Answer, NoAnswer};
 
-use super::agenda::{MILLISECOND, Nanos};
+use super::nanos::{MILLISECOND, Nanos};
 use super::quantiles::Quantiles;
 use crate::aws::downstream::answer;
 
@@ -67,6 +67,15 @@ impl OutsideService {
         let p99 = settings.p99.unwrap_or(3.0 * settings.p50);
         self.times = Quantiles::new(settings.p50, p99, 2.0 * p99);
         self.settings = settings;
+        // Those who go on are those who are at work for longest: one more begins when so few are left.
+        while settings.capacity.is_some_and(|capacity| self.workers.len() > capacity.max(1)) {
+            self.workers.pop();
+        }
+    }
+
+    /// Whether it answers.
+    pub const fn is_well(&self) -> bool {
+        !self.settings.down && !self.settings.hangs
     }
 
     /// What comes of a call that is made now and waited for so long, and after how long.

@@ -8,14 +8,17 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use jiff::SignedDuration;
 use tenfold_ports::Context;
 
-use super::agenda::{Happening, InvocationId, MILLISECOND, Nanos, SECOND};
+use super::agenda::Happening;
 use super::function::{Environment, Event, InvocationOutcome, Purpose};
+use super::ids::InvocationId;
+use super::nanos::{MILLISECOND, Nanos};
 use super::simulation::Simulation;
+use crate::aws::rates::Rate;
 use crate::kernel::call::{CallAnswer, Mailbox};
 use crate::run::env::Env;
 
-/// The period in which Lambda lets so many environments of a function start.
-const SCALING: Nanos = 10 * SECOND;
+/// In how many seconds Lambda lets as many environments of a function start as `lambda.scaling` says.
+const SCALING: f64 = 10.0;
 
 impl Simulation {
     /// Invokes a function. Gives the event back where Lambda refuses: too many at once.
@@ -25,11 +28,19 @@ impl Simulation {
         event: Event,
         job: Purpose,
     ) -> Result<(), (Event, Purpose)> {
+        let now = self.clock();
         let account = self.figures.most("lambda.concurrency");
-        let of = &self.functions[function];
+        let a_second = self.figures.most("lambda.requests_an_environment");
+        let of = &mut self.functions[function];
         let reserved = of.settings.reserved.map_or(f64::INFINITY, f64::from);
-        if f64::from(self.busy) >= account || f64::from(of.busy) >= reserved {
-            self.functions[function].counts.refused += 1;
+        let requests = a_second * account.min(reserved);
+        let rate = Rate { a_second: requests, burst: requests };
+        let synchronous = !matches!(job, Purpose::Event(_));
+        if f64::from(self.busy) >= account
+            || f64::from(of.busy) >= reserved
+            || synchronous && !of.requests.take(rate, 1.0, now)
+        {
+            of.counts.refused += 1;
             return Err((event, job));
         }
         let (place, cold) = if let Some(place) = self.functions[function].idle.pop() {
@@ -45,6 +56,7 @@ impl Simulation {
         of.busy += 1;
         of.counts.invocations += 1;
         of.counts.cold += u64::from(cold > 0);
+        of.counts.milliseconds += cold.div_ceil(MILLISECOND);
         of.counts.most_busy = of.counts.most_busy.max(of.busy);
         self.busy += 1;
         let environment = &mut self.environments[place as usize];
@@ -56,21 +68,17 @@ impl Simulation {
         Ok(())
     }
 
-    /// Starts an environment; none where Lambda starts no more in this period.
+    /// Starts an environment; none where Lambda starts no more yet.
     fn start(&mut self, function: usize) -> Option<u32> {
         let most = self.figures.most("lambda.scaling");
+        let now = self.clock();
         let of = &mut self.functions[function];
-        let (left, since) = &mut of.startable;
-        if *left == 0.0 && *since == 0 || self.now - *since >= SCALING {
-            (*left, *since) = (most, self.now.max(1));
-        }
-        if *left < 1.0 {
+        if !of.startable.take(Rate { a_second: most / SCALING, burst: most }, 1.0, now) {
             return None;
         }
-        *left -= 1.0;
         of.kept += 1;
         let mailbox = Rc::new(RefCell::new(Mailbox { remembers: false, ..Mailbox::default() }));
-        mailbox.borrow_mut().now = self.clock();
+        mailbox.borrow_mut().now = now;
         let of = &self.functions[function];
         let env = Env::new(Rc::clone(&mailbox), self.started, of.settings.role, SignedDuration::ZERO);
         self.started += 1;
@@ -99,6 +107,13 @@ impl Simulation {
     fn at_turn(&mut self, turn: InvocationId) -> Option<&mut Environment> {
         let environment = &mut self.environments[turn.environment as usize];
         (environment.generation == turn.generation && environment.job.is_some()).then_some(environment)
+    }
+
+    /// Whether an invocation still waits for a call's answer.
+    pub(super) fn is_awaited(&mut self, turn: InvocationId, call: u32) -> bool {
+        self.at_turn(turn).is_some_and(|environment| {
+            environment.mailbox.borrow().calls.iter().any(|(made, _)| made.id == call)
+        })
     }
 
     /// An environment takes up its invocation.
@@ -224,12 +239,12 @@ impl Simulation {
                 };
                 self.answered(arrived, status, took.saturating_sub(called));
             }
-            Purpose::Messages { source, deliveries } => {
+            Purpose::Messages(batch) => {
                 let failed = match outcome {
                     Some(InvocationOutcome::Batch(failed)) => failed,
                     _ => None,
                 };
-                self.messages_done(source, &deliveries, failed.as_deref());
+                self.messages_done(&batch, failed.as_deref());
             }
             Purpose::Records { source, batch } => {
                 let failed = match outcome {
@@ -238,7 +253,9 @@ impl Simulation {
                 };
                 self.records_done(source, &batch, failed);
             }
-            Purpose::Tick => {}
+            Purpose::Event(event) => {
+                self.event_done(event, matches!(outcome, Some(InvocationOutcome::Done(true))))
+            }
             Purpose::Task(task) => {
                 let answer = match outcome {
                     Some(InvocationOutcome::Task(answer)) => answer,

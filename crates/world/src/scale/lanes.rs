@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::agenda::Nanos;
+use super::nanos::Nanos;
 
 /// The lanes of a server: each works on one call at a time.
 #[derive(Debug)]

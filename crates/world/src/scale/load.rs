@@ -9,7 +9,8 @@ use rand_pcg::Pcg64Mcg;
 use serde::Deserialize;
 use tenfold_ports::api::Request;
 
-use super::agenda::{Nanos, SECOND};
+use super::nanos::{Nanos, SECOND};
+use crate::aws::rates::Bucket;
 
 /// Makes the request of the visitor with this number.
 pub type Visitor = Box<dyn FnMut(u64, &mut Pcg64Mcg) -> Request>;
@@ -47,8 +48,8 @@ pub(super) struct Load {
     pub visitor: Visitor,
     /// The number of the next visitor.
     pub number: u64,
-    /// The API's tokens, and when they were counted.
-    pub tokens: (f64, Nanos),
+    /// The API's tokens.
+    pub tokens: Bucket,
     pub begun: bool,
     /// How many come in with the arrival that is on the agenda.
     pub coming: u32,
@@ -73,7 +74,7 @@ impl Load {
             until,
             visitor,
             number: 0,
-            tokens: (f64::INFINITY, 0),
+            tokens: Bucket::default(),
             begun: false,
             coming: 0,
         }

@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use super::agenda::SECOND;
+use super::nanos::SECOND;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
+use super::sources::SourceKind;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ impl Simulation {
         let capacity = state.timed.as_ref().map(|timed| &timed.capacity);
         let mut throttled: Vec<(String, u64)> =
             capacity.iter().flat_map(|c| c.throttled.iter().map(|(name, n)| (name.clone(), *n))).collect();
+        let rates = state.timed.iter().flat_map(|timed| timed.rates.refused.iter());
+        throttled.extend(rates.map(|(name, n)| ((*name).to_owned(), *n)));
         throttled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         throttled.truncate(3);
         let hottest = capacity.map(|c| c.hottest.name.clone()).unwrap_or_default();
@@ -63,7 +66,7 @@ impl Simulation {
 
     fn measured(&self) -> BTreeMap<String, f64> {
         let recorder = &self.recorder;
-        let seconds = self.now as f64 / SECOND as f64;
+        let seconds = self.now.min(self.load.until) as f64 / SECOND as f64;
         let mut all: BTreeMap<String, f64> = BTreeMap::new();
         let mut add = |name: &str, value: f64| {
             all.insert(name.to_owned(), value);
@@ -81,7 +84,7 @@ impl Simulation {
         }
         let came = (recorder.came as f64).max(1.0);
         add("failed_share", (of(5) + recorder.statuses.get(&429).copied().unwrap_or(0) as f64) / came);
-        add("throughput", recorder.statuses.values().sum::<u64>() as f64 / seconds.max(1e-9));
+        add("throughput", recorder.in_time as f64 / seconds.max(1e-9));
         for (name, quantile) in [("p50_ms", 0.5), ("p99_ms", 0.99), ("p999_ms", 0.999)] {
             add(name, recorder.times.at(quantile));
             add(&format!("added_{name}"), recorder.added.at(quantile));
@@ -92,8 +95,12 @@ impl Simulation {
         let backlogs = || recorder.seconds.iter().map(|second| second.backlog);
         add("backlog_most", backlogs().fold(0.0, f64::max));
         add("backlog_end", backlogs().next_back().unwrap_or(0.0));
-        let drained = recorder.seconds.iter().rposition(|second| second.backlog > 0.0).map_or(0, |at| at + 1);
-        let changed = recorder.changed as f64 / SECOND as f64;
+        let drained = recorder
+            .seconds
+            .iter()
+            .rposition(|second| second.backlog > recorder.usual)
+            .map_or(0, |at| at + 1);
+        let changed = recorder.changed.unwrap_or(self.load.until) as f64 / SECOND as f64;
         let never = drained == recorder.seconds.len() && drained > 0;
         add("drained_s", if never { f64::INFINITY } else { (drained as f64 - changed).max(0.0) });
         add("refused_calls", recorder.refused as f64);
@@ -111,6 +118,7 @@ impl Simulation {
             add(&format!("cold_{role}"), counts.cold as f64);
             add(&format!("timed_out_{role}"), counts.timed_out as f64);
             add(&format!("refused_{role}"), counts.refused as f64);
+            add(&format!("given_up_{role}"), counts.given_up as f64);
         }
         for (name, host) in &self.hosts {
             add(&format!("calls_of_{name}"), host.calls as f64);
@@ -130,7 +138,9 @@ impl Simulation {
             usd += cost;
         }
         all.insert("usd".to_owned(), usd);
-        all.insert("usd_a_million".to_owned(), usd / came * 1e6);
+        let served = recorder.statuses.iter().filter(|(status, _)| **status < 500 && **status != 429);
+        let served = served.map(|(_, n)| *n).sum::<u64>() as f64;
+        all.insert("usd_a_million".to_owned(), if served > 0.0 { usd / served * 1e6 } else { 0.0 });
         all
     }
 
@@ -160,10 +170,25 @@ impl Simulation {
                         + timed.capacity.read * price("table.read_unit")
                 }),
             ),
-            ("queue", calls("queue.") * price("queue.request")),
+            ("queue", (calls("queue.") + self.empty_polls()) * price("queue.request")),
             ("topic", published * price("topic.publish")),
+            ("bus", timed.map_or(0, |timed| timed.put) as f64 * price("bus.event")),
+            (
+                "blob",
+                (calls("blob.put") + calls("blob.list")) * price("blob.put")
+                    + (calls("blob.get") + calls("blob.head")) * price("blob.get"),
+            ),
             ("flow", self.flows.paid as f64 * price("flow.transition")),
         ])
+    }
+}
+
+impl Simulation {
+    /// How often Lambda's pollers of queues have come back with nothing: they wait for 20 s each time.
+    fn empty_polls(&self) -> f64 {
+        let queues = self.sources.iter().filter(|source| matches!(source.kind, SourceKind::Queue(_))).count();
+        let pollers = self.figures.most("poll.queue_start");
+        queues as f64 * pollers * self.now as f64 / (20 * SECOND) as f64
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::agenda::{MILLISECOND, Nanos};
+use super::nanos::{MILLISECOND, Nanos};
 
 /// How many values a distribution is kept as: drawing one is looking it up.
 const VALUES: usize = 8_192;

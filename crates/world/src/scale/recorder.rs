@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap;
 use tenfold_ports::metrics::Metric;
 
-use super::agenda::Nanos;
+use super::nanos::Nanos;
 
 /// A second of a run.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,8 @@ impl Times {
 pub(super) struct Recorder {
     pub came: u64,
     pub statuses: BTreeMap<u16, u64>,
+    /// How many were answered while requests came.
+    pub in_time: u64,
     pub times: Times,
     /// The same without the time of the services outside, of the API and of starts.
     pub added: Times,
@@ -68,13 +70,23 @@ pub(super) struct Recorder {
     pub metrics: BTreeMap<&'static str, f64>,
     pub seconds: Vec<SecondOf>,
     /// When something was last changed by the script.
-    pub changed: Nanos,
+    pub changed: Option<Nanos>,
+    /// What usually waits: the most before the script has changed anything, where all was well then.
+    pub usual: f64,
     this: SecondOf,
     times_of_this: Times,
     refused_before: u64,
 }
 
 impl Recorder {
+    /// The script changes something; all services were well before, or not.
+    pub fn change(&mut self, now: Nanos, was_well: bool) {
+        if self.changed.is_none() && was_well {
+            self.usual = self.seconds.iter().map(|second| second.backlog).fold(0.0, f64::max);
+        }
+        self.changed = Some(now);
+    }
+
     pub fn came(&mut self) {
         self.came += 1;
         self.this.came += 1;
@@ -85,7 +97,9 @@ impl Recorder {
         self.this.calls += 1;
     }
 
-    pub fn answered(&mut self, took: u64, worked: u64, status: u16) {
+    /// A request has its answer, in the time in which requests come or after it.
+    pub fn answered(&mut self, took: u64, worked: u64, status: u16, in_time: bool) {
+        self.in_time += u64::from(in_time);
         *self.statuses.entry(status).or_default() += 1;
         self.this.answered += 1;
         self.this.failed += u64::from(status >= 429);

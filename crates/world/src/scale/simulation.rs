@@ -10,17 +10,19 @@ use rand_pcg::Pcg64Mcg;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
-use super::agenda::{Agenda, Nanos};
+use super::agenda::Agenda;
 use super::figures::Figures;
 use super::function::{Environment, Function, FunctionCounts, Handle, LambdaSettings};
 use super::host::OutsideService;
 use super::lanes::Lanes;
 use super::load::Load;
 use super::machines::FlowRuns;
+use super::nanos::Nanos;
 use super::recorder::Recorder;
 use super::scenario::Becomes;
 use super::sources::{QueueInterest, Source};
 use crate::aws::capacity::Capacity;
+use crate::aws::rates::{Bucket, Rates};
 use crate::kernel::choice::Choices;
 use crate::run::env::Env;
 use crate::run::limits::{Limits, Order};
@@ -53,6 +55,8 @@ pub struct Simulation {
     pub(super) queues: BTreeMap<usize, QueueInterest>,
     pub(super) hosts: BTreeMap<SmolStr, OutsideService>,
     pub(super) tasks_of: FxHashMap<SmolStr, usize>,
+    /// The functions that buses' rules name.
+    pub(super) targets: FxHashMap<usize, usize>,
     pub(super) flows: FlowRuns,
     pub(super) load: Load,
     pub(super) lanes: Option<Lanes>,
@@ -72,7 +76,8 @@ impl Simulation {
         let mut state = RunState::new(Choices::default(), limits, false);
         state.quiescent = true;
         state.choices.quiesce(true);
-        state.timed = Some(Box::new(Timed::new(Capacity::new(figures.of_table()))));
+        state.timed =
+            Some(Box::new(Timed::new(Capacity::new(figures.of_table()), Rates::new(figures.rates()))));
         state.table.scale(&[]);
         let begin = state.now;
         let lanes = figures.lanes.map(Lanes::new);
@@ -93,6 +98,7 @@ impl Simulation {
             queues: BTreeMap::new(),
             hosts: BTreeMap::new(),
             tasks_of: FxHashMap::default(),
+            targets: FxHashMap::default(),
             flows: FlowRuns::default(),
             load,
             lanes,
@@ -124,7 +130,8 @@ impl Simulation {
             idle: Vec::new(),
             busy: 0,
             kept: 0,
-            startable: (0.0, 0),
+            startable: Bucket::default(),
+            requests: Bucket::default(),
             deadlines: std::collections::VecDeque::new(),
             watched: false,
             counts: FunctionCounts::default(),

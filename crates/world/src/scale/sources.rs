@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::agenda::{Going, Nanos};
+use super::agenda::Going;
+use super::nanos::{Nanos, SECOND};
 
 /// Something that invokes a function.
 pub(super) struct Source {
@@ -13,7 +14,7 @@ pub(super) struct Source {
 pub(super) enum SourceKind {
     Queue(QueuePollers),
     Stream { mapping: usize },
-    Schedule { every: Nanos },
+    Schedule { every: Nanos, next: Nanos },
 }
 
 /// Lambda's pollers of a queue.
@@ -23,8 +24,39 @@ pub(super) struct QueuePollers {
     /// `MaximumConcurrency`.
     pub most: f64,
     pub busy: u32,
-    /// Since when there has been more than they could take.
-    pub behind: Option<Nanos>,
+    /// How many batches Lambda lets be on their way, as of when.
+    pub pollers: f64,
+    pub counted: Nanos,
+    /// Whether there are more messages than they take: then they become more, and otherwise less.
+    pub behind: bool,
+}
+
+/// How many pollers there are at first, how many more and less a second, and how many at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PollerLimits {
+    pub start: f64,
+    pub growth: f64,
+    pub most: f64,
+}
+
+impl QueuePollers {
+    /// Lambda adds pollers while they are all busy. How fast it takes them back it does not say: taken as fast.
+    pub fn count(&mut self, limits: PollerLimits, now: Nanos) {
+        let change = if self.counted == now {
+            0.0
+        } else {
+            limits.growth * (now - self.counted) as f64 / SECOND as f64
+        };
+        self.counted = now;
+        let least = limits.start.max(f64::from(self.busy));
+        self.pollers = if self.behind { self.pollers + change } else { (self.pollers - change).max(least) };
+        self.pollers = self.pollers.max(limits.start).min(limits.most.min(self.most));
+    }
+
+    /// Whether one of them is free.
+    pub fn is_free(&self) -> bool {
+        f64::from(self.busy + 1) <= self.pollers
+    }
 }
 
 /// Who waits for a queue's messages.

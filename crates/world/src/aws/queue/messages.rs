@@ -93,6 +93,11 @@ impl Messages {
         self.settings.fifo
     }
 
+    /// How long a received message stays hidden.
+    pub(crate) const fn visibility(&self) -> Duration {
+        self.settings.visibility
+    }
+
     /// How many messages there are, received or not.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -242,6 +247,18 @@ impl Messages {
             all.take_while(move |(_, m)| m.visible <= now).map(|(place, _)| *place)
         };
         heads.into_iter().flat_map(group).collect()
+    }
+
+    /// Takes out the messages that a receive would find first and make dead letters of.
+    pub(crate) fn bury(&mut self, now: Timestamp) -> Vec<QueuedMessage> {
+        let mut dead = Vec::new();
+        while let Some((_, place)) = self.times.range(..=(now, u64::MAX)).next().copied()
+            && !self.settings.fifo
+            && self.is_dead(place)
+        {
+            dead.extend(self.remove(place));
+        }
+        dead
     }
 
     /// Whether the next receiving makes a message a dead letter.

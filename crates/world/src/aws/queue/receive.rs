@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_ports::queue::Delivery;
 
-use super::messages::Messages;
+use super::messages::{Messages, QueuedMessage};
 use crate::kernel::choice::Choices;
 
 /// The longest wait of a receive.
@@ -30,12 +30,21 @@ pub(crate) fn receive(
 ) -> Vec<Delivery> {
     let messages = &mut queues[queue];
     let (deliveries, dead) = messages.receive(now, max, choices);
-    if let Some((letters, _)) = messages.settings.redrive {
-        for message in dead {
-            queues[letters.index].take_dead(message, now);
-        }
-    }
+    put_away(queues, queue, dead, now);
     deliveries
+}
+
+/// Whether a queue has a message to give. What would become a dead letter instead becomes it.
+pub(crate) fn has_message(queues: &mut [Messages], queue: usize, now: Timestamp) -> bool {
+    let dead = queues[queue].bury(now);
+    put_away(queues, queue, dead, now);
+    queues[queue].next_visible().is_some_and(|at| at <= now)
+}
+
+fn put_away(queues: &mut [Messages], queue: usize, dead: Vec<QueuedMessage>, now: Timestamp) {
+    if let Some((letters, _)) = queues[queue].settings.redrive {
+        dead.into_iter().for_each(|message| queues[letters.index].take_dead(message, now));
+    }
 }
 
 impl Messages {

@@ -87,6 +87,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         timeout: Duration::from_secs(timeout),
         memory: 256,
         reserved: None,
+        retries: 0,
     };
     let retention = Duration::from_secs(stack.retention_seconds);
     let ttl = Duration::from_millis(stack.state_ttl_ms);
@@ -126,7 +127,8 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             Box::pin(async move { InvocationOutcome::Done(processor.handle(&context).await.is_ok()) })
         })
     });
-    let monitor = simulation.function(function("health-monitor", 60), move |env| {
+    let monitor = LambdaSettings { retries: 2, ..function("health-monitor", 60) };
+    let monitor = simulation.function(monitor, move |env| {
         let monitor = Rc::new(HealthMonitor {
             table: env.clone(),
             downstream: env.clone(),
@@ -141,6 +143,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             })
         })
     });
+    simulation.receives(queue);
     simulation.serve(gateway);
     simulation.schedule(Duration::from_mins(1), processor);
     simulation.schedule(Duration::from_mins(1), monitor);

@@ -139,7 +139,7 @@ fn services(world: &World, stack: &Stack) -> Services {
 }
 
 fn function(role: &'static str, timeout: u64) -> LambdaSettings {
-    LambdaSettings { role, timeout: Duration::from_secs(timeout), memory: 256, reserved: None }
+    LambdaSettings { role, timeout: Duration::from_secs(timeout), memory: 256, reserved: None, retries: 0 }
 }
 
 fn add_api(simulation: &mut Simulation, steps: impl Fn(&Env) -> Steps<Env, Env, Trip> + 'static) {
