@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""Holds the world with time against LocalStack: predicted and measured throughput and median of requests
-that pass a closed breaker.
+"""Holds the world with time against LocalStack: the same loads, predicted and measured in one sitting.
 
-    make up P=circuit-breaker && localstack/tenfold run python benches/calibrate.py
+    make up && localstack/tenfold run python benches/calibrate.py
 
-First it measures how long LocalStack takes for each operation alone, and how many a second it gets done, which is how
-long each keeps its one process busy; that is the file of latencies (`.local/scale/localstack.toml`). Then so many clients
-send a request, wait for its answer and send the next, in reality and in the simulation.
+First it measures what each operation takes (`measuring.py`), which is the file of latencies
+(`.local/scale/localstack.toml`). Then it compares requests that pass a closed breaker, the delivery of what is parked,
+and trips that are booked, with so many clients at once, each of which sends its next request when it has its answer.
 """
 
-import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -24,143 +24,190 @@ import requests
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tools")]
 
+import measuring  # noqa: E402
 import scale  # noqa: E402
+from measuring import timed  # noqa: E402
 from stack import Stack  # noqa: E402
 from target import Target  # noqa: E402
 
 FOLDER = ROOT / ".local" / "scale"
+LATENCIES = FOLDER / "localstack.toml"
 CLIENTS = (1, 4, 8)
-SECONDS = 12
-# Busy threads that find out how many calls a second there are.
-THREADS = 8
+# For how long clients send requests.
+SECONDS = 15
+PARKED = 150
+STOCKS = 50
+# What is not in the file of latencies of how LocalStack polls, and what a service on this machine takes, in ms.
+POLLS = '[limits]\n"poll.queue_start" = 1\n"poll.queue_growth" = 0\n"poll.stream_polls" = 1\n'
+SERVICE = "[hosts.target-1]\np50 = 2\n"
 
 
-def timed(call, seconds: float, threads: int = 1) -> tuple[list[float], float]:
-    """The times of calls that are made one after the other for so long, in ms, and how many there were a second."""
+class Sessions(threading.local):
+    """A session a client: one is not for several threads."""
+
+    def __init__(self) -> None:
+        self.one = requests.Session()
+
+
+SESSIONS = Sessions()
+
+
+def post(url: str, body: dict) -> dict:
+    answer = SESSIONS.one.post(url, json=body, headers={"idempotency-key": uuid.uuid4().hex}, timeout=60)
+    answer.raise_for_status()
+    return answer.json() if answer.content else {}
+
+
+def eventually(what: str, done, seconds: float = 300, pause: float = 0.5) -> None:
     end = time.monotonic() + seconds
-
-    def loop(_: int) -> list[float]:
-        times = []
-        while time.monotonic() < end:
-            began = time.monotonic()
-            call()
-            times.append(1000 * (time.monotonic() - began))
-        return times
-
-    began = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        times = [each for all_ in pool.map(loop, range(threads)) for each in all_]
-    return times, len(times) / (time.monotonic() - began)
+    while not done():
+        if time.monotonic() > end:
+            raise SystemExit(f"calibrate: after {seconds:.0f} s it was not yet so that {what}")
+        time.sleep(pause)
 
 
-def operations(breaker: Stack) -> dict:
-    """What is measured, by the names of the file of latencies."""
-    table = breaker.outputs["TableName"]
-    scratch = breaker.queues.create_queue(QueueName=f"calibrate-{uuid.uuid4().hex[:8]}")["QueueUrl"]
-    db, sqs = breaker.client("dynamodb"), breaker.queues
-    key = lambda: {"pk": {"S": f"calibrate#{uuid.uuid4().hex}"}, "sk": {"S": "x"}}  # noqa: E731
-    put = lambda: {"Put": {"TableName": table, "Item": key() | {"text": {"S": "x" * 400}}}}  # noqa: E731
-    send = lambda: sqs.send_message_batch(QueueUrl=scratch, Entries=[{"Id": "a", "MessageBody": "x"}])  # noqa: E731
-    api = requests.Session()
-    return {
-        "table.get": lambda: db.get_item(TableName=table, Key=key()),
-        "table.get_many": lambda: db.batch_get_item(RequestItems={table: {"Keys": [key(), key()]}}),
-        "table.write": lambda: db.put_item(TableName=table, Item=put()["Put"]["Item"]),
-        "table.transact": lambda: db.transact_write_items(TransactItems=[put(), put()]),
-        "table.query": lambda: db.query(
-            TableName=table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": uuid.uuid4().hex}},
-        ),
-        "queue.send": send,
-        "queue.receive": lambda: sqs.receive_message(QueueUrl=scratch, WaitTimeSeconds=0),
-        # A bad name: the function answers without any call of its own.
-        "api.overhead": lambda: api.get(f"{breaker.outputs['ApiUrl']}/targets/a%20b", timeout=30),
-    }
-
-
-# What is taken for as dear as what was measured.
-LIKE = {
-    "table.count": "table.query", "queue.delete": "queue.receive", "queue.hide": "queue.receive",
-    "queue.depth": "queue.receive", "topic.publish": "queue.send", "flow.start": "queue.send",
-    "flow.send": "queue.send", "flow.task": "api.overhead", "poll.queue": "queue.receive",
-}  # fmt: skip
-
-
-def measure(breaker: Stack) -> pathlib.Path:
-    """Writes the file of latencies."""
-    found = {}
-    for name, call in operations(breaker).items():
-        call()
-        times, _ = timed(call, 2)
-        _, rate = timed(call, 3, THREADS)
-        times.sort()
-        busy = 1000 / rate
-        at = lambda share: max(0.05, times[min(len(times) - 1, int(share * len(times)))] - busy)  # noqa: E731, B023
-        found[name] = (at(0.5), at(0.99), at(0.999), busy)
-        print(f"  {name:<16} p50 {statistics.median(times):6.1f} ms alone, {rate:6.0f} a second", flush=True)
-    found |= {name: found[like] for name, like in LIKE.items()}
-    lines = ["# Measured on LocalStack by benches/calibrate.py; milliseconds.", "[server]", "lanes = 1"]
-    for name, (p50, p99, tail, busy) in found.items():
-        lines += [f'["{name}"]', f"p50 = {p50:.3f}", f"p99 = {max(p99, p50):.3f}", f"tail = {max(tail, p99, p50):.3f}"]
-        lines += [f"busy = {busy:.3f}", 'source = "measured"']
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    file = FOLDER / "localstack.toml"
-    file.write_text("\n".join(lines) + "\n")
-    return file
-
-
-def clients(number: int, call) -> tuple[float, float]:
-    """What so many clients come to: requests a second, and the median in ms."""
-    timed(call, 2, number)
-    times, rate = timed(call, SECONDS, number)
-    return rate, statistics.median(times)
-
-
-def predicted(program: str, latencies: pathlib.Path, number: int, rest: str) -> tuple[float, float]:
+def predicted(program: str, scenario: str) -> dict[str, float]:
+    """What the simulation comes to."""
     folder = FOLDER / "calibrate"
-    folder.mkdir(exist_ok=True)
-    text = f'says = "{number} clients"\nrate = 1\nseconds = 60\nshort = {{ rate = 1, share = 1 }}\n'
-    (folder / "clients.toml").write_text(f"{text}arrivals = {{ clients = {number} }}\n{rest}")
-    settings = {"SCENARIOS": str(folder), "LATENCIES": str(latencies), "PICTURES": str(FOLDER)}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "load.toml").write_text(f'says = "a load"\nshort = {{ rate = 1, share = 1 }}\n{scenario}')
+    settings = {"SCENARIOS": str(folder), "LATENCIES": str(LATENCIES), "PICTURES": str(FOLDER)}
     done = subprocess.run(
         [program], env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
     )
-    measured = json.loads(done.stdout.splitlines()[-1])["measured"]
-    return measured["throughput"], measured["p50_ms"]
+    return json.loads(done.stdout.splitlines()[-1])["measured"]
 
 
-def row(what: str, number: int, told: tuple[float, float], seen: tuple[float, float]) -> str:
-    off = [f"{100 * (told[i] / seen[i] - 1):+.0f} %" for i in (0, 1)]
-    return (
-        f"| {what} | {number} | {told[0]:.0f} / {seen[0]:.0f} | {off[0]} | {told[1]:.1f} / {seen[1]:.1f} ms | {off[1]} |"
-    )
+def row(what: str, clients: int | str, told: tuple[float, float | None], seen: tuple[float, float | None]) -> str:
+    off = lambda i: f"{100 * (told[i] / seen[i] - 1):+.0f} %"  # noqa: E731
+    times = [f"{told[1]:.1f} / {seen[1]:.1f} ms", off(1)] if seen[1] else ["–", "–"]
+    line = f"| {what} | {clients} | {told[0]:.1f} / {seen[0]:.1f} | {off(0)} | {' | '.join(times)} |"
+    print(line, flush=True)
+    return line
+
+
+class Breaker:
+    """A target of its own behind the breaker."""
+
+    def __init__(self, stack: Stack, target: Target, **config) -> None:
+        self._url, self._name = stack.outputs["ApiUrl"], f"t{uuid.uuid4().hex[:8]}"
+        self.service = target.endpoint(self._name)
+        config = {"url": self.service.url, "idempotency": "target"} | config
+        requests.put(f"{self._url}/targets/{self._name}", json=config, timeout=30).raise_for_status()
+
+    def ask(self) -> None:
+        post(f"{self._url}/requests/{self._name}", {"n": 1})
+
+    def closed(self, clients: int) -> tuple[float, float]:
+        timed(self.ask, 2, clients)
+        times, rate = timed(self.ask, SECONDS, clients)
+        return rate, statistics.median(times)
+
+    def drain(self) -> float:
+        """How many a second are delivered of what is parked, in the best five seconds."""
+        self.service.does(status=503)
+        for _ in range(PARKED):
+            self.ask()
+        self.service.does()
+        delivered = lambda: len(self.service.effects)  # noqa: E731
+        seen: list[tuple[float, int]] = []
+
+        def all_delivered() -> bool:
+            seen.append((time.monotonic(), delivered()))
+            return seen[-1][1] >= PARKED
+
+        eventually(f"{PARKED} parked requests are delivered", all_delivered, 600, 0.25)
+        rates = [
+            (n - before) / (at - then)
+            for at, n in seen
+            for then, before in seen
+            if 5 <= at - then < 5.5
+        ]  # fmt: skip
+        return max(rates, default=PARKED / max(1e-9, seen[-1][0] - seen[0][0]))
+
+
+class Agency:
+    """Trips of flights, hotels and cars of this run."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self._url, self._number = stack, stack.outputs["ApiUrl"], 0
+        self._name, self._lock = f"c{uuid.uuid4().hex[:8]}", threading.Lock()
+        for kind in ("flight", "hotel", "car"):
+            for n in range(STOCKS):
+                body = {"available": 1_000_000, "releases": "accepted"}
+                requests.put(f"{self._url}/inventory/{kind}/{self._name}-{n}", json=body, timeout=60).raise_for_status()
+
+    def book(self) -> None:
+        with self._lock:
+            self._number += 1
+            number = self._number
+        stock = f"{self._name}-{number * 7 % STOCKS}"
+        style = "orchestrated" if number % 2 else "choreographed"
+        body = {"style": style, "traveller": "t", "flight": stock, "hotel": stock, "car": stock,
+                "from": "2030-01-01", "to": "2030-01-02"}  # fmt: skip
+        post(f"{self._url}/trips", body)
+
+    def booked(self, clients: int) -> tuple[float, float]:
+        """Trips a second until all are booked, and the median of the answers to who books them."""
+        began = time.monotonic()
+        times, _ = timed(self.book, SECONDS, clients)
+        eventually("all trips are booked", lambda: not self._running(), 600)
+        return len(times) / (time.monotonic() - began), statistics.median(times)
+
+    def _running(self) -> bool:
+        answer = requests.get(f"{self._url}/trips", params={"state": "running"}, timeout=60)
+        answer.raise_for_status()
+        return bool(answer.json()["trips"])
+
+
+def program(slug: str) -> str:
+    """The simulation of a pattern, kept where the next one's does not take its place."""
+    kept = FOLDER / f"calibrate-{slug}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(scale.build(slug), kept)
+    return str(kept)
+
+
+def compare_breaker() -> list[str]:
+    stack, simulation, lines = Stack("circuit-breaker"), program("circuit-breaker"), []
+    with Target() as target:
+        closed = Breaker(stack, target)
+        for clients in CLIENTS:
+            seen = closed.closed(clients)
+            load = f"rate = 1\nseconds = 60\narrivals = {{ clients = {clients} }}\n{SERVICE}{POLLS}"
+            told = predicted(simulation, load)
+            lines.append(row("closed requests", clients, (told["throughput"], told["p50_ms"]), seen))
+        seen_rate = Breaker(stack, target).drain()
+        load = f"rate = {PARKED / 10}\nseconds = 10\nafter = 400\n{POLLS}[hosts.target-1]\ndown = true\n"
+        told = predicted(simulation, f'{load}[[script]]\nat = 12\nhost = {{ name = "target-1", p50 = 2 }}\n')
+        lines.append(row("delivered of what is parked", "–", (told["best_5s_of_target-1"], None), (seen_rate, None)))
+    return lines
+
+
+def compare_saga() -> list[str]:
+    agency, simulation, lines = Agency(Stack("saga")), program("saga"), []
+    for clients in CLIENTS:
+        seen = agency.booked(clients)
+        stack = f"[stack]\nstocks = {STOCKS}\nservice_concurrency = 1\nstream_shards = 1\n"
+        load = f"rate = 1\nseconds = {SECONDS}\nafter = 300\narrivals = {{ clients = {clients} }}\n{stack}{POLLS}"
+        told = predicted(simulation, load)
+        rate = told["in"] / (SECONDS + told["drained_s"])
+        lines.append(row("trips booked", clients, (rate, told["p50_ms"]), seen))
+    return lines
 
 
 def main() -> None:
-    breaker = Stack("circuit-breaker")
-    latencies = measure(breaker)
+    which = sys.argv[1:] or ["circuit-breaker", "saga"]
+    if set(which) - {"circuit-breaker", "saga"}:
+        sys.exit(f"calibrate: {which} was found; circuit-breaker and saga can be compared")
+    print("what LocalStack takes for each operation", flush=True)
+    measuring.write(measuring.measure(Stack("circuit-breaker")), LATENCIES)
     lines = [
         "| load | clients | a second, predicted / measured | off by | median, predicted / measured | off by |",
         "|---|---|---|---|---|---|",
     ]
-    program = scale.build("circuit-breaker")
-    with Target() as target:
-        name = f"t{uuid.uuid4().hex[:8]}"
-        url = breaker.outputs["ApiUrl"]
-        requests.put(f"{url}/targets/{name}", json={"url": target.endpoint(name).url, "idempotency": "target"}, timeout=30).raise_for_status()
-        session = requests.Session()
-
-        def ask() -> None:
-            headers = {"idempotency-key": uuid.uuid4().hex}
-            session.post(f"{url}/requests/{name}", json={"n": 1}, headers=headers, timeout=30).raise_for_status()
-
-        for number in CLIENTS:
-            seen = clients(number, ask)
-            rest = "[hosts.target-1]\np50 = 2\n"
-            told = predicted(program, latencies, number, rest)
-            lines.append(row("closed requests", number, told, seen))
-            print(lines[-1], flush=True)
+    lines += compare_breaker() if "circuit-breaker" in which else []
+    lines += compare_saga() if "saga" in which else []
     print("\n".join(lines))
 
 

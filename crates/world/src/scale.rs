@@ -12,7 +12,7 @@
 //! Not modelled, and so not to be concluded from a run: time that a handler computes (nothing, between two
 //! calls), the memory that an environment has, networks that lose packets, how DynamoDB's and the stream's
 //! partitions split, retries of API Gateway's clients, and reads that miss the last second's writes. Time to
-//! live deletes at once.
+//! live deletes at once. The whole list is in ARCHITECTURE.md ("The world with time").
 
 mod agenda;
 mod arrive;

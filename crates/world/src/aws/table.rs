@@ -6,6 +6,7 @@ pub(crate) mod expiry;
 pub(crate) mod items;
 mod page;
 pub(crate) mod refusal;
+pub(crate) mod row;
 pub(crate) mod scaled;
 mod scaling;
 pub(crate) mod size;

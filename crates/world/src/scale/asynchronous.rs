@@ -44,7 +44,7 @@ impl Simulation {
         let (function, next) = (*function, *next);
         self.agenda.add(next, Happening::Tick(source));
         let late = self.draw("schedule.tick") + self.draw("lambda.async");
-        self.agenda.add(now + late, Happening::Event(new_event(function, Event::Tick)));
+        self.agenda.add(now + late, Happening::Event(Box::new(new_event(function, Event::Tick))));
     }
 
     /// Lets what topics and buses have taken set out.
@@ -64,7 +64,8 @@ impl Simulation {
             let Some(function) = self.targets.get(&target).copied() else { continue };
             let after =
                 self.through_server("bus.delivery") + self.draw("bus.delivery") + self.draw("lambda.async");
-            self.agenda.add(self.now + after, Happening::Event(new_event(function, Event::Event(body))));
+            self.agenda
+                .add(self.now + after, Happening::Event(Box::new(new_event(function, Event::Event(body)))));
         }
     }
 
@@ -98,6 +99,6 @@ impl Simulation {
     }
 }
 
-fn new_event(function: usize, event: Event) -> Box<AsyncEvent> {
-    Box::new(AsyncEvent { function, event, failed: 0, refused: 0 })
+const fn new_event(function: usize, event: Event) -> AsyncEvent {
+    AsyncEvent { function, event, failed: 0, refused: 0 }
 }

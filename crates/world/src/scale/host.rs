@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use serde::Deserialize;
 use tenfold_ports::downstream::{Answer, NoAnswer};
 
-use super::nanos::{MILLISECOND, Nanos};
+use super::nanos::{MILLISECOND, Nanos, SECOND};
 use super::quantiles::Quantiles;
 use crate::aws::downstream::answer;
 
@@ -47,7 +47,12 @@ pub(super) struct OutsideService {
     workers: BinaryHeap<Reverse<Nanos>>,
     pub calls: u64,
     pub failed: u64,
+    /// How many calls it has answered well: in these five seconds, which these are, and in the best so far.
+    served: (u64, Nanos, u64),
 }
+
+/// For how long it is counted what a service does at its best.
+const WINDOW: Nanos = 5 * SECOND;
 
 impl OutsideService {
     pub fn new(settings: ServiceSettings) -> Self {
@@ -57,6 +62,7 @@ impl OutsideService {
             workers: BinaryHeap::new(),
             calls: 0,
             failed: 0,
+            served: (0, 0, 0),
         };
         host.become_(settings);
         host
@@ -71,6 +77,11 @@ impl OutsideService {
         while settings.capacity.is_some_and(|capacity| self.workers.len() > capacity.max(1)) {
             self.workers.pop();
         }
+    }
+
+    /// How many calls a second it has answered well in the best five seconds.
+    pub fn best(&self) -> f64 {
+        self.served.2 as f64 / (WINDOW / SECOND) as f64
     }
 
     /// Whether it answers.
@@ -111,6 +122,12 @@ impl OutsideService {
         }
         let well = errors == 0.0 || random.random::<f64>() >= errors;
         self.failed += u64::from(!well);
+        let (these, window, best) = &mut self.served;
+        if *window != now / WINDOW {
+            (*these, *window) = (0, now / WINDOW);
+        }
+        *these += u64::from(well);
+        *best = (*best).max(*these);
         let answer = if well { answer(200, "done") } else { answer(status, "unwell") };
         (Ok(answer), end - now)
     }

@@ -122,6 +122,7 @@ impl Simulation {
         }
         for (name, host) in &self.hosts {
             add(&format!("calls_of_{name}"), host.calls as f64);
+            add(&format!("best_5s_of_{name}"), host.best());
         }
         let state = self.world.state.borrow();
         add("rows", state.table.len() as f64);

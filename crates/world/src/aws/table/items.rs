@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
@@ -11,6 +11,7 @@ use tenfold_ports::table::{
 };
 
 use super::refusal::invalid;
+use super::row::Row;
 use super::scaled::Scaled;
 use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
 use crate::aws::stream::Stream;
@@ -39,23 +40,6 @@ pub struct Items {
     broken: Option<Rc<str>>,
 }
 
-#[derive(Debug, Default, Hash)]
-pub(crate) struct Row {
-    pub now: Option<Item>,
-    before: Option<Item>,
-    written: Timestamp,
-}
-
-/// For how long an eventually consistent read may miss a write.
-const STALE: SignedDuration = SignedDuration::from_secs(1);
-
-impl Row {
-    /// What an eventually consistent read may see instead; none where it must see the item as it is.
-    pub(crate) fn stale(&self, now: Timestamp) -> Option<&Option<Item>> {
-        (now.duration_since(self.written) < STALE && self.before != self.now).then_some(&self.before)
-    }
-}
-
 /// What a write makes of its item; none for one that only checks.
 type Change = Option<Option<Item>>;
 
@@ -74,7 +58,7 @@ impl Items {
     /// The item with this key.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<&Item> {
-        self.rows.get(key)?.now.as_ref()
+        self.row(key)?.now.as_ref()
     }
 
     /// All items, in the order of their keys.
@@ -111,7 +95,11 @@ impl Items {
     }
 
     pub(crate) fn row(&self, key: &Key) -> Option<&Row> {
-        self.rows.get(key).map(Rc::as_ref)
+        let found = match &self.scaled {
+            Some(scaled) => scaled.rows.get(key),
+            None => self.rows.get(key),
+        };
+        found.map(Rc::as_ref)
     }
 
     fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
@@ -120,9 +108,9 @@ impl Items {
 
     /// The same, or DynamoDB's own deletion of an item that has expired.
     pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
-        let old = self.rows.get(key);
+        let old = self.row(key);
         let before = old.and_then(|row| row.now.clone());
-        let gone = old.filter(|_| self.scaled.is_none()).map_or(0, |row| fingerprint(&(key, row.as_ref())));
+        let gone = old.filter(|_| self.scaled.is_none()).map_or(0, |row| fingerprint(&(key, row)));
         if let Some(watch) = self.watch
             && let Err(what) = watch(self, before.as_ref(), item.as_ref())
         {
@@ -135,9 +123,13 @@ impl Items {
         if let Some(scaled) = &mut self.scaled {
             scaled.change(key, before.as_ref(), item.as_ref(), time);
             let rows = Rc::make_mut(&mut self.rows);
-            match item {
-                None => drop(rows.remove(key)),
-                item => drop(rows.insert(key.clone(), Rc::new(Row { now: item, before: None, written }))),
+            if item.is_none() {
+                rows.remove(key);
+                scaled.rows.remove(key);
+            } else {
+                let row = Rc::new(Row { now: item, before: None, written });
+                rows.insert(key.clone(), Rc::clone(&row));
+                scaled.rows.insert(key.clone(), row);
             }
             return;
         }

@@ -9,8 +9,9 @@ use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Range};
 
-use super::items::{Items, Row};
+use super::items::Items;
 use super::refusal::invalid;
+use super::row::Row;
 use super::scaled::{INDEX_SORT, IndexPlace};
 use super::size::{MAX_PAGE, size};
 

@@ -6,9 +6,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use tenfold_ports::table::{Item, Key};
+
+use super::row::Row;
 
 /// The number by which every index of Tenfold sorts.
 pub(super) const INDEX_SORT: &str = "wake";
@@ -19,6 +23,8 @@ pub(super) type IndexPlace = (SmolStr, i64, Key);
 /// The indexes, and whose time is over next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scaled {
+    /// The rows by their keys once more: most calls ask for one, and the order of millions takes long to look through.
+    pub rows: FxHashMap<Key, Rc<Row>>,
     pub indexes: BTreeMap<&'static str, BTreeSet<IndexPlace>>,
     pub expiring: BinaryHeap<Reverse<(i64, Key)>>,
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -14,8 +15,11 @@ impl Items {
     pub(crate) fn scale(&mut self, indexes: &[&'static str]) {
         let mut scaled = Scaled::default();
         scaled.indexes.extend(indexes.iter().map(|index| (*index, BTreeSet::new())));
-        for item in self.all() {
-            scaled.change(&item.key, None, Some(item), self.expires(item));
+        for (key, row) in self.rows.iter() {
+            scaled.rows.insert(key.clone(), Rc::clone(row));
+            if let Some(item) = &row.now {
+                scaled.change(key, None, Some(item), self.expires(item));
+            }
         }
         self.scaled = Some(Box::new(scaled));
     }

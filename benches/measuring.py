@@ -1,0 +1,190 @@
+"""How long each operation of LocalStack takes: a file of latencies for the world with time.
+
+LocalStack is one Python process, which works on one thing at a time. So an operation has two figures: the processor time
+that it takes of that process (`busy`), for which others wait, and what it takes besides, alone.
+"""
+
+import concurrent.futures
+import datetime
+import json
+import os
+import pathlib
+import statistics
+import time
+import uuid
+
+import requests
+from circuit_breaker.api import proxy_event
+from stack import Stack
+
+# Nothing is measured finer than this.
+LEAST = 0.05
+# So many do at once what is measured for its processor time: alone, LocalStack takes longer to wake up.
+AT_ONCE = 4
+# A request that a function answers without any call of its own.
+BAD_NAME = proxy_event("GET", "/targets/a b", {}, "")
+
+
+PID = pathlib.Path(__file__).resolve().parent.parent / ".local" / "localstack" / "pid"
+
+
+def processor_time(pid: str) -> float:
+    """What a process has taken of the processor, in ms."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def timed(call, seconds: float, threads: int = 1) -> tuple[list[float], float]:
+    """The times of calls that are made one after the other for so long, in ms, and how many there were a second."""
+    end = time.monotonic() + seconds
+
+    def loop(_: int) -> list[float]:
+        times = []
+        while time.monotonic() < end:
+            began = time.monotonic()
+            call()
+            times.append(1000 * (time.monotonic() - began))
+        return times
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        times = [each for all_ in pool.map(loop, range(threads)) for each in all_]
+    return times, len(times) / (time.monotonic() - began)
+
+
+class Processor:
+    """Processor time of LocalStack and of this process, less what LocalStack takes when nobody calls it."""
+
+    def __init__(self) -> None:
+        self._processes = (PID.read_text().strip(), "self")
+        self._idle = 0.0
+        self._idle = self.during(lambda: time.sleep(5))[0] / 5000
+
+    def during(self, act) -> tuple[float, float]:
+        """What something takes, in ms: of LocalStack, and of this process."""
+        began, before = time.monotonic(), self._now()
+        act()
+        took = 1000 * (time.monotonic() - began)
+        server, own = (after - start for after, start in zip(self._now(), before, strict=True))
+        return max(LEAST, server - self._idle * took), own
+
+    def of_each(self, call) -> tuple[float, float]:
+        """What each of many calls takes, in ms: of LocalStack, and of this process."""
+        all_: list[float] = []
+        server, own = self.during(lambda: all_.extend(timed(call, 3, AT_ONCE)[0]))
+        return server / len(all_), own / len(all_)
+
+    def _now(self) -> list[float]:
+        return [processor_time(process) for process in self._processes]
+
+
+def operations(breaker: Stack) -> dict:
+    """What is called, by the names of the file of latencies; those in brackets are parts of others."""
+    table = breaker.outputs["TableName"]
+    db, sqs, sns, watch = (breaker.client(name) for name in ("dynamodb", "sqs", "sns", "cloudwatch"))
+    scratch = sqs.create_queue(QueueName=f"calibrate-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    topic = sns.create_topic(Name=f"calibrate-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    key = lambda: {"pk": {"S": f"calibrate#{uuid.uuid4().hex}"}, "sk": {"S": "x"}}  # noqa: E731
+    put = lambda: {"Put": {"TableName": table, "Item": key() | {"text": {"S": "x" * 400}}}}  # noqa: E731
+    send = lambda: sqs.send_message_batch(QueueUrl=scratch, Entries=[{"Id": "a", "MessageBody": "x"}])  # noqa: E731
+    api = requests.Session()
+    data = [{"MetricName": f"m{n}", "Value": 1.0, "Dimensions": [{"Name": "Stack", "Value": "s"}]} for n in range(8)]
+    return {
+        "table.get": lambda: db.get_item(TableName=table, Key=key()),
+        "table.get_many": lambda: db.batch_get_item(RequestItems={table: {"Keys": [key(), key()]}}),
+        "table.write": lambda: db.put_item(TableName=table, Item=put()["Put"]["Item"]),
+        "table.transact": lambda: db.transact_write_items(TransactItems=[put(), put(), put()]),
+        "table.query": lambda: db.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": uuid.uuid4().hex}},
+        ),
+        "queue.send": send,
+        "queue.receive": lambda: sqs.receive_message(QueueUrl=scratch, WaitTimeSeconds=0),
+        "topic.publish": lambda: sns.publish(TopicArn=topic, Message="x"),
+        # There is no such route: no function is invoked.
+        "api.overhead": lambda: api.delete(f"{breaker.outputs['ApiUrl']}/", timeout=30),
+        # A bad name: the function answers without any call of its own.
+        "(request)": lambda: api.get(f"{breaker.outputs['ApiUrl']}/targets/a%20b", timeout=30),
+        "(metrics)": lambda: watch.put_metric_data(
+            Namespace="Calibrate", MetricData=[d | {"Timestamp": datetime.datetime.now(datetime.UTC)} for d in data]
+        ),
+    }
+
+
+class Flows:
+    """State machines of LocalStack's that do little: what a start, a transition and a task take."""
+
+    def __init__(self, breaker: Stack, processor: Processor) -> None:
+        self._client, self._processor = breaker.client("stepfunctions"), processor
+        name = breaker.outputs["GatewayFunction"]
+        self._function = breaker.functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+
+    def measure(self) -> dict:
+        one, many = self._execution("Pass", 1), self._execution("Pass", 21)
+        tasks = self._execution("Task", 6)
+        transition = (many - one) / 20
+        # A task's own invocation is counted as one.
+        return {"flow.start": one - transition, "flow.transition": transition, "(task)": (tasks - one) / 5 - transition}
+
+    def _execution(self, kind: str, states: int) -> float:
+        """What an execution takes with so many states that pass on what they get, or call a function, in ms."""
+        of = {"Type": kind} if kind == "Pass" else {"Type": kind, "Resource": self._function, "Parameters": BAD_NAME}
+        names = [f"s{n}" for n in range(states)]
+        all_ = {name: of | {"Next": after} for name, after in zip(names, names[1:], strict=False)}
+        machine = self._client.create_state_machine(
+            name=f"calibrate-{uuid.uuid4().hex[:8]}",
+            definition=json.dumps({"StartAt": "s0", "States": all_ | {names[-1]: of | {"End": True}}}),
+            roleArn="arn:aws:iam::000000000000:role/calibrate",
+        )["stateMachineArn"]
+
+        def run() -> None:
+            started = [self._client.start_execution(stateMachineArn=machine)["executionArn"] for _ in range(30)]
+            for each in started:
+                while self._client.describe_execution(executionArn=each)["status"] == "RUNNING":
+                    time.sleep(0.2)
+
+        run()
+        return self._processor.during(run)[0] / 30
+
+
+# What is taken for as dear as what was measured.
+LIKE = {
+    "table.count": "table.query", "queue.delete": "queue.receive", "queue.hide": "queue.receive",
+    "queue.depth": "queue.receive", "topic.delivery": "queue.send", "poll.stream": "table.query",
+}  # fmt: skip
+
+
+def measure(breaker: Stack) -> dict[str, tuple[float, float, float, float]]:
+    """p50, p99, p99.9 and processor time of all that LocalStack does, in ms."""
+    processor = Processor()
+    found = {}
+    for name, call in operations(breaker).items():
+        timed(call, 1)
+        times = sorted(timed(call, 3)[0])
+        busy, own = processor.of_each(call)
+        at = lambda share: max(LEAST, times[min(len(times) - 1, int(share * len(times)))] - busy - own)  # noqa: E731, B023
+        found[name] = (at(0.5), at(0.99), at(0.999), busy)
+        print(f"  {name:<16} p50 {statistics.median(times):6.1f} ms alone, {busy:5.1f} ms of the processor", flush=True)
+    flows = Flows(breaker, processor).measure()
+    for name, busy in flows.items():
+        found[name] = (LEAST, LEAST, LEAST, max(LEAST, busy))
+        print(f"  {name:<16} {busy:5.1f} ms of the processor", flush=True)
+    less = lambda whole, part: tuple(max(LEAST, a - b) for a, b in zip(found[whole], found[part], strict=True))  # noqa: E731
+    found["lambda.warm"] = less("(request)", "api.overhead")
+    found["flow.task"] = found["flow.send"] = less("(task)", "lambda.warm")
+    found["metrics.put"] = tuple(figure / 8 for figure in found["(metrics)"])
+    found |= {name: found[like] for name, like in LIKE.items()}
+    # A poller receives, and deletes what is done.
+    found["poll.queue"] = tuple(2 * figure for figure in found["queue.receive"])
+    return {name: figures for name, figures in found.items() if not name.startswith("(")}
+
+
+def write(found: dict[str, tuple[float, float, float, float]], file: pathlib.Path) -> None:
+    """Writes the file of latencies."""
+    lines = ["# Measured on LocalStack by benches/calibrate.py; milliseconds.", "[server]", "lanes = 1"]
+    for name, (p50, p99, tail, busy) in found.items():
+        lines += [f'["{name}"]', f"p50 = {p50:.3f}", f"p99 = {max(p99, p50):.3f}", f"tail = {max(tail, p99, p50):.3f}"]
+        lines += [f"busy = {busy:.3f}", 'source = "measured"']
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(lines) + "\n")
