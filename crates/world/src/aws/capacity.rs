@@ -74,6 +74,8 @@ pub(crate) enum CapacityCheck {
     Busy,
 }
 
+/// What a table's own limit is called where a key's would be.
+const TABLE: &str = "the table";
 /// How many names of throttled keys are kept.
 const NAMES: usize = 1_000;
 
@@ -95,7 +97,7 @@ impl Capacity {
     }
 
     /// A new second, in which all have their units again.
-    fn turn(&mut self, now: Timestamp) {
+    pub fn turn(&mut self, now: Timestamp) {
         let second = now.as_second();
         if second == self.second {
             return;
@@ -123,10 +125,9 @@ impl Capacity {
     ) -> CapacityCheck {
         self.turn(now);
         let of_key = self.keys.entry((index, partition.clone())).or_default();
-        if over(of_key.read, units, self.limits.key_reads)
-            || over(self.all.read, units, self.limits.table_reads)
-        {
-            self.throttle(&(index, partition.clone()));
+        let hot = over(of_key.read, units, self.limits.key_reads);
+        if hot || over(self.all.read, units, self.limits.table_reads) {
+            self.throttle(if hot { name(&(index, partition.clone())) } else { TABLE.to_owned() });
             return CapacityCheck::Throttled;
         }
         of_key.read += units;
@@ -156,13 +157,16 @@ impl Capacity {
         }
         let Wanted(wanted) = wanted;
         let sum: f64 = wanted.iter().map(|(_, units)| units).sum();
-        let whole = over(self.all.written, sum, self.limits.table_writes);
         for (partition, units) in &wanted {
             let taken = self.keys.get(partition).map_or(0.0, |units| units.written);
-            if whole || over(taken, *units, self.limits.key_writes) {
-                self.throttle(partition);
+            if over(taken, *units, self.limits.key_writes) {
+                self.throttle(name(partition));
                 return CapacityCheck::Throttled;
             }
+        }
+        if over(self.all.written, sum, self.limits.table_writes) {
+            self.throttle(TABLE.to_owned());
+            return CapacityCheck::Throttled;
         }
         for (partition, units) in wanted {
             self.keys.entry(partition).or_default().written += units;
@@ -177,8 +181,7 @@ impl Capacity {
         CapacityCheck::Made
     }
 
-    fn throttle(&mut self, partition: &Partition) {
-        let name = name(partition);
+    fn throttle(&mut self, name: String) {
         if self.throttled.len() < NAMES || self.throttled.contains_key(&name) {
             *self.throttled.entry(name).or_default() += 1;
         } else {
@@ -204,7 +207,7 @@ pub(crate) fn kilobytes(bytes: usize, unit: usize) -> f64 {
 /// Whether a call is too much for a second in which so much was taken already. One that is more than a whole second
 /// has takes one that nobody has begun.
 fn over(taken: f64, units: f64, most: f64) -> bool {
-    taken > 0.0 && taken + units > most
+    most <= 0.0 || taken > 0.0 && taken + units > most
 }
 
 /// What a call takes of which partition keys.

@@ -14,6 +14,9 @@ pub(crate) struct Rate {
     pub burst: f64,
 }
 
+/// The longest wait, in seconds, be the rate nothing.
+const LONGEST: f64 = 86_400.0;
+
 /// Tokens; full at first.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bucket {
@@ -35,7 +38,7 @@ impl Bucket {
             return true;
         }
         self.fill(rate, now);
-        let enough = self.tokens >= tokens.min(rate.burst);
+        let enough = rate.burst > 0.0 && self.tokens >= tokens.min(rate.burst);
         if enough {
             self.tokens -= tokens;
         }
@@ -49,7 +52,7 @@ impl Bucket {
         }
         self.fill(rate, now);
         self.tokens -= tokens;
-        (-self.tokens / rate.a_second).max(0.0)
+        (-self.tokens / rate.a_second).clamp(0.0, LONGEST)
     }
 }
 

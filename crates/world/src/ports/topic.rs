@@ -46,13 +46,17 @@ impl Env {
     }
 }
 
+/// What is paid for as one request, in bytes.
+const REQUEST: usize = 64 << 10;
+
 impl RunState {
     fn publish(&mut self, topic: usize, notices: &[Notice]) -> Result<Rejected, CallError> {
         self.spend_rate("topic.publishes", "", notices.len())?;
         let topic = &mut self.services.topics[topic];
         let (rejected, posted) = topic.publish(notices, self.now, &mut self.choices)?;
         if let Some(timed) = &mut self.timed {
-            timed.published += notices.len() as u64;
+            let bytes: usize = notices.iter().map(Notice::size).sum();
+            timed.published += bytes.div_ceil(REQUEST).max(1) as u64;
         }
         posted.into_iter().for_each(|message| self.bring(Transport::Topic, message));
         Ok(rejected)

@@ -101,7 +101,9 @@ impl RunState {
         };
         let site = Site { role: self.machines[task.machine].name, call: "flow.send", about: queue.name };
         let fault = self.fault(site);
-        self.calls.push((site, fault));
+        if self.timed.is_none() {
+            self.calls.push((site, fault));
+        }
         if fault != Some(CallFault::Throttled) {
             let body = match &input["MessageBody"] {
                 Json::String(text) => text.clone(),

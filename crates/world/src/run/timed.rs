@@ -21,7 +21,7 @@ pub(crate) struct Timed {
     pub answer: Option<Result<Answer, NoAnswer>>,
     /// Executions that were started and have not gone on yet: their machine and place.
     pub started: Vec<(usize, usize)>,
-    /// How many notices topics have taken, and events buses.
+    /// How many requests of topics are paid for, and how many events buses have taken.
     pub published: u64,
     pub put: u64,
     /// What topics and buses send on its way to a queue.

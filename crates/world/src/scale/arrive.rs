@@ -57,7 +57,8 @@ impl Simulation {
     pub(super) fn request(&mut self, request: Rc<Request>, arrived: Nanos) {
         let Some(function) = self.api else { return self.answered(arrived, 404, 0) };
         if self.invoke(function, Event::Request(request), Purpose::Request { arrived }).is_err() {
-            self.answered(arrived, 429, 0);
+            // API Gateway tells its own refusals as 429, and Lambda's as 500.
+            self.answered(arrived, 500, 0);
         }
     }
 

@@ -13,10 +13,6 @@ use crate::run::timed::Transport;
 
 /// How long Lambda waits before an event comes again whose function has failed (`aws/invocations.rs`).
 const PAUSES: [Nanos; 2] = [60 * SECOND, 120 * SECOND];
-/// How often an event is tried again for which there were too many at once: the pauses double up to five minutes, and
-/// after six hours Lambda gives it up.
-const REFUSALS: u32 = 80;
-
 impl Simulation {
     /// A schedule invokes a function.
     pub fn schedule(&mut self, every: Duration, function: FunctionId) {
@@ -44,7 +40,7 @@ impl Simulation {
         let (function, next) = (*function, *next);
         self.agenda.add(next, Happening::Tick(source));
         let late = self.draw("schedule.tick") + self.draw("lambda.async");
-        self.agenda.add(now + late, Happening::Event(Box::new(new_event(function, Event::Tick))));
+        self.agenda.add(now + late, Happening::Event(Box::new(new_event(function, Event::Tick, now + late))));
     }
 
     /// Lets what topics and buses have taken set out.
@@ -64,8 +60,10 @@ impl Simulation {
             let Some(function) = self.targets.get(&target).copied() else { continue };
             let after =
                 self.through_server("bus.delivery") + self.draw("bus.delivery") + self.draw("lambda.async");
-            self.agenda
-                .add(self.now + after, Happening::Event(Box::new(new_event(function, Event::Event(body)))));
+            self.agenda.add(
+                self.now + after,
+                Happening::Event(Box::new(new_event(function, Event::Event(body), self.now + after))),
+            );
         }
     }
 
@@ -76,11 +74,19 @@ impl Simulation {
         else {
             return;
         };
-        if event.refused == REFUSALS {
-            return self.functions[function].counts.given_up += 1;
-        }
+        // The pauses double up to five minutes.
         let pause = (SECOND << event.refused.min(9)).min(300 * SECOND);
         event.refused += 1;
+        self.try_again(event, pause);
+    }
+
+    /// An event comes again after a pause, or is given up as it is too old then.
+    fn try_again(&mut self, event: Box<AsyncEvent>, pause: Nanos) {
+        let function = &mut self.functions[event.function];
+        let age = function.settings.event_age.as_nanos() as Nanos;
+        if self.now + pause - event.taken > age {
+            return function.counts.given_up += 1;
+        }
         self.agenda.add(self.now + pause, Happening::Event(event));
     }
 
@@ -94,11 +100,12 @@ impl Simulation {
         let Some(pause) = PAUSES[..retries].get(event.failed) else {
             return function.counts.given_up += 1;
         };
+        let pause = *pause;
         event.failed += 1;
-        self.agenda.add(self.now + pause, Happening::Event(event));
+        self.try_again(event, pause);
     }
 }
 
-const fn new_event(function: usize, event: Event) -> AsyncEvent {
-    AsyncEvent { function, event, failed: 0, refused: 0 }
+const fn new_event(function: usize, event: Event, taken: Nanos) -> AsyncEvent {
+    AsyncEvent { function, event, failed: 0, refused: 0, taken }
 }

@@ -46,6 +46,9 @@ impl Simulation {
         let call = going.call.site.call;
         self.recorder.call(call);
         let server = self.through_server(call);
+        if self.figures.latency(call).is_none() {
+            self.recorder.unknown.insert(call);
+        }
         let whole = self.draw(call);
         let there = (whole as f64 * self.random.random::<f64>()) as Nanos;
         going.back = whole - there;

@@ -15,6 +15,9 @@ impl Simulation {
         for (line, (at, ..)) in self.script.iter().enumerate() {
             self.agenda.add(*at, Happening::Script(line));
         }
+        for queue in self.world.state.get_mut().queues.iter_mut() {
+            queue.limit_in_flight(self.figures.in_flight(queue.is_fifo()));
+        }
         for source in 0..self.sources.len() {
             match &self.sources[source].kind {
                 SourceKind::Queue(_) => {}
@@ -87,7 +90,10 @@ impl Simulation {
         let now = self.tell_time();
         self.state().table.expire_all(now);
         let backlog = self.backlog();
-        let hottest = self.state().timed.as_ref().map_or(0.0, |timed| timed.capacity.hottest_now.units);
+        let hottest = self.state().timed.as_mut().map_or(0.0, |timed| {
+            timed.capacity.turn(now);
+            timed.capacity.hottest_now.units
+        });
         self.recorder.end_second(backlog as f64, self.busy, hottest);
     }
 

@@ -28,14 +28,26 @@ impl Simulation {
         }
         for (machine, place) in std::mem::take(&mut timed.started) {
             let run = self.flows.begin(machine, place);
-            self.go(run);
+            self.enter(run);
         }
+    }
+
+    /// An execution goes on, once the account's transitions have been paid off that are too many: its next state begins
+    /// then, and so do its time-outs.
+    fn enter(&mut self, run: RunId) {
+        let (rate, now) = (self.figures.transitions(), self.clock());
+        let waits = self.flows.transitions.owe(rate, 0.0, now);
+        let admitted = self.flows.is_admitted(run);
+        if waits > 0.0 && !admitted {
+            return self.flows.admit_at(run, self.now + (waits * SECOND as f64) as Nanos);
+        }
+        self.go(run);
     }
 
     /// Executions go on whose time it is.
     pub(super) fn wake(&mut self) {
         while let Some(run) = self.flows.next_due(self.now) {
-            self.go(run);
+            self.enter(run);
         }
     }
 
@@ -76,16 +88,15 @@ impl Simulation {
         }
     }
 
-    /// How long so many transitions take, and wait where there are too many.
+    /// How long so many transitions take.
     fn transitions(&mut self, transitions: u32) -> Nanos {
         if transitions == 0 {
             return 0;
         }
         self.flows.paid += u64::from(transitions);
         let (rate, now) = (self.figures.transitions(), self.clock());
-        let waits = self.flows.transitions.owe(rate, f64::from(transitions), now);
-        let each: Nanos = (0..transitions).map(|_| self.draw("flow.transition")).sum();
-        (waits * SECOND as f64) as Nanos + each
+        self.flows.transitions.owe(rate, f64::from(transitions), now);
+        (0..transitions).map(|_| self.through_server("flow.transition") + self.draw("flow.transition")).sum()
     }
 
     /// How long a task is on its way, in one direction.
@@ -117,11 +128,17 @@ impl Simulation {
             }
             other => Err(TaskError::new("States.Runtime", format!("the world does not carry out {other:?}"))),
         };
-        self.task_done(task, answer);
+        let back = self.way_of_task(&resource);
+        self.answer_task(task, answer, back);
     }
 
+    /// A task's function has answered.
     pub(super) fn task_done(&mut self, task: TaskOf, answer: Result<Json, TaskError>) {
-        let after = self.draw("flow.task") / 2;
+        let back = self.draw("flow.task") / 2;
+        self.answer_task(task, answer, back);
+    }
+
+    fn answer_task(&mut self, task: TaskOf, answer: Result<Json, TaskError>, after: Nanos) {
         self.agenda.add(self.now + after, Happening::Resume(task, Box::new(answer)));
     }
 
@@ -134,6 +151,6 @@ impl Simulation {
         let running = &mut self.state().machines[run.machine].all[run.place];
         running.execution.resume(task, answer, now);
         self.flows.wake_at(run, None);
-        self.go(run);
+        self.enter(run);
     }
 }

@@ -138,9 +138,15 @@ impl Figures {
     /// Sets a limit: a number, or infinity to switch it off.
     ///
     /// # Errors
-    /// There is no such limit.
+    /// There is no such limit, or the simulation does not ask it.
     pub fn limit(&mut self, name: &str, value: f64) -> Result<(), BadFigures> {
-        let known = self.limits.keys().cloned().collect::<Vec<_>>().join(", ");
+        let asked = self.limits.keys().filter(|name| !NOT_ASKED.contains(&name.as_str()));
+        let known = asked.cloned().collect::<Vec<_>>().join(", ");
+        if NOT_ASKED.contains(&name) {
+            return Err(BadFigures(format!(
+                "the simulation does not ask the limit {name:?} yet; it asks {known}"
+            )));
+        }
         match self.limits.get_mut(name) {
             Some(limit) => *limit = value,
             None => return Err(BadFigures(format!("there is no limit {name:?}; there are {known}"))),
@@ -178,6 +184,12 @@ impl Figures {
     /// A price in US dollars; nothing where there is none of this name.
     pub(super) fn price(&self, name: &str) -> f64 {
         self.prices.get(name).copied().unwrap_or(0.0)
+    }
+
+    /// How many messages of a queue may be received and not yet deleted.
+    pub(super) fn in_flight(&self, fifo: bool) -> usize {
+        let most = self.most(if fifo { "queue.fifo_in_flight" } else { "queue.in_flight" });
+        if most.is_finite() { most as usize } else { usize::MAX }
     }
 
     /// The rates of services that refuse what is more.
@@ -219,6 +231,10 @@ const RATES: [(&str, Option<&str>); 7] = [
     ("blob.puts_a_prefix", None),
     ("blob.gets_a_prefix", None),
 ];
+
+/// Limits that are in the file, and that nothing asks yet.
+const NOT_ASKED: [&str; 5] =
+    ["table.initial_write_units", "table.initial_read_units", "shard.records", "shard.bytes", "metrics.puts"];
 
 /// For how long a transaction holds its items, in milliseconds: about as long as it takes. Assumed.
 const TRANSACTION_HOLDS: i64 = 5;

@@ -73,6 +73,16 @@ pub struct LambdaSettings {
     /// How often an event that it was invoked with asynchronously comes again after it has failed, 0 to 2
     /// (`MaximumRetryAttempts`).
     pub retries: usize,
+    /// For how long such an event is kept (`MaximumEventAgeInSeconds`): at most six hours.
+    pub event_age: Duration,
+}
+
+impl LambdaSettings {
+    /// A function with no reservation and what Lambda has by default for asynchronous invocations.
+    #[must_use]
+    pub const fn new(role: &'static str, timeout: Duration, memory: u32) -> Self {
+        Self { role, timeout, memory, reserved: None, retries: 2, event_age: Duration::from_hours(6) }
+    }
 }
 
 /// What an invocation is for.
@@ -101,6 +111,8 @@ pub(super) struct AsyncEvent {
     /// How often the function has failed, and how often there were too many at once.
     pub failed: usize,
     pub refused: u32,
+    /// When Lambda has taken it.
+    pub taken: Nanos,
 }
 
 /// An environment, which is kept and holds one invocation at a time.
@@ -122,8 +134,8 @@ pub(super) struct Environment {
 pub(super) struct Function {
     pub settings: LambdaSettings,
     pub boot: Rc<dyn Fn(Env) -> Handle>,
-    /// Environments that wait, the last used last.
-    pub idle: Vec<u32>,
+    /// Environments that wait and since when, the last used last.
+    pub idle: VecDeque<(u32, Nanos)>,
     pub busy: u32,
     /// How many environments there are.
     pub kept: u32,

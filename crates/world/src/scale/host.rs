@@ -49,6 +49,7 @@ pub(super) struct OutsideService {
     pub failed: u64,
     /// How many calls it has answered well: in these five seconds, which these are, and in the best so far.
     served: (u64, Nanos, u64),
+    last_served: Nanos,
 }
 
 /// For how long it is counted what a service does at its best.
@@ -63,6 +64,7 @@ impl OutsideService {
             calls: 0,
             failed: 0,
             served: (0, 0, 0),
+            last_served: 0,
         };
         host.become_(settings);
         host
@@ -82,6 +84,11 @@ impl OutsideService {
     /// How many calls a second it has answered well in the best five seconds.
     pub fn best(&self) -> f64 {
         self.served.2 as f64 / (WINDOW / SECOND) as f64
+    }
+
+    /// When its last good answer was there.
+    pub const fn last_served(&self) -> Nanos {
+        self.last_served
     }
 
     /// Whether it answers.
@@ -128,6 +135,9 @@ impl OutsideService {
         }
         *these += u64::from(well);
         *best = (*best).max(*these);
+        if well {
+            self.last_served = self.last_served.max(end);
+        }
         let answer = if well { answer(200, "done") } else { answer(status, "unwell") };
         (Ok(answer), end - now)
     }

@@ -11,7 +11,7 @@ use tenfold_ports::Context;
 use super::agenda::Happening;
 use super::function::{Environment, Event, InvocationOutcome, Purpose};
 use super::ids::InvocationId;
-use super::nanos::{MILLISECOND, Nanos};
+use super::nanos::{MILLISECOND, Nanos, SECOND};
 use super::simulation::Simulation;
 use crate::aws::rates::Rate;
 use crate::kernel::call::{CallAnswer, Mailbox};
@@ -28,22 +28,12 @@ impl Simulation {
         event: Event,
         job: Purpose,
     ) -> Result<(), (Event, Purpose)> {
-        let now = self.clock();
-        let account = self.figures.most("lambda.concurrency");
-        let a_second = self.figures.most("lambda.requests_an_environment");
-        let of = &mut self.functions[function];
-        let reserved = of.settings.reserved.map_or(f64::INFINITY, f64::from);
-        let requests = a_second * account.min(reserved);
-        let rate = Rate { a_second: requests, burst: requests };
-        let synchronous = !matches!(job, Purpose::Event(_));
-        if f64::from(self.busy) >= account
-            || f64::from(of.busy) >= reserved
-            || synchronous && !of.requests.take(rate, 1.0, now)
-        {
-            of.counts.refused += 1;
+        if !self.may_run(function, matches!(job, Purpose::Event(_))) {
+            self.functions[function].counts.refused += 1;
             return Err((event, job));
         }
-        let (place, cold) = if let Some(place) = self.functions[function].idle.pop() {
+        self.forget_idle(function);
+        let (place, cold) = if let Some((place, _)) = self.functions[function].idle.pop_back() {
             (place, 0)
         } else if let Some(place) = self.start(function) {
             (place, self.draw("lambda.cold"))
@@ -66,6 +56,35 @@ impl Simulation {
         let turn = InvocationId { environment: place, generation: environment.generation };
         self.agenda.add(self.now + after, Happening::Begin(turn));
         Ok(())
+    }
+
+    /// Whether Lambda lets one more invocation of a function run. What a function has reserved is its own, and others share
+    /// what is left.
+    fn may_run(&mut self, function: usize, asynchronous: bool) -> bool {
+        let now = self.clock();
+        let (mut account, mut others) = (self.figures.most("lambda.concurrency"), self.busy);
+        for (function, reserved) in self.functions.iter().filter_map(|f| Some((f, f.settings.reserved?))) {
+            account -= f64::from(reserved);
+            others -= function.busy;
+        }
+        let a_second = self.figures.most("lambda.requests_an_environment");
+        let of = &mut self.functions[function];
+        let (busy, most) = of.settings.reserved.map_or((others, account), |most| (of.busy, f64::from(most)));
+        let rate = Rate { a_second: a_second * most, burst: a_second * most };
+        f64::from(busy) < most && (asynchronous || of.requests.take(rate, 1.0, now))
+    }
+
+    /// Lets environments go that nobody has used for long.
+    fn forget_idle(&mut self, function: usize) {
+        let kept = (self.figures.most("lambda.idle") * SECOND as f64) as Nanos;
+        let of = &mut self.functions[function];
+        while let Some((place, since)) = of.idle.front().copied()
+            && self.now - since > kept
+        {
+            of.idle.pop_front();
+            of.kept -= 1;
+            self.free.push(place);
+        }
     }
 
     /// Starts an environment; none where Lambda starts no more yet.
@@ -226,7 +245,7 @@ impl Simulation {
         self.busy -= 1;
         of.counts.milliseconds += took.div_ceil(MILLISECOND).max(1);
         if outcome.is_some() {
-            of.idle.push(turn.environment);
+            of.idle.push_back((turn.environment, now));
         } else {
             of.kept -= 1;
             self.free.push(turn.environment);
@@ -264,7 +283,7 @@ impl Simulation {
             Purpose::Task(task) => {
                 let answer = match outcome {
                     Some(InvocationOutcome::Task(answer)) => answer,
-                    _ => Err(crate::flow::TaskError::new("Lambda.Unknown", "the function's time was up")),
+                    _ => Err(crate::flow::TaskError::new("Sandbox.Timedout", "the function's time was up")),
                 };
                 self.task_done(task, answer);
             }

@@ -6,11 +6,22 @@ use super::ids::RunId;
 use super::nanos::Nanos;
 use crate::aws::rates::Bucket;
 
+/// An execution at a place.
+#[derive(Debug, Clone, Copy, Default)]
+struct RunAt {
+    /// Which execution it is; none of this number is 0.
+    number: u64,
+    /// When it goes on by itself.
+    wakes: Option<Nanos>,
+    /// Whether it has waited for the account's transitions.
+    admitted: bool,
+}
+
 /// Executions that run.
 #[derive(Debug, Default)]
 pub(super) struct FlowRuns {
-    /// Which execution is at each place of each machine, and when it goes on by itself.
-    pub all: Vec<Vec<(u64, Option<Nanos>)>>,
+    /// By machine and place.
+    all: Vec<Vec<RunAt>>,
     pub next: u64,
     /// When executions go on by themselves, the first first: a time-out that is not needed any more is taken out.
     pub wakes: BTreeSet<(Nanos, RunId)>,
@@ -32,26 +43,37 @@ impl FlowRuns {
             self.all.resize_with(machine + 1, Vec::new);
         }
         if self.all[machine].len() <= place {
-            self.all[machine].resize(place + 1, (0, None));
+            self.all[machine].resize(place + 1, RunAt::default());
         }
-        self.all[machine][place] = (self.next, None);
+        self.all[machine][place] = RunAt { number: self.next, ..RunAt::default() };
         RunId { machine, place, number: self.next }
     }
 
     /// Whether this execution is still there.
     pub fn has(&self, run: RunId) -> bool {
-        self.all[run.machine][run.place].0 == run.number
+        self.all[run.machine][run.place].number == run.number
     }
 
     /// Says when an execution goes on by itself; when it was to do so before it does no more.
     pub fn wake_at(&mut self, run: RunId, at: Option<Nanos>) {
-        let (_, wakes) = &mut self.all[run.machine][run.place];
-        if let Some(before) = std::mem::replace(wakes, at) {
+        let of = &mut self.all[run.machine][run.place];
+        if let Some(before) = std::mem::replace(&mut of.wakes, at) {
             self.wakes.remove(&(before, run));
         }
         if let Some(at) = at {
             self.wakes.insert((at, run));
         }
+    }
+
+    /// An execution waits for the account's transitions until then.
+    pub fn admit_at(&mut self, run: RunId, at: Nanos) {
+        self.wake_at(run, Some(at));
+        self.all[run.machine][run.place].admitted = true;
+    }
+
+    /// Whether an execution has waited for the account's transitions, which counts once.
+    pub fn is_admitted(&mut self, run: RunId) -> bool {
+        std::mem::take(&mut self.all[run.machine][run.place].admitted)
     }
 
     /// An execution whose time it is.
@@ -67,7 +89,7 @@ impl FlowRuns {
     /// An execution has ended.
     pub fn end(&mut self, run: RunId) {
         self.wake_at(run, None);
-        self.all[run.machine][run.place].0 = 0;
+        self.all[run.machine][run.place].number = 0;
         self.ended += 1;
     }
 }

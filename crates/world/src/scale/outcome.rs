@@ -6,7 +6,8 @@ use std::fmt::Write;
 use serde_json::{Value as Json, json};
 
 use super::nanos::SECOND;
-use super::scenario::Scenario;
+use super::recorder::is_served;
+use super::scenario::{Scenario, value};
 use super::simulation::Simulation;
 use super::sources::SourceKind;
 
@@ -29,12 +30,12 @@ impl Simulation {
     /// What the run came to.
     pub(super) fn outcome(&self, scenario: &Scenario) -> Outcome {
         let measured = self.measured();
-        let of = |name: &str| short(measured.get(name).copied().unwrap_or(0.0));
+        let of = |text: &str| short(value(text, &measured).unwrap_or(0.0));
         let (mut wrong, mut not_yet) = (Vec::new(), Vec::new());
         for claim in &scenario.must {
             match claim.holds(&measured) {
                 Ok(true) => {}
-                Ok(false) => wrong.push(format!("{claim} does not hold: it is {}", of(&claim.name))),
+                Ok(false) => wrong.push(format!("{claim} does not hold: it is {}", of(&claim.left))),
                 Err(what) => wrong.push(what),
             }
         }
@@ -43,7 +44,7 @@ impl Simulation {
             match claim.holds(&measured) {
                 Ok(true) => wrong.push(format!("{claim} holds by now: it belongs into `must`")),
                 Ok(false) => {
-                    let is = of(&claim.name);
+                    let is = of(&claim.left);
                     not_yet.push(format!("not yet {claim}: it is {is}; {}", known.because));
                 }
                 Err(what) => wrong.push(what),
@@ -58,6 +59,9 @@ impl Simulation {
         throttled.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         throttled.truncate(3);
         let hottest = capacity.map(|c| c.hottest.name.clone()).unwrap_or_default();
+        for call in &self.recorder.unknown {
+            wrong.push(format!("nothing says how long {call} takes: latencies.toml needs it"));
+        }
         if let Some(what) = state.table.broken() {
             wrong.push(format!("an invariant does not hold: {what}"));
         }
@@ -95,14 +99,15 @@ impl Simulation {
         let backlogs = || recorder.seconds.iter().map(|second| second.backlog);
         add("backlog_most", backlogs().fold(0.0, f64::max));
         add("backlog_end", backlogs().next_back().unwrap_or(0.0));
-        let drained = recorder
-            .seconds
-            .iter()
-            .rposition(|second| second.backlog > recorder.usual)
-            .map_or(0, |at| at + 1);
-        let changed = recorder.changed.unwrap_or(self.load.until) as f64 / SECOND as f64;
-        let never = drained == recorder.seconds.len() && drained > 0;
-        add("drained_s", if never { f64::INFINITY } else { (drained as f64 - changed).max(0.0) });
+        // Each second is looked at when it ends: it is gone with the first that has no more than usual.
+        let above = recorder.seconds.iter().rposition(|second| second.backlog > recorder.usual);
+        let since = recorder.changed.unwrap_or(self.load.until) as f64 / SECOND as f64;
+        let drained = match above {
+            None => 0.0,
+            Some(at) if at + 1 == recorder.seconds.len() => f64::INFINITY,
+            Some(at) => (at as f64 + 2.0 - since).max(0.0),
+        };
+        add("drained_s", drained);
         add("refused_calls", recorder.refused as f64);
         let mut calls = 0;
         for (name, n) in &recorder.calls {
@@ -123,8 +128,12 @@ impl Simulation {
         for (name, host) in &self.hosts {
             add(&format!("calls_of_{name}"), host.calls as f64);
             add(&format!("best_5s_of_{name}"), host.best());
+            let last = host.last_served().saturating_sub(self.load.until);
+            add(&format!("last_served_s_of_{name}"), last as f64 / SECOND as f64);
         }
         let state = self.world.state.borrow();
+        let letters = (0..state.queues.len()).filter(|queue| !self.queues.contains_key(queue));
+        add("dead_letters", letters.map(|queue| state.queues[queue].len()).sum::<usize>() as f64);
         add("rows", state.table.len() as f64);
         add("executions", self.flows.started as f64);
         add("executions_failed", self.flows.failed as f64);
@@ -139,7 +148,7 @@ impl Simulation {
             usd += cost;
         }
         all.insert("usd".to_owned(), usd);
-        let served = recorder.statuses.iter().filter(|(status, _)| **status < 500 && **status != 429);
+        let served = recorder.statuses.iter().filter(|(status, _)| is_served(**status));
         let served = served.map(|(_, n)| *n).sum::<u64>() as f64;
         all.insert("usd_a_million".to_owned(), if served > 0.0 { usd / served * 1e6 } else { 0.0 });
         all
@@ -171,7 +180,12 @@ impl Simulation {
                         + timed.capacity.read * price("table.read_unit")
                 }),
             ),
-            ("queue", (calls("queue.") + self.empty_polls()) * price("queue.request")),
+            ("queue", (calls("queue.") + self.brought as f64 + self.empty_polls()) * price("queue.request")),
+            (
+                "logs",
+                self.functions.iter().map(|function| function.counts.invocations).sum::<u64>() as f64
+                    * price("logs.invocation"),
+            ),
             ("topic", published * price("topic.publish")),
             ("bus", timed.map_or(0, |timed| timed.put) as f64 * price("bus.event")),
             (

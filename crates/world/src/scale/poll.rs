@@ -224,6 +224,7 @@ impl Simulation {
     pub(super) fn post(&mut self, message: Posted) {
         self.tell_time();
         let queue = message.queue.index;
+        self.brought += 1;
         self.state().post(message);
         self.look_at(queue);
     }

@@ -1,6 +1,6 @@
 //! What is counted and timed of a run: by histograms and seconds, never a list of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap;
@@ -54,18 +54,25 @@ impl Times {
     }
 }
 
+/// Whether a request with this answer was served, be it with a refusal that is its own fault.
+pub(super) const fn is_served(status: u16) -> bool {
+    status < 500 && status != 429
+}
+
 /// What is counted and timed of a run.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     pub came: u64,
     pub statuses: BTreeMap<u16, u64>,
-    /// How many were answered while requests came.
+    /// How many were served while requests came.
     pub in_time: u64,
     pub times: Times,
     /// The same without the time of the services outside, of the API and of starts.
     pub added: Times,
     pub calls: FxHashMap<&'static str, u64>,
     pub refused: u64,
+    /// Calls of which no latency is known.
+    pub unknown: BTreeSet<&'static str>,
     /// What handlers counted, by the metric's name.
     pub metrics: BTreeMap<&'static str, f64>,
     pub seconds: Vec<SecondOf>,
@@ -99,11 +106,12 @@ impl Recorder {
 
     /// A request has its answer, in the time in which requests come or after it.
     pub fn answered(&mut self, took: u64, worked: u64, status: u16, in_time: bool) {
-        self.in_time += u64::from(in_time);
+        self.in_time += u64::from(in_time && is_served(status));
         *self.statuses.entry(status).or_default() += 1;
         self.this.answered += 1;
         self.this.failed += u64::from(status >= 429);
-        if status != 429 {
+        // What no function has worked on says nothing of how long it takes.
+        if is_served(status) || worked > 0 {
             self.times.record(took);
             self.times_of_this.record(took);
             self.added.record(worked);

@@ -97,13 +97,14 @@ pub(super) struct ChangedFunction {
     pub reserved: Option<u32>,
 }
 
-/// A claim about a run, `p99_ms < 40`: a name of what was measured, a comparison, a number.
+/// A claim about a run, `p99_ms < 40` or `metric_Committed+metric_Compensated = in`: what was measured, by its name or
+/// as a sum of names; a comparison; a number, or what else was measured.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Claim {
-    pub name: String,
+    pub left: String,
     pub comparison: Comparison,
-    pub number: f64,
+    pub right: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +128,13 @@ impl TryFrom<String> for Claim {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no claim: a name, one of < <= = >= >, and a number were expected");
-        let [name, comparison, number] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+        let bad = || {
+            format!(
+                "{text:?} is no claim: a name, one of < <= = >= >, and a number or another name were expected, with \
+                 spaces between them"
+            )
+        };
+        let [left, comparison, right] = text.split_whitespace().collect::<Vec<_>>()[..] else {
             return Err(bad());
         };
         let comparison = match comparison {
@@ -139,7 +145,7 @@ impl TryFrom<String> for Claim {
             ">" => Comparison::Above,
             _ => return Err(bad()),
         };
-        Ok(Self { name: name.to_owned(), comparison, number: number.parse().map_err(|_| bad())? })
+        Ok(Self { left: left.to_owned(), comparison, right: right.to_owned() })
     }
 }
 
@@ -152,7 +158,7 @@ impl fmt::Display for Claim {
             Comparison::AtLeast => ">=",
             Comparison::Above => ">",
         };
-        write!(f, "{} {comparison} {}", self.name, self.number)
+        write!(f, "{} {comparison} {}", self.left, self.right)
     }
 }
 
@@ -160,22 +166,34 @@ impl Claim {
     /// Whether it holds of what was measured.
     ///
     /// # Errors
-    /// Nothing of this name was measured.
+    /// Nothing of a name was measured.
     pub fn holds(&self, measured: &BTreeMap<String, f64>) -> Result<bool, String> {
-        // What no handler has counted, and a status that nobody was answered, has no entry.
-        let counted = ["metric_", "answered_", "calls_"].iter().any(|kind| self.name.starts_with(kind));
-        let Some(value) = measured.get(&self.name).or(counted.then_some(&0.0)) else {
-            let known = measured.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(format!("nothing called {:?} was measured; there are {known}", self.name));
-        };
+        let (left, right) = (value(&self.left, measured)?, value(&self.right, measured)?);
         Ok(match self.comparison {
-            Comparison::Below => *value < self.number,
-            Comparison::AtMost => *value <= self.number,
-            Comparison::Equal => (value - self.number).abs() < 1e-9,
-            Comparison::AtLeast => *value >= self.number,
-            Comparison::Above => *value > self.number,
+            Comparison::Below => left < right,
+            Comparison::AtMost => left <= right,
+            Comparison::Equal => (left - right).abs() < 1e-9,
+            Comparison::AtLeast => left >= right,
+            Comparison::Above => left > right,
         })
     }
+}
+
+/// A number, or what was measured of this name, or the sum of several.
+pub(super) fn value(text: &str, measured: &BTreeMap<String, f64>) -> Result<f64, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    text.split('+').map(|name| named(name, measured)).sum()
+}
+
+fn named(name: &str, measured: &BTreeMap<String, f64>) -> Result<f64, String> {
+    // What no handler has counted, and a status that nobody was answered, has no entry.
+    let counted = ["metric_", "answered_", "calls_"].iter().any(|kind| name.starts_with(kind));
+    measured.get(name).or(counted.then_some(&0.0)).copied().ok_or_else(|| {
+        let known = measured.keys().cloned().collect::<Vec<_>>().join(", ");
+        format!("nothing called {name:?} was measured; there are {known}")
+    })
 }
 
 impl Scenario {
@@ -219,8 +237,22 @@ mod tests {
         assert_eq!(claim.holds(&measured(40.0)), Ok(false));
         assert_eq!(claim.to_string(), "p99_ms < 40");
         assert!(claim.holds(&BTreeMap::new()).unwrap_err().contains("p99_ms"));
-        for bad in ["p99_ms 40", "p99_ms ~ 40", "p99_ms < forty", ""] {
+        for bad in ["p99_ms 40", "p99_ms ~ 40", "p99_ms<40", ""] {
             assert!(Claim::try_from(bad.to_owned()).unwrap_err().contains("is no claim"), "{bad}");
         }
+        let forty = Claim::try_from("p99_ms < forty".to_owned()).unwrap();
+        assert!(forty.holds(&measured(1.0)).unwrap_err().contains("\"forty\""));
+    }
+
+    #[test]
+    fn a_claim_compares_sums_and_other_things_that_were_measured() {
+        let measured = BTreeMap::from([("in".to_owned(), 5.0), ("metric_A".to_owned(), 3.0)]);
+        let holds = |text: &str| Claim::try_from(text.to_owned()).unwrap().holds(&measured);
+        assert_eq!(holds("metric_A+metric_B = in"), Ok(false));
+        assert_eq!(holds("metric_A < in"), Ok(true));
+        assert_eq!(
+            holds("in = metric_A+2"),
+            Err("nothing called \"2\" was measured; there are in, metric_A".to_owned())
+        );
     }
 }

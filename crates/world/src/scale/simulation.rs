@@ -60,6 +60,8 @@ pub struct Simulation {
     pub(super) flows: FlowRuns,
     pub(super) load: Load,
     pub(super) lanes: Option<Lanes>,
+    /// How many messages topics and buses have put into queues.
+    pub(super) brought: u64,
     pub(super) recorder: Recorder,
     pub(super) script: Vec<(Nanos, Becomes)>,
 }
@@ -102,6 +104,7 @@ impl Simulation {
             flows: FlowRuns::default(),
             load,
             lanes,
+            brought: 0,
             recorder: Recorder::default(),
             script: Vec::new(),
         }
@@ -127,7 +130,7 @@ impl Simulation {
         self.functions.push(Function {
             settings,
             boot: Rc::new(boot),
-            idle: Vec::new(),
+            idle: std::collections::VecDeque::new(),
             busy: 0,
             kept: 0,
             startable: Bucket::default(),

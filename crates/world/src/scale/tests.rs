@@ -20,7 +20,7 @@ use super::simulation::{FunctionId, Simulation};
 use crate::run::env::Env;
 
 const SETTINGS: LambdaSettings =
-    LambdaSettings { role: "test", timeout: Duration::from_secs(3), memory: 128, reserved: None, retries: 0 };
+    LambdaSettings { retries: 0, ..LambdaSettings::new("test", Duration::from_secs(3), 128) };
 
 /// So many requests a second for so many seconds, with limits that are other than AWS's.
 fn simulation(rate: f64, seconds: f64, limits: &[(&str, f64)]) -> Simulation {

@@ -93,6 +93,11 @@ impl Messages {
         self.settings.fifo
     }
 
+    /// From now on no more may be received and not yet deleted than so many, or as were said before.
+    pub(crate) fn limit_in_flight(&mut self, most: usize) {
+        self.settings.most_in_flight = self.settings.most_in_flight.min(most);
+    }
+
     /// How long a received message stays hidden.
     pub(crate) const fn visibility(&self) -> Duration {
         self.settings.visibility

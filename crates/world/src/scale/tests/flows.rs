@@ -8,6 +8,8 @@ use crate::flow::AslMachine;
 use crate::kernel::ids::MachineId;
 use crate::ports::flow::Tasks;
 
+const TASK: &str = "arn:aws:lambda:us-east-1:000000000000:function:task";
+
 /// A machine that does nothing for some seconds.
 fn waits(simulation: &Simulation, seconds: u64) -> MachineId {
     let machine = json!({
@@ -63,4 +65,25 @@ fn transitions_beyond_the_rate_wait_and_what_has_ended_leaves_nothing_behind() {
     };
     let (free, few) = (ends(&[]), ends(&[("flow.transitions", 100.0), ("flow.transition_burst", 10.0)]));
     assert!(free < 13 && few > free + 5, "{free} s, {few} s");
+}
+
+#[test]
+fn a_state_that_waits_for_its_transition_begins_its_time_out_when_it_begins() {
+    let limits = [("flow.transitions", 20.0), ("flow.transition_burst", 1.0), ("flow.starts", f64::INFINITY)];
+    let mut simulation = simulation(50.0, 10.0, &limits);
+    let machine = json!({
+        "StartAt": "Task", "QueryLanguage": "JSONPath",
+        "States": { "Task": { "Type": "Task", "Resource": TASK, "TimeoutSeconds": 3, "End": true } },
+    });
+    let machine = AslMachine::parse(&machine.to_string(), &[]).unwrap();
+    let machine = simulation.world().add_machine("machine", machine, Tasks::default());
+    let worker = does(&mut simulation, SETTINGS, |_, _| async { InvocationOutcome::Task(Ok(json!({}))) });
+    simulation.task(TASK, worker);
+    serve(&mut simulation, SETTINGS, move |env, request| async move {
+        env.flow(machine).start(&request.path, "{}").await.map_or(503, |_| 200)
+    });
+    simulation.visitors(|number, _| Request { path: format!("n{number}").into(), ..Request::default() });
+    run(&mut simulation, 120);
+    let flows = &simulation.flows;
+    assert!(flows.started > 400 && flows.ended == flows.started && flows.failed == 0, "{flows:?}");
 }

@@ -54,7 +54,8 @@ fn what_is_too_much_at_once_is_refused_by_the_function_and_by_the_account() {
         });
         run(&mut simulation, 10);
         assert_eq!(simulation.functions[0].counts.most_busy, 2);
-        assert!(status(&simulation, 429) > status(&simulation, 200), "{:?}", simulation.recorder.statuses);
+        // API Gateway answers 500 where Lambda refuses.
+        assert!(status(&simulation, 500) > status(&simulation, 200), "{:?}", simulation.recorder.statuses);
     }
 }
 
@@ -150,4 +151,72 @@ fn a_service_that_gets_fewer_workers_finishes_and_then_works_on_fewer() {
     service.become_(settings(1));
     let ends: Vec<u64> = (0..10).map(|_| service.call(0, most, &mut random).1).collect();
     assert!(ends[9] > SECOND * 6 / 10, "one after the other: {ends:?}");
+}
+
+#[test]
+fn what_a_function_has_reserved_is_its_own_and_others_share_what_is_left() {
+    let mut simulation = simulation(1.0, 0.0, &[("lambda.concurrency", 5.0)]);
+    let busy = does(&mut simulation, SETTINGS, |env, _| async move {
+        let _ = Downstream::call(&env, call(Duration::from_secs(60))).await;
+        InvocationOutcome::Done(true)
+    });
+    let (own, seen) = notes(&mut simulation, LambdaSettings { reserved: Some(2), ..SETTINGS }, || {
+        InvocationOutcome::Done(true)
+    });
+    simulation
+        .hosts
+        .insert("pay".into(), OutsideService::new(ServiceSettings { hangs: true, ..Default::default() }));
+    let invoke = |simulation: &mut Simulation, function: FunctionId, at| {
+        simulation.now = at;
+        simulation.invoke_with(super::super::function::AsyncEvent {
+            function: function.0,
+            event: Event::Tick,
+            failed: 0,
+            refused: 0,
+            taken: at,
+        });
+    };
+    (0..10).for_each(|_| invoke(&mut simulation, busy, 0));
+    assert_eq!((simulation.functions[busy.0].busy, simulation.functions[busy.0].counts.refused), (3, 7));
+    invoke(&mut simulation, own, 0);
+    run(&mut simulation, 1);
+    assert_eq!(seen.borrow().len(), 1);
+}
+
+#[test]
+fn an_environment_that_nobody_uses_is_gone_and_the_next_start_is_cold() {
+    let cold = |every| {
+        let mut simulation = simulation(1.0, 0.0, &[("lambda.idle", 60.0)]);
+        let (function, _) = notes(&mut simulation, SETTINGS, || InvocationOutcome::Done(true));
+        simulation.schedule(Duration::from_secs(every), function);
+        run(&mut simulation, 10 * every + 50);
+        (simulation.functions[function.0].counts.cold, simulation.functions[function.0].kept)
+    };
+    assert_eq!((cold(30), cold(120)), ((1, 1), (10, 1)));
+}
+
+#[test]
+fn a_call_of_which_no_latency_is_known_and_a_limit_that_is_not_asked_are_told() {
+    let mut figures = Figures::of_aws().unwrap();
+    assert!(figures.limit("metrics.puts", 1.0).unwrap_err().to_string().contains("does not ask"));
+    assert!(figures.limit("metric.puts", 1.0).unwrap_err().to_string().contains("there is no limit"));
+    assert!(figures.stretch("table.wrote", 2.0).unwrap_err().to_string().contains("table.write"));
+    let mut simulation = simulation(1.0, 3.0, &[]);
+    simulation.figures = Figures::new("").unwrap();
+    serve(&mut simulation, SETTINGS, |env, _| async move {
+        let _ = tenfold_ports::Flags::read(&env, "f").await;
+        200
+    });
+    run(&mut simulation, 5);
+    assert!(simulation.recorder.unknown.contains("flags.read"));
+}
+
+#[test]
+fn refusals_are_no_throughput_and_do_not_make_the_times_better() {
+    let mut simulation = simulation(100.0, 10.0, &[("api.requests", 10.0), ("api.burst", 10.0)]);
+    serve(&mut simulation, SETTINGS, |_, _| async { 200 });
+    run(&mut simulation, 12);
+    let recorder = &simulation.recorder;
+    assert!(recorder.in_time <= 110 && status(&simulation, 429) > 800, "{:?}", recorder.statuses);
+    assert!(recorder.times.at(0.5) > 10.0);
 }

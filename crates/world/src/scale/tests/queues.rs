@@ -15,6 +15,7 @@ use crate::aws::stream::MappingSettings;
 use crate::aws::topic::{QueueSubscription, TopicSettings};
 use crate::kernel::ids::QueueId;
 use crate::pattern::EventPattern;
+use crate::scale::host::{OutsideService, ServiceSettings};
 use crate::scale::scenario::{Becomes, ChangedFunction};
 use crate::scale::sources::{PollerLimits, QueuePollers, SourceKind};
 
@@ -326,4 +327,39 @@ fn services_refuse_what_is_more_than_their_rate() {
         assert!((5..=25).contains(&through), "{}: {through}", few[which].0);
         assert_eq!(simulation.world.state.borrow().timed.as_ref().unwrap().rates.refused.len(), 1);
     }
+}
+
+#[test]
+fn an_event_that_is_too_old_is_given_up() {
+    let mut simulation = simulation(1.0, 0.0, &[]);
+    let settings = LambdaSettings {
+        reserved: Some(0),
+        event_age: Duration::from_secs(20),
+        ..LambdaSettings::new("x", Duration::from_secs(3), 128)
+    };
+    let (never, seen) = notes(&mut simulation, settings, all_done);
+    simulation.schedule(Duration::from_mins(1), never);
+    run(&mut simulation, 110);
+    let counts = simulation.functions[0].counts;
+    assert_eq!((seen.borrow().len(), counts.given_up), (0, 1));
+    assert!((4..=6).contains(&counts.refused), "after 1, 2, 4 and 8 s: {counts:?}");
+}
+
+#[test]
+fn a_queue_gives_out_no_more_than_may_be_in_flight() {
+    let mut simulation = simulation(1.0, 0.0, &[("queue.in_flight", 3.0)]);
+    let queue = queue_of(&simulation, hidden_for(600));
+    once(&mut simulation, move |env| send(env, queue, 20));
+    let settings = LambdaSettings { role: "consumer", timeout: Duration::from_mins(5), ..SETTINGS };
+    let consumer = does(&mut simulation, settings, |env, _| async move {
+        let _ = Downstream::call(&env, call(Duration::from_mins(4))).await;
+        all_done()
+    });
+    simulation
+        .hosts
+        .insert("pay".into(), OutsideService::new(ServiceSettings { hangs: true, ..Default::default() }));
+    simulation.consume(queue, consumer, 10, None);
+    run(&mut simulation, 100);
+    let state = simulation.world.state.borrow();
+    assert_eq!(state.queues[0].depth(state.now).in_flight, 10, "the batch with which it is full");
 }

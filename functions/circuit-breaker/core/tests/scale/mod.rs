@@ -71,8 +71,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
     let world = simulation.world();
     let seconds = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
     let dead_letters = world.add_queue("dead letters", seconds(180));
-    let retries = QueueSettings { most_in_flight: 120_000, ..seconds(540).redrive(dead_letters, 10) };
-    let queue = world.add_queue("retries", retries);
+    let queue = world.add_queue("retries", seconds(540).redrive(dead_letters, 10));
     world.edit(|table| table.expire_by(EXPIRES));
     for n in 1..=stack.targets {
         let body = format!(r#"{{"url":"https://target-{n}/", {}}}"#, stack.config);
@@ -82,12 +81,12 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         let row = TargetRow { config: Arc::new(config), created: world.now(), deleted: None };
         world.edit(|table| table.put(target_item(&name, row)));
     }
-    let function = |role, timeout| LambdaSettings {
-        role,
-        timeout: Duration::from_secs(timeout),
-        memory: 256,
-        reserved: None,
+    let function = |role, timeout| LambdaSettings::new(role, Duration::from_secs(timeout), 256);
+    // The next minute's run does what a failed one has left.
+    let each_minute = |role, timeout| LambdaSettings {
         retries: 0,
+        event_age: Duration::from_mins(1),
+        ..function(role, timeout)
     };
     let retention = Duration::from_secs(stack.retention_seconds);
     let ttl = Duration::from_millis(stack.state_ttl_ms);
@@ -110,7 +109,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             })
         })
     });
-    let processor = simulation.function(function("retry-processor", 90), move |env| {
+    let processor = simulation.function(each_minute("retry-processor", 90), move |env| {
         let processor = Rc::new(RetryProcessor {
             table: env.clone(),
             queue: env.queue(queue),
@@ -127,7 +126,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             Box::pin(async move { InvocationOutcome::Done(processor.handle(&context).await.is_ok()) })
         })
     });
-    let monitor = LambdaSettings { retries: 2, ..function("health-monitor", 60) };
+    let monitor = LambdaSettings { event_age: Duration::from_mins(10), ..function("health-monitor", 60) };
     let monitor = simulation.function(monitor, move |env| {
         let monitor = Rc::new(HealthMonitor {
             table: env.clone(),

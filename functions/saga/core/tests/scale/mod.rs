@@ -106,10 +106,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
 }
 
 fn services(world: &World, stack: &Stack) -> Services {
-    let seconds = |seconds| QueueSettings {
-        most_in_flight: 120_000,
-        ..QueueSettings::visible_after(Duration::from_secs(seconds))
-    };
+    let seconds = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
     let letters = world.add_queue("letters", seconds(180));
     let lost = world.add_queue("lost", seconds(180));
     let queues = STEPS.map(|name| world.add_queue(name, seconds(180).redrive(lost, 9)));
@@ -139,7 +136,7 @@ fn services(world: &World, stack: &Stack) -> Services {
 }
 
 fn function(role: &'static str, timeout: u64) -> LambdaSettings {
-    LambdaSettings { role, timeout: Duration::from_secs(timeout), memory: 256, reserved: None, retries: 0 }
+    LambdaSettings::new(role, Duration::from_secs(timeout), 256)
 }
 
 fn add_api(simulation: &mut Simulation, steps: impl Fn(&Env) -> Steps<Env, Env, Trip> + 'static) {
@@ -186,7 +183,10 @@ fn add_steps(
 }
 
 fn add_coordinator(simulation: &mut Simulation, steps: impl Fn(&Env) -> Steps<Env, Env, Trip> + 'static) {
-    let coordinator = simulation.function(function("coordinator", 60), move |env| {
+    // The next minute's run does what a failed one has left.
+    let settings =
+        LambdaSettings { retries: 0, event_age: Duration::from_mins(1), ..function("coordinator", 60) };
+    let coordinator = simulation.function(settings, move |env| {
         let coordinator = Rc::new(Coordinator { steps: steps(&env) });
         Rc::new(move |event, context| {
             let coordinator = Rc::clone(&coordinator);
@@ -228,8 +228,14 @@ fn add_publisher(simulation: &mut Simulation, services: Services) {
         })
     });
     let filters = vec![RecordFilter::parse(LOG_RECORDS).unwrap()];
-    let log =
-        MappingSettings { batch: 100, bisect: true, on_failure: Some(lost), filters, ..Default::default() };
+    let log = MappingSettings {
+        batch: 100,
+        bisect: true,
+        max_retries: Some(50),
+        on_failure: Some(lost),
+        filters,
+        ..Default::default()
+    };
     simulation.follow(log, publisher);
 }
 
