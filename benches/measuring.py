@@ -27,7 +27,7 @@ QUIET = 0.1
 # So many at once, as a request has of them.
 METRICS = 8
 # A request that a pattern's function refuses without any call of its own, and that function.
-REFUSED = {"circuit-breaker": "/targets/a%20b", "saga": "/trips?state=nonsense"}
+REFUSED = {"circuit-breaker": "/requests/calibrate", "saga": "/trips"}
 FUNCTION = {"circuit-breaker": "GatewayFunction", "saga": "ApiFunction"}
 
 
@@ -120,7 +120,9 @@ def operations(stack: Stack) -> dict:
         "topic.publish": lambda: sns.publish(TopicArn=topic, Message="x"),
         # There is no such route: no function is invoked.
         "api.overhead": lambda: api.delete(f"{stack.outputs['ApiUrl']}/", timeout=30),
-        "(request)": lambda: api.get(stack.outputs["ApiUrl"] + REFUSED[stack.slug], timeout=30),
+        "(request)": lambda: api.post(
+            stack.outputs["ApiUrl"] + REFUSED[stack.slug], json={"n": 1}, headers={"idempotency-key": "x" * 300}, timeout=30
+        ),
     }
 
 

@@ -20,6 +20,16 @@ RATES = (10, 1_000, 10_000, 100_000)
 LONGEST = {"circuit-breaker": {100_000: 20}, "saga": {10_000: 20, 100_000: 4}}
 # Of which run the README has a picture.
 DRAWN = ("outage", 1_000)
+# What the environment must not bring into the tables.
+WISHES = ("SCENARIO", "SCENARIOS", "RATE", "SECONDS", "LONGEST", "SEED", "SHORT", "STRETCH", "LATENCIES", "PICTURES")
+# What the table says besides, of a pattern whose work goes on when the request is answered: a title and a cell.
+BESIDES = {
+    "saga": [
+        ("booked, undone, open at the end", lambda of: f"{short(of('state_committed'))}, {short(of('state_compensated'))}, "
+         f"{short(of('state_running') + of('state_committing') + of('state_compensating') + of('state_stuck'))}"),
+        ("until booked p50 / p99, s", lambda of: f"{short(of('state_committed_p50_s'))} / {short(of('state_committed_p99_s'))}"),
+    ],
+}  # fmt: skip
 BEGIN, END = "<!-- scale: written by tools/scale.py table -->", "<!-- scale ends -->"
 sys.path.insert(0, str(ROOT / "localstack"))
 
@@ -29,10 +39,17 @@ from tenfold_local import compiling  # noqa: E402
 def patterns() -> list[str]:
     """The slugs of all patterns that have scenarios, or the wanted one."""
     found = sorted(path.parts[-4] for path in ROOT.glob("functions/*/core/examples/scale.rs"))
-    wanted = os.environ.get("P")
+    wanted, scenario = os.environ.get("P"), os.environ.get("SCENARIO")
     if wanted and wanted not in found:
         sys.exit(f"scale: there is no pattern {wanted!r} with scenarios; there are {', '.join(found)}")
-    return [wanted] if wanted else found
+    if wanted:
+        return [wanted]
+    # Of all patterns those that have the scenario; with scenarios of one's own all.
+    has = lambda slug: (ROOT / "functions" / slug / "core" / "scenarios" / f"{scenario}.toml").exists()  # noqa: E731
+    which = [slug for slug in found if has(slug)] if scenario and not os.environ.get("SCENARIOS") else found
+    if not which:
+        sys.exit(f"scale: no pattern has a scenario {scenario!r}; `make scale P=pattern SCENARIO=x` lists those of one")
+    return which
 
 
 def build(slug: str) -> str:
@@ -66,7 +83,7 @@ def short(number: float | None) -> str:
     return f"{number:,.0f}" if abs(number) >= 1_000 else f"{number:.3g}"
 
 
-def row(rate: int, result: dict) -> str:
+def row(slug: str, rate: int, result: dict) -> str:
     """A line of the table."""
     of = lambda name: result["measured"].get(name, 0.0)  # noqa: E731
     failed = of("answered_5xx") + of("answered_429")
@@ -76,6 +93,7 @@ def row(rate: int, result: dict) -> str:
         f"{short(of('p50_ms'))} / {short(of('p99_ms'))}",
         short(of("added_p99_ms")),
         f"{100 * failed / max(1, of('in')):.2g} %",
+        *(cell(of) for _, cell in BESIDES.get(slug, [])),
         f"{short(of('backlog_most'))}, {short(of('backlog_end'))}",
         f"{short(of('hottest_key_writes'))}: `{result['hottest'] or '–'}`",
         short(of("refused_calls")),
@@ -86,18 +104,19 @@ def row(rate: int, result: dict) -> str:
 
 def table(slug: str, program: str) -> str:
     """Runs every scenario at every rate and answers the table."""
-    lines = [
-        "| scenario | requests a second | p50 / p99, ms | added p99, ms | failed | waiting: most, at the end "
-        "| hottest key, write units a second | calls refused for load | $ a million |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    titles = ["scenario", "requests a second", "p50 / p99, ms", "added p99, ms", "failed"]
+    titles += [title for title, _ in BESIDES.get(slug, [])]
+    titles += ["waiting: most, at the end", "hottest key, write units a second", "calls refused for load", "$ a million"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for scenario in sorted(path.stem for path in (ROOT / "functions" / slug / "core" / "scenarios").glob("*.toml")):
         for rate in RATES:
             settings = {"SCENARIO": scenario, "RATE": str(rate), "SEED": "1"}
             if longest := LONGEST.get(slug, {}).get(rate):
                 settings["LONGEST"] = str(longest)
             _, results = run(program, **settings)
-            lines += [row(rate, result) for result in results]
+            if len(results) != 1:
+                sys.exit(f"scale: {slug} {scenario} at {rate} a second came to no result; the table is as it was")
+            lines.append(row(slug, rate, results[0]))
             if (scenario, rate) == DRAWN:
                 shutil.copy2(ROOT / ".local" / "scale" / f"{slug}-{scenario}.svg", ROOT / "functions" / slug / "scale.svg")
     return "\n".join(lines)
@@ -118,6 +137,9 @@ def main() -> None:
     if sys.argv[1:] not in ([], ["table"]):
         sys.exit(f"scale: {sys.argv[1:]} was found; nothing, or `table`, was expected")
     all_well = True
+    if sys.argv[1:] == ["table"]:
+        for wish in WISHES:
+            os.environ.pop(wish, None)
     for slug in patterns():
         print(f"building the simulation of {slug}", flush=True)
         # One after the other: they all have the same name, and cargo keeps one file of that name.

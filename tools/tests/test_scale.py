@@ -26,9 +26,24 @@ RESULT = {
 
 
 def test_a_run_is_a_line_of_the_table(scale):
-    line = scale.row(1_000, RESULT)
+    line = scale.row("circuit-breaker", 1_000, RESULT)
     assert line.startswith("| fair | 1,000 | 73.7 / 196 | 0 | 1 % | 0, 0 |")
     assert "`queue=a`" in line and line.endswith("| 0 | 3.89 |")
+
+
+def test_what_goes_on_after_the_answer_has_columns_of_its_own(scale):
+    measured = RESULT["measured"] | {"state_committed": 150.0, "state_stuck": 2.0, "state_running": 1.0}
+    line = scale.row("saga", 10, RESULT | {"measured": measured | {"state_committed_p50_s": 1.5}})
+    assert "| 150, 0, 3 | 1.5 / 0 |" in line
+
+
+def test_without_a_pattern_those_are_run_that_have_the_scenario(scale, monkeypatch):
+    monkeypatch.delenv("P", raising=False)
+    monkeypatch.setenv("SCENARIO", "drain")
+    assert scale.patterns() == ["circuit-breaker"]
+    monkeypatch.setenv("SCENARIO", "nothing")
+    with pytest.raises(SystemExit, match="no pattern has a scenario 'nothing'"):
+        scale.patterns()
 
 
 @pytest.mark.parametrize(("number", "text"), [(None, "not in this run"), (0, "0"), (1_000, "1,000"), (99_400, "99.4 k"), (2_790_000, "2.79 M")])

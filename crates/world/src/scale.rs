@@ -18,6 +18,7 @@ mod agenda;
 mod arrive;
 mod asynchronous;
 mod calls;
+mod check;
 mod cli;
 mod drive;
 mod execute;
@@ -40,7 +41,7 @@ mod scenario;
 mod simulation;
 mod sources;
 
-pub use cli::{ScalePattern, main, short};
+pub use cli::{ScalePattern, StateOf, main, short};
 pub use function::{Answering, Event, Handle, InvocationOutcome, LambdaSettings};
 pub use load::{Keys, Visitor};
 pub use scenario::Scenario;

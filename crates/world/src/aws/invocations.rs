@@ -22,7 +22,7 @@ use crate::kernel::choice::Choices;
 use crate::kernel::ids::QueueId;
 
 /// How long Lambda waits before the second attempt and before the third.
-const PAUSES: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
+pub(crate) const PAUSES: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
 /// How a function is set up for asynchronous invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::run::state::RunState;
 
 /// A call on its way to its service.
 pub(super) struct Going {
-    pub turn: InvocationId,
+    pub invocation: InvocationId,
     pub call: Rc<PortCall<RunState>>,
     /// How often it was made again, as it was refused for load.
     pub again: u32,
@@ -55,7 +55,7 @@ pub(super) enum Happening {
     /// A call that was refused for load sets out again.
     Again(Going),
     /// A call's answer reaches its handler.
-    Answer { turn: InvocationId, call: u32, answer: CallAnswer, outside: bool },
+    Answer { invocation: InvocationId, call: u32, answer: CallAnswer, outside: bool },
     /// The first of a function's invocations may be out of time.
     Timeout(usize),
     /// A receive has waited long enough.

@@ -8,11 +8,9 @@ use super::function::{AsyncEvent, Event, Purpose};
 use super::nanos::{Nanos, SECOND};
 use super::simulation::{FunctionId, Simulation};
 use super::sources::{Source, SourceKind};
-use crate::aws::invocations::FunctionSettings;
+use crate::aws::invocations::{FunctionSettings, PAUSES};
 use crate::run::timed::Transport;
 
-/// How long Lambda waits before an event comes again whose function has failed (`aws/invocations.rs`).
-const PAUSES: [Nanos; 2] = [60 * SECOND, 120 * SECOND];
 impl Simulation {
     /// A schedule invokes a function.
     pub fn schedule(&mut self, every: Duration, function: FunctionId) {
@@ -100,7 +98,7 @@ impl Simulation {
         let Some(pause) = PAUSES[..retries].get(event.failed) else {
             return function.counts.given_up += 1;
         };
-        let pause = *pause;
+        let pause = pause.as_nanos() as Nanos;
         event.failed += 1;
         self.try_again(event, pause);
     }

@@ -30,14 +30,14 @@ const NEVER: Again = Again { times: 0, pause: 0 };
 
 impl Simulation {
     /// A handler has made a call.
-    pub(super) fn send(&mut self, turn: InvocationId, call: Rc<PortCall<RunState>>) {
+    pub(super) fn send(&mut self, invocation: InvocationId, call: Rc<PortCall<RunState>>) {
         if let Takes::Service { url, most } = &call.takes {
             self.recorder.call(call.site.call);
             let most = most.as_nanos().max(0) as Nanos;
             let host = host_of(url);
-            self.call_host(turn, &call, &host, most);
+            self.call_host(invocation, &call, &host, most);
         } else {
-            self.set_out(Going { turn, call, again: 0, back: 0, until: None });
+            self.set_out(Going { invocation, call, again: 0, back: 0, until: None });
         }
     }
 
@@ -56,8 +56,14 @@ impl Simulation {
     }
 
     /// A call of a service outside: what comes of it is known when it begins.
-    fn call_host(&mut self, turn: InvocationId, call: &Rc<PortCall<RunState>>, host: &str, most: Nanos) {
-        let environment = &mut self.environments[turn.environment as usize];
+    fn call_host(
+        &mut self,
+        invocation: InvocationId,
+        call: &Rc<PortCall<RunState>>,
+        host: &str,
+        most: Nanos,
+    ) {
+        let environment = &mut self.environments[invocation.environment as usize];
         let (open, since, _) = &mut environment.outside;
         if *open == 0 {
             *since = self.now;
@@ -72,7 +78,7 @@ impl Simulation {
             timed.answer = Some(answer);
         }
         let (answer, _) = (call.effect)(state);
-        let event = Happening::Answer { turn, call: call.id, answer, outside: true };
+        let event = Happening::Answer { invocation, call: call.id, answer, outside: true };
         self.agenda.add(self.now + after, event);
     }
 
@@ -101,7 +107,7 @@ impl Simulation {
         if verdict != CapacityCheck::Made {
             self.recorder.refused += 1;
             let again = who_makes_again(verdict, going.call.site.call);
-            if going.again < again.times && self.is_awaited(going.turn, going.call.id) {
+            if going.again < again.times && self.is_awaited(going.invocation, going.call.id) {
                 let pause = ((again.pause << going.again) as f64 * self.random.random::<f64>()) as Nanos;
                 going.again += 1;
                 return self.agenda.add(self.now + going.back + pause, Happening::Again(going));
@@ -115,8 +121,9 @@ impl Simulation {
     }
 
     fn take_back(&mut self, going: Going, answer: CallAnswer) {
-        let Going { turn, call, back, .. } = going;
-        self.agenda.add(self.now + back, Happening::Answer { turn, call: call.id, answer, outside: false });
+        let Going { invocation, call, back, .. } = going;
+        self.agenda
+            .add(self.now + back, Happening::Answer { invocation, call: call.id, answer, outside: false });
     }
 }
 

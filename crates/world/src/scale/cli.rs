@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use jiff::SignedDuration;
+
 use super::figures::Figures;
 use super::host::OutsideService;
 use super::load::Load;
@@ -14,6 +16,10 @@ use super::outcome::{Outcome, short as shown};
 use super::picture;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
+use crate::run::world::World;
+
+/// The state that something is in, and how long it took to come to it where it is an end.
+pub type StateOf = (&'static str, Option<SignedDuration>);
 
 /// A pattern with scenarios.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +30,11 @@ pub struct ScalePattern {
     pub scenarios: &'static str,
     /// Makes its stack in a simulation, of what the scenario says of it.
     pub build: fn(&mut Simulation, &toml::Table) -> Result<(), String>,
+    /// The names of the metrics that it counts.
+    pub metrics: &'static [&'static str],
+    /// The state of each of the things that the pattern is about, and how long it took to come to it where it is an
+    /// end: of what the table has at the end of a run.
+    pub states: fn(&World) -> Vec<StateOf>,
 }
 
 /// What a run may do other than the scenario says.
@@ -47,9 +58,16 @@ struct Wishes {
     pictures: Option<PathBuf>,
 }
 
+/// A positive number of the environment.
 fn number(name: &str) -> Result<Option<f64>, String> {
     let Ok(text) = env::var(name) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| format!("{name}={text}: a number was expected"))
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.map(Some).ok_or_else(|| format!("{name}={text}: a number above 0 was expected"))
+}
+
+fn seed() -> Result<u64, String> {
+    let Ok(text) = env::var("SEED") else { return Ok(1) };
+    text.parse().map_err(|_| format!("SEED={text}: a whole number from 0 was expected"))
 }
 
 impl Wishes {
@@ -59,7 +77,7 @@ impl Wishes {
             rate: number("RATE")?,
             seconds: number("SECONDS")?,
             longest: number("LONGEST")?,
-            seed: number("SEED")?.unwrap_or(1.0) as u64,
+            seed: seed()?,
             short: env::var("SHORT").is_ok_and(|short| short == "1"),
             latencies: env::var("LATENCIES").ok().map(PathBuf::from),
             stretch: env::var("STRETCH").ok(),
@@ -68,6 +86,12 @@ impl Wishes {
                 env::var("PICTURES").map_or_else(|_| PathBuf::from(".local/scale"), PathBuf::from),
             ),
         })
+    }
+
+    /// Whether the scenarios run as they are written.
+    fn are_none(&self) -> bool {
+        let as_written = self.rate.is_none() && self.seconds.is_none() && self.longest.is_none();
+        as_written && self.latencies.is_none() && self.stretch.is_none() && !self.short
     }
 
     fn figures(&self) -> Result<Figures, String> {
@@ -81,18 +105,23 @@ impl Wishes {
         }
         .map_err(|error| error.to_string())?;
         for each in self.stretch.iter().flat_map(|all| all.split(',')) {
-            let bad =
-                || format!("STRETCH: {each:?} was found, and a latency and a factor expected: table.write=2");
+            let bad = || {
+                format!(
+                    "STRETCH: {each:?} was found, and a latency and a factor above 0 expected: table.write=2"
+                )
+            };
             let (name, factor) = each.split_once('=').ok_or_else(bad)?;
-            let factor = factor.parse().map_err(|_| bad())?;
+            let factor = factor.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+            let factor = factor.ok_or_else(bad)?;
             figures.stretch(name, factor).map_err(|error| error.to_string())?;
         }
         Ok(figures)
     }
 }
 
-/// Runs a pattern's scenarios as the environment says: `SCENARIO`, `RATE`, `SECONDS`, `SEED`, `SHORT`,
-/// `LATENCIES`, `STRETCH`; `SCENARIOS` names another folder of them.
+/// Runs a pattern's scenarios as the environment says: `SCENARIO`, `RATE`, `SECONDS`, `SEED`, `SHORT=1`, `LATENCIES`
+/// and `STRETCH`; `LONGEST` seconds of load at the most; `SCENARIOS` names another folder of them, `PICTURES` one for
+/// pictures.
 #[must_use]
 pub fn main(pattern: &ScalePattern) -> ExitCode {
     match Wishes::of_environment().and_then(|wishes| all(pattern, &wishes, true)) {
@@ -167,7 +196,8 @@ fn scenarios(
         found.retain(|(name, _)| name == wanted);
     }
     if found.is_empty() {
-        return Err(format!("{} has no such scenario; there are {names}", pattern.slug));
+        let wanted = wanted.unwrap_or("any");
+        return Err(format!("{} has no scenario {wanted}; there are {names}", pattern.slug));
     }
     Ok(found)
 }
@@ -181,12 +211,18 @@ fn run(
 ) -> Result<(Simulation, Outcome), String> {
     let mut scenario = if wishes.short { scenario.shortened() } else { scenario };
     scenario.rate = wishes.rate.unwrap_or(scenario.rate);
-    scenario.seconds = wishes.seconds.unwrap_or(scenario.seconds);
+    if let Some(seconds) = wishes.seconds {
+        scenario.hurry(seconds / scenario.seconds);
+    }
     if let Some(longest) = wishes.longest.filter(|longest| *longest < scenario.seconds) {
         scenario.hurry(longest / scenario.seconds);
     }
-    if scenario.rate <= 0.0 || scenario.seconds <= 0.0 {
-        return Err(format!("{name}: a rate and a length above 0 were expected"));
+    if !(scenario.rate > 0.0
+        && scenario.seconds > 0.0
+        && scenario.rate.is_finite()
+        && scenario.seconds.is_finite())
+    {
+        return Err(format!("{name}: a rate and seconds above 0 were expected"));
     }
     let mut figures = wishes.figures()?;
     for (limit, value) in &scenario.limits {
@@ -201,6 +237,7 @@ fn run(
     let script = scenario.script.iter();
     simulation.script = script.map(|change| (nanos(change.at), change.becomes.clone())).collect();
     (pattern.build)(&mut simulation, &scenario.stack).map_err(|error| format!("{name}: {error}"))?;
+    simulation.check(&scenario, pattern.metrics).map_err(|error| format!("{name}: {error}"))?;
     let whole = scenario.seconds + scenario.after;
     if tell {
         println!(
@@ -221,7 +258,8 @@ fn run(
             println!("  ... {done:.0} of {whole:.0} s, {:.0} s left", left.max(0.0));
         }
     });
-    let outcome = simulation.outcome(&scenario);
+    simulation.recorder.states((pattern.states)(simulation.world()));
+    let outcome = simulation.outcome(&scenario, wishes.are_none());
     if tell {
         let took = begun.elapsed().as_secs_f64();
         let all = outcome.measured.iter();

@@ -51,10 +51,12 @@ impl Simulation {
             Happening::Arrival => self.arrive(),
             Happening::Client => self.come_in(),
             Happening::Request { request, arrived } => self.request(request, arrived),
-            Happening::Begin(turn) => self.begin(turn),
+            Happening::Begin(invocation) => self.begin(invocation),
             Happening::Apply(going) => self.apply(going),
             Happening::Again(going) => self.set_out(going),
-            Happening::Answer { turn, call, answer, outside } => self.answer(turn, call, answer, outside),
+            Happening::Answer { invocation, call, answer, outside } => {
+                self.answer(invocation, call, answer, outside);
+            }
             Happening::Timeout(function) => self.time_out(function),
             Happening::Waited { queue, id } => self.waited(queue, id),
             Happening::Due(queue) => self.due(queue),

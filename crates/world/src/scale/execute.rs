@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::agenda::{Happening, PendingTask};
 use super::function::{Event, Purpose};
-use super::ids::{RunId, TaskOf};
+use super::ids::{ExecutionId, TaskOf};
 use super::nanos::{Nanos, SECOND};
 use super::simulation::{FunctionId, Simulation};
 use crate::flow::{ExecutionOutcome, ExecutionStep, Resource, TaskError};
@@ -34,7 +34,7 @@ impl Simulation {
 
     /// An execution goes on, once the account's transitions have been paid off that are too many: its next state begins
     /// then, and so do its time-outs.
-    fn enter(&mut self, run: RunId) {
+    fn enter(&mut self, run: ExecutionId) {
         let (rate, now) = (self.figures.transitions(), self.clock());
         let waits = self.flows.transitions.owe(rate, 0.0, now);
         let admitted = self.flows.is_admitted(run);
@@ -52,8 +52,8 @@ impl Simulation {
     }
 
     /// An execution goes on as far as it can.
-    fn go(&mut self, run: RunId) {
-        let RunId { machine, place, .. } = run;
+    fn go(&mut self, run: ExecutionId) {
+        let ExecutionId { machine, place, .. } = run;
         let mut late = 0;
         loop {
             let now = self.tell_time();

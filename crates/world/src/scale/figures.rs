@@ -159,7 +159,9 @@ impl Figures {
     /// # Errors
     /// There is no such latency.
     pub fn stretch(&mut self, name: &str, factor: f64) -> Result<(), BadFigures> {
-        let known = self.latencies.keys().cloned().collect::<Vec<_>>().join(", ");
+        let mut known: Vec<String> = self.latencies.keys().cloned().collect();
+        known.sort();
+        let known = known.join(", ");
         match self.latencies.get_mut(name) {
             Some(latency) => latency.time.stretch(factor),
             None => return Err(BadFigures(format!("there is no latency {name:?}; there are {known}"))),
@@ -170,6 +172,11 @@ impl Figures {
     /// How many latencies nobody has published or measured, of how many.
     pub(super) fn assumed(&self) -> (usize, usize) {
         (self.assumed.len(), self.latencies.len())
+    }
+
+    /// Whether a call of this name has a latency.
+    pub(super) fn knows(&self, call: &str) -> bool {
+        self.latencies.contains_key(call)
     }
 
     pub(super) fn latency(&self, name: &str) -> Option<&Latency> {
@@ -216,7 +223,9 @@ impl Figures {
             key_reads: self.most("table.read_units_a_key"),
             table_writes: self.most("table.write_units"),
             table_reads: self.most("table.read_units"),
-            holds: SignedDuration::from_millis(TRANSACTION_HOLDS),
+            holds: SignedDuration::from_secs_f64(
+                self.most("table.transaction_holds").clamp(0.0, 3_600.0) / 1_000.0,
+            ),
         }
     }
 }
@@ -235,6 +244,3 @@ const RATES: [(&str, Option<&str>); 7] = [
 /// Limits that are in the file, and that nothing asks yet.
 const NOT_ASKED: [&str; 5] =
     ["table.initial_write_units", "table.initial_read_units", "shard.records", "shard.bytes", "metrics.puts"];
-
-/// For how long a transaction holds its items, in milliseconds: about as long as it takes. Assumed.
-const TRANSACTION_HOLDS: i64 = 5;

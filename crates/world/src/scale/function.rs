@@ -122,7 +122,7 @@ pub(super) struct Environment {
     pub mailbox: Rc<RefCell<Mailbox<RunState>>>,
     pub handle: Handle,
     pub task: Option<Answering>,
-    pub job: Option<Purpose>,
+    pub purpose: Option<Purpose>,
     /// What it is to begin with.
     pub event: Option<Event>,
     pub begun: Nanos,

@@ -13,7 +13,7 @@ use crate::aws::downstream::answer;
 
 /// How a service behaves. Times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ServiceSettings {
     /// The median of its answers' times.
     pub p50: f64,

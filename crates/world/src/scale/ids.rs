@@ -11,7 +11,7 @@ pub(super) struct InvocationId {
 
 /// An execution: its machine, its place there, and which execution at this place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RunId {
+pub(super) struct ExecutionId {
     pub machine: usize,
     pub place: usize,
     pub number: u64,
@@ -20,6 +20,6 @@ pub(super) struct RunId {
 /// A task of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TaskOf {
-    pub run: RunId,
+    pub run: ExecutionId,
     pub task: TaskId,
 }

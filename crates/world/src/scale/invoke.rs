@@ -26,11 +26,11 @@ impl Simulation {
         &mut self,
         function: usize,
         event: Event,
-        job: Purpose,
+        purpose: Purpose,
     ) -> Result<(), (Event, Purpose)> {
-        if !self.may_run(function, matches!(job, Purpose::Event(_))) {
+        if !self.may_run(function, matches!(purpose, Purpose::Event(_))) {
             self.functions[function].counts.refused += 1;
-            return Err((event, job));
+            return Err((event, purpose));
         }
         self.forget_idle(function);
         let (place, cold) = if let Some((place, _)) = self.functions[function].idle.pop_back() {
@@ -39,7 +39,7 @@ impl Simulation {
             (place, self.draw("lambda.cold"))
         } else {
             self.functions[function].counts.refused += 1;
-            return Err((event, job));
+            return Err((event, purpose));
         };
         let after = self.through_server("lambda.warm") + self.draw("lambda.warm") + cold;
         let of = &mut self.functions[function];
@@ -52,9 +52,9 @@ impl Simulation {
         let environment = &mut self.environments[place as usize];
         environment.generation += 1;
         environment.event = Some(event);
-        environment.job = Some(job);
-        let turn = InvocationId { environment: place, generation: environment.generation };
-        self.agenda.add(self.now + after, Happening::Begin(turn));
+        environment.purpose = Some(purpose);
+        let invocation = InvocationId { environment: place, generation: environment.generation };
+        self.agenda.add(self.now + after, Happening::Begin(invocation));
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl Simulation {
             mailbox,
             handle,
             task: None,
-            job: None,
+            purpose: None,
             event: None,
             begun: 0,
             outside: (0, 0, 0),
@@ -122,26 +122,27 @@ impl Simulation {
         Some(self.environments.len() as u32 - 1)
     }
 
-    /// The environment of a turn; none where it has come to its end.
-    fn at_turn(&mut self, turn: InvocationId) -> Option<&mut Environment> {
-        let environment = &mut self.environments[turn.environment as usize];
-        (environment.generation == turn.generation && environment.job.is_some()).then_some(environment)
+    /// The environment of an invocation; none where it has come to its end.
+    fn under_way(&mut self, invocation: InvocationId) -> Option<&mut Environment> {
+        let environment = &mut self.environments[invocation.environment as usize];
+        (environment.generation == invocation.generation && environment.purpose.is_some())
+            .then_some(environment)
     }
 
     /// Whether an invocation still waits for a call's answer.
-    pub(super) fn is_awaited(&mut self, turn: InvocationId, call: u32) -> bool {
-        self.at_turn(turn).is_some_and(|environment| {
+    pub(super) fn is_awaited(&mut self, invocation: InvocationId, call: u32) -> bool {
+        self.under_way(invocation).is_some_and(|environment| {
             environment.mailbox.borrow().calls.iter().any(|(made, _)| made.id == call)
         })
     }
 
     /// An environment takes up its invocation.
-    pub(super) fn begin(&mut self, turn: InvocationId) {
+    pub(super) fn begin(&mut self, invocation: InvocationId) {
         let now = self.tell_time();
         let at = self.now;
-        let function = self.environments[turn.environment as usize].function;
+        let function = self.environments[invocation.environment as usize].function;
         let timeout = self.functions[function].settings.timeout;
-        let Some(environment) = self.at_turn(turn) else { return };
+        let Some(environment) = self.under_way(invocation) else { return };
         let Some(event) = environment.event.take() else { return };
         environment.begun = at;
         environment.outside = (0, 0, 0);
@@ -150,19 +151,19 @@ impl Simulation {
         environment.task = Some((environment.handle)(event, Context::until(deadline)));
         let function = &mut self.functions[function];
         let ends = at + timeout.as_nanos() as Nanos;
-        function.deadlines.push_back((ends, turn));
+        function.deadlines.push_back((ends, invocation));
         if !std::mem::replace(&mut function.watched, true) {
-            let index = self.environments[turn.environment as usize].function;
+            let index = self.environments[invocation.environment as usize].function;
             self.agenda.add(ends, Happening::Timeout(index));
         }
-        self.go_on(turn);
+        self.go_on(invocation);
     }
 
     /// A call's answer reaches its handler.
-    pub(super) fn answer(&mut self, turn: InvocationId, call: u32, answer: CallAnswer, outside: bool) {
+    pub(super) fn answer(&mut self, invocation: InvocationId, call: u32, answer: CallAnswer, outside: bool) {
         let now = self.clock();
         let at = self.now;
-        let Some(environment) = self.at_turn(turn) else { return };
+        let Some(environment) = self.under_way(invocation) else { return };
         if outside {
             let (open, since, before) = &mut environment.outside;
             *open = open.saturating_sub(1);
@@ -179,12 +180,12 @@ impl Simulation {
             mailbox.now = now;
         }
         self.state().now = now;
-        self.go_on(turn);
+        self.go_on(invocation);
     }
 
     /// Lets a handler go on: it makes calls, and perhaps comes to its end.
-    fn go_on(&mut self, turn: InvocationId) {
-        let Some(environment) = self.at_turn(turn) else { return };
+    fn go_on(&mut self, invocation: InvocationId) {
+        let Some(environment) = self.under_way(invocation) else { return };
         let first = environment.mailbox.borrow().next;
         let Some(task) = &mut environment.task else { return };
         let ready = pin!(task).poll(&mut TaskContext::from_waker(Waker::noop()));
@@ -196,7 +197,7 @@ impl Simulation {
             (made.map(|(call, _)| Rc::clone(call)).collect::<Vec<_>>(), std::mem::take(&mut mailbox.measured))
         };
         for call in calls {
-            self.send(turn, call);
+            self.send(invocation, call);
         }
         for measured in measured {
             // Nobody waits for it, but a server that all share has work of it: each metric with and without dimensions.
@@ -207,7 +208,7 @@ impl Simulation {
             self.recorder.take(&measured.metrics);
         }
         if let Poll::Ready(outcome) = ready {
-            self.end(turn, Some(outcome));
+            self.end(invocation, Some(outcome));
         }
     }
 
@@ -215,27 +216,27 @@ impl Simulation {
     pub(super) fn time_out(&mut self, function: usize) {
         loop {
             let now = self.now;
-            let Some((ends, turn)) = self.functions[function].deadlines.front().copied() else {
+            let Some((ends, invocation)) = self.functions[function].deadlines.front().copied() else {
                 self.functions[function].watched = false;
                 return;
             };
-            let over = self.at_turn(turn).is_none();
+            let over = self.under_way(invocation).is_none();
             if !over && ends > now {
                 return self.agenda.add(ends, Happening::Timeout(function));
             }
             self.functions[function].deadlines.pop_front();
             if !over {
                 self.functions[function].counts.timed_out += 1;
-                self.end(turn, None);
+                self.end(invocation, None);
             }
         }
     }
 
     /// An invocation comes to its end; without an outcome its environment is gone with it.
-    fn end(&mut self, turn: InvocationId, outcome: Option<InvocationOutcome>) {
+    fn end(&mut self, invocation: InvocationId, outcome: Option<InvocationOutcome>) {
         let now = self.now;
-        let Some(environment) = self.at_turn(turn) else { return };
-        let Some(job) = environment.job.take() else { return };
+        let Some(environment) = self.under_way(invocation) else { return };
+        let Some(purpose) = environment.purpose.take() else { return };
         environment.task = None;
         let (open, since, before) = environment.outside;
         let called = before + if open > 0 { now - since } else { 0 };
@@ -245,17 +246,17 @@ impl Simulation {
         self.busy -= 1;
         of.counts.milliseconds += took.div_ceil(MILLISECOND).max(1);
         if outcome.is_some() {
-            of.idle.push_back((turn.environment, now));
+            of.idle.push_back((invocation.environment, now));
         } else {
             of.kept -= 1;
-            self.free.push(turn.environment);
+            self.free.push(invocation.environment);
         }
-        self.finished(job, outcome, took, called);
+        self.finished(purpose, outcome, took, called);
     }
 
     /// Tells who has invoked a function what came of it.
-    fn finished(&mut self, job: Purpose, outcome: Option<InvocationOutcome>, took: Nanos, called: Nanos) {
-        match job {
+    fn finished(&mut self, purpose: Purpose, outcome: Option<InvocationOutcome>, took: Nanos, called: Nanos) {
+        match purpose {
             Purpose::Request { arrived } => {
                 let status = match outcome {
                     Some(InvocationOutcome::Response(response)) => response.status,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ids::RunId;
+use super::ids::ExecutionId;
 use super::nanos::Nanos;
 use crate::aws::rates::Bucket;
 
@@ -24,7 +24,7 @@ pub(super) struct FlowRuns {
     all: Vec<Vec<RunAt>>,
     pub next: u64,
     /// When executions go on by themselves, the first first: a time-out that is not needed any more is taken out.
-    pub wakes: BTreeSet<(Nanos, RunId)>,
+    pub wakes: BTreeSet<(Nanos, ExecutionId)>,
     /// Tokens for state transitions of the account.
     pub transitions: Bucket,
     pub started: u64,
@@ -36,7 +36,7 @@ pub(super) struct FlowRuns {
 
 impl FlowRuns {
     /// A new execution at a place.
-    pub fn begin(&mut self, machine: usize, place: usize) -> RunId {
+    pub fn begin(&mut self, machine: usize, place: usize) -> ExecutionId {
         self.next += 1;
         self.started += 1;
         if self.all.len() <= machine {
@@ -46,16 +46,16 @@ impl FlowRuns {
             self.all[machine].resize(place + 1, RunAt::default());
         }
         self.all[machine][place] = RunAt { number: self.next, ..RunAt::default() };
-        RunId { machine, place, number: self.next }
+        ExecutionId { machine, place, number: self.next }
     }
 
     /// Whether this execution is still there.
-    pub fn has(&self, run: RunId) -> bool {
+    pub fn has(&self, run: ExecutionId) -> bool {
         self.all[run.machine][run.place].number == run.number
     }
 
     /// Says when an execution goes on by itself; when it was to do so before it does no more.
-    pub fn wake_at(&mut self, run: RunId, at: Option<Nanos>) {
+    pub fn wake_at(&mut self, run: ExecutionId, at: Option<Nanos>) {
         let of = &mut self.all[run.machine][run.place];
         if let Some(before) = std::mem::replace(&mut of.wakes, at) {
             self.wakes.remove(&(before, run));
@@ -66,18 +66,18 @@ impl FlowRuns {
     }
 
     /// An execution waits for the account's transitions until then.
-    pub fn admit_at(&mut self, run: RunId, at: Nanos) {
+    pub fn admit_at(&mut self, run: ExecutionId, at: Nanos) {
         self.wake_at(run, Some(at));
         self.all[run.machine][run.place].admitted = true;
     }
 
     /// Whether an execution has waited for the account's transitions, which counts once.
-    pub fn is_admitted(&mut self, run: RunId) -> bool {
+    pub fn is_admitted(&mut self, run: ExecutionId) -> bool {
         std::mem::take(&mut self.all[run.machine][run.place].admitted)
     }
 
     /// An execution whose time it is.
-    pub fn next_due(&mut self, now: Nanos) -> Option<RunId> {
+    pub fn next_due(&mut self, now: Nanos) -> Option<ExecutionId> {
         let (at, run) = *self.wakes.first()?;
         if at > now {
             return None;
@@ -87,7 +87,7 @@ impl FlowRuns {
     }
 
     /// An execution has ended.
-    pub fn end(&mut self, run: RunId) {
+    pub fn end(&mut self, run: ExecutionId) {
         self.wake_at(run, None);
         self.all[run.machine][run.place].number = 0;
         self.ended += 1;

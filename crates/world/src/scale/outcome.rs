@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::nanos::SECOND;
 use super::recorder::is_served;
-use super::scenario::{Scenario, value};
+use super::scenario::{Claim, Scenario, value};
 use super::simulation::Simulation;
 use super::sources::SourceKind;
 
@@ -27,28 +27,40 @@ pub(super) struct Outcome {
 }
 
 impl Simulation {
-    /// What the run came to.
-    pub(super) fn outcome(&self, scenario: &Scenario) -> Outcome {
+    /// What the run came to. What does not hold yet fails it when it does, if the scenario ran as it is written.
+    pub(super) fn outcome(&self, scenario: &Scenario, as_written: bool) -> Outcome {
         let measured = self.measured();
-        let of = |text: &str| short(value(text, &measured).unwrap_or(0.0));
+        let sides = |claim: &Claim| {
+            let side = |text: &str| match value(text, &measured) {
+                Ok(value) if text.parse::<f64>().is_err() => format!("{text} is {value}"),
+                _ => String::new(),
+            };
+            let both = [side(&claim.left), side(&claim.right)];
+            both.into_iter().filter(|side| !side.is_empty()).collect::<Vec<_>>().join(", ")
+        };
         let (mut wrong, mut not_yet) = (Vec::new(), Vec::new());
         for claim in &scenario.must {
             match claim.holds(&measured) {
                 Ok(true) => {}
-                Ok(false) => wrong.push(format!("{claim} does not hold: it is {}", of(&claim.left))),
-                Err(what) => wrong.push(what),
+                Ok(false) => wrong.push(format!("{claim} does not hold: {}", sides(claim))),
+                Err(what) => wrong.push(format!("{claim}: {what}")),
             }
         }
         for known in &scenario.not_yet {
             let claim = &known.claim;
             match claim.holds(&measured) {
-                Ok(true) => wrong.push(format!("{claim} holds by now: it belongs into `must`")),
-                Ok(false) => {
-                    let is = of(&claim.left);
-                    not_yet.push(format!("not yet {claim}: it is {is}; {}", known.because));
-                }
-                Err(what) => wrong.push(what),
+                Ok(true) if as_written => wrong.push(format!("{claim} holds by now: it belongs into `must`")),
+                Ok(true) => not_yet.push(format!("holds in this run: {claim}")),
+                Ok(false) => not_yet.push(format!("not yet {claim}: {}; {}", sides(claim), known.because)),
+                Err(what) => wrong.push(format!("{claim}: {what}")),
             }
+        }
+        if !as_written && !wrong.is_empty() {
+            wrong.push(format!(
+                "the scenario's claims are made for {} a second for {} s, and this run was another one",
+                short(scenario.rate),
+                scenario.seconds
+            ));
         }
         let state = self.world.state.borrow();
         let capacity = state.timed.as_ref().map(|timed| &timed.capacity);
@@ -68,7 +80,8 @@ impl Simulation {
         Outcome { measured, throttled, hottest, wrong, not_yet }
     }
 
-    fn measured(&self) -> BTreeMap<String, f64> {
+    /// What was measured so far, by name.
+    pub(super) fn measured(&self) -> BTreeMap<String, f64> {
         let recorder = &self.recorder;
         let seconds = self.now.min(self.load.until) as f64 / SECOND as f64;
         let mut all: BTreeMap<String, f64> = BTreeMap::new();
@@ -130,6 +143,12 @@ impl Simulation {
             add(&format!("best_5s_of_{name}"), host.best());
             let last = host.last_served().saturating_sub(self.load.until);
             add(&format!("last_served_s_of_{name}"), last as f64 / SECOND as f64);
+        }
+        for (state, (count, times)) in &recorder.states {
+            add(&format!("state_{state}"), *count as f64);
+            for (name, quantile) in [("p50_s", 0.5), ("p99_s", 0.99)] {
+                add(&format!("state_{state}_{name}"), times.at(quantile) / 1_000.0);
+            }
         }
         let state = self.world.state.borrow();
         let letters = (0..state.queues.len()).filter(|queue| !self.queues.contains_key(queue));
@@ -210,7 +229,7 @@ impl Simulation {
 /// A number as people read it.
 pub(super) fn short(value: f64) -> String {
     match value.abs() {
-        v if v.is_infinite() => "never".to_owned(),
+        v if v.is_infinite() => "not within this run".to_owned(),
         0.0 => "0".to_owned(),
         v if v >= 1e7 => format!("{:.1} M", value / 1e6),
         v if v >= 1e4 => format!("{:.1} k", value / 1e3),
@@ -266,6 +285,17 @@ impl Outcome {
             "calls",
             &[("all", "calls"), ("a request", "calls_a_request"), ("refused", "refused_calls")],
         );
+        let states = self.measured.iter().filter_map(|(name, n)| Some((name.strip_prefix("state_")?, n)));
+        let states: Vec<String> = states
+            .filter(|(name, _)| !name.ends_with("_s"))
+            .map(|(name, n)| match self.measured.get(&format!("state_{name}_p99_s")) {
+                Some(p99) if *p99 > 0.0 => format!("{name} {} (p99 {} s)", short(*n), short(*p99)),
+                _ => format!("{name} {}", short(*n)),
+            })
+            .collect();
+        if !states.is_empty() {
+            let _ = writeln!(text, "  {:<13}{}", "at the end", states.join("   "));
+        }
         let busiest =
             self.measured.iter().filter_map(|(name, n)| Some((name.strip_prefix("concurrency_")?, n)));
         let busiest: Vec<String> = busiest.map(|(role, n)| format!("{role} {}", short(*n))).collect();
@@ -287,9 +317,12 @@ impl Outcome {
             .iter()
             .map(|(of, usd)| format!("{of} {:.0} %", 100.0 * *usd / self.measured["usd"]))
             .collect();
+        let waiting = self.measured.get("backlog_end").copied().unwrap_or(0.0);
+        let left =
+            if waiting > 0.0 { format!("; not for the {} that wait", short(waiting)) } else { String::new() };
         let _ = writeln!(
             text,
-            "  {:<13}{} $ a million requests: {}",
+            "  {:<13}{} $ a million requests: {}{left}",
             "cost",
             value("usd_a_million"),
             shares.join(", ")

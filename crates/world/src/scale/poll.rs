@@ -135,6 +135,7 @@ impl Simulation {
         PollerLimits {
             start: self.figures.most("poll.queue_start"),
             growth: self.figures.most("poll.queue_growth") / 60.0,
+            decline: self.figures.most("poll.queue_decline") / 60.0,
             most: self.figures.most("poll.queue_most"),
         }
     }
@@ -189,9 +190,9 @@ impl Simulation {
     }
 
     /// There are too many invocations: Lambda takes a poller back and tries the batch again for as long as nobody else
-    /// sees its messages. After how long it does not say: taken as a second.
+    /// sees its messages.
     fn refused(&mut self, batch: MessageBatch) {
-        let again = self.now + SECOND;
+        let again = self.now + self.pause_of_refused();
         if let SourceKind::Queue(pollers) = &mut self.sources[batch.source].kind {
             pollers.pollers -= 1.0;
         }
@@ -200,6 +201,10 @@ impl Simulation {
         } else {
             self.poller_free(batch.source);
         }
+    }
+
+    pub(super) fn pause_of_refused(&self) -> Nanos {
+        (self.figures.most("poll.refused_pause").clamp(0.01, 3_600.0) * SECOND as f64) as Nanos
     }
 
     fn poller_free(&mut self, source: usize) {

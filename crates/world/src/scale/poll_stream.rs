@@ -44,9 +44,10 @@ impl Simulation {
         self.agenda.add(self.now + after, Happening::Deliver(Box::new(batch)));
     }
 
-    /// There are too many invocations: the same batch is tried again a second later, and that is no failure of it.
+    /// There are too many invocations: the same batch is tried again a little later, and that is no failure of it.
     pub(super) fn hold_back(&mut self, source: usize, batch: Batch) {
-        self.deliver_records(source, batch, SECOND);
+        let pause = self.pause_of_refused();
+        self.deliver_records(source, batch, pause);
     }
 
     pub(super) fn records_done(&mut self, source: usize, batch: &Batch, failed: Option<FailedIds>) {

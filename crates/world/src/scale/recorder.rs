@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
+use jiff::SignedDuration;
 use rustc_hash::FxHashMap;
-use tenfold_ports::metrics::Metric;
+use tenfold_ports::metrics::{Metric, Unit};
 
 use super::nanos::Nanos;
 
@@ -14,7 +15,7 @@ pub(super) struct SecondOf {
     pub came: u64,
     pub answered: u64,
     pub failed: u64,
-    /// What waits: messages of all queues, and executions that run.
+    /// What waits: messages that somebody receives, records that not all have read, and executions that run.
     pub backlog: f64,
     pub p50: f64,
     pub p99: f64,
@@ -24,13 +25,13 @@ pub(super) struct SecondOf {
     pub hottest: f64,
 }
 
-/// Times in microseconds, up to a minute and to a hundredth.
+/// Times in microseconds, up to a day and to a hundredth.
 #[derive(Debug)]
 pub(super) struct Times(Option<Histogram<u64>>);
 
 impl Default for Times {
     fn default() -> Self {
-        Self(Histogram::new_with_bounds(1, 60_000_000, 2).ok())
+        Self(Histogram::new_with_bounds(1, 86_400_000_000, 2).ok())
     }
 }
 
@@ -73,9 +74,11 @@ pub(super) struct Recorder {
     pub refused: u64,
     /// Calls of which no latency is known.
     pub unknown: BTreeSet<&'static str>,
-    /// What handlers counted, by the metric's name.
+    /// What handlers counted, and the most of what they measured, by the metric's name.
     pub metrics: BTreeMap<&'static str, f64>,
     pub seconds: Vec<SecondOf>,
+    /// How many are in which state at the end, and how long they took to it.
+    pub states: BTreeMap<&'static str, (u64, Times)>,
     /// When something was last changed by the script.
     pub changed: Option<Nanos>,
     /// What usually waits: the most before the script has changed anything, where all was well then.
@@ -86,6 +89,17 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
+    /// Takes in the states of what the pattern is about, and how long each took to come to its end.
+    pub fn states(&mut self, all: Vec<(&'static str, Option<SignedDuration>)>) {
+        for (state, took) in all {
+            let (count, times) = self.states.entry(state).or_default();
+            *count += 1;
+            if let Some(took) = took {
+                times.record(took.as_micros().max(0) as u64);
+            }
+        }
+    }
+
     /// The script changes something; all services were well before, or not.
     pub fn change(&mut self, now: Nanos, was_well: bool) {
         if self.changed.is_none() && was_well {
@@ -131,7 +145,10 @@ impl Recorder {
 
     pub fn take(&mut self, metrics: &[Metric]) {
         for metric in metrics {
-            *self.metrics.entry(metric.name).or_default() += metric.value;
+            let so_far = self.metrics.entry(metric.name).or_default();
+            // Counts add up; of what is measured the most is of interest.
+            *so_far =
+                if metric.unit == Unit::Count { *so_far + metric.value } else { so_far.max(metric.value) };
         }
     }
 }

@@ -26,6 +26,7 @@ pub struct Scenario {
     #[serde(default)]
     pub after: f64,
     /// The same run short, for tests.
+    #[serde(default)]
     pub short: Short,
     #[serde(default = "poisson")]
     pub(super) arrivals: Arrivals,
@@ -53,6 +54,12 @@ fn poisson() -> Arrivals {
     Arrivals::Poisson
 }
 
+impl Default for Short {
+    fn default() -> Self {
+        Self { rate: 20.0, share: 0.05, after: None }
+    }
+}
+
 /// A run made short.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,15 +74,23 @@ pub struct Short {
 
 /// A change: of a service that is called, or of how many invocations of a function there may be.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "ChangeLine")]
 pub(super) struct Change {
     /// After how many seconds.
     pub at: f64,
-    #[serde(flatten)]
     pub becomes: Becomes,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What is written of a change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeLine {
+    at: f64,
+    host: Option<toml::Table>,
+    function: Option<ChangedFunction>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Becomes {
     /// A service that is called behaves like that from then on.
     Host(ChangedService),
@@ -83,18 +98,36 @@ pub(super) enum Becomes {
     Function(ChangedFunction),
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct ChangedService {
     pub name: SmolStr,
-    #[serde(flatten)]
     pub settings: ServiceSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ChangedFunction {
     pub role: SmolStr,
     /// None is no limit of its own.
     pub reserved: Option<u32>,
+}
+
+impl TryFrom<ChangeLine> for Change {
+    type Error = String;
+
+    fn try_from(line: ChangeLine) -> Result<Self, String> {
+        let becomes = match (line.host, line.function) {
+            (Some(mut host), None) => {
+                let name = host.remove("name");
+                let name = name.as_ref().and_then(toml::Value::as_str).ok_or("a host needs its name")?.into();
+                let settings = host.try_into().map_err(|error| format!("host {name}: {error}"))?;
+                Becomes::Host(ChangedService { name, settings })
+            }
+            (None, Some(function)) => Becomes::Function(function),
+            _ => return Err("a line of the script changes a host or a function".to_owned()),
+        };
+        Ok(Self { at: line.at, becomes })
+    }
 }
 
 /// A claim about a run, `p99_ms < 40` or `metric_Committed+metric_Compensated = in`: what was measured, by its name or
@@ -189,7 +222,7 @@ pub(super) fn value(text: &str, measured: &BTreeMap<String, f64>) -> Result<f64,
 
 fn named(name: &str, measured: &BTreeMap<String, f64>) -> Result<f64, String> {
     // What no handler has counted, and a status that nobody was answered, has no entry.
-    let counted = ["metric_", "answered_", "calls_"].iter().any(|kind| name.starts_with(kind));
+    let counted = ["metric_", "answered_", "calls_", "state_"].iter().any(|kind| name.starts_with(kind));
     measured.get(name).or(counted.then_some(&0.0)).copied().ok_or_else(|| {
         let known = measured.keys().cloned().collect::<Vec<_>>().join(", ");
         format!("nothing called {name:?} was measured; there are {known}")
@@ -202,7 +235,7 @@ impl Scenario {
     /// # Errors
     /// It is not TOML, or has a field that there is not.
     pub fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| format!("{error}(crates/world/SCENARIOS.md has what there is)"))
     }
 
     /// The same run, made short.
@@ -215,6 +248,15 @@ impl Scenario {
         // What only a load breaks holds of this one.
         self.not_yet.clear();
         self
+    }
+
+    /// All names of measured things that claims go by, each with its claim.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Claim)> {
+        let all = self.must.iter().chain(self.not_yet.iter().map(|known| &known.claim));
+        all.flat_map(|claim| {
+            let sides = claim.left.split('+').chain(claim.right.split('+'));
+            sides.filter(|name| name.parse::<f64>().is_err()).map(move |name| (name, claim))
+        })
     }
 
     /// Makes the load and the script so much shorter.

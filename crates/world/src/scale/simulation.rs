@@ -1,6 +1,6 @@
 //! A stack in a world with time: what it is made of, and letting things happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -54,6 +54,8 @@ pub struct Simulation {
     pub(super) sources: Vec<Source>,
     pub(super) queues: BTreeMap<usize, QueueInterest>,
     pub(super) hosts: BTreeMap<SmolStr, OutsideService>,
+    /// The hosts that the stack calls.
+    pub(super) called: BTreeSet<SmolStr>,
     pub(super) tasks_of: FxHashMap<SmolStr, usize>,
     /// The functions that buses' rules name.
     pub(super) targets: FxHashMap<usize, usize>,
@@ -99,6 +101,7 @@ impl Simulation {
             sources: Vec::new(),
             queues: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            called: BTreeSet::new(),
             tasks_of: FxHashMap::default(),
             targets: FxHashMap::default(),
             flows: FlowRuns::default(),
@@ -140,6 +143,11 @@ impl Simulation {
             counts: FunctionCounts::default(),
         });
         FunctionId(self.functions.len() - 1)
+    }
+
+    /// Says that the stack calls this host: a scenario may say how it behaves.
+    pub fn calls(&mut self, host: &str) {
+        self.called.insert(SmolStr::new(host));
     }
 
     /// Which function answers the API's requests.

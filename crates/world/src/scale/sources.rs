@@ -36,21 +36,20 @@ pub(super) struct QueuePollers {
 pub(super) struct PollerLimits {
     pub start: f64,
     pub growth: f64,
+    pub decline: f64,
     pub most: f64,
 }
 
 impl QueuePollers {
-    /// Lambda adds pollers while they are all busy. How fast it takes them back it does not say: taken as fast.
+    /// Lambda adds pollers while they are all busy, and takes them back when there is nothing to do.
     pub fn count(&mut self, limits: PollerLimits, now: Nanos) {
-        let change = if self.counted == now {
-            0.0
-        } else {
-            limits.growth * (now - self.counted) as f64 / SECOND as f64
-        };
+        let change = if self.behind { limits.growth } else { -limits.decline };
+        // Where it is not limited, all that may be there are.
+        let passed = (now - self.counted) as f64 / SECOND as f64;
+        let change = if passed > 0.0 { change * passed } else { 0.0 };
         self.counted = now;
-        let least = limits.start.max(f64::from(self.busy));
-        self.pollers = if self.behind { self.pollers + change } else { (self.pollers - change).max(least) };
-        self.pollers = self.pollers.max(limits.start).min(limits.most.min(self.most));
+        let least = limits.start.max(if self.behind { 0.0 } else { f64::from(self.busy) });
+        self.pollers = (self.pollers + change).max(least).min(limits.most.min(self.most));
     }
 
     /// Whether one of them is free.

@@ -3,6 +3,7 @@
 mod flows;
 mod functions;
 mod queues;
+mod scenarios;
 mod tables;
 
 use std::cell::RefCell;

@@ -164,7 +164,7 @@ fn a_batch_that_is_too_much_is_tried_again_before_its_messages_are_seen_again() 
 
 #[test]
 fn pollers_become_more_while_there_is_more_than_they_take_and_then_less() {
-    let limits = PollerLimits { start: 5.0, growth: 5.0, most: 100.0 };
+    let limits = PollerLimits { start: 5.0, growth: 5.0, decline: 5.0, most: 100.0 };
     let mut pollers =
         QueuePollers { queue: 0, batch: 10, most: 60.0, busy: 0, pollers: 0.0, counted: 0, behind: false };
     let mut after = |seconds: u64, busy, behind| {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use circuit_breaker_core::config::TargetConfig;
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
+use circuit_breaker_core::metrics;
 use circuit_breaker_core::names::TargetName;
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::RetryProcessor;
@@ -26,7 +27,30 @@ pub const PATTERN: ScalePattern = ScalePattern {
     slug: "circuit-breaker",
     scenarios: concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"),
     build,
+    metrics: METRICS,
+    // Rows of what was delivered go before the run ends; what waits is the backlog.
+    states: |_| Vec::new(),
 };
+
+/// What its handlers measure, and a claim may go by.
+const METRICS: &[&str] = &[
+    metrics::REQUESTS,
+    metrics::FAILURES,
+    metrics::SLOW_CALLS,
+    metrics::CALL_TIME,
+    metrics::PARKED,
+    metrics::DELIVERED,
+    metrics::DEAD,
+    metrics::REDRIVEN,
+    metrics::PROBES,
+    metrics::PROBE_FAILURES,
+    metrics::OPENED,
+    metrics::STATE,
+    metrics::QUEUE_AGE,
+    metrics::RETRY_RUNS,
+    metrics::MONITOR_RUNS,
+    metrics::UNSETTLED,
+];
 
 /// What a scenario says of the stack and of who calls it.
 #[derive(Debug, Deserialize)]
@@ -68,6 +92,7 @@ impl Default for Stack {
 fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), String> {
     let stack: Stack = settings.clone().try_into().map_err(|error| format!("[stack]: {error}"))?;
     simulation.indexes(&[QUEUE_INDEX]);
+    (1..=stack.targets).for_each(|n| simulation.calls(&format!("target-{n}")));
     let world = simulation.world();
     let seconds = |seconds| QueueSettings::visible_after(Duration::from_secs(seconds));
     let dead_letters = world.add_queue("dead letters", seconds(180));

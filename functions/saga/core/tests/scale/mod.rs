@@ -11,8 +11,9 @@ use saga_core::api::Api;
 use saga_core::coordinator::{Coordinator, CoordinatorEvent};
 use saga_core::definition::Definition;
 use saga_core::inventory::{AVAILABLE_MOST, Releases, Stock, StockId, StockKind};
+use saga_core::metrics;
 use saga_core::publisher::Publisher;
-use saga_core::rows::OPEN_INDEX;
+use saga_core::rows::{OPEN_INDEX, SagaRow};
 use saga_core::service::StepService;
 use saga_core::steps::Steps;
 use saga_core::trip::{self, Trip};
@@ -25,15 +26,30 @@ use tenfold_ports::stream::Record;
 use tenfold_ports::table::{Item, Write};
 use tenfold_world::flow::{AslMachine, TaskError};
 use tenfold_world::scale::{
-    Event, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings,
+    Event, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings, StateOf,
 };
 use tenfold_world::stream::{MappingSettings, RecordFilter};
 use tenfold_world::topic::{Filter, QueueSubscription, TopicSettings};
 use tenfold_world::{Env, FailedIds, MachineId, QueueId, QueueSettings, Tasks, TopicId, World};
 
 /// The saga with its scenarios.
-pub const PATTERN: ScalePattern =
-    ScalePattern { slug: "saga", scenarios: concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"), build };
+pub const PATTERN: ScalePattern = ScalePattern {
+    slug: "saga",
+    scenarios: concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"),
+    build,
+    metrics: METRICS,
+    states,
+};
+
+/// The state of each trip, and how long it took to its end.
+fn states(world: &World) -> Vec<StateOf> {
+    world.table(|table| {
+        let sagas = table.all().filter(|item| item.key.sk == "saga");
+        let trips = sagas.filter_map(|item| SagaRow::<Trip>::read(item).ok());
+        let took = |row: &SagaRow<Trip>| row.since.duration_since(row.data.created);
+        trips.map(|row| (row.state.name(), row.wake.is_none().then(|| took(&row)))).collect()
+    })
+}
 
 const MACHINE: &str = include_str!("../../../../../statemachines/saga.asl.json");
 const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subscriptions.json");
@@ -41,6 +57,27 @@ const SUBSCRIPTIONS: &str = include_str!("../../../../../statemachines/saga.subs
 const LOG_RECORDS: &str = r#"{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"log#"}]}}}}"#;
 const STEPS: [&str; 3] = ["flight", "hotel", "car"];
 const LETTERS_URL: &str = "https://sqs/letters";
+
+/// What its handlers measure, and a claim may go by.
+const METRICS: &[&str] = &[
+    metrics::STARTED,
+    metrics::COMMITTED,
+    metrics::COMPENSATED,
+    metrics::BECAME_STUCK,
+    metrics::RESOLVED,
+    metrics::STEPS_STUCK,
+    metrics::OUTBOX_AGE,
+    metrics::PUBLISHER_RUNS,
+    metrics::UNSENT,
+    metrics::FAULTS,
+    metrics::COORDINATOR_RUNS,
+    metrics::STUCK,
+    metrics::OVERDUE,
+    metrics::OVERDUE_AGE,
+    metrics::ROUND_AGE,
+    metrics::ROUNDS,
+    metrics::UNATTENDED,
+];
 
 /// What a scenario says of the stack and of who calls it.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,7 +93,8 @@ struct Stack {
     cars_none: f64,
     /// Over how many partitions of the index open trips are spread.
     shards: u8,
-    /// How many shards the table's stream has; each is read in four parts (`ParallelizationFactor`).
+    /// How many shards the table's stream has; each is read in four parts (`ParallelizationFactor`). A table that takes
+    /// a thousand trips a second has dozens of partitions, and as many shards.
     stream_shards: usize,
     /// `ServiceConcurrency`.
     service_concurrency: u32,
@@ -70,7 +108,7 @@ impl Default for Stack {
             wanted: 0.0,
             cars_none: 0.0,
             shards: 8,
-            stream_shards: 1,
+            stream_shards: 32,
             service_concurrency: 10,
         }
     }
