@@ -19,12 +19,12 @@ const LONGEST: f64 = 86_400.0;
 
 /// Tokens; full at first.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Bucket {
+pub(crate) struct TokenBucket {
     tokens: f64,
     filled: Option<Timestamp>,
 }
 
-impl Bucket {
+impl TokenBucket {
     fn fill(&mut self, rate: Rate, now: Timestamp) {
         let gained =
             self.filled.map_or(f64::INFINITY, |at| rate.a_second * now.duration_since(at).as_secs_f64());
@@ -60,7 +60,7 @@ impl Bucket {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rates {
     limits: FxHashMap<&'static str, Rate>,
-    buckets: FxHashMap<(&'static str, SmolStr), Bucket>,
+    buckets: FxHashMap<(&'static str, SmolStr), TokenBucket>,
     /// How much was refused, by the limit's name.
     pub refused: FxHashMap<&'static str, u64>,
 }
@@ -79,7 +79,7 @@ impl Rates {
             return true;
         };
         if self.buckets.len() >= BUCKETS {
-            let full = |bucket: &mut Bucket| {
+            let full = |bucket: &mut TokenBucket| {
                 bucket.fill(rate, now);
                 bucket.tokens >= rate.burst
             };
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let (mut bucket, now) = (Bucket::default(), Timestamp::UNIX_EPOCH);
+        let (mut bucket, now) = (TokenBucket::default(), Timestamp::UNIX_EPOCH);
         assert_eq!((0..30).filter(|_| bucket.take(RATE, 1.0, now)).count(), 20);
         let later = now + SignedDuration::from_secs(1);
         assert_eq!((0..30).filter(|_| bucket.take(RATE, 1.0, later)).count(), 10);
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_tokens_waits_the_longer_the_more_it_owes() {
-        let (mut bucket, now) = (Bucket::default(), Timestamp::UNIX_EPOCH);
+        let (mut bucket, now) = (TokenBucket::default(), Timestamp::UNIX_EPOCH);
         let waits: Vec<f64> = (0..3).map(|_| bucket.owe(RATE, 15.0, now)).collect();
         assert_eq!(waits, [0.0, 1.0, 2.5]);
     }

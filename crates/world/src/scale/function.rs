@@ -15,7 +15,7 @@ use tenfold_ports::{Bytes, Context};
 
 use super::ids::{InvocationId, TaskOf};
 use super::nanos::Nanos;
-use crate::aws::rates::Bucket;
+use crate::aws::rates::TokenBucket;
 use crate::aws::stream::Batch;
 use crate::flow::TaskError;
 use crate::kernel::call::Mailbox;
@@ -140,8 +140,8 @@ pub(super) struct Function {
     /// How many environments there are.
     pub kept: u32,
     /// Tokens for environments that start, and for synchronous invocations.
-    pub startable: Bucket,
-    pub requests: Bucket,
+    pub startable: TokenBucket,
+    pub requests: TokenBucket,
     /// When invocations are out of time, the first first.
     pub deadlines: VecDeque<(Nanos, InvocationId)>,
     /// Whether somebody looks at the first of them.

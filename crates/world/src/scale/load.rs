@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tenfold_ports::api::Request;
 
 use super::nanos::{Nanos, SECOND};
-use crate::aws::rates::Bucket;
+use crate::aws::rates::TokenBucket;
 
 /// Makes the request of the visitor with this number.
 pub type Visitor = Box<dyn FnMut(u64, &mut Pcg64Mcg) -> Request>;
@@ -49,7 +49,7 @@ pub(super) struct Load {
     /// The number of the next visitor.
     pub number: u64,
     /// The API's tokens.
-    pub tokens: Bucket,
+    pub tokens: TokenBucket,
     pub begun: bool,
     /// How many come in with the arrival that is on the agenda.
     pub coming: u32,
@@ -74,7 +74,7 @@ impl Load {
             until,
             visitor,
             number: 0,
-            tokens: Bucket::default(),
+            tokens: TokenBucket::default(),
             begun: false,
             coming: 0,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ids::ExecutionId;
 use super::nanos::Nanos;
-use crate::aws::rates::Bucket;
+use crate::aws::rates::TokenBucket;
 
 /// An execution at a place.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +26,7 @@ pub(super) struct FlowRuns {
     /// When executions go on by themselves, the first first: a time-out that is not needed any more is taken out.
     pub wakes: BTreeSet<(Nanos, ExecutionId)>,
     /// Tokens for state transitions of the account.
-    pub transitions: Bucket,
+    pub transitions: TokenBucket,
     pub started: u64,
     pub ended: u64,
     pub failed: u64,

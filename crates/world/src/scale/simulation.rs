@@ -22,7 +22,7 @@ use super::recorder::Recorder;
 use super::scenario::Becomes;
 use super::sources::{QueueInterest, Source};
 use crate::aws::capacity::Capacity;
-use crate::aws::rates::{Bucket, Rates};
+use crate::aws::rates::{Rates, TokenBucket};
 use crate::kernel::choice::Choices;
 use crate::run::env::Env;
 use crate::run::limits::{Limits, Order};
@@ -136,8 +136,8 @@ impl Simulation {
             idle: std::collections::VecDeque::new(),
             busy: 0,
             kept: 0,
-            startable: Bucket::default(),
-            requests: Bucket::default(),
+            startable: TokenBucket::default(),
+            requests: TokenBucket::default(),
             deadlines: std::collections::VecDeque::new(),
             watched: false,
             counts: FunctionCounts::default(),

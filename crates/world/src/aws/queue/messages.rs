@@ -255,7 +255,7 @@ impl Messages {
     }
 
     /// Takes out the messages that a receive would find first and make dead letters of.
-    pub(crate) fn bury(&mut self, now: Timestamp) -> Vec<QueuedMessage> {
+    pub(crate) fn remove_dead(&mut self, now: Timestamp) -> Vec<QueuedMessage> {
         let mut dead = Vec::new();
         while let Some((_, place)) = self.times.range(..=(now, u64::MAX)).next().copied()
             && !self.settings.fifo

@@ -36,7 +36,7 @@ pub(crate) fn receive(
 
 /// Whether a queue has a message to give. What would become a dead letter instead becomes it.
 pub(crate) fn has_message(queues: &mut [Messages], queue: usize, now: Timestamp) -> bool {
-    let dead = queues[queue].bury(now);
+    let dead = queues[queue].remove_dead(now);
     put_away(queues, queue, dead, now);
     queues[queue].next_visible().is_some_and(|at| at <= now)
 }
