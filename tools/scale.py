@@ -106,7 +106,7 @@ def table(slug: str, program: str) -> str:
     """Runs every scenario at every rate and answers the table."""
     titles = ["scenario", "requests a second", "p50 / p99, ms", "added p99, ms", "failed"]
     titles += [title for title, _ in BESIDES.get(slug, [])]
-    titles += ["waiting: most, at the end", "hottest key, write units a second", "calls refused for load", "$ a million"]
+    titles += ["waiting: most, at the end", "hottest key, write units a second", "calls refused for load", "$ a million served"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for scenario in sorted(path.stem for path in (ROOT / "functions" / slug / "core" / "scenarios").glob("*.toml")):
         for rate in RATES:

@@ -200,15 +200,27 @@ impl Simulation {
             self.send(invocation, call);
         }
         for measured in measured {
-            // Nobody waits for it, but a server that all share has work of it: each metric with and without dimensions.
             let sets = 1 + usize::from(!measured.dimensions.is_empty());
-            for _ in 0..sets * measured.metrics.len() {
-                self.through_server("metrics.put");
-            }
+            measured.metrics.iter().for_each(|metric| self.take_in(metric.name, sets));
             self.recorder.take(&measured.metrics);
         }
         if let Poll::Ready(outcome) = ready {
             self.end(invocation, Some(outcome));
+        }
+    }
+
+    /// A server that all share has work of what handlers measure, for which nobody waits: of each metric for each set of
+    /// dimensions. As LocalStack does it here, what comes while it is at work on a metric it takes in together.
+    fn take_in(&mut self, metric: &'static str, sets: usize) {
+        if self.lanes.is_none() {
+            return;
+        }
+        let now = self.now;
+        let under_way = self.taken_in.entry(metric).or_default();
+        under_way.retain(|done| *done > now);
+        if under_way.len() < 2 {
+            let ends = (0..sets).map(|_| self.through_server("metrics.put")).max().unwrap_or(0);
+            self.taken_in.entry(metric).or_default().push(now + ends);
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Simulation {
     pub(super) flows: FlowRuns,
     pub(super) load: Load,
     pub(super) lanes: Option<Lanes>,
+    /// Until when a server that all share is at work on what was measured, by the metric's name.
+    pub(super) taken_in: FxHashMap<&'static str, Vec<Nanos>>,
     /// How many messages topics and buses have put into queues.
     pub(super) brought: u64,
     pub(super) recorder: Recorder,
@@ -107,6 +109,7 @@ impl Simulation {
             flows: FlowRuns::default(),
             load,
             lanes,
+            taken_in: FxHashMap::default(),
             brought: 0,
             recorder: Recorder::default(),
             script: Vec::new(),

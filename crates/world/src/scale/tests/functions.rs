@@ -220,3 +220,30 @@ fn refusals_are_no_throughput_and_do_not_make_the_times_better() {
     assert!(recorder.in_time <= 110 && status(&simulation, 429) > 800, "{:?}", recorder.statuses);
     assert!(recorder.times.at(0.5) > 10.0);
 }
+
+/// How many requests a second one server that takes 10 ms for a metric gets done, with so many clients.
+fn served_by_one_server(clients: u32) -> f64 {
+    let mut simulation = simulation(1.0, 20.0, &[("lambda.scaling", f64::INFINITY)]);
+    let of = |name: &str, busy: u32| {
+        format!("[\"{name}\"]\np50 = 1.0\np99 = 1.0\ntail = 1.0\nbusy = {busy}\nsource = \"a test\"\n")
+    };
+    let latencies =
+        ["[server]\nlanes = 1\n".to_owned(), of("api.overhead", 5), of("metrics.put", 10)].concat();
+    let figures = Figures::new(&latencies).unwrap();
+    simulation.lanes = figures.lanes.map(crate::scale::lanes::Lanes::new);
+    simulation.figures = figures;
+    simulation.load = Load::new(Arrivals::Clients(clients), 1.0, 0, 20 * SECOND);
+    serve(&mut simulation, SETTINGS, |env, _| async move {
+        tenfold_ports::Metrics::record(&env, &[], &[tenfold_ports::metrics::Metric::count("n", 1.0)]);
+        200
+    });
+    run(&mut simulation, 21);
+    simulation.recorder.in_time as f64 / 20.0
+}
+
+#[test]
+fn a_server_that_all_share_takes_in_together_what_is_measured_while_it_is_busy() {
+    let (alone, many) = (served_by_one_server(1), served_by_one_server(20));
+    assert!(alone < 75.0, "one after the other, 15 ms each: {alone}");
+    assert!(many > 120.0, "5 ms each, and a metric now and then: {many}");
+}
