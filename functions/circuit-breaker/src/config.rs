@@ -21,8 +21,6 @@ pub struct Config {
     pub state_ttl: Duration,
     /// `RETENTION_SECONDS`: how long answers and dead requests are kept; 14 days unless said otherwise.
     pub retention: Duration,
-    /// `ORPHAN_AFTER_SECONDS`: how long after its time a message counts as lost; 5 min unless said otherwise.
-    pub orphan_after: Duration,
     /// `QUEUE_AGE_THRESHOLD_SECONDS`: from which age of a waiting request on its alarm is raised; 15 min unless said
     /// otherwise.
     pub age_alarm: Duration,
@@ -31,7 +29,7 @@ pub struct Config {
     pub egress: Egress,
 }
 
-/// The queues. The health monitor uses none.
+/// The queues. The health monitor sends to the retry queue only.
 #[derive(Debug, Clone)]
 pub struct Queues {
     /// `QUEUE_URL`: the retry queue.
@@ -48,7 +46,6 @@ impl Config {
             table: env.text("TABLE_NAME").get(),
             state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
             retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
-            orphan_after: env.seconds("ORPHAN_AFTER_SECONDS").or(Duration::from_mins(5)),
             age_alarm: env.seconds("QUEUE_AGE_THRESHOLD_SECONDS").or(Duration::from_mins(15)),
             egress: egress(env),
         }
@@ -89,6 +86,12 @@ impl Queues {
         Self { retries: env.url("QUEUE_URL").get(), dead_letters: env.url("DEAD_LETTER_QUEUE_URL").get() }
     }
 
+    /// Reads the URL of the retry queue alone, for one who only sends to it.
+    #[must_use]
+    pub fn retries(env: &Environment) -> String {
+        env.url("QUEUE_URL").get()
+    }
+
     /// Returns the retry queue and the dead-letter queue.
     #[must_use]
     pub fn of(&self, aws: &Aws) -> (SqsQueue, SqsQueue) {
@@ -111,9 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn the_monitor_needs_no_queue() {
-        let env = Environment::of([("TABLE_NAME", "t")]);
-        let config = Config::read(&env);
-        assert_eq!(env.finish(config).unwrap().state_ttl, Duration::from_secs(1));
+    fn the_monitor_needs_no_dead_letters() {
+        let env = Environment::of([("TABLE_NAME", "t"), ("QUEUE_URL", "http://queue")]);
+        let read = (Config::read(&env), Queues::retries(&env));
+        assert_eq!(env.finish(read).unwrap().0.state_ttl, Duration::from_secs(1));
     }
 }

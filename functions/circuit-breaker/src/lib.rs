@@ -4,10 +4,14 @@ mod config;
 mod event;
 
 use circuit_breaker_core::error::ScheduledRunError;
+use circuit_breaker_core::retry_processor::RunSummary;
+use serde::Serialize;
 use tenfold_lambda::ErrorType;
+use tenfold_lambda::sqs::SqsBatchResponse;
+use tenfold_ports::SmolStr;
 
 pub use config::{Config, Queues};
-pub use event::MonitorCall;
+pub use event::{MonitorCall, ProcessorCall};
 
 /// The pattern's slug, which names its functions and its metrics' namespace.
 pub const SLUG: &str = "circuit-breaker";
@@ -16,6 +20,30 @@ pub const SLUG: &str = "circuit-breaker";
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct RunFailure(#[from] pub ScheduledRunError);
+
+/// What a call of the retry processor is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum ProcessorAnswer {
+    /// The schedule: what was done, for whoever calls by hand.
+    Swept(RunSummary),
+    /// The event source: which messages come again.
+    Drained(SqsBatchResponse),
+}
+
+impl From<RunSummary> for ProcessorAnswer {
+    fn from(summary: RunSummary) -> Self {
+        Self::Swept(summary)
+    }
+}
+
+impl From<Vec<SmolStr>> for ProcessorAnswer {
+    fn from(again: Vec<SmolStr>) -> Self {
+        let mut response = SqsBatchResponse::default();
+        again.iter().for_each(|id| response.add_failure(id.as_str()));
+        Self::Drained(response)
+    }
+}
 
 impl ErrorType for RunFailure {
     fn error_type(&self) -> &'static str {

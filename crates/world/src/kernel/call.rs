@@ -88,7 +88,8 @@ pub(crate) struct Input {
 pub(crate) struct Mailbox<S> {
     pub now: Timestamp,
     pub calls: Vec<(Rc<PortCall<S>>, Waker)>,
-    pub answer: Option<(u32, CallAnswer)>,
+    /// The answers that have come and were not taken: a handler may be busy with others of its calls meanwhile.
+    pub answers: Vec<(u32, CallAnswer)>,
     pub next: u32,
     pub reports: Vec<Report>,
     pub measured: Vec<Measured>,
@@ -102,7 +103,7 @@ impl<S> Default for Mailbox<S> {
         Self {
             now: Timestamp::default(),
             calls: Vec::new(),
-            answer: None,
+            answers: Vec::new(),
             next: 0,
             reports: Vec::new(),
             measured: Vec::new(),

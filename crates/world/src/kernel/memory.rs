@@ -70,15 +70,13 @@ impl<S> Live<S> {
             let mut mailbox = self.mailbox.borrow_mut();
             mailbox.now = input.now;
             if let Some(call) = input.call {
-                mailbox.answer = Some((call, input.answer.clone()));
+                mailbox.answers.push((call, input.answer.clone()));
                 if let Some((_, waker)) = mailbox.calls.iter().find(|(c, _)| c.id == call) {
                     waker.wake_by_ref();
                 }
             }
         }
-        let ended = self.task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        self.mailbox.borrow_mut().answer = None;
-        ended
+        self.task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 }
 

@@ -124,9 +124,11 @@ where
             mailbox.calls.push((Rc::new(call), cx.waker().clone()));
             return Poll::Pending;
         }
-        let answer = mailbox.answer.take_if(|(id, _)| Some(*id) == this.id);
-        if let Some(answer) = answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
-            return Poll::Ready(answer.clone());
+        if let Some(place) = mailbox.answers.iter().position(|(id, _)| Some(*id) == this.id) {
+            let (_, answer) = mailbox.answers.swap_remove(place);
+            if let Some(answer) = answer.value.downcast_ref::<R>() {
+                return Poll::Ready(answer.clone());
+            }
         }
         // Woken for another call of the same handler; or moved to another task meanwhile.
         if let Some((_, waker)) = mailbox.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {
@@ -139,7 +141,9 @@ where
 impl<E> Drop for PendingCall<'_, E> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.env.mailbox.borrow_mut().calls.retain(|(call, _)| call.id != id);
+            let mut mailbox = self.env.mailbox.borrow_mut();
+            mailbox.calls.retain(|(call, _)| call.id != id);
+            mailbox.answers.retain(|(call, _)| *call != id);
         }
     }
 }

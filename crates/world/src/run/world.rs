@@ -68,6 +68,12 @@ impl World {
         self.state.borrow().now
     }
 
+    /// Whether things take their time in this run, and none takes longer than it may.
+    #[must_use]
+    pub fn goes_by_time(&self) -> bool {
+        self.state.borrow().goes_by_time()
+    }
+
     /// Says how long invocations of a function may take, where runs go by time.
     pub fn limit_time(&self, role: &'static str, limit: SignedDuration) {
         self.state.borrow_mut().time_limits.push((role, limit));

@@ -99,11 +99,14 @@ impl Simulation {
         self.recorder.end_second(backlog as f64, self.busy, hottest);
     }
 
-    /// What waits: messages of the queues that somebody receives from, records that not all have read, and executions
-    /// that run. Dead letters wait for people.
+    /// What waits: messages of the queues that somebody receives from (or the rows that the stack says), records that not
+    /// all have read, and executions that run. Dead letters wait for people.
     fn backlog(&mut self) -> u64 {
         let state = self.world.state.get_mut();
-        let messages: usize = self.queues.keys().map(|queue| state.queues[*queue].len()).sum();
+        let messages: usize = match self.waits {
+            Some((index, partition)) => state.table.places(index, partition),
+            None => self.queues.keys().map(|queue| state.queues[*queue].len()).sum(),
+        };
         let records = state.table.stream.as_ref().map_or(0, |stream| stream.unread());
         (messages + records) as u64 + self.flows.started - self.flows.ended
     }

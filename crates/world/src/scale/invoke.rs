@@ -176,7 +176,7 @@ impl Simulation {
             // Given up meanwhile.
             let Some((_, waker)) = mailbox.calls.iter().find(|(made, _)| made.id == call) else { return };
             waker.wake_by_ref();
-            mailbox.answer = Some((call, answer));
+            mailbox.answers.push((call, answer));
             mailbox.now = now;
         }
         self.state().now = now;
@@ -191,7 +191,6 @@ impl Simulation {
         let ready = pin!(task).poll(&mut TaskContext::from_waker(Waker::noop()));
         let (calls, measured) = {
             let mut mailbox = environment.mailbox.borrow_mut();
-            mailbox.answer = None;
             mailbox.reports.clear();
             let made = mailbox.calls.iter().filter(|(call, _)| call.id >= first);
             (made.map(|(call, _)| Rc::clone(call)).collect::<Vec<_>>(), std::mem::take(&mut mailbox.measured))

@@ -32,6 +32,11 @@ impl Simulation {
         self.queues.entry(queue.index).or_default();
     }
 
+    /// What waits are rows with a place in such partitions of an index: messages only say when to look.
+    pub const fn waits(&mut self, index: &'static str, partition: fn(&str) -> bool) {
+        self.waits = Some((index, partition));
+    }
+
     /// Whether a queue has a message to give.
     pub(super) fn has_message(&mut self, queue: usize) -> bool {
         let state = self.state();

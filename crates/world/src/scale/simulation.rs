@@ -34,6 +34,9 @@ use crate::run::world::World;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionId(pub(super) usize);
 
+/// The rows that wait: an index, and which of its partitions.
+pub(super) type WaitingRows = (&'static str, fn(&str) -> bool);
+
 /// A stack in a world with time.
 pub struct Simulation {
     pub(super) world: World,
@@ -53,6 +56,8 @@ pub struct Simulation {
     pub(super) api: Option<usize>,
     pub(super) sources: Vec<Source>,
     pub(super) queues: BTreeMap<usize, QueueInterest>,
+    /// Where work waits: in the partitions of an index; none: in the queues.
+    pub(super) waits: Option<WaitingRows>,
     pub(super) hosts: BTreeMap<SmolStr, OutsideService>,
     /// The hosts that the stack calls.
     pub(super) called: BTreeSet<SmolStr>,
@@ -102,6 +107,7 @@ impl Simulation {
             api: None,
             sources: Vec::new(),
             queues: BTreeMap::new(),
+            waits: None,
             hosts: BTreeMap::new(),
             called: BTreeSet::new(),
             tasks_of: FxHashMap::default(),

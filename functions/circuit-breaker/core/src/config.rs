@@ -8,4 +8,4 @@
 mod parse;
 mod target;
 
-pub use target::{Idempotency, RetryConfig, TargetConfig};
+pub use target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

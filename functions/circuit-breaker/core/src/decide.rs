@@ -2,14 +2,16 @@
 //!
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
 //! [`window`] counts calls; [`permits`], [`breaker`] and `half_open` are the state machine; [`judge`] says
-//! what an answer means; [`retry`] and [`timing`] say when a parked request is tried, `order` (on
-//! [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is.
+//! what an answer means; [`retry`] and [`timing`] say when a parked request is tried, [`pace`] how many at a time, `order`
+//! (on [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is.
 
 pub mod breaker;
 mod half_open;
 pub mod judge;
 mod order;
+pub mod pace;
 pub mod permits;
 pub mod retry;
 pub mod timing;
+pub mod wake;
 pub mod window;

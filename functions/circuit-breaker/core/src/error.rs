@@ -3,7 +3,6 @@
 //! Why a row cannot be had is a [`ReadError`]. What a caller of the API is told is a `Problem`, which is made of it.
 
 use tenfold_pattern::ReadError;
-use tenfold_ports::CallError;
 
 /// Why a run that a schedule or an alarm began did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,9 +10,6 @@ pub enum ScheduledRunError {
     /// The table did not answer, refused a call, or holds a row that cannot be read.
     #[error(transparent)]
     Table(#[from] ReadError),
-    /// The retry queue did not answer, or refused a call.
-    #[error("the queue did not answer: {0}")]
-    Queue(CallError),
     /// So many targets could not be checked or opened: the table did not answer or refused, or no time was left.
     #[error("{0} targets not checked or not opened; the log says why")]
     Unchecked(usize),
@@ -25,8 +21,8 @@ impl ScheduledRunError {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Table(ReadError::Row(_)) => "BadItem",
-            Self::Table(ReadError::Refused(_)) | Self::Queue(CallError::Refused(_)) => "CallRefused",
-            Self::Table(ReadError::Silent(_)) | Self::Queue(_) => "ServiceUnavailable",
+            Self::Table(ReadError::Refused(_)) => "CallRefused",
+            Self::Table(ReadError::Silent(_)) => "ServiceUnavailable",
             Self::Unchecked(_) => "TargetsUnchecked",
         }
     }

@@ -15,10 +15,12 @@ mod view;
 use std::time::Duration;
 
 use tenfold_pattern::http::{RouteResult, segments};
+use tenfold_pattern::send;
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
 use crate::names::TargetName;
+use crate::park::{self, Look, Wakes};
 use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
@@ -38,12 +40,25 @@ pub struct Gateway<T, Q, D, R> {
     pub registry: Registry<T, R>,
     /// The time for which answers and dead requests are kept.
     pub retention: Duration,
+    /// The number of partitions of the index that a target's requests are spread over:
+    /// [`SHARDS`](crate::rows::SHARDS), at least 1.
+    pub shards: u16,
+    /// The messages that this environment has sent.
+    pub wakes: Wakes,
 }
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// Answers a request before the context's deadline, when this process is stopped.
     pub async fn handle(&self, request: &Request, context: &Context) -> Response {
         self.route(request, context).await.unwrap_or_else(Response::from)
+    }
+
+    /// Lets all be looked at that waits for a target, since a breaker has closed or its configuration was changed. Where the
+    /// message cannot be sent, the sweep sends one.
+    async fn wake_all(&self, target: &TargetName) {
+        let now = self.runtime.now();
+        let wake = park::outgoing(target, Look::All, now, now + park::INDEX_LAG);
+        send::messages(&self.queue, vec![wake]).await;
     }
 
     async fn route(&self, request: &Request, context: &Context) -> RouteResult {

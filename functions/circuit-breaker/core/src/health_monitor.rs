@@ -11,14 +11,16 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use serde::Serialize;
 use tenfold_pattern::read::{ReadError, readable};
+use tenfold_pattern::send;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::{Context, Downstream, Runtime, SmolStr, Table};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::ScheduledRunError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
+use crate::park::{self, Look};
 use crate::registry::{Admission, Permit, Registry, WhenUnclear};
 use crate::targets::{self, TargetState};
 
@@ -29,9 +31,11 @@ const RESERVE: Duration = Duration::from_secs(3);
 
 /// What a health monitor reaches and remembers.
 #[derive(Debug)]
-pub struct HealthMonitor<T, D, R> {
+pub struct HealthMonitor<T, Q, D, R> {
     /// The pattern's table.
     pub table: T,
+    /// The retry queue.
+    pub queue: Q,
     /// The way to the targets.
     pub downstream: D,
     /// Time, chance, metrics.
@@ -68,7 +72,7 @@ pub struct CheckSummary {
     pub unchecked: usize,
 }
 
-impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
+impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
     /// Checks all targets before the context's deadline, when this process is stopped.
     ///
     /// # Errors
@@ -148,8 +152,13 @@ impl<T: Table, D: Downstream, R: Runtime> HealthMonitor<T, D, R> {
             summary.checks += 1;
             summary.failed += usize::from(failed);
             let config = std::sync::Arc::clone(&permit.config);
-            let stored = permit.settle(result.outcome, result.retry_after()).await;
-            if !stored {
+            let settled = permit.settle(result.outcome, result.retry_after()).await;
+            if settled.closed {
+                let now = self.runtime.now();
+                let wake = park::outgoing(&target.name, Look::All, now, now + park::INDEX_LAG);
+                send::messages(&self.queue, vec![wake]).await;
+            }
+            if !settled.stored {
                 summary.unchecked += 1;
                 break;
             }

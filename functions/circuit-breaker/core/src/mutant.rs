@@ -17,8 +17,12 @@ tenfold_ports::mutants! {
     ProbeOutlivesPermit = "a probe that outlives its permit",
     /// A key is free again although its gateway may still be calling.
     ClaimTooShort = "a claim shorter than its call",
-    /// An order group's lease is as long as a call, and not as getting there may take too.
-    LeaseTooShort = "a lease with nothing to spare",
+    /// A drain goes on calling under a lease that it does not renew.
+    LeaseNotRenewed = "a lease that is not renewed",
+    /// What waits for a target is delivered by whoever comes.
+    DrainedTogether = "a drain without a lease",
+    /// A drain ends without a look at the note that asks for another.
+    NoteUnread = "a drain that ends though it was asked to look again",
     /// Closing and opening keep the epoch.
     EpochKept = "the epoch stays when the state changes",
     /// Failures count only in the environment that saw them: thin traffic never trips.

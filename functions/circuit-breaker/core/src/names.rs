@@ -87,6 +87,14 @@ impl RequestId {
     }
 }
 
+impl RequestId {
+    /// Returns the shard that it falls into, of so many: 0 to `shards`, exclusive.
+    #[must_use]
+    pub fn shard(self, shards: u16) -> u16 {
+        (self.0.as_u128() % u128::from(shards.max(1))) as u16
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)

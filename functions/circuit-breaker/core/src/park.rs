@@ -1,16 +1,14 @@
-//! Parking a request, and the message that brings it back.
+//! Parking a request, and the messages that bring the retry processor.
 //!
-//! The row is the truth and is written first; the message only says when to look at it. A message that is
-//! lost is sent again by the retry processor's sweep, and one that comes twice finds its row changed. So a
-//! request is promised (`202`) from the moment its row is written, whatever becomes of the send.
-//!
-//! A message carries the `wake` time of the row as its *generation*. The sweep gives the row a new one, which
-//! makes the old message, should it still come, a stranger. That keeps the messages of a request from
-//! multiplying.
+//! The row is the truth and is written first; a message only says when to look at a target. One that is lost is made up
+//! for by the retry processor's sweep, and one that comes twice finds the rows changed. So a request is promised (`202`)
+//! from the moment its row is written, whatever becomes of the send.
 
 mod message;
+mod wakes;
 
-pub use message::RetryMessage;
+pub use message::{DeadLetter, Look, Wake};
+pub use wakes::{INDEX_LAG, Wakes, outgoing};
 
 use smol_str::SmolStr;
 use tenfold_pattern::ReadError;

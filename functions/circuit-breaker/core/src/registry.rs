@@ -26,4 +26,4 @@ mod permit;
 
 pub use breakers::Registry;
 pub(crate) use breakers::WhenUnclear;
-pub use permit::{Admission, Permit};
+pub use permit::{Admission, Permit, Settled};

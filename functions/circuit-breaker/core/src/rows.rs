@@ -6,11 +6,14 @@
 //! | `breaker#<target>` | `-` or `:<tenant>` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
 //! | `line#<target>#<ordering key>` | `-` | an order group: which requests wait, in their order |
+//! | `drain#<target>` | `-` | the lease of whoever delivers what waits for the target; none: nobody does |
 //!
 //! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or
-//! are dead (`<target>#dead`), by when their message is expected. It is what makes a lost message harmless.
+//! are dead (`<target>#dead`), by when they may be tried. What is delivered is found there: messages only say when to
+//! look. Each target has [`SHARDS`] partitions of either kind (`<target>#active#3`), so that no key takes all writes.
 
 mod breaker;
+mod drain;
 mod order_group;
 mod request;
 mod target;
@@ -19,7 +22,8 @@ use smol_str::SmolStr;
 use tenfold_ports::table::Condition;
 
 pub use breaker::{BreakerRow, breaker_key};
-pub use order_group::{Lease, ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
+pub use drain::{DrainLease, DrainRow, drain_key};
+pub use order_group::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
 pub use request::{
     AnswerHead, DeliveryAttempt, RequestData, RequestRow, RequestStatus, active, dead, request_key,
 };
@@ -29,10 +33,13 @@ pub use target::{StoredTarget, TargetRow, target_item, target_key};
 pub const QUEUE_INDEX: &str = "queue";
 /// The attribute that names a waiting or dead request's partition of the index.
 pub const QUEUE: &str = "queue";
-/// The attribute that says when a request's message is expected, in milliseconds since 1970.
+/// The attribute that says when a request may be tried, in milliseconds since 1970.
 pub const WAKE: &str = "wake";
 /// The partition of all configurations.
 pub const TARGETS: SmolStr = SmolStr::new_static("targets");
+/// The number of partitions that the waiting requests of a target are spread over, and the dead ones: DynamoDB takes
+/// 1,000 writes a second of one. Fewer than before would hide rows; more would not.
+pub const SHARDS: u16 = 8;
 const ONLY: &str = "-";
 const VERSION: &str = "version";
 /// The attribute with the random name of a row's last write, where rows come and go.

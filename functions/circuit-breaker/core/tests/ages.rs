@@ -28,11 +28,7 @@ fn the_age_is_that_of_the_row_also_where_no_message_is_in_hand() {
         lab.world.pass(minutes(20));
         park(lab, "b");
         lab.process();
-        assert_eq!(
-            lab.measured(QUEUE_AGE),
-            of_pay(1200.0),
-            "the breaker says wait, so the sweep wakes nothing"
-        );
+        assert_eq!(lab.measured(QUEUE_AGE), of_pay(1200.0), "the breaker says wait, so nothing is delivered");
         put_breaker(lab.world, &config(RETRIES), BreakerState::ForcedClosed);
         assert_eq!(lab.process().delivered, 2);
         assert!(sum(&lab.measured(QUEUE_AGE)) >= 1200.0, "until it is delivered");
@@ -62,7 +58,7 @@ fn a_row_that_cannot_be_read_waits_since_its_message_was_expected() {
         park(lab, "a");
         let strange = Item::new(request_key(RequestId::new(&target(), None, "strange"))).with("version", 1);
         let wake = lab.world.now() - minutes(30);
-        lab.put(strange.with(QUEUE, active(&target())).with(WAKE, wake.as_millisecond()));
+        lab.put(strange.with(QUEUE, active(&target(), 0)).with(WAKE, wake.as_millisecond()));
         lab.process();
         assert_eq!(lab.measured(QUEUE_AGE), [(Some("pay".into()), 1800.0)]);
     });
@@ -88,7 +84,7 @@ fn where_not_all_is_looked_at_nobody_says_that_nothing_waits_or_not_for_long() {
             park(lab, "a");
             put_breaker(lab.world, &config(RETRIES), BreakerState::ForcedOpen);
             lab.world.pass(minutes(2));
-            assert_eq!(refused(lab, &[calls]), None);
+            assert!(!refused(lab, &[calls]).0);
             assert_eq!(lab.measured(QUEUE_AGE), [], "{calls}");
         });
     }
@@ -113,15 +109,15 @@ fn a_target_that_cannot_be_read_is_not_one_for_which_nothing_waits() {
 
 #[test]
 fn what_waits_no_longer_hides_nothing_behind_it() {
-    // The index still has so many that were delivered, before the one that waits.
-    for (gone, ages) in [(2, vec![(Some(SmolStr::from("pay")), 60.0)]), (3, vec![])] {
+    // The index may still have some that were delivered, before the one that waits.
+    for (gone, ages) in [(0, vec![(Some(SmolStr::from("pay")), 60.0)]), (1, vec![])] {
         lab(RETRIES, |lab| {
             assert_eq!(lab.post("delivered").status, 200);
             let delivered = lab.items().into_iter().find(|item| item.key.pk.starts_with("request#")).unwrap();
             for n in 0..gone {
                 let mut item = delivered.clone();
                 item.key = request_key(RequestId::new(&target(), None, &format!("delivered {n}")));
-                lab.put(item.with(QUEUE, active(&target())).with(WAKE, n));
+                lab.put(item.with(QUEUE, active(&target(), 0)).with(WAKE, n));
             }
             park(lab, "a");
             put_breaker(lab.world, &config(RETRIES), BreakerState::ForcedOpen);
@@ -140,7 +136,7 @@ fn more_targets_and_rows_than_a_call_reads_hold_up_nobody() {
             let name = other(lab, &format!("t{n}"));
             for key in ["a", "b"] {
                 let row = Item::new(request_key(RequestId::new(&name, None, key))).with("version", 1);
-                lab.put(row.with(QUEUE, active(&name)).with(WAKE, since));
+                lab.put(row.with(QUEUE, active(&name, 0)).with(WAKE, since));
             }
         }
         park(lab, "a");

@@ -113,7 +113,7 @@ impl Lab<'_> {
         self.call(request("POST", "/requests/pay", &[("idempotency-key", key)], "{}"))
     }
 
-    /// A run of the retry processor, as long as it likes.
+    /// A minute of the retry processor, as long as it likes: a sweep, and what its queue brings.
     pub fn process(&self) -> RunSummary {
         self.process_in(Context::until(self.world.now() + SignedDuration::from_secs(90)))
     }
@@ -121,14 +121,15 @@ impl Lab<'_> {
     /// The same, in a context.
     pub fn process_in(&self, context: Context) -> RunSummary {
         let stack = self.stack;
-        self.ask(move |env, own| async move { stack.processor(&env, &own).handle(&context).await.unwrap() })
+        self.ask(move |env, own| async move { stack.minute(&env, &own, &context).await.unwrap() })
     }
 
     /// A run of the health monitor, by its schedule.
     pub fn monitor(&self, context: Context) -> CheckSummary {
+        let stack = self.stack;
         self.ask(move |env, own| async move {
             let event = MonitorEvent::Schedule;
-            Stack::monitor(&env, &own).handle(&event, &context).await.unwrap()
+            stack.monitor(&env, &own).handle(&event, &context).await.unwrap()
         })
     }
 
@@ -141,6 +142,22 @@ impl Lab<'_> {
     /// The messages of a queue, hidden ones too.
     pub fn messages(&self, queue: QueueId) -> Vec<String> {
         self.world.queue(queue, |messages| messages.bodies().map(str::to_owned).collect())
+    }
+
+    /// Loses all messages of the retry queue.
+    pub fn lose_messages(&self) {
+        let queue = self.stack.queue;
+        self.ask(move |env, _| async move {
+            let queue = env.queue(queue);
+            loop {
+                let lost = queue.receive(10, std::time::Duration::from_secs(20)).await.unwrap();
+                if lost.is_empty() {
+                    break;
+                }
+                let receipts = lost.into_iter().map(|message| message.receipt).collect();
+                assert!(queue.delete(receipts).await.unwrap().is_empty());
+            }
+        });
     }
 
     /// All that is written down.

@@ -16,7 +16,7 @@ use tenfold_ports::{CallError, Clock, Context, Table};
 use tenfold_world::Env;
 
 use crate::lab::{Lab, Watched, lab, request};
-use crate::world::{TTL, breaker, config, put_breaker, target};
+use crate::world::{TTL, breaker, config, deliver, put_breaker, target};
 
 const FAILED: CallOutcome = CallOutcome { failed: true, slow: false };
 const DOUBLE: u64 = 99;
@@ -28,8 +28,6 @@ enum Meddling {
     Applied,
     /// Another environment writes the breaker, and it is not applied; nobody hears of it.
     Lost,
-    /// Another request joins the order group before it.
-    Joined,
 }
 
 /// The world's table, in which somebody meddles once, with the write after so many.
@@ -37,11 +35,18 @@ enum Meddling {
 struct Meddled {
     env: Env,
     with: Rc<Cell<Option<(usize, Meddling)>>>,
+    /// Whether another request joins the order group before the next transaction.
+    joins: Rc<Cell<bool>>,
 }
 
 impl Meddled {
     fn new(env: &Env, after: usize, meddling: Meddling) -> Self {
-        Self { env: env.clone(), with: Rc::new(Cell::new(Some((after, meddling)))) }
+        let with = Rc::new(Cell::new(Some((after, meddling))));
+        Self { env: env.clone(), with, joins: Rc::default() }
+    }
+
+    fn joined(env: &Env) -> Self {
+        Self { env: env.clone(), with: Rc::default(), joins: Rc::new(Cell::new(true)) }
     }
 
     fn now(&self) -> Option<Meddling> {
@@ -55,7 +60,7 @@ impl Meddled {
     }
 
     fn is_over(&self) -> bool {
-        self.with.get().is_none()
+        self.with.get().is_none() && !self.joins.get()
     }
 
     /// Another environment writes the breaker as it is, as one does that reports good calls.
@@ -89,10 +94,6 @@ impl Table for Meddled {
     async fn write(&self, write: Write) -> Result<(), WriteError> {
         match self.now() {
             None => self.env.write(write).await,
-            Some(Meddling::Joined) => {
-                self.join().await?;
-                self.env.write(write).await
-            }
             Some(meddling) => {
                 if meddling == Meddling::Applied {
                     self.env.write(write).await?;
@@ -104,6 +105,10 @@ impl Table for Meddled {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
+        if self.joins.take() {
+            let joined = self.join().await;
+            assert_eq!(joined, Ok(()));
+        }
         self.env.transact(writes).await
     }
 
@@ -169,13 +174,19 @@ fn an_alarm_opens_the_breaker_though_the_answer_is_lost_and_another_writes() {
     for meddling in [Meddling::Applied, Meddling::Lost] {
         lab(fields, |lab| {
             lab.seen.status.set(503);
+            let stack = lab.stack;
             lab.ask(move |env, own| async move {
                 // After the report of the failed check.
                 let table = Meddled::new(&env, 1, meddling);
                 let event = MonitorEvent::Alarm { name: "failing".into(), is_raised: true };
                 let registry = Registry::new(table.clone(), own.clone(), TTL);
-                let monitor =
-                    HealthMonitor { table: table.clone(), downstream: own.clone(), runtime: own, registry };
+                let monitor = HealthMonitor {
+                    table: table.clone(),
+                    queue: env.queue(stack.queue),
+                    downstream: own.clone(),
+                    runtime: own,
+                    registry,
+                };
                 let context = Context::until(env.now() + SignedDuration::from_secs(60));
                 monitor.handle(&event, &context).await.unwrap();
                 assert!(table.is_over(), "somebody has meddled");
@@ -196,7 +207,7 @@ fn a_request_that_joins_a_group_does_not_hold_up_its_first() {
         lab.seen.status.set(200);
         let stack = lab.stack;
         let summary = lab.ask(move |env, own| async move {
-            let table = Meddled::new(&env, 0, Meddling::Joined);
+            let table = Meddled::joined(&env);
             let usual = stack.processor(&env, &own);
             let registry = Registry::new(table.clone(), own, TTL);
             let processor = RetryProcessor {
@@ -207,14 +218,15 @@ fn a_request_that_joins_a_group_does_not_hold_up_its_first() {
                 runtime: usual.runtime,
                 registry,
                 retention: usual.retention,
-                orphan_after: usual.orphan_after,
                 age_alarm: usual.age_alarm,
+                shards: usual.shards,
             };
             let context = Context::until(env.now() + SignedDuration::from_secs(90));
-            let summary = processor.handle(&context).await.unwrap();
-            assert!(table.is_over(), "somebody has meddled");
+            let summary = deliver(&processor, &context).await;
+            assert!(table.is_over(), "somebody has joined");
             summary
         });
-        assert_eq!((summary.deferred, summary.delivered), (1, 1), "{summary:?}");
+        // The next one is that which has joined; there is no such row.
+        assert_eq!((summary.delivered, summary.dropped), (1, 1), "{summary:?}");
     });
 }

@@ -17,7 +17,7 @@ use tenfold_ports::{CallError, Clock, Context, Queue, SmolStr, Table};
 use tenfold_world::{Env, QueueOf};
 
 use crate::lab::{Lab, Watched};
-use crate::world::{TTL, config};
+use crate::world::{TTL, config, deliver};
 
 pub const RETRIES: &str = r#","retry":{"baseDelayMs":10}"#;
 
@@ -104,8 +104,9 @@ impl Queue for Refusing<QueueOf> {
     }
 }
 
-/// A run of the retry processor for which these calls are refused.
-pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> Option<RunSummary> {
+/// A minute of the retry processor for which these calls are refused: whether its sweep went well, and what was done of
+/// the messages.
+pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> (bool, RunSummary) {
     let (stack, calls) = (lab.stack, calls.iter().copied().collect::<BTreeSet<_>>());
     lab.ask(move |env, own| async move {
         let usual = stack.processor(&env, &own);
@@ -118,11 +119,12 @@ pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> Option<RunSummary> {
             downstream: usual.downstream,
             runtime: usual.runtime,
             retention: usual.retention,
-            orphan_after: usual.orphan_after,
             age_alarm: usual.age_alarm,
+            shards: usual.shards,
         };
         let context = Context::until(env.now() + SignedDuration::from_secs(90));
-        processor.handle(&context).await.ok()
+        let swept = processor.handle_schedule(&context).await.is_ok();
+        (swept, deliver(&processor, &context).await)
     })
 }
 
@@ -138,11 +140,12 @@ pub fn monitored_for(
     calls: &[&'static str],
     time: SignedDuration,
 ) -> bool {
-    let calls = calls.iter().copied().collect();
+    let (stack, calls) = (lab.stack, calls.iter().copied().collect());
     lab.ask(move |env, own: Watched| async move {
         let table = Refusing::new(env.clone(), &calls);
         let usual = Registry::new(table.clone(), own.clone(), TTL);
-        let monitor = HealthMonitor { table, downstream: own.clone(), runtime: own, registry: usual };
+        let queue = env.queue(stack.queue);
+        let monitor = HealthMonitor { table, queue, downstream: own.clone(), runtime: own, registry: usual };
         let context = Context::until(env.now() + time);
         monitor.handle(&event, &context).await.is_ok()
     })
@@ -158,7 +161,7 @@ pub fn park(lab: &Lab<'_>, key: &str) {
 /// Puts one more target.
 pub fn other(lab: &Lab<'_>, name: &str) -> TargetName {
     let name = TargetName::parse(name).unwrap();
-    let row = TargetRow { config: config(""), created: lab.world.now(), deleted: None };
+    let row = TargetRow::new(config(""), lab.world.now());
     lab.put(target_item(&name, row));
     name
 }

@@ -4,7 +4,7 @@ use crate::lab::{Lab, lab, request};
 use crate::world::{config, put_breaker, target};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::{BreakerName, RequestId, TargetName};
-use circuit_breaker_core::park::RetryMessage;
+use circuit_breaker_core::park::{DeadLetter, Look, Wake};
 use circuit_breaker_core::rows::{
     QUEUE, RequestRow, RequestStatus, TargetRow, WAKE, active, breaker_key, dead, order_group_key,
     request_key, target_item, target_key,
@@ -49,7 +49,7 @@ fn body(response: &tenfold_ports::api::Response) -> Value {
 fn a_list_leaves_out_what_it_cannot_read() {
     lab("", |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
-        let row = TargetRow { config: config(""), created: lab.world.now(), deleted: None };
+        let row = TargetRow::new(config(""), lab.world.now());
         lab.put(target_item(&named("bbb"), row));
         lab.put(Item::new(breaker_key(&BreakerName::of(named("bbb")))).with("version", 1));
         let page = body(&lab.get("/targets"));
@@ -62,7 +62,7 @@ fn a_list_leaves_out_what_it_cannot_read() {
 fn a_single_read_says_that_repeating_it_does_not_help() {
     lab("", |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
-        lab.put(strange(lab, "a", "queued", active(&target())));
+        lab.put(strange(lab, "a", "queued", active(&target(), 0)));
         let path = format!("/requests/{}", id("a"));
         for response in [
             lab.get("/targets/aaa"),
@@ -86,14 +86,9 @@ fn a_sweep_serves_those_behind_more_than_a_page_that_it_cannot_read() {
     lab("", |lab| {
         lab.put(Item::new(target_key(&named("aaa"))));
         park(lab, "a");
-        // Its message is lost: the row is of a generation for which none was sent, and long overdue.
-        let mut late = row(lab, "a");
-        late.wake = lab.world.now() - SignedDuration::from_mins(30);
-        late.data.due = late.wake;
-        let tenfold_ports::table::Write::Put { item, .. } = late.replace() else { panic!("no put") };
-        lab.put(item);
         let keys: Vec<String> = (0..120).map(|n| format!("strange {n}")).collect();
-        let rows: Vec<Item> = keys.iter().map(|key| strange(lab, key, "queued", active(&target()))).collect();
+        let rows: Vec<Item> =
+            keys.iter().map(|key| strange(lab, key, "queued", active(&target(), 0))).collect();
         rows.iter().cloned().for_each(|item| lab.put(item));
         let summary = lab.process();
         assert_eq!((summary.woken, summary.delivered), (1, 1), "{summary:?}");
@@ -107,17 +102,16 @@ fn a_sweep_serves_those_behind_more_than_a_page_that_it_cannot_read() {
 #[test]
 fn a_batch_serves_those_beside_what_it_cannot_read() {
     lab(r#","retry":{"baseDelayMs":10}"#, |lab| {
-        let later = strange(lab, "strange", "queued", active(&target()));
-        lab.put(later.with(WAKE, (lab.world.now() + SignedDuration::from_secs(30)).as_millisecond()));
-        let message = RetryMessage::next_in_group(id("strange"), target());
-        let sent = serde_json::to_string(&message).unwrap();
+        let row = strange(lab, "strange", "queued", active(&target(), 0));
+        lab.put(row.clone());
         lab.send(lab.stack.queue, "nonsense".to_owned());
-        lab.send(lab.stack.queue, sent.clone());
+        lab.send(lab.stack.queue, Wake { target: target(), look: Look::Due }.body());
         park(lab, "a");
         let summary = lab.process();
-        assert_eq!((summary.delivered, summary.unreadable, summary.dropped), (1, 1, 1), "{summary:?}");
-        assert_eq!(lab.unreadable(), 2);
-        assert_eq!(lab.messages(lab.stack.queue), [sent], "it comes again");
+        assert_eq!((summary.delivered, summary.dropped), (1, 1), "{summary:?}");
+        assert!(lab.unreadable() >= 2);
+        assert!(lab.items().contains(&row), "it waits for a version that reads it");
+        assert!(lab.messages(lab.stack.queue).is_empty());
         assert_eq!(lab.messages(lab.stack.dead_letters), ["nonsense"]);
     });
 }
@@ -132,8 +126,7 @@ fn a_request_whose_order_group_cannot_be_read_holds_up_no_other() {
         lab.put(Item::new(order_group_key(&target(), "k")).with("stamp", 7));
         let summary = lab.process();
         assert_eq!(summary.delivered, 1, "{summary:?}");
-        assert_eq!(lab.unreadable(), 1);
-        assert_eq!(lab.messages(lab.stack.queue).len(), 1, "its message comes again");
+        assert!(lab.unreadable() >= 1 && summary.unreadable >= 1);
         assert_eq!(row(lab, "o").status, RequestStatus::Queued);
     });
 }
@@ -141,9 +134,10 @@ fn a_request_whose_order_group_cannot_be_read_holds_up_no_other() {
 #[test]
 fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
     lab(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
-        let strange_row = strange(lab, "strange", "dead", dead(&target()));
+        let strange_row = strange(lab, "strange", "dead", dead(&target(), 0));
         lab.put(strange_row.clone());
-        let letter = RetryMessage::next_in_group(id("strange"), target());
+        let carrier = tenfold_ports::Carrier::default();
+        let letter = DeadLetter { request: id("strange"), target: target(), carrier, died: None };
         let letter = serde_json::to_string(&letter).unwrap();
         lab.send(lab.stack.dead_letters, "nonsense".to_owned());
         lab.send(lab.stack.dead_letters, letter.clone());

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use circuit_breaker::{Config, Queues, SLUG};
 use circuit_breaker_core::gateway::Gateway;
+use circuit_breaker_core::park::Wakes;
+use circuit_breaker_core::rows::SHARDS;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
             downstream: config.downstream(),
             runtime,
             retention: config.retention,
+            shards: SHARDS,
+            wakes: Wakes::default(),
         };
         start.serve_api(async move |request, context| gateway.handle(request, context).await).await
     })

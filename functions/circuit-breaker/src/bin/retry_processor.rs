@@ -1,10 +1,10 @@
-//! `circuit-breaker-retry-processor`: delivers parked requests, on a schedule.
+//! `circuit-breaker-retry-processor`: delivers parked requests, by messages and on a schedule.
 
 use std::process::ExitCode;
 
-use circuit_breaker::{Config, Queues, RunFailure, SLUG};
+use circuit_breaker::{Config, ProcessorAnswer, ProcessorCall, Queues, RunFailure, SLUG};
 use circuit_breaker_core::retry_processor::RetryProcessor;
-use tenfold_lambda::schedule::ScheduleEvent;
+use circuit_breaker_core::rows::SHARDS;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -21,13 +21,16 @@ fn main() -> ExitCode {
             downstream: config.downstream(),
             runtime,
             retention: config.retention,
-            orphan_after: config.orphan_after,
             age_alarm: config.age_alarm,
+            shards: SHARDS,
         };
-        start
-            .serve_event(async move |_: &ScheduleEvent, context| {
-                processor.handle(context).await.map_err(RunFailure)
-            })
-            .await
+        let handle = async move |call: &ProcessorCall, context: &_| match call {
+            ProcessorCall::Schedule => Ok(processor.handle_schedule(context).await?.into()),
+            ProcessorCall::Messages(messages) => {
+                let (_, again) = processor.handle_messages(messages.clone(), context).await;
+                Ok::<ProcessorAnswer, RunFailure>(again.into())
+            }
+        };
+        start.serve_event(handle).await
     })
 }

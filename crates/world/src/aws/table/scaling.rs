@@ -29,6 +29,12 @@ impl Items {
         self.scaled.iter().flat_map(|scaled| scaled.indexes.keys().copied())
     }
 
+    /// How many places of an index are in such partitions.
+    pub(crate) fn places(&self, index: &str, partition: fn(&str) -> bool) -> usize {
+        let places = self.scaled.iter().filter_map(|scaled| scaled.indexes.get(index)).flatten();
+        places.filter(|(of, ..)| partition(of)).count()
+    }
+
     /// Deletes all whose time is over, and says how many: at once, where DynamoDB takes days.
     pub(crate) fn expire_all(&mut self, now: Timestamp) -> usize {
         let mut gone = 0;

@@ -7,7 +7,7 @@ use tenfold_pattern::http::Fields;
 use tenfold_ports::api::Fault;
 use url::Url;
 
-use super::target::{Idempotency, RetryConfig, TargetConfig};
+use super::target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
 use crate::decide::window::{WindowConfig, WindowType};
 
 const HOUR_MS: u32 = 3_600_000;
@@ -18,6 +18,8 @@ const TIMEOUT_MOST: u32 = 25_000;
 const CALLS_MOST: u32 = 1000;
 /// The most statuses that a target's configuration names: all that there are to ignore.
 const STATUSES_MOST: usize = 200;
+/// The most deliveries at a time: as many as one invocation makes.
+const CONCURRENCY_MOST: u32 = 256;
 /// The longest URL.
 const URL_MOST: usize = 2048;
 
@@ -91,6 +93,7 @@ fn retry(fields: &mut Fields) -> RetryConfig {
         max_age_seconds: whole(&mut inner, "maxAgeSeconds", 86_400, 1, 1_209_600),
         base_delay_ms: base,
         max_delay_ms: whole(&mut inner, "maxDelayMs", base.max(300_000), least, DAY_MS),
+        max_concurrent_calls: whole(&mut inner, "maxConcurrentCalls", USUAL_CONCURRENCY, 1, CONCURRENCY_MOST),
     };
     fields.close(inner);
     retry

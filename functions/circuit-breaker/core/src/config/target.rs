@@ -68,6 +68,17 @@ pub struct RetryConfig {
     pub base_delay_ms: u32,
     /// The longest wait before any retry: `base_delay_ms` to 24 h.
     pub max_delay_ms: u32,
+    /// The most parked requests that are delivered at a time, in the whole fleet: 1 to 256.
+    #[serde(default = "usual_concurrency")]
+    pub max_concurrent_calls: u32,
+}
+
+/// The number of deliveries at a time where nothing else is configured: resilience4j's `maxConcurrentCalls`.
+pub const USUAL_CONCURRENCY: u32 = 25;
+
+// Rows that an older version has written do not say it.
+const fn usual_concurrency() -> u32 {
+    USUAL_CONCURRENCY
 }
 
 // Thresholds are never NaN, so equal ones have equal bits.

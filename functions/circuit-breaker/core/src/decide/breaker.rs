@@ -51,7 +51,7 @@ use crate::mutant::{Mutant, is_in};
 /// let mut calls = config.window.empty();
 /// calls.push(config.window, at(1).now, bad);
 /// let open = closed.absorb(at(1), closed.epoch, &calls, None).unwrap();
-/// assert_eq!(open.decide(at(2)), Decision::Wait(at(31).now)); // openDurationMs is 30,000
+/// assert_eq!(open.decide(at(2)), Decision::Wait(Some(at(31).now))); // openDurationMs is 30,000
 ///
 /// let prober = 7; // a random name
 /// let half_open = open.acquire(at(31), prober).unwrap();
@@ -122,8 +122,8 @@ pub enum Decision {
     AllowUncounted,
     /// The call may be made only with a permit, which [`Breaker::acquire`] may give.
     Probe,
-    /// No call is to be made before this time.
-    Wait(Timestamp),
+    /// No call is to be made before this time; none: before a person says otherwise.
+    Wait(Option<Timestamp>),
 }
 
 /// What a decision depends on besides the breaker.
@@ -157,13 +157,14 @@ impl Breaker {
         match &self.state {
             BreakerState::Closed => Decision::Allow,
             BreakerState::ForcedClosed => Decision::AllowUncounted,
-            // Nobody knows when; ask again after a break.
-            BreakerState::ForcedOpen => Decision::Wait(context.now + break_of(context, 0)),
-            BreakerState::Open { until } if context.now < *until => Decision::Wait(*until),
+            BreakerState::ForcedOpen => Decision::Wait(None),
+            BreakerState::Open { until } if context.now < *until => Decision::Wait(Some(*until)),
             BreakerState::Open { .. } => Decision::Probe,
             BreakerState::HalfOpen { permits } => match free_permit(permits, context.config, context.now) {
                 Some(_) => Decision::Probe,
-                None => Decision::Wait(context.now + break_of(context, 0).min(context.config.timeout())),
+                None => {
+                    Decision::Wait(Some(context.now + break_of(context, 0).min(context.config.timeout())))
+                }
             },
         }
     }

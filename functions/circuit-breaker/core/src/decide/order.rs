@@ -1,19 +1,14 @@
 //! The order group's decisions: whose turn it is, and how the group changes.
 
-use jiff::Timestamp;
-
 use crate::mutant::{Mutant, is_in};
 use crate::names::RequestId;
-use crate::rows::{Lease, ORDER_GROUP_MOST, OrderGroup};
+use crate::rows::{ORDER_GROUP_MOST, OrderGroup};
 
 impl OrderGroup {
-    /// Returns whether a request may be delivered at `now`: it is the first, and nobody holds the group's
-    /// lease.
+    /// Returns whether it is a request's turn: it is the first.
     #[must_use]
-    pub fn may_deliver(&self, id: RequestId, now: Timestamp) -> bool {
-        let first = self.waiting.front() == Some(&id);
-        let leased = self.lease.is_some_and(|lease| now < lease.until);
-        first && !leased || is_in(Mutant::OrderIgnored)
+    pub fn may_deliver(&self, id: RequestId) -> bool {
+        self.waiting.front() == Some(&id) || is_in(Mutant::OrderIgnored)
     }
 
     /// Returns the group with a request at its end, where it stays if it is there already. Returns none where
@@ -30,23 +25,10 @@ impl OrderGroup {
         Some(next)
     }
 
-    /// Returns the group with its lease taken.
-    #[must_use]
-    pub fn leased(&self, lease: Lease) -> Self {
-        Self { lease: Some(lease), ..self.clone() }
-    }
-
-    /// Returns the group with its lease given back.
-    #[must_use]
-    pub fn released(&self) -> Self {
-        Self { lease: None, ..self.clone() }
-    }
-
-    /// Returns the group without a request, and with its lease given back.
+    /// Returns the group without a request.
     #[must_use]
     pub fn without(&self, id: RequestId) -> Self {
-        let waiting = self.waiting.iter().copied().filter(|w| *w != id).collect();
-        Self { waiting, lease: None }
+        Self { waiting: self.waiting.iter().copied().filter(|w| *w != id).collect() }
     }
 }
 
@@ -59,19 +41,11 @@ mod tests {
         RequestId::new(&TargetName::parse("pay").unwrap(), None, key)
     }
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
     #[test]
-    fn only_the_first_may_be_delivered_and_only_while_nobody_holds_the_lease() {
+    fn only_the_first_may_be_delivered() {
         let group = OrderGroup::default().with(id("a")).unwrap().with(id("b")).unwrap();
-        assert!(group.may_deliver(id("a"), at(0)));
-        assert!(!group.may_deliver(id("b"), at(0)));
-        let leased = group.leased(Lease { holder: 1, until: at(10) });
-        assert!(!leased.may_deliver(id("a"), at(9)));
-        assert!(leased.may_deliver(id("a"), at(10)), "a lease ends by the clock");
-        assert!(leased.without(id("a")).may_deliver(id("b"), at(0)));
+        assert!(group.may_deliver(id("a")) && !group.may_deliver(id("b")));
+        assert!(group.without(id("a")).may_deliver(id("b")));
     }
 
     #[test]

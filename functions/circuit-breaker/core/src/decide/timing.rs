@@ -3,14 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tenfold_ports::queue::MAX_DELAY;
-
-/// Returns when a message will arrive that is sent now for a request due then: SQS delays it by 15 minutes at
-/// most.
-#[must_use]
-pub fn arrival(now: Timestamp, due: Timestamp) -> Timestamp {
-    due.max(now).min(now + MAX_DELAY)
-}
 
 /// Returns how long it is until `due`; zero where it is past.
 #[must_use]

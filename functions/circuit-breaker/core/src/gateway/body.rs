@@ -75,13 +75,14 @@ impl Submission {
     }
 
     /// Returns the request as a row that nobody has written yet, and that promises nothing.
-    pub(super) fn row(&self, now: Timestamp, writer: u64) -> RequestRow {
+    pub(super) fn row(&self, now: Timestamp, writer: u64, shards: u16) -> RequestRow {
         let BreakerName { target, tenant } = &self.breaker;
         let digest = digest(
             self.content_type.as_deref().unwrap_or_default(),
             self.ordering.as_deref().unwrap_or_default(),
             &self.body,
         );
+        let id = RequestId::new(target, tenant.as_deref(), &self.key);
         let data = RequestData {
             target: target.clone(),
             tenant: tenant.clone(),
@@ -94,6 +95,7 @@ impl Submission {
             begun: now,
             tries: 0,
             due: now,
+            shard: id.shard(shards),
             until: now,
             writer,
             attempts: VecDeque::new(),
@@ -101,7 +103,7 @@ impl Submission {
             died: None,
         };
         RequestRow {
-            id: RequestId::new(target, tenant.as_deref(), &self.key),
+            id,
             version: 0,
             status: RequestStatus::Running,
             wake: now,

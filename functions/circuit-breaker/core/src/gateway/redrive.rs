@@ -1,7 +1,7 @@
 //! `POST /targets/{target}/redrive`: dead requests back to the queue.
 //!
-//! The rows are the truth; the messages in the dead-letter queue only raise the alarm. So each row is queued
-//! again first, then its message is sent, and the dead letters that speak of it are deleted last.
+//! The rows are the truth; the messages in the dead-letter queue only raise the alarm. So the rows are queued
+//! again first, then a message is sent, and the dead letters that speak of them are deleted last.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ use super::{Gateway, queue_failed, unknown_target};
 use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::{RequestId, TargetName};
-use crate::park::{self, RetryMessage, Stored};
+use crate::park::{self, DeadLetter, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 
 /// The most requests that one call redrives, give or take a page; the answer says whether there may be more.
@@ -35,15 +35,25 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn redrive(&self, name: &TargetName, context: &Context) -> RouteResult {
         self.registry.load(name, &[]).await?;
         self.registry.target(name).ok_or_else(|| unknown_target(name))?;
-        let query = Query { index: Some(QUEUE_INDEX), limit: PAGE, ..Query::partition(rows::dead(name)) };
         let (mut redriven, mut more) = (0, false);
-        page::each(&self.table, query, async |items| {
-            let keys: Vec<_> = items.into_iter().map(|item| item.key).collect();
-            redriven += self.queue_again(&keys).await?;
-            more = redriven >= MOST || !self.has_time(context);
-            Ok::<_, ReadError>(if more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })
-        .await?;
+        for shard in 0..self.shards {
+            let dead = Query::partition(rows::dead(name, shard));
+            let query = Query { index: Some(QUEUE_INDEX), limit: PAGE, ..dead };
+            page::each(&self.table, query, async |items| {
+                let keys: Vec<_> = items.into_iter().map(|item| item.key).collect();
+                redriven += self.queue_again(&keys).await?;
+                more = redriven >= MOST || !self.has_time(context);
+                Ok::<_, ReadError>(if more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })
+            .await?;
+            if more {
+                break;
+            }
+        }
+        let now = self.runtime.now();
+        if redriven > 0 {
+            self.wakes.by(&self.queue, name, now, now).await;
+        }
         self.clear_dead_letters(name, context).await?;
         self.runtime.record(&metrics::of(name), &[Metric::count(metrics::REDRIVEN, redriven as f64)]);
         Ok(Response::json(200, &json!({ "redriven": redriven, "more": more })))
@@ -60,7 +70,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
         let items = self.table.get_many(keys, Read::Consistent).await?;
         let rows = items.iter().flatten().filter_map(|item| readable(&self.runtime, RequestRow::read(item)));
-        let (mut messages, mut failed) = (Vec::new(), None);
+        let (mut queued, mut failed) = (0, None);
         for mut row in rows.filter(|row| row.status == RequestStatus::Dead) {
             let now = self.runtime.now();
             row.status = RequestStatus::Queued;
@@ -71,7 +81,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             row.data.died = None;
             row.data.writer = self.runtime.next_u64();
             match park::queue_row(&self.table, &self.runtime, &row).await {
-                Ok(Stored::Yes) => messages.push(RetryMessage::of(&row).outgoing(Duration::ZERO)),
+                Ok(Stored::Yes) => queued += 1,
                 // Another redrive was faster; or its order group is full, and it stays dead.
                 Ok(_) => {}
                 // Its order group cannot be read: it stays dead.
@@ -84,8 +94,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 }
             }
         }
-        let queued = messages.len();
-        send::messages(&self.queue, messages).await;
         failed.map_or(Ok(queued), Err)
     }
 
@@ -101,7 +109,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             }
             let mut mine = Vec::new();
             for dead_letter in dead_letters {
-                match serde_json::from_slice::<RetryMessage>(&dead_letter.body) {
+                match serde_json::from_slice::<DeadLetter>(&dead_letter.body) {
                     Ok(message) if message.target == *name => {
                         mine.push((message.request, dead_letter.receipt));
                     }

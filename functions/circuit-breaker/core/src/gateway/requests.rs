@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use jiff::Timestamp;
+use tenfold_pattern::ReadError;
 use tenfold_pattern::http::RouteResult;
-use tenfold_pattern::{ReadError, send};
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::Read;
@@ -22,11 +22,11 @@ use crate::call::{self, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::judge::Verdict;
 use crate::decide::retry::backoff;
-use crate::decide::timing::{arrival, delay};
+use crate::decide::window::CallOutcome;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
-use crate::park::{self, RetryMessage};
+use crate::park;
 use crate::registry::{Admission, Permit};
 use crate::rows::{self, RequestRow, RequestStatus};
 
@@ -43,7 +43,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         context: &Context,
     ) -> RouteResult {
         let submission = Submission::parse(target, request, context)?;
-        let mut row = submission.row(self.runtime.now(), self.runtime.next_u64());
+        let mut row = submission.row(self.runtime.now(), self.runtime.next_u64(), self.shards);
         let target = &submission.breaker.target;
         let tenant = submission.breaker.tenant.as_ref().map(|_| &submission.breaker);
 
@@ -51,7 +51,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             self.registry.load(target, &[]).await?;
             self.registry.target(target).ok_or_else(|| unknown_target(target))?;
             let now = self.runtime.now();
-            return self.park(request, row, now).await;
+            return self.park(request, row, now, Some(now)).await;
         }
         let permit = match self.registry.admit(target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
@@ -61,7 +61,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         if permit.time_for(context.deadline, RESERVE) < LEAST {
             permit.release().await;
             let now = self.runtime.now();
-            return self.park(request, row, now).await;
+            return self.park(request, row, now, Some(now)).await;
         }
         let config = Arc::clone(&permit.config);
 
@@ -97,7 +97,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.data.attempted(result.attempt());
         row.data.writer = self.runtime.next_u64();
         let retry_after = result.retry_after();
-        let settle = permit.settle(result.outcome, retry_after);
+        let settle = self.settle(permit, result.outcome, retry_after);
         match result.verdict {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {
@@ -108,7 +108,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                     row.expires = result.at + self.retention;
                     // The answer is the truth whether or not it can be stored: the key stays claimed until
                     // the claim lapses, and then the target is asked again with the same key.
-                    if let (_, Err(error)) = join(settle, park::store(&self.table, &row)).await {
+                    if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
                         tracing::warn!(%error, request = %row.id, "answer not stored");
                     }
                 } else {
@@ -119,25 +119,46 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             Verdict::Again { .. } => {
                 let due =
                     result.at + backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
-                join(settle, self.park(request, row, due)).await.1
+                join(settle, self.park(request, row, due, Some(due))).await.1
             }
         }
     }
 
-    /// Parks a request whose breaker lets no call through before `until`.
-    async fn wait(&self, request: &Request, row: RequestRow, until: Timestamp) -> RouteResult {
+    /// Hands a permit back; where its breaker is closed by it, what waits is looked at.
+    async fn settle(
+        &self,
+        permit: Permit<'_, T, R>,
+        outcome: Option<CallOutcome>,
+        retry_after: Option<Duration>,
+    ) {
+        let target = permit.target().clone();
+        if permit.settle(outcome, retry_after).await.closed {
+            self.wake_all(&target).await;
+        }
+    }
+
+    /// Parks a request whose breaker lets no call through before `until` (none: before a person says otherwise). It may
+    /// be tried whenever the breaker lets it through.
+    async fn wait(&self, request: &Request, row: RequestRow, until: Option<Timestamp>) -> RouteResult {
         if is_in(Mutant::OpenDropsRequest) {
             return Ok(queued(request, row.id, "queued"));
         }
-        self.park(request, row, until).await
+        let now = self.runtime.now();
+        self.park(request, row, now, until).await
     }
 
-    /// Parks a request until `due`, and promises to deliver it.
-    async fn park(&self, request: &Request, mut row: RequestRow, due: Timestamp) -> RouteResult {
-        let now = self.runtime.now();
+    /// Parks a request that may be tried when it is due, and promises to deliver it. `look` is when its target is to be
+    /// looked at; none: when somebody says so.
+    async fn park(
+        &self,
+        request: &Request,
+        mut row: RequestRow,
+        due: Timestamp,
+        look: Option<Timestamp>,
+    ) -> RouteResult {
         row.status = RequestStatus::Queued;
         row.data.due = due;
-        row.wake = arrival(now, due);
+        row.wake = due;
         match self.take(request, &mut row).await {
             Ok(None) => {}
             Ok(Some(response)) => return Ok(response),
@@ -145,8 +166,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
         let name = &row.data.target;
         self.runtime.record(&metrics::of(name), &[Metric::count(metrics::PARKED, 1.0)]);
-        // A message that could not be sent, the sweep sends.
-        send::messages(&self.queue, vec![RetryMessage::of(&row).outgoing(delay(now, due))]).await;
+        if let Some(look) = look {
+            self.wakes.by(&self.queue, name, self.runtime.now(), look).await;
+        }
         Ok(queued(request, row.id, "queued"))
     }
 
@@ -168,7 +190,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let item = self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(ReadError::from)?;
         let row = item.as_ref().map(RequestRow::read).transpose().map_err(ReadError::from)?;
         let row = row.filter(|row| !row.forgotten(self.runtime.now())).ok_or_else(none)?;
-        let view = RequestView::new(row).ok_or_else(none)?;
+        let view = RequestView::new(row, self.runtime.now()).ok_or_else(none)?;
         Ok(Response::json(200, &view))
     }
 }

@@ -16,8 +16,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         self.registry.load(&name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, context: DecisionContext<'_>| forced(b, context, &command);
-        let changed = self.registry.commit(name, &target.config, decide).await;
-        let breaker = changed?.unwrap_or_else(|| self.registry.row(name).breaker);
+        let changed = self.registry.commit(name, &target.config, decide).await?;
+        let lets_through = |b: &Breaker| matches!(b.state, BreakerState::Closed | BreakerState::ForcedClosed);
+        if changed.as_ref().is_some_and(lets_through) {
+            self.wake_all(&name.target).await;
+        }
+        let breaker = changed.unwrap_or_else(|| self.registry.row(name).breaker);
         Ok(Response::json(200, &BreakerView::new(name, &breaker)))
     }
 }

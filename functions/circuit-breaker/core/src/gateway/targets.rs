@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join3;
+use futures_util::future::{join3, try_join_all};
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 use tenfold_pattern::commit::{self, Committed};
@@ -41,13 +41,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             let living = stored.living();
             precondition(request, living.map(|target| tag(&target.config)).as_ref())?;
             let created = living.map_or_else(|| self.runtime.now(), |target| target.created);
-            let next = TargetRow { config: Arc::clone(&config), created, deleted: None };
             let is_new = living.is_none();
+            let changed = (!is_new).then(|| self.runtime.now());
+            let next = TargetRow { changed, ..TargetRow::new(Arc::clone(&config), created) };
             // A target of this name was deleted before: its breaker goes on in a new epoch.
             if let (true, Some(row)) = (is_new, &breaker) {
                 breaker = Some(self.begin_anew(&whole, &next, row).await?);
             }
             if self.replace_target(name, &stored, next.clone()).await? {
+                if !is_new {
+                    self.wake_all(name).await;
+                }
                 let view = self.view(&whole, &next, breaker).await?;
                 return Ok(if is_new { Response { status: 201, ..view } } else { view });
             }
@@ -104,8 +108,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// Shows a target with a breaker. Its tag is that of the configuration alone, so that nobody may keep the rest.
     async fn view(&self, name: &BreakerName, target: &TargetRow, breaker: Option<BreakerRow>) -> RouteResult {
         let (waiting, dead, depth) = join3(
-            self.count(rows::active(&name.target)),
-            self.count(rows::dead(&name.target)),
+            self.count(rows::active, &name.target),
+            self.count(rows::dead, &name.target),
             self.queue.depth(),
         )
         .await;
@@ -124,10 +128,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         Ok((stored, items[1].as_ref().map(BreakerRow::read).transpose()?))
     }
 
-    /// Counts the requests in a partition of the queue's index.
-    async fn count(&self, partition: SmolStr) -> Result<u64, ReadError> {
-        let query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition) };
-        Ok(page::count(&self.table, query).await?)
+    /// Counts the requests of a target in all shards of the queue's index.
+    async fn count(
+        &self,
+        partition: fn(&TargetName, u16) -> SmolStr,
+        name: &TargetName,
+    ) -> Result<u64, ReadError> {
+        let counts = (0..self.shards).map(async |shard| {
+            let query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition(name, shard)) };
+            page::count(&self.table, query).await
+        });
+        Ok(try_join_all(counts).await?.into_iter().sum())
     }
 
     pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
@@ -148,7 +159,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             let (stored, _) = self.read(&BreakerName::of(name.clone())).await?;
             let target = stored.living().ok_or_else(|| unknown_target(name))?;
             precondition(request, Some(&tag(&target.config)))?;
-            let waiting = self.count(rows::active(name)).await?;
+            let waiting = self.count(rows::active, name).await?;
             if waiting > 0 {
                 let detail =
                     format!("{waiting} requests wait for {name}; let them be delivered or die first");

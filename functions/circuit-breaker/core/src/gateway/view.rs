@@ -151,7 +151,7 @@ struct AnswerView {
 
 impl RequestView {
     /// Returns none while nothing has been promised to anybody.
-    pub(super) fn new(row: RequestRow) -> Option<Self> {
+    pub(super) fn new(row: RequestRow, now: Timestamp) -> Option<Self> {
         let status = match row.status {
             RequestStatus::Running => return None,
             RequestStatus::Queued => "queued",
@@ -173,7 +173,8 @@ impl RequestView {
             status,
             accepted_at: row.data.accepted,
             attempts: row.data.attempts.into(),
-            next_attempt_at: (row.status == RequestStatus::Queued).then_some(row.data.due),
+            next_attempt_at: (row.status == RequestStatus::Queued && row.data.due > now)
+                .then_some(row.data.due),
             reason: row.data.died,
             answer,
         })

@@ -10,7 +10,7 @@ use tenfold_ports::{Runtime, Table};
 
 use super::breakers::{Registry, WhenUnclear};
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, Decision, DecisionContext};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::permits::{ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::CallOutcome;
@@ -25,8 +25,10 @@ pub enum Admission<'a, T, R> {
     Call(Permit<'a, T, R>),
     /// The target is not to be called before a time.
     Wait {
-        /// The time, for what it is worth: nobody knows it.
-        until: Timestamp,
+        /// The time, for what it is worth: nobody knows it. None: before a person says otherwise.
+        until: Option<Timestamp>,
+        /// The breaker that says so: of the whole target, or of the tenant.
+        breaker: BreakerName,
         /// The configuration to park by.
         config: Arc<TargetConfig>,
         /// The state and its reason, in words.
@@ -48,6 +50,16 @@ pub struct Permit<'a, T, R> {
     breaker: BreakerName,
     kind: PermitKind,
     registry: &'a Registry<T, R>,
+}
+
+/// What came of handing a permit back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether what was to be stored is; the result of a probe that is not is logged and counted: it is lost, and the
+    /// permit comes back by the clock.
+    pub stored: bool,
+    /// Whether the breaker was closed by it: what waits may go on.
+    pub closed: bool,
 }
 
 /// How the call of a permit counts.
@@ -87,16 +99,18 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         {
             Decision::Allow => PermitKind::Counted { epoch: breaker.epoch },
             Decision::AllowUncounted => PermitKind::Uncounted,
-            Decision::Wait(until) => return Ok(Admission::Wait { until, config, why, refused: None }),
+            Decision::Wait(until) => {
+                return Ok(Admission::Wait { until, breaker: name, config, why, refused: None });
+            }
             Decision::Probe => match self.acquire(&name, &config).await {
                 Ok(Some(grant)) => PermitKind::Probe(grant),
                 none => {
-                    let until = now + Duration::from_millis(config.open_duration_ms.into());
+                    let until = Some(now + Duration::from_millis(config.open_duration_ms.into()));
                     let refused = none.err();
                     if let Some(error) = &refused {
                         tracing::warn!(breaker = %name, %error, "permit not taken");
                     }
-                    return Ok(Admission::Wait { until, config, why, refused });
+                    return Ok(Admission::Wait { until, breaker: name, config, why, refused });
                 }
             },
         };
@@ -115,6 +129,12 @@ impl<T: Table, R: Runtime> Registry<T, R> {
 }
 
 impl<T: Table, R: Runtime> Permit<'_, T, R> {
+    /// Returns the name of the target that may be called.
+    #[must_use]
+    pub const fn target(&self) -> &TargetName {
+        &self.breaker.target
+    }
+
     /// Returns whether the call is a probe.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
@@ -143,9 +163,7 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
     /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how
     /// long the target asked to be left alone.
     ///
-    /// Returns false where the result of a probe could not be stored, which is logged and counted: it is lost, and the
-    /// permit comes back by the clock.
-    pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) -> bool {
+    pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) -> Settled {
         let Self { config, breaker, kind, registry } = self;
         match (kind, outcome) {
             (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
@@ -166,9 +184,18 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                     b.settle(context, &grant, outcome, retry_after)
                 };
                 let stored = registry.commit_by(&breaker, &config, result, WhenUnclear::DecideAnew).await;
-                return stored.inspect_err(|error| registry.result_lost(&breaker, error)).is_ok();
+                return match stored {
+                    Ok(breaker) => Settled {
+                        stored: true,
+                        closed: breaker.is_some_and(|breaker| breaker.state == BreakerState::Closed),
+                    },
+                    Err(error) => {
+                        registry.result_lost(&breaker, &error);
+                        Settled { stored: false, closed: false }
+                    }
+                };
             }
         }
-        true
+        Settled { stored: true, closed: false }
     }
 }

@@ -1,37 +1,56 @@
-//! What becomes of a message.
+//! What becomes of a request that waits.
 
-use tenfold_ports::queue::Outgoing;
+use jiff::Timestamp;
 
-/// What became of one message.
+use crate::names::RequestId;
+use crate::rows::RequestRow;
+
+/// What became of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disposition {
     /// The target has answered.
     Delivered,
     /// The target failed once more.
     Failed,
-    /// The request was not tried, and its message comes again.
+    /// The request is put off, since its tenant's breaker lets nothing through.
     Deferred,
     /// The request was given up.
     Dead,
-    /// The message was of no use.
+    /// The request waits no longer.
     Dropped,
+    /// It is not its turn: it stays as it is.
+    Left,
 }
 
-/// What is to be done about a message that was processed: it is deleted, and others are sent.
+/// What became of one request, and what comes of it.
 #[derive(Debug)]
-pub(super) struct Processed {
-    /// What became of it.
-    pub(super) disposition: Disposition,
-    /// The messages to be sent.
-    pub(super) send: Vec<Outgoing>,
+pub(super) enum Processed {
+    /// It is dealt with.
+    Done {
+        /// What became of it.
+        disposition: Disposition,
+        /// The time at which it is due again, where it was put off.
+        due: Option<Timestamp>,
+        /// The next of its order group, whose turn it is now.
+        next: Option<RequestId>,
+    },
+    /// Getting so far took too long for a call to begin: it is to be tried anew. The request is as it was.
+    Again(Box<RequestRow>),
+    /// The target's breaker lets nothing through before a time (none: before a person says otherwise). The request is as
+    /// it was.
+    Blocked(Box<RequestRow>, Option<Timestamp>),
 }
 
 impl Processed {
     pub(super) const fn only(disposition: Disposition) -> Self {
-        Self { disposition, send: Vec::new() }
+        Self::Done { disposition, due: None, next: None }
     }
 
-    pub(super) fn with(disposition: Disposition, message: Outgoing) -> Self {
-        Self { disposition, send: vec![message] }
+    pub(super) const fn again(disposition: Disposition, due: Timestamp) -> Self {
+        Self::Done { disposition, due: Some(due), next: None }
+    }
+
+    pub(super) const fn before(disposition: Disposition, next: Option<RequestId>) -> Self {
+        Self::Done { disposition, due: None, next }
     }
 }

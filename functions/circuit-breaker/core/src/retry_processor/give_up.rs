@@ -3,20 +3,22 @@
 //! The row is marked first, then the dead letter is sent, then the row says that it was. So whoever dies in
 //! between leaves a row that is found again, and at worst there are two dead letters.
 
-use std::time::Duration;
-
+use jiff::SignedDuration;
 use tenfold_pattern::{ReadError, send};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::queue::Outgoing;
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
-use super::order::OrderPosition;
+use super::order::{Groups, OrderPosition};
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
-use crate::park::{self, RetryMessage};
+use crate::names::RequestId;
+use crate::park::{self, DeadLetter};
 use crate::rows::{RequestRow, RequestStatus};
+
+/// When a dead letter is sent again that did not go.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Gives a request up, for a reason in words.
@@ -24,36 +26,39 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         &self,
         mut row: RequestRow,
         position: OrderPosition,
+        groups: &Groups,
         why: &str,
     ) -> Result<Processed, ReadError> {
         row.status = RequestStatus::Dying;
         row.wake = self.runtime.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
-        let Some(send) = self.store_off_group(&mut row, position).await? else {
+        let Some(next) = self.store_off_group(&mut row, position, groups).await? else {
             return Ok(Processed::only(Disposition::Dropped));
         };
-        self.settle_dead_letter(row.written(), send).await
+        self.settle_dead_letter(row.written(), next).await
     }
 
-    /// Sends the dead letter of a row that is given up, and writes down that it was sent.
+    /// Sends the dead letter of a row that is given up, and writes down that it was sent; `next` is whose turn it is in
+    /// its order group.
     pub(super) async fn settle_dead_letter(
         &self,
         mut row: RequestRow,
-        mut send: Vec<Outgoing>,
+        next: Option<RequestId>,
     ) -> Result<Processed, ReadError> {
+        let now = self.runtime.now();
         if !self.send_dead_letter(&row).await {
             self.unsettled(1);
-            // The row stays as it is, and its message comes again.
-            send.push(RetryMessage::of(&row).outgoing(Duration::from_mins(1)));
-            return Ok(Processed { disposition: Disposition::Deferred, send });
+            // The row stays as it is, and is found again.
+            return Ok(Processed::Done { disposition: Disposition::Left, due: Some(now + AGAIN), next });
         }
         self.runtime.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
         row.status = RequestStatus::Dead;
-        row.expires = self.runtime.now() + self.retention;
+        row.wake = now;
+        row.expires = now + self.retention;
         row.data.writer = self.runtime.next_u64();
         park::store(&self.table, &row).await?;
-        Ok(Processed { disposition: Disposition::Dead, send })
+        Ok(Processed::before(Disposition::Dead, next))
     }
 
     /// Sends a dead letter. Returns whether it certainly was sent.
@@ -61,7 +66,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         if is_in(Mutant::DeadWithoutDeadLetter) {
             return true;
         }
-        let dead_letter = RetryMessage::dead_letter(row).outgoing(Duration::ZERO);
+        let dead_letter = DeadLetter::of(row).outgoing();
         send::messages(&self.dead_letters, vec![dead_letter]).await.is_empty()
     }
 }

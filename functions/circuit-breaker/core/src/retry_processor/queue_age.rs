@@ -1,14 +1,15 @@
 //! For how long requests have been waiting, measured from their rows in every run.
 //!
 //! A message in hand would not do: while a breaker is open or messages are lost there is none. The queue's index names
-//! the requests whose turn is next, and the rows of the first few of each target are read. Rows are in the order of
-//! their turn, not of their age: of one target, the oldest may be behind those that are looked at.
+//! the requests whose turn is next, and the row of the first one of each shard of a target is read. Rows are in the order
+//! in which they may be tried: those that wait for a breaker by their age, and those that failed by their next attempt,
+//! so the oldest may be behind those that are looked at.
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{BATCH, Item, Page, Read};
+use tenfold_ports::table::{BATCH, Item, Read};
 use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
@@ -17,9 +18,6 @@ use crate::names::TargetName;
 use crate::rows::{RequestRow, RequestStatus, WAKE};
 use crate::targets::TargetState;
 
-/// The most rows that are looked at of a target, however many targets there are: few, since they are read with their
-/// bodies; more than one, since the index may still have one that waits no longer.
-const NEXT: usize = 3;
 /// The number of calls at a time that read rows: each may answer 16 MiB, and a function has little memory.
 const WIDTH: usize = 2;
 
@@ -33,17 +31,17 @@ pub(super) struct Ages {
 }
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
-    /// Adds the ages of the requests whose turn is next to those that were seen; each target comes with the first page
-    /// of its queue.
+    /// Adds the ages of the requests whose turn is next to those that were seen; each target comes with the first place of
+    /// each of its shards.
     ///
     /// # Errors
     /// Some rows were not read; the ages of the others are added.
     pub(super) async fn look(
         &self,
-        queues: &[(TargetState, Page)],
+        queues: &[(TargetState, Vec<Item>)],
         ages: &mut Ages,
     ) -> Result<(), CallError> {
-        let places: Vec<&Item> = queues.iter().flat_map(|(_, page)| page.items.iter().take(NEXT)).collect();
+        let places: Vec<&Item> = queues.iter().flat_map(|(_, first)| first).collect();
         let calls = places.chunks(BATCH).map(async |places| (places.len(), self.since(places).await));
         let answers: Vec<_> = stream::iter(calls).buffered(WIDTH).collect().await;
         let (mut since, mut failed) = (Vec::with_capacity(places.len()), None);
@@ -55,15 +53,14 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         }
         ages.incomplete |= failed.is_some();
         let (now, mut since) = (self.runtime.now(), since.into_iter());
-        for (target, page) in queues {
-            let looked = page.items.len().min(NEXT);
-            match since.by_ref().take(looked).flatten().min() {
+        for (target, first) in queues {
+            match since.by_ref().take(first.len()).flatten().min() {
                 Some(since) => {
                     let age = now.duration_since(since).as_secs_f64().max(0.0);
                     ages.of.push((target.name.clone(), age));
                 }
                 // None of them waits any longer: that says nothing of those behind them.
-                None => ages.incomplete |= page.items.len() > looked || page.next.is_some(),
+                None => ages.incomplete = true,
             }
         }
         failed.map_or(Ok(()), Err)

@@ -56,8 +56,8 @@ pub struct RequestRow {
     pub version: i64,
     /// What became of the request so far.
     pub status: RequestStatus,
-    /// The time at which its message is expected, to the millisecond; only while queued, dying or dead. It is
-    /// the generation that the message has to fit.
+    /// The time from which on it may be tried, to the millisecond; only while queued, dying or dead. It is its place in
+    /// the index.
     pub wake: Timestamp,
     /// The time from which on it can be forgotten; not while queued or dying.
     pub expires: Timestamp,
@@ -99,6 +99,9 @@ pub struct RequestData {
     pub tries: u32,
     /// The time before which it is not to be tried.
     pub due: Timestamp,
+    /// The shard of the index that it waits in: 0 to [`SHARDS`](super::SHARDS), exclusive.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub shard: u16,
     /// The time until which its gateway may still be calling, while running.
     pub until: Timestamp,
     /// The random name of its last write, by which a writer whose answer was lost knows its own.
@@ -111,6 +114,11 @@ pub struct RequestData {
     /// The reason why it is dead, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_first(shard: &u16) -> bool {
+    *shard == 0
 }
 
 /// One attempt to deliver a request.
@@ -161,16 +169,21 @@ pub fn request_key(id: RequestId) -> Key {
     Key::new(format_smolstr!("request#{id}"), ONLY)
 }
 
-/// Returns the partition of the index that holds a target's requests that wait.
+/// Returns the partition of the index that holds a shard of a target's requests that wait.
 #[must_use]
-pub fn active(target: &TargetName) -> SmolStr {
-    format_smolstr!("{target}#active")
+pub fn active(target: &TargetName, shard: u16) -> SmolStr {
+    partition(target, "active", shard)
 }
 
-/// Returns the partition of the index that holds a target's dead requests.
+/// Returns the partition of the index that holds a shard of a target's dead requests.
 #[must_use]
-pub fn dead(target: &TargetName) -> SmolStr {
-    format_smolstr!("{target}#dead")
+pub fn dead(target: &TargetName, shard: u16) -> SmolStr {
+    partition(target, "dead", shard)
+}
+
+// The first has the name of the only one that there was before there were shards.
+fn partition(target: &TargetName, kind: &str, shard: u16) -> SmolStr {
+    if shard == 0 { format_smolstr!("{target}#{kind}") } else { format_smolstr!("{target}#{kind}#{shard}") }
 }
 
 impl RequestRow {
@@ -235,8 +248,9 @@ impl RequestRow {
                 item = item.with(EXPIRES, self.expires.as_second());
             }
             RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
-                let target = &self.data.target;
-                let queue = if self.status == RequestStatus::Dead { dead(target) } else { active(target) };
+                let (target, shard) = (&self.data.target, self.data.shard);
+                let is_dead = self.status == RequestStatus::Dead;
+                let queue = if is_dead { dead(target, shard) } else { active(target, shard) };
                 item = item.with(QUEUE, queue).with(WAKE, self.wake.as_millisecond());
             }
         }

@@ -18,10 +18,21 @@ pub struct TargetRow {
     pub config: Arc<TargetConfig>,
     /// The time at which it was first put.
     pub created: Timestamp,
+    /// The time at which its configuration was last changed; none: it is as it was first put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Timestamp>,
     /// The time at which it was deleted. The row stays for 30 days, so that a request which slipped in is
     /// still found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
+}
+
+impl TargetRow {
+    /// Returns the row of a target that is put for the first time.
+    #[must_use]
+    pub const fn new(config: Arc<TargetConfig>, created: Timestamp) -> Self {
+        Self { config, created, changed: None, deleted: None }
+    }
 }
 
 /// The time for which the row of a deleted target stays: longer than anything can be on its way.
@@ -93,6 +104,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::USUAL_CONCURRENCY;
 
     #[test]
     fn a_row_of_an_older_and_of_a_newer_version_reads() {
@@ -107,7 +119,10 @@ mod tests {
             "created": "2026-01-02T03:04:05Z",
         });
         let read: TargetRow = serde_json::from_value(older.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&read).unwrap(), older);
+        assert_eq!(read.config.retry.max_concurrent_calls, USUAL_CONCURRENCY, "which it does not say");
+        let mut written = older.clone();
+        written["config"]["retry"]["maxConcurrentCalls"] = json!(USUAL_CONCURRENCY);
+        assert_eq!(serde_json::to_value(&read).unwrap(), written);
         let mut newer = older;
         newer["owner"] = json!("payments");
         newer["config"]["colour"] = json!("red");
@@ -119,7 +134,7 @@ mod tests {
     fn a_row_without_a_stamp_is_replaced_only_while_it_has_none() {
         let name = TargetName::parse("pay").unwrap();
         let config = TargetConfig::parse(br#"{"url":"http://a.example/"}"#).unwrap();
-        let row = TargetRow { config: Arc::new(config), created: Timestamp::UNIX_EPOCH, deleted: None };
+        let row = TargetRow::new(Arc::new(config), Timestamp::UNIX_EPOCH);
         let plain = target_item(&name, row.clone());
         let stored = StoredTarget::read(Some(&plain)).unwrap();
         let Write::Put { item, condition } = stored.replace(&name, row.clone(), 7) else { panic!("no put") };

@@ -12,11 +12,13 @@ use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::metrics;
 use circuit_breaker_core::names::TargetName;
+use circuit_breaker_core::park::Wakes;
 use circuit_breaker_core::registry::Registry;
-use circuit_breaker_core::retry_processor::RetryProcessor;
-use circuit_breaker_core::rows::{EXPIRES, QUEUE_INDEX, TargetRow, target_item};
+use circuit_breaker_core::retry_processor::{RetryProcessor, WakeMessage};
+use circuit_breaker_core::rows::{EXPIRES, QUEUE_INDEX, SHARDS, TargetRow, target_item};
 use serde::Deserialize;
 use tenfold_ports::api::Request;
+use tenfold_ports::queue::Delivery;
 use tenfold_world::scale::{
     Event, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings,
 };
@@ -72,6 +74,8 @@ struct Stack {
     retention_seconds: u64,
     /// How long what was read of a breaker is good for.
     state_ttl_ms: u64,
+    /// How many invocations deliver parked requests at a time.
+    retry_processors: u32,
 }
 
 impl Default for Stack {
@@ -85,6 +89,7 @@ impl Default for Stack {
             config: r#""idempotency":"target""#.to_owned(),
             retention_seconds: 60,
             state_ttl_ms: 1_000,
+            retry_processors: 10,
         }
     }
 }
@@ -103,7 +108,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         let config =
             TargetConfig::parse(body.as_bytes()).map_err(|problem| format!("config: {problem:?}"))?;
         let name = TargetName::parse(&format!("target-{n}")).unwrap();
-        let row = TargetRow { config: Arc::new(config), created: world.now(), deleted: None };
+        let row = TargetRow::new(Arc::new(config), world.now());
         world.edit(|table| table.put(target_item(&name, row)));
     }
     let function = |role, timeout| LambdaSettings::new(role, Duration::from_secs(timeout), 256);
@@ -125,6 +130,8 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             runtime: env.clone(),
             registry: registry(&env),
             retention,
+            shards: SHARDS,
+            wakes: Wakes::default(),
         });
         Rc::new(move |event, context| {
             let gateway = Rc::clone(&gateway);
@@ -134,7 +141,8 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             })
         })
     });
-    let processor = simulation.function(each_minute("retry-processor", 90), move |env| {
+    let memory = LambdaSettings { memory: 1024, ..each_minute("retry-processor", 90) };
+    let processor = simulation.function(memory, move |env| {
         let processor = Rc::new(RetryProcessor {
             table: env.clone(),
             queue: env.queue(queue),
@@ -143,18 +151,30 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             runtime: env.clone(),
             registry: registry(&env),
             retention,
-            orphan_after: Duration::from_mins(5),
             age_alarm: Duration::from_mins(15),
+            shards: SHARDS,
         });
-        Rc::new(move |_, context| {
+        Rc::new(move |event, context| {
             let processor = Rc::clone(&processor);
-            Box::pin(async move { InvocationOutcome::Done(processor.handle(&context).await.is_ok()) })
+            Box::pin(async move {
+                let Event::Messages(batch) = event else {
+                    return InvocationOutcome::Done(processor.handle_schedule(&context).await.is_ok());
+                };
+                let message = |message: Delivery| WakeMessage {
+                    id: message.id,
+                    body: String::from_utf8_lossy(&message.body).into_owned(),
+                };
+                let messages = batch.into_iter().map(message).collect();
+                let (_, again) = processor.handle_messages(messages, &context).await;
+                InvocationOutcome::Batch(Some(again.into_iter().collect()))
+            })
         })
     });
     let monitor = LambdaSettings { event_age: Duration::from_mins(10), ..function("health-monitor", 60) };
     let monitor = simulation.function(monitor, move |env| {
         let monitor = Rc::new(HealthMonitor {
             table: env.clone(),
+            queue: env.queue(queue),
             downstream: env.clone(),
             runtime: env.clone(),
             registry: registry(&env),
@@ -167,7 +187,8 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             })
         })
     });
-    simulation.receives(queue);
+    simulation.consume(queue, processor, 10, Some(stack.retry_processors));
+    simulation.waits(QUEUE_INDEX, |partition| partition.contains("#active"));
     simulation.serve(gateway);
     simulation.schedule(Duration::from_mins(1), processor);
     simulation.schedule(Duration::from_mins(1), monitor);

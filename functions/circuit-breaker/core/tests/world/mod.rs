@@ -18,12 +18,14 @@ use circuit_breaker_core::decide::breaker::{Breaker, BreakerState};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
+use circuit_breaker_core::park::{INDEX_LAG, Wakes};
 use circuit_breaker_core::registry::Registry;
-use circuit_breaker_core::retry_processor::RetryProcessor;
+use circuit_breaker_core::retry_processor::{RetryProcessor, RunSummary, WakeMessage};
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key, target_item};
 use jiff::SignedDuration;
-use tenfold_ports::Runtime;
-use tenfold_ports::table::Write;
+use tenfold_ports::queue::Delivery;
+use tenfold_ports::table::{Table, Write};
+use tenfold_ports::{Context, Downstream, Queue, Runtime};
 use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, World};
 
 pub use invariants::promises_are_kept;
@@ -31,8 +33,11 @@ pub use traffic::{Answered, Called, Post, answers};
 
 pub const TTL: Duration = Duration::from_secs(1);
 const RETENTION: Duration = Duration::from_hours(24);
-const ORPHAN_AFTER: Duration = Duration::from_mins(5);
 const AGE_ALARM: Duration = Duration::from_mins(15);
+/// Of shards there are few, so that every order of what happens can be tried.
+const SHARDS: u16 = 1;
+/// How many batches a test's event source brings at most.
+const ROUNDS: usize = 20;
 
 /// A run's queues.
 #[derive(Clone, Copy)]
@@ -77,10 +82,7 @@ impl Stack {
         }
         let created = world.now();
         world.edit(|table| {
-            table.put(target_item(
-                &target(),
-                TargetRow { config: Arc::clone(config), created, deleted: None },
-            ));
+            table.put(target_item(&target(), TargetRow::new(Arc::clone(config), created)));
             table.watch(invariants::every_change);
         });
         Self { queue, dead_letters }
@@ -100,6 +102,8 @@ impl Stack {
             runtime: own.clone(),
             registry: registry(env, own),
             retention: RETENTION,
+            shards: SHARDS,
+            wakes: Wakes::default(),
         }
     }
 
@@ -112,19 +116,64 @@ impl Stack {
             runtime: own.clone(),
             registry: registry(env, own),
             retention: RETENTION,
-            orphan_after: ORPHAN_AFTER,
             age_alarm: AGE_ALARM,
+            shards: SHARDS,
         }
     }
 
-    pub fn monitor<O: Clone + Runtime>(env: &Env, own: &O) -> HealthMonitor<Env, O, O> {
+    /// What the retry processor does in a minute: a sweep, and then what the event source of its queue brings. Gives what
+    /// was done; none where the sweep failed.
+    pub async fn minute<O: Clone + Runtime + Downstream>(
+        &self,
+        env: &Env,
+        own: &O,
+        context: &Context,
+    ) -> Option<RunSummary> {
+        let processor = self.processor(env, own);
+        let swept = processor.handle_schedule(context).await;
+        let drained = deliver(&processor, context).await;
+        swept.ok().map(|mut summary| {
+            summary.add(&drained);
+            summary
+        })
+    }
+
+    pub fn monitor<O: Clone + Runtime>(&self, env: &Env, own: &O) -> HealthMonitor<Env, QueueOf, O, O> {
         HealthMonitor {
             table: env.clone(),
+            queue: env.queue(self.queue),
             downstream: own.clone(),
             runtime: own.clone(),
             registry: registry(env, own),
         }
     }
+}
+
+/// What the event source of the retry queue brings, as long as there is something.
+pub async fn deliver<T: Table, Q: Queue, O: Clone + Runtime + Downstream>(
+    processor: &RetryProcessor<T, Q, O, O>,
+    context: &Context,
+) -> RunSummary {
+    let mut summary = RunSummary::default();
+    for _ in 0..ROUNDS {
+        let Ok(batch) = processor.queue.receive(10, INDEX_LAG).await else { break };
+        if batch.is_empty() {
+            break;
+        }
+        let message = |delivery: &Delivery| WakeMessage {
+            id: delivery.id.clone(),
+            body: String::from_utf8_lossy(&delivery.body).into_owned(),
+        };
+        let messages = batch.iter().map(message).collect();
+        let (drained, again) = processor.handle_messages(messages, context).await;
+        summary.add(&drained);
+        let done = batch.into_iter().filter(|delivery| !again.contains(&delivery.id));
+        let receipts: Vec<_> = done.map(|delivery| delivery.receipt).collect();
+        if !receipts.is_empty() {
+            _ = processor.queue.delete(receipts).await;
+        }
+    }
+    summary
 }
 
 fn registry<O: Clone + Runtime>(env: &Env, own: &O) -> Registry<Env, O> {

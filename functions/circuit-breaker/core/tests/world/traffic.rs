@@ -5,11 +5,10 @@ use circuit_breaker_core::rows::{RequestRow, RequestStatus};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
 use tenfold_ports::{Clock, Context};
-use tenfold_world::queue::Messages;
 use tenfold_world::{Env, RunOutcome, World, request};
 
 use super::invariants::promises_are_kept;
-use super::{ORPHAN_AFTER, Stack, rows};
+use super::{Stack, deliver, rows};
 
 /// How long an invocation may take.
 const INVOCATION: SignedDuration = SignedDuration::from_secs(29);
@@ -103,13 +102,27 @@ impl Stack {
     pub fn spawn_processor(self, world: &World, start: Timestamp) {
         world.spawn_at(start, SignedDuration::ZERO, "retry-processor", (), move |env, ()| async move {
             let context = until(&env, SignedDuration::from_secs(90));
-            let _ = self.processor(&env, &env).handle(&context).await;
+            self.minute(&env, &env, &context).await;
         });
     }
 
-    pub fn spawn_monitor(world: &World, start: Timestamp, event: MonitorEvent) {
-        world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, |env, event| async move {
-            let monitor = Self::monitor(&env, &env);
+    /// What the event source of the retry queue brings, without a sweep.
+    pub fn spawn_delivery(self, world: &World, start: Timestamp) {
+        world.spawn_at(
+            start,
+            SignedDuration::ZERO,
+            "retry-processor",
+            "delivery",
+            move |env, _| async move {
+                let context = until(&env, SignedDuration::from_secs(90));
+                deliver(&self.processor(&env, &env), &context).await;
+            },
+        );
+    }
+
+    pub fn spawn_monitor(self, world: &World, start: Timestamp, event: MonitorEvent) {
+        world.spawn_at(start, SignedDuration::ZERO, "health-monitor", event, move |env, event| async move {
+            let monitor = self.monitor(&env, &env);
             let _ = monitor.handle(&event, &until(&env, SignedDuration::from_mins(1))).await;
         });
     }
@@ -132,9 +145,7 @@ impl Stack {
             let waits = |r: &&RequestRow| matches!(r.status, RequestStatus::Queued | RequestStatus::Dying);
             let wake = rows(world).iter().filter(waits).map(|r| r.wake).min()?;
             let minute = world.now() + SignedDuration::from_mins(1);
-            let message = world.queue(self.queue, Messages::next_visible);
-            let sweep = wake + ORPHAN_AFTER + SignedDuration::from_secs(1);
-            Some(message.map_or(sweep, |at| at.min(sweep)).max(minute))
+            Some(wake.max(minute))
         };
         world.settle(due, |world| self.spawn_processor(world, world.now()), "requests wait for ever")
     }

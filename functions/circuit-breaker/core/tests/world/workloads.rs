@@ -38,6 +38,8 @@ tenfold_world::workloads! {
         "two processors, two messages", 1, FEW, |world| two_processors(world, &["a", "b"]);
     an_ordering_key_keeps_its_order: "order", 1, FEW, order;
     an_order_group_has_one_call_at_a_time: "order, a message twice", 1, FEW, order_twice;
+    a_long_drain_keeps_its_lease: "order, a long drain", 1, FEW, long_drain;
+    who_drains_looks_again_when_asked: "asked to look again", 1, FEW, asked;
     what_dies_leaves_a_letter_and_comes_back: "death and redrive", 1, FEW, death;
     the_same_key_calls_once: "same key", 1, MORE, same_key;
     thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
@@ -227,6 +229,53 @@ fn order_twice(world: &World) -> RunOutcome {
     one_at_once(world, stack)
 }
 
+/// A drain whose calls take longer than its first lease, and another run of the retry processor just after that has ended.
+fn long_drain(world: &World) -> RunOutcome {
+    let config = config(r#","idempotency":"target","minimumCalls":100,"timeoutMs":25000"#);
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, BreakerState::ForcedOpen);
+    world.quiesce_while(|world| {
+        let posts = vec![Post::ordered("a", "k"), Post::ordered("b", "k")];
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+        world.run()
+    })?;
+    put_breaker(world, &config, BreakerState::Closed);
+    world.service(|s| s.latency = seconds(24));
+    let start = world.now() + minutes(1);
+    stack.spawn_processor(world, start);
+    stack.spawn_processor(world, start + seconds(43));
+    world.run()?;
+    // Elsewhere a call may take longer than it may, and a lease is over before it.
+    if world.goes_by_time() { one_at_once(world, stack) } else { stack.finish(world, |_| Ok(())) }
+}
+
+/// A request is parked while others are delivered, and whoever is told so finds the target in other hands.
+fn asked(world: &World) -> RunOutcome {
+    let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
+    let stack = Stack::new(world, &config);
+    world.service(|s| s.ill = vec!["a".into(), "b".into()]);
+    world.quiesce_while(|world| {
+        stack.spawn_request(world, "a");
+        world.run()
+    })?;
+    world.service(|s| {
+        s.ill = vec!["b".into()];
+        s.latency = seconds(4);
+    });
+    let start = world.now();
+    stack.spawn_request(world, "b");
+    stack.spawn_delivery(world, start + seconds(2));
+    stack.spawn_delivery(world, start + SignedDuration::from_millis(5_500));
+    world.run()?;
+    let tries = rows(world).iter().find(|row| row.data.key == "b").map_or(0, |row| row.data.tries);
+    let told = world.queue(stack.queue, |messages| messages.bodies().next().is_none());
+    if world.faults() == 0 && told && tries < 2 {
+        return Err("whoever drained was asked to look again, and did not".into());
+    }
+    world.service(|s| s.ill.clear());
+    stack.finish(world, |_| Ok(()))
+}
+
 /// What cannot be delivered dies with a dead letter; a redrive brings it back.
 fn death(world: &World) -> RunOutcome {
     let config =
@@ -378,7 +427,7 @@ fn health(world: &World) -> RunOutcome {
     );
     let stack = Stack::new(world, &config);
     put_breaker(world, &config, BreakerState::Open { until: world.now() });
-    Stack::spawn_monitor(world, world.now(), MonitorEvent::Schedule);
+    stack.spawn_monitor(world, world.now(), MonitorEvent::Schedule);
     stack.spawn_request(world, "a");
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state != BreakerState::Closed) {
@@ -387,7 +436,7 @@ fn health(world: &World) -> RunOutcome {
     world.pass(minutes(1));
     world.service(|s| s.health = Health::Down);
     let alarm = MonitorEvent::Alarm { name: "failing".into(), is_raised: true };
-    Stack::spawn_monitor(world, world.now(), alarm);
+    stack.spawn_monitor(world, world.now(), alarm);
     world.run()?;
     if world.faults() == 0 && breaker(world).is_none_or(|b| b.state == BreakerState::Closed) {
         return Err("an alarm and a failed health check, and the breaker is closed".into());
