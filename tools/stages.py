@@ -67,8 +67,6 @@ class Stage:
     # What has to be over, well or not.
     after: tuple[str, ...] = ()
     exists: Callable[[], bool] = lambda: True
-    # Also after a failure of what it needs: tidying up.
-    always: bool = False
 
 
 @dataclass
@@ -177,6 +175,7 @@ STAGES = (
         after=("e2e",),
         exists=has_templates,
     ),
+    # Only what was started: where that was refused, a LocalStack may run elsewhere.
     Stage(
         "down",
         (tenfold("stop"),),
@@ -184,7 +183,6 @@ STAGES = (
         needs=("start",),
         after=("e2e", "stacks", "conformance"),
         exists=has_templates,
-        always=True,
     ),
 )
 
@@ -319,7 +317,7 @@ class Runner:
             self.outcomes[stage.name] = Outcome("absent")
             return True
         broken = [name for name in stage.needs if name in names and not self.outcomes[name].is_well]
-        if broken and not stage.always:
+        if broken:
             print(f"\n==> stage {stage.name}: skipped, {', '.join(broken)} failed", flush=True)
             self.outcomes[stage.name] = Outcome("skipped")
             return True

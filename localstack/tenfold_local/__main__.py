@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     command("install", "fill .local/, once", lambda _: _installed())
     command("install-bench", "install what `make bench` compares with", lambda _: install.bench())
     command("install-gates", "install what `gates` judges with", lambda _: (_installed(), install.gates()))
-    command("start", "start LocalStack", lambda _: (_installed(), server.start()))
+    command("start", "start LocalStack", lambda _: (server.is_up(), _installed(), server.start()))
     command("stop", "stop LocalStack", lambda _: server.stop())
     command("status", "say what runs", lambda _: server.status())
     command("lock", "resolve the lock files anew", lambda _: install.lock())
@@ -60,6 +60,8 @@ def _installed() -> None:
 
 
 def _up(arguments: argparse.Namespace) -> None:
+    # Before anything is installed: that may end a LocalStack that runs.
+    server.is_up()
     _installed()
     _continue_in_tools()
     from tenfold_local import deploy
