@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     build = command("build", "build the functions, and do no more", _build)
     build.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
     aws = command("deploy", "build for release and deploy to AWS", _deploy)
+    aws.add_argument("--arch", help="x86_64 or arm64: x86_64 unless the parameter Architecture says otherwise")
     aws.add_argument("slug", metavar="PATTERN")
     aws.add_argument("sam", nargs=argparse.REMAINDER, metavar="SAM_OPTION")
     gates = command("gates", "judge templates, state machines, crates and documentation", _gates)
@@ -78,7 +79,7 @@ def _deploy(arguments: argparse.Namespace) -> None:
     _continue_in_tools()
     from tenfold_local import deploy
 
-    deploy.to_aws(arguments.slug, arguments.sam)
+    deploy.to_aws(arguments.slug, arguments.sam, arguments.arch)
 
 
 def _run(arguments: argparse.Namespace) -> None:
