@@ -61,9 +61,9 @@ bench: ## [QUICK=1] what decisions cost beside other crates, cold start, AWS cal
 	@$(TENFOLD) install-bench
 	@.local/bench/bin/python benches/bench.py
 
-deploy: ## P=pattern [SAM="--guided"] build for release, deploy to your AWS account
+deploy: ## P=pattern [ARCH=arm64 SAM="--guided"] build for release, deploy to your AWS account
 	$(call require,P)
-	@$(TENFOLD) deploy $(P) $(SAM)
+	@$(TENFOLD) deploy $(if $(ARCH),--arch=$(ARCH)) $(P) $(SAM)
 
 fmt: ## format the Rust code
 	@cargo fmt

@@ -8,7 +8,8 @@
     server         LocalStack: start, stop, status
     build          the functions' binaries, as artifacts that `sam deploy` takes
     stacks         the state of a stack, and why it failed
+    architecture   which processors a deployment to AWS is built for
     deploy         sam deploy, and .local/outputs.json
 
-Standard library only, except `stacks` and `deploy`, which run in the tools' environment.
+Standard library only, except `stacks`, `architecture` and `deploy`, which run in the tools' environment.
 """

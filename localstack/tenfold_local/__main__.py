@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     command("install", "fill .local/, once", lambda _: _installed())
     command("install-bench", "install what `make bench` compares with", lambda _: install.bench())
     command("install-gates", "install what `gates` judges with", lambda _: (_installed(), install.gates()))
-    command("start", "start LocalStack", lambda _: (_installed(), server.start()))
+    command("start", "start LocalStack", lambda _: (server.is_up(), _installed(), server.start()))
     command("stop", "stop LocalStack", lambda _: server.stop())
     command("status", "say what runs", lambda _: server.status())
     command("lock", "resolve the lock files anew", lambda _: install.lock())
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     build = command("build", "build the functions, and do no more", _build)
     build.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
     aws = command("deploy", "build for release and deploy to AWS", _deploy)
+    aws.add_argument("--arch", help="x86_64 or arm64: x86_64 unless the parameter Architecture says otherwise")
     aws.add_argument("slug", metavar="PATTERN")
     aws.add_argument("sam", nargs=argparse.REMAINDER, metavar="SAM_OPTION")
     gates = command("gates", "judge templates, state machines, crates and documentation", _gates)
@@ -60,6 +61,8 @@ def _installed() -> None:
 
 
 def _up(arguments: argparse.Namespace) -> None:
+    # Before anything is installed: that may end a LocalStack that runs.
+    server.is_up()
     _installed()
     _continue_in_tools()
     from tenfold_local import deploy
@@ -76,7 +79,7 @@ def _deploy(arguments: argparse.Namespace) -> None:
     _continue_in_tools()
     from tenfold_local import deploy
 
-    deploy.to_aws(arguments.slug, arguments.sam)
+    deploy.to_aws(arguments.slug, arguments.sam, arguments.arch)
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import yaml
 
-from tenfold_local import build, paths, server, stacks
+from tenfold_local import architecture, build, paths, server, stacks
 from tenfold_local.say import Failure, step, tail, timed
 
 BUCKET = "tenfold-artifacts"
@@ -46,26 +46,34 @@ def up(slugs: list[str], built: bool = False) -> None:
     print(f"    outputs: {paths.OUTPUTS}", flush=True)
 
 
-def to_aws(slug: str, sam_arguments: list[str]) -> None:
-    """To the account that the caller's own AWS settings name, with release binaries.
+def to_aws(slug: str, sam_arguments: list[str], arch: str | None = None) -> None:
+    """To the account that the caller's own AWS settings name, with release binaries for `arch`.
 
     Another stack than the usual one has a name in `sam_arguments`, or an environment of samconfig.toml.
     """
     _require_template(slug)
+    arch, command = architecture.settle(arch, _to_aws(slug, sam_arguments))
     names = build.binaries([slug])
-    with timed(f"building {len(names)} functions for release"):
-        build.cargo("lambda", "build", "--release", "--workspace", *(f"--bin={n}" for n in names))
-    done = subprocess.run(_to_aws(slug, sam_arguments), cwd=paths.ROOT, check=False)
+    with timed(f"building {len(names)} functions for release, for {arch}"):
+        release = ("lambda", "build", "--release", architecture.FLAGS[arch], "--workspace")
+        build.cargo(*release, *(f"--bin={name}" for name in names))
+    if architecture.read(command)["guided"]:
+        step(f"where sam asks for Architecture, leave it at {arch}: that is what was built (another: ARCH=…)")
+    done = subprocess.run(command, cwd=paths.ROOT, check=False)
     if done.returncode:
         raise Failure(f"sam deploy of {slug} failed: its messages are above")
 
 
 def _to_aws(slug: str, sam_arguments: list[str]) -> list[str]:
     command = ["sam", "deploy", "--template-file", str(template(slug))]
+    given = {argument.split("=")[0] for argument in sam_arguments}
     # The environment says the rest, and what is on the command line would win over it.
-    if not any(argument.split("=")[0] == "--config-env" for argument in sam_arguments):
+    if "--config-env" not in given:
         command += ["--stack-name", stack(slug), "--resolve-s3", "--capabilities", *CAPABILITIES]
         command += ["--no-fail-on-empty-changeset"]
+    elif "--config-file" not in given:
+        # sam would look for it beside the template.
+        command += ["--config-file", str(paths.ROOT / "samconfig.toml")]
     return command + sam_arguments
 
 

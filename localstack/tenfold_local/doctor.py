@@ -60,14 +60,12 @@ def in_use() -> Iterable[Finding]:
         found = "answers" if answers else "does not answer; start it, or unset TENFOLD_ENDPOINT"
         yield Finding("TENFOLD_ENDPOINT", f"{elsewhere} {found}", answers)
         return
-    port = ports.localstack()
-    if ports.is_free(port):
-        yield Finding(f"port {port}", "free, LocalStack will have it")
-    elif server.is_ours():
-        yield Finding(f"port {port}", "LocalStack runs there, ours")
-    else:
-        how = "end it, or set TENFOLD_LOCALSTACK_PORT"
-        yield Finding(f"port {port}", f"taken by {ports.holder(port)}; {how}", is_well=False)
+    port = "LocalStack's port"
+    try:
+        port = f"port {ports.localstack()}"
+        yield Finding(port, "LocalStack runs there, ours" if server.is_up() else "LocalStack will have it")
+    except Failure as failure:
+        yield Finding(port, str(failure), is_well=False)
 
 
 def installed() -> Iterable[Finding]:

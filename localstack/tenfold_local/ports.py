@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
+import re
 import socket
 
 from tenfold_local.paths import LOCALSTACK
@@ -22,22 +24,30 @@ def _port(name: str) -> int:
         for line in FILE.read_text().splitlines()
         if "=" in line and not line.startswith("#")
     )
-    text = os.environ.get(name) or values.get(name)
+    asked = os.environ.get(name)
+    text = asked or values.get(name)
     if text is None:
-        raise Failure(f"{name} is neither in {FILE} nor in the environment")
-    if not text.strip().isdigit():
-        raise Failure(f"{name} must be a port number, it is {text!r}")
-    return int(text)
+        raise Failure(f"{name} is neither in {FILE} nor in the environment: set it, for instance to 4566")
+    number = re.fullmatch(r"\s*([0-9]{1,5})\s*", text)
+    if not number or not 1 <= int(number[1]) <= 65535:
+        where = "the environment" if asked else FILE
+        raise Failure(
+            f"{name} must be a port number from 1 to 65535, it is {text!r} in {where}: "
+            f"set it to a free port, for instance {name}=4576"
+        )
+    return int(number[1])
 
 
-def is_free(port: int) -> bool:
+def obstacle(port: int) -> str | None:
+    """What keeps this user's programs from listening on the port; none where nothing does."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
+            return f"in use by {holder(port)}" if in_use else f"not for this user ({error.strerror})"
+    return None
 
 
 def holder(port: int) -> str:
@@ -50,10 +60,17 @@ def holder(port: int) -> str:
             continue
         if target.startswith("socket:[") and target[8:-1] in inodes:
             pid = descriptor.split("/")[2]
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-            return f"process {pid} ({command[:120]})"
+            return f"process {pid} ({_command(pid)[:120]})"
     return f"a process that cannot be seen from here (try: lsof -i :{port})"
+
+
+def _command(pid: str) -> str:
+    """In one line, whatever the process was started with."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return " ".join(file.read().replace(b"\0", b" ").decode(errors="replace").split())
+    except OSError:
+        return "it has just ended"
 
 
 def _listening_inodes(port: int) -> set[str]:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import urllib.request
+from dataclasses import dataclass
 
 from tenfold_local import paths, ports, prerequisites, say
 from tenfold_local.say import Failure
@@ -41,20 +42,38 @@ def client_environment() -> dict[str, str]:
     }
 
 
-def start() -> None:
-    is_elsewhere = bool(os.environ.get("TENFOLD_ENDPOINT"))
-    if instance() and (is_elsewhere or _our_pid()):
-        return say.step(f"LocalStack is up at {endpoint()}")
-    if is_elsewhere:
-        raise Failure(f"TENFOLD_ENDPOINT is {endpoint()}, and no LocalStack answers there")
-    port = ports.localstack()
-    stop(quiet=True)  # a half-dead one of ours
-    if not ports.is_free(port):
+def is_up() -> bool:
+    """Whether LocalStack answers where it is wanted; fails where none does and none can be started.
+
+    What runs is left alone, whatever it is.
+    """
+    if os.environ.get("TENFOLD_ENDPOINT"):
+        if instance():
+            return True
         raise Failure(
-            f"port {port} is in use by {ports.holder(port)}. "
-            f"Stop it, or set TENFOLD_LOCALSTACK_PORT to another port (see {ports.FILE}); "
-            f"if it is a LocalStack to be used, set TENFOLD_ENDPOINT to {endpoint()}"
+            f"TENFOLD_ENDPOINT is {endpoint()}, and no LocalStack answers there: "
+            "start that one, or unset TENFOLD_ENDPOINT to have one of this checkout"
         )
+    port = ports.localstack()
+    if ours := _ours():
+        if ours.port != port:
+            raise Failure(
+                f"port {port} is asked for, and this checkout's LocalStack runs on port {ours.port} "
+                f"(process {ours.pid}); a checkout has one at a time: go on with "
+                f"TENFOLD_LOCALSTACK_PORT={ours.port}, or end that one first, with `make down`"
+            )
+        return instance() is not None
+    _require(port)
+    return False
+
+
+def start() -> None:
+    if is_up():
+        return say.step(f"LocalStack is up at {endpoint()}")
+    port = ports.localstack()
+    if _ours():
+        stop(quiet=True)  # a half-dead one, on this very port
+        _require(port)
     started = time.monotonic()
     say.step(f"starting LocalStack on port {port} (log: {paths.LOG})")
     process = _spawn(port)
@@ -74,31 +93,42 @@ def start() -> None:
     print(f"    ready after {time.monotonic() - started:.1f} s", flush=True)
 
 
+def _require(port: int) -> None:
+    if obstacle := ports.obstacle(port):
+        raise Failure(
+            f"port {port} is {obstacle}: "
+            f"free it, or set TENFOLD_LOCALSTACK_PORT to another port (see {ports.FILE}); "
+            f"if it is a LocalStack to be used, set TENFOLD_ENDPOINT to {endpoint()}"
+        )
+
+
 def stop(quiet: bool = False) -> None:
-    pid = _our_pid()
-    if pid is None:
+    ours = _ours()
+    if ours is None:
         if not quiet:
             say.step("LocalStack is not running")
         return
     if not quiet:
         say.step("stopping LocalStack")
-    _signal(pid, signal.SIGTERM)
+    _signal(ours.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while _our_pid() is not None and time.monotonic() < deadline:
+    while _ours() is not None and time.monotonic() < deadline:
         time.sleep(0.05)
     # The whole session, so that no emulator outlives it.
-    _signal(pid, signal.SIGKILL)
+    _signal(ours.pid, signal.SIGKILL)
     paths.PID.unlink(missing_ok=True)
 
 
 def status() -> None:
+    ours = _ours()
     if not instance():
-        raise Failure(f"no LocalStack answers at {endpoint()}: `make up` starts one")
+        elsewhere = f"; this checkout's runs on port {ours.port}" if ours else ": `make up` starts one"
+        raise Failure(f"no LocalStack answers at {endpoint()}{elsewhere}")
     health = _get("/_localstack/health")
     used = sorted(name for name, state in health["services"].items() if state == "running")
     print(f"endpoint  {endpoint()}")
     print(f"version   {health['version']}")
-    print(f"process   {_our_pid() or 'not started by this checkout'}")
+    print(f"process   {ours.pid if ours else 'not started by this checkout'}")
     print(f"in use    {', '.join(used) or 'nothing yet'}")
     print(f"log       {paths.LOG}")
 
@@ -108,13 +138,8 @@ def instance() -> str | None:
     try:
         return _get("/_localstack/info")["session_id"]
     # Whatever else may listen there: it need not speak HTTP, nor answer with what LocalStack answers.
-    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, http.client.HTTPException):
         return None
-
-
-def is_ours() -> bool:
-    """Whether the LocalStack that answers is one that this checkout has started."""
-    return bool(instance() and _our_pid())
 
 
 def _get(path: str) -> dict:
@@ -140,7 +165,7 @@ def _spawn(port: int) -> subprocess.Popen:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    paths.PID.write_text(str(process.pid))
+    paths.PID.write_text(f"{process.pid} {port}")
     return process
 
 
@@ -180,17 +205,28 @@ def _environment(port: int) -> dict[str, str]:
     }
 
 
-def _our_pid() -> int | None:
-    """The process in the pid file, if it still is the LocalStack that we started."""
+@dataclass(frozen=True)
+class Ours:
+    """The LocalStack that this checkout has started."""
+
+    pid: int
+    port: int
+
+
+def _ours() -> Ours | None:
+    """What the pid file names, if it still is the LocalStack that we started."""
     try:
-        pid = int(paths.PID.read_text())
+        pid, *port = map(int, paths.PID.read_text().split())
         command = subprocess.run(
-            ["ps", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
         ).stdout
     except (OSError, ValueError):
         return None
     is_zombie = command.startswith("Z")
-    return pid if "localstack.runtime.main" in command and not is_zombie else None
+    if "localstack.runtime.main" not in command or is_zombie:
+        return None
+    # One that an earlier version of this command has started tells no port.
+    return Ours(pid, port[0] if port else ports.localstack())
 
 
 def _signal(pid: int, number: int) -> None:

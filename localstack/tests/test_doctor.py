@@ -12,11 +12,10 @@ from tenfold_local.say import Failure
 @pytest.fixture(autouse=True)
 def empty(tmp_path, monkeypatch):
     """A checkout in which nothing is installed, on a machine that has all it needs, and no LocalStack."""
-    for name in ("LOCAL", "TARGET", "VENV", "TOOLS", "GATES", "GATES_NAG", "DYNAMODB"):
+    for name in ("LOCAL", "TARGET", "VENV", "TOOLS", "GATES", "GATES_NAG", "DYNAMODB", "PID"):
         monkeypatch.setattr(paths, name, tmp_path / name.lower())
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(prerequisites, "all_of_them", lambda: [Prerequisite("a shell", "", "", "sh")])
-    monkeypatch.setattr(server, "is_ours", lambda: False)
     monkeypatch.delenv("TENFOLD_ENDPOINT", raising=False)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -49,23 +48,30 @@ def test_what_is_missing_and_who_has_the_port_is_named(capsys, monkeypatch):
 
 
 def test_who_has_the_port_need_not_speak_http(monkeypatch):
-    monkeypatch.undo()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        monkeypatch.delenv("TENFOLD_ENDPOINT", raising=False)
         monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", str(other.getsockname()[1]))
+        (finding,) = doctor.in_use()
         greeter = threading.Thread(target=greets, args=(other,), daemon=True)
         greeter.start()
-        (finding,) = doctor.in_use()
+        assert server.instance() is None
         greeter.join()
     assert not finding.is_well
-    assert "taken by" in finding.found
+    assert "in use by" in finding.found
 
 
-def greets(server: socket.socket) -> None:
+def test_a_port_that_cannot_be_is_named_beside_all_else(capsys, monkeypatch):
+    monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", "70000")
+    with pytest.raises(Failure, match="in the way: LocalStack's port"):
+        doctor.tell()
+    said = capsys.readouterr().out
+    assert "from 1 to 65535, it is '70000'" in said and "a shell" in said
+
+
+def greets(listening: socket.socket) -> None:
     """As a mail or Redis server does."""
-    connection, _ = server.accept()
+    connection, _ = listening.accept()
     with connection:
         connection.sendall(b"-ERR what?\r\n")
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 
 import pytest
@@ -48,28 +47,6 @@ def test_the_environment_overrides_the_ports_file(monkeypatch):
     assert ports.localstack() == 4566
     monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", "14566")
     assert ports.localstack() == 14566
-
-
-def test_a_port_that_is_no_number_is_refused(monkeypatch):
-    monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", "http")
-    with pytest.raises(Failure, match="TENFOLD_LOCALSTACK_PORT must be a port number"):
-        ports.localstack()
-
-
-def test_a_port_in_use_names_the_port_and_its_process(root, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("TENFOLD_LOCALSTACK_PORT", str(port))
-        monkeypatch.delenv("TENFOLD_ENDPOINT", raising=False)
-        monkeypatch.setattr(server, "instance", lambda: None)
-        with pytest.raises(Failure, match=rf"port {port} is in use by process {os.getpid()}"):
-            server.start()
-
-
-def test_a_stale_pid_file_is_not_taken_for_localstack(root):
-    paths.PID.parent.mkdir(parents=True)
-    paths.PID.write_text(str(os.getpid()))
-    assert server._our_pid() is None
 
 
 def test_a_functions_artifact_is_made_once_for_each_build(root):

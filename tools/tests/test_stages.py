@@ -66,7 +66,7 @@ def test_a_failure_skips_what_needs_it_and_nothing_else(ran):
         shell("grandchild", "true", needs=("child",)),
         shell("later", "true", after=("broken",)),
         shell("other", "true"),
-        shell("tidy", "touch tidied", needs=("child",), always=True),
+        shell("tidy", "touch tidied", needs=("other",), after=("broken", "child")),
     )
     assert code == 1
     assert written["status"] == "FAILED"

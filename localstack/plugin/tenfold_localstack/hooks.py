@@ -22,9 +22,10 @@ def adopt_emulators() -> None:
 
 @hooks.on_infra_start(name="tenfold_mending")
 def mend_differences() -> None:
-    from tenfold_localstack import mending
+    from tenfold_localstack import event_sources, mending
 
     mending.mend()
+    event_sources.adopt()
 
 
 @hooks.on_infra_shutdown(name="tenfold_processes")
