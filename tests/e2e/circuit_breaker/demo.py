@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -46,7 +45,6 @@ class Story:
         self.health = target.endpoint(name + "-health")
         self.payments: list[Payment] = []
         self.step_number = 0
-        self.failures: list[BaseException] = []
 
     def tell(self) -> None:
         self.configure()
@@ -134,13 +132,10 @@ class Story:
 
     def drains(self) -> None:
         self.step("What was parked is delivered")
-        say("the retry processor works: a schedule calls it every minute, and here we call it ourselves, now")
-        threading.Thread(target=self.process, daemon=True).start()
+        say("the message that the closing has sent brings the retry processor")
         waiting = [payment for payment in self.payments if payment.request_id]
 
         def look() -> int:
-            if self.failures:
-                raise self.failures[0]
             for payment in waiting:
                 if payment.last != "delivered":
                     request = self.guarded.request(payment.request_id or "")
@@ -201,14 +196,6 @@ class Story:
             self.stack.invoke("HealthMonitorFunction", SCHEDULE)
             view = self.guarded.view()
         return view
-
-    def process(self) -> None:
-        try:
-            # A run ends when nothing is due for a while; the schedule would begin the next one.
-            while self.guarded.view()["queue"]["waiting"]:
-                self.stack.invoke("RetryProcessorFunction", SCHEDULE)
-        except Exception as failure:
-            self.failures.append(failure)
 
     def step(self, title: str) -> None:
         self.step_number += 1

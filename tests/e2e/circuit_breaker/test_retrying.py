@@ -7,7 +7,7 @@ import time
 import pytest
 
 from calling import new_key
-from circuit_breaker.conftest import NO_RETRY, QUICK
+from circuit_breaker.conftest import NO_RETRY, QUICK, STILL
 from target import Behaviour
 from waiting import eventually
 
@@ -174,7 +174,8 @@ def test_dead_when_its_target_is_deleted_under_it(guarded, settled, stack):
     payments = guarded(openDurationMs=200, maxOpenDurationMs=200)
     payments.force("open")
     request_id = payments.park()
-    stack.delete_items([{"pk": "targets", "sk": payments.name}])
+    (row,) = [item for item in stack.items(payments.name) if item["pk"] == "targets"]
+    stack.put_item({**row, "data": {**row["data"], "deleted": "2026-01-02T03:04:05Z"}})
     (request,) = settled(payments, [request_id], "dead")
     assert "deleted" in request["reason"]
     payments.configure(**QUICK)
@@ -194,39 +195,57 @@ def test_a_lost_message_is_found_by_the_sweep(guarded, settled, stack):
 
 
 def lose(stack, name: str) -> None:
-    """Lets the only request be one whose message should have come long ago, and never will: the row waits for
-    another generation."""
+    """Lets the only request be one that could have been tried long ago, and of which no message speaks."""
     (row,) = [item for item in stack.items(name) if item["pk"].startswith("request#")]
     due = {**row["data"], "due": row["data"]["accepted"]}
     stack.put_item({**row, "wake": int(time.time() * 1000) - 3_600_000, "data": due})
 
 
-def test_while_open_requests_are_put_by_again_and_again_and_nothing_is_tried(
-    guarded, processor, settled, stack
-):
+def test_behind_a_breaker_that_is_forced_open_nothing_moves(guarded, processor, stack):
     payments = guarded(openDurationMs=100, maxOpenDurationMs=100)
     payments.force("open")
     request_id = payments.park()
-    seen = {}
-
-    def look():
-        processor.nudge()
-        for message in stack.raw_messages("QueueUrl", payments.name):
-            seen[message["MessageId"]] = int(message["Attributes"]["ApproximateReceiveCount"])
-        return len(seen)
-
-    eventually("it was put by three times", look, lambda messages: messages > 3, within=300)
-    assert max(seen.values()) <= 1, "so it never comes near the queue's maxReceiveCount"
+    (row,) = [item for item in stack.items(payments.name) if item["pk"].startswith("request#")]
+    for _ in range(3):
+        assert processor.run()["targets"] >= 1
     assert payments.service.calls == []
+    assert [item for item in stack.items(payments.name) if item["pk"].startswith("request#")] == [row]
+    assert stack.raw_messages("QueueUrl", payments.name) == [], "and no message speaks of it"
     assert payments.request(request_id)["attempts"] == []
-    payments.force("auto")
-    settled(payments, [request_id])
-    assert len(payments.service.posts) == 1
+
+
+@pytest.mark.parametrize("state", ["closed", "auto"])
+def test_what_waits_is_looked_at_when_somebody_closes_the_breaker(guarded, state):
+    # Nobody waits for the hour that was to pass before the next attempt, nor for the schedule.
+    payments = guarded(minimumCalls=1, **STILL)
+    opened = payments.trip(1)
+    ids = [payments.park() for _ in range(2)]
+    payments.service.does()
+    payments.force("open")
+    payments.force(state)
+    assert opened["state"] == "open"
+
+    def delivered():
+        return {payments.request(id)["status"] for id in ids}
+
+    eventually("all are delivered", delivered, lambda found: found == {"delivered"}, within=50)
+    eventually("also what had failed", lambda: payments.view()["queue"]["waiting"], lambda n: n == 0, within=50)
+
+
+def test_a_lower_age_holds_for_what_waits_already(guarded, settled):
+    payments = guarded(**STILL)
+    payments.force("open")
+    request_id = payments.park()
+    retry = {**STILL["retry"], "maxAgeSeconds": 1}
+    payments.configure(**{**QUICK, **STILL, "retry": retry})
+    (request,) = settled(payments, [request_id], "dead")
+    assert "maxAgeSeconds" in request["reason"]
+    assert payments.service.calls == []
 
 
 def test_a_message_that_is_no_message_goes_to_the_dead_letters(stack, processor):
     name = new_key()
-    bodies = [name, json.dumps({"request": name}), json.dumps({"target": name, "ticket": "x"})]
+    bodies = [name, json.dumps({"request": name}), json.dumps({"target": f"{name}/", "ticket": "x"})]
     for body in bodies:
         stack.queues.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=body)
 

@@ -22,7 +22,10 @@ DEFAULTS = {
     "openDurationMs": 30_000,
     "maxOpenDurationMs": 600_000,
     "idempotency": "gateway",
-    "retry": {"maxAttempts": 20, "maxAgeSeconds": 86_400, "baseDelayMs": 1000, "maxDelayMs": 300_000},
+    "retry": {
+        "maxAttempts": 20, "maxAgeSeconds": 86_400, "baseDelayMs": 1000, "maxDelayMs": 300_000,
+        "maxConcurrentCalls": 25,
+    },
 }
 EVERYTHING = {
     "healthUrl": "https://pay.example/health?deep=1",
@@ -37,7 +40,9 @@ EVERYTHING = {
     "openDurationMs": 2000,
     "maxOpenDurationMs": 60_000,
     "idempotency": "target",
-    "retry": {"maxAttempts": 5, "maxAgeSeconds": 60, "baseDelayMs": 20, "maxDelayMs": 300},
+    "retry": {
+        "maxAttempts": 5, "maxAgeSeconds": 60, "baseDelayMs": 20, "maxDelayMs": 300, "maxConcurrentCalls": 7,
+    },
 }
 
 

@@ -9,7 +9,16 @@ use uuid::Uuid;
 
 /// A target's name: 1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "SmolStr")]
 pub struct TargetName(SmolStr);
+
+impl TryFrom<SmolStr> for TargetName {
+    type Error = String;
+
+    fn try_from(text: SmolStr) -> Result<Self, String> {
+        Self::parse(&text).map_err(|fault| fault.detail)
+    }
+}
 
 impl TargetName {
     /// Parses a name.

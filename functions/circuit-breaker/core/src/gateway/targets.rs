@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{join3, try_join_all};
+use futures_util::future::{join, try_join_all};
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
+use tenfold_pattern::ReadError;
 use tenfold_pattern::commit::{self, Committed};
 use tenfold_pattern::http::conditional::{not_modified, precondition};
 use tenfold_pattern::http::{RouteResult, page_token, parameter, within};
-use tenfold_pattern::{ReadError, page};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::table::{Cursor, Item, Key, Query, Read};
 use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::body::SMALL;
-use super::view::{BreakerView, TargetView, tag};
-use super::{Gateway, queue_failed, unknown_target};
+use super::view::{BreakerView, Count, TargetView, tag};
+use super::{Gateway, unknown_target};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, DecisionContext};
 use crate::names::{BreakerName, TargetName};
@@ -107,13 +107,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
 
     /// Shows a target with a breaker. Its tag is that of the configuration alone, so that nobody may keep the rest.
     async fn view(&self, name: &BreakerName, target: &TargetRow, breaker: Option<BreakerRow>) -> RouteResult {
-        let (waiting, dead, depth) = join3(
-            self.count(rows::active, &name.target),
-            self.count(rows::dead, &name.target),
-            self.queue.depth(),
-        )
-        .await;
-        let counts = (waiting?, dead?, depth.map_err(|error| queue_failed(&error))?);
+        let (waiting, dead) =
+            join(self.count(rows::active, &name.target), self.count(rows::dead, &name.target)).await;
+        let counts = (waiting?, dead?);
         let breaker = breaker.map_or_else(|| Breaker::new(&target.config, target.created), |row| row.breaker);
         let view = TargetView::new(name, &target.config, &breaker, self.runtime.now(), counts);
         let response = Response::json(200, &view).with("etag", tag(&target.config).to_smolstr());
@@ -128,17 +124,22 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         Ok((stored, items[1].as_ref().map(BreakerRow::read).transpose()?))
     }
 
-    /// Counts the requests of a target in all shards of the queue's index.
+    /// Counts the requests of a target in all shards of the queue's index: of each as many as DynamoDB reads in one call,
+    /// which are some thousands.
     async fn count(
         &self,
         partition: fn(&TargetName, u16) -> SmolStr,
         name: &TargetName,
-    ) -> Result<u64, ReadError> {
+    ) -> Result<Count, ReadError> {
         let counts = (0..self.shards).map(async |shard| {
             let query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition(name, shard)) };
-            page::count(&self.table, query).await
+            self.table.count(query).await
         });
-        Ok(try_join_all(counts).await?.into_iter().sum())
+        let add = |sum: Count, (n, next): (u64, Option<Cursor>)| Count {
+            at_least: sum.at_least + n,
+            more: sum.more || next.is_some(),
+        };
+        Ok(try_join_all(counts).await?.into_iter().fold(Count::default(), add))
     }
 
     pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
@@ -159,7 +160,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             let (stored, _) = self.read(&BreakerName::of(name.clone())).await?;
             let target = stored.living().ok_or_else(|| unknown_target(name))?;
             precondition(request, Some(&tag(&target.config)))?;
-            let waiting = self.count(rows::active, name).await?;
+            let waiting = self.count(rows::active, name).await?.at_least;
             if waiting > 0 {
                 let detail =
                     format!("{waiting} requests wait for {name}; let them be delivered or die first");

@@ -7,7 +7,6 @@ use tenfold_pattern::http::{EntityTag, RouteResult, location};
 use tenfold_ports::SmolStr;
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::downstream::Answer;
-use tenfold_ports::queue::Depth;
 
 use crate::call::BODY_MOST;
 use crate::config::TargetConfig;
@@ -46,6 +45,14 @@ impl BreakerView {
     }
 }
 
+/// How many requests there are, as far as one look counts.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Count {
+    pub(super) at_least: u64,
+    /// Whether there are more.
+    pub(super) more: bool,
+}
+
 /// A target with all that is known of it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,8 +87,9 @@ struct ProbeView {
 #[serde(rename_all = "camelCase")]
 struct QueueView {
     waiting: u64,
-    in_flight: u64,
     dead: u64,
+    /// Whether there are more than were counted.
+    more: bool,
 }
 
 impl<'a> TargetView<'a> {
@@ -90,7 +98,7 @@ impl<'a> TargetView<'a> {
         config: &'a TargetConfig,
         breaker: &Breaker,
         now: Timestamp,
-        (waiting, dead, depth): (u64, u64, Depth),
+        (waiting, dead): (Count, Count),
     ) -> Self {
         let tally = breaker.window.tally(config.window, now);
         let probes = match &breaker.state {
@@ -111,7 +119,11 @@ impl<'a> TargetView<'a> {
                 slow_call_rate: tally.slow_call_rate(),
             },
             probes,
-            queue: QueueView { waiting, in_flight: depth.in_flight, dead },
+            queue: QueueView {
+                waiting: waiting.at_least,
+                dead: dead.at_least,
+                more: waiting.more || dead.more,
+            },
         }
     }
 }

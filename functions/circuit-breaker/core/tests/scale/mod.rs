@@ -20,9 +20,9 @@ use serde::Deserialize;
 use tenfold_ports::api::Request;
 use tenfold_ports::queue::Delivery;
 use tenfold_world::scale::{
-    Event, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings,
+    Event, FunctionId, InvocationOutcome, Keys, LambdaSettings, ScalePattern, Simulation, StackSettings,
 };
-use tenfold_world::{Env, QueueSettings};
+use tenfold_world::{Env, QueueId, QueueSettings};
 
 /// The breaker with its scenarios.
 pub const PATTERN: ScalePattern = ScalePattern {
@@ -111,13 +111,6 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         let row = TargetRow::new(Arc::new(config), world.now());
         world.edit(|table| table.put(target_item(&name, row)));
     }
-    let function = |role, timeout| LambdaSettings::new(role, Duration::from_secs(timeout), 256);
-    // The next minute's run does what a failed one has left.
-    let each_minute = |role, timeout| LambdaSettings {
-        retries: 0,
-        event_age: Duration::from_mins(1),
-        ..function(role, timeout)
-    };
     let retention = Duration::from_secs(stack.retention_seconds);
     let ttl = Duration::from_millis(stack.state_ttl_ms);
     let registry = move |env: &Env| Registry::new(env.clone(), env.clone(), ttl);
@@ -141,35 +134,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             })
         })
     });
-    let memory = LambdaSettings { memory: 1024, ..each_minute("retry-processor", 90) };
-    let processor = simulation.function(memory, move |env| {
-        let processor = Rc::new(RetryProcessor {
-            table: env.clone(),
-            queue: env.queue(queue),
-            dead_letters: env.queue(dead_letters),
-            downstream: env.clone(),
-            runtime: env.clone(),
-            registry: registry(&env),
-            retention,
-            age_alarm: Duration::from_mins(15),
-            shards: SHARDS,
-        });
-        Rc::new(move |event, context| {
-            let processor = Rc::clone(&processor);
-            Box::pin(async move {
-                let Event::Messages(batch) = event else {
-                    return InvocationOutcome::Done(processor.handle_schedule(&context).await.is_ok());
-                };
-                let message = |message: Delivery| WakeMessage {
-                    id: message.id,
-                    body: String::from_utf8_lossy(&message.body).into_owned(),
-                };
-                let messages = batch.into_iter().map(message).collect();
-                let (_, again) = processor.handle_messages(messages, &context).await;
-                InvocationOutcome::Batch(Some(again.into_iter().collect()))
-            })
-        })
-    });
+    let processor = add_processor(simulation, (queue, dead_letters), retention, registry);
     let monitor = LambdaSettings { event_age: Duration::from_mins(10), ..function("health-monitor", 60) };
     let monitor = simulation.function(monitor, move |env| {
         let monitor = Rc::new(HealthMonitor {
@@ -210,4 +175,51 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         request
     });
     Ok(())
+}
+
+/// The retry processor: what its queue brings, and its schedule.
+fn add_processor(
+    simulation: &mut Simulation,
+    (queue, dead_letters): (QueueId, QueueId),
+    retention: Duration,
+    registry: impl Fn(&Env) -> Registry<Env, Env> + 'static,
+) -> FunctionId {
+    let memory = LambdaSettings { memory: 1024, ..each_minute("retry-processor", 90) };
+    simulation.function(memory, move |env| {
+        let processor = Rc::new(RetryProcessor {
+            table: env.clone(),
+            queue: env.queue(queue),
+            dead_letters: env.queue(dead_letters),
+            downstream: env.clone(),
+            runtime: env.clone(),
+            registry: registry(&env),
+            retention,
+            age_alarm: Duration::from_mins(15),
+            shards: SHARDS,
+        });
+        Rc::new(move |event, context| {
+            let processor = Rc::clone(&processor);
+            Box::pin(async move {
+                let Event::Messages(batch) = event else {
+                    return InvocationOutcome::Done(processor.handle_schedule(&context).await.is_ok());
+                };
+                let message = |message: Delivery| WakeMessage {
+                    id: message.id,
+                    body: String::from_utf8_lossy(&message.body).into_owned(),
+                };
+                let messages = batch.into_iter().map(message).collect();
+                let (_, again) = processor.handle_messages(messages, &context).await;
+                InvocationOutcome::Batch(Some(again.into_iter().collect()))
+            })
+        })
+    })
+}
+
+fn function(role: &'static str, timeout: u64) -> LambdaSettings {
+    LambdaSettings::new(role, Duration::from_secs(timeout), 256)
+}
+
+/// A function whose next minute's run does what a failed one has left.
+fn each_minute(role: &'static str, timeout: u64) -> LambdaSettings {
+    LambdaSettings { retries: 0, event_age: Duration::from_mins(1), ..function(role, timeout) }
 }
