@@ -12,11 +12,11 @@
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
-use tenfold_ports::table::{Item, Key, Write};
+use tenfold_ports::table::Key;
 
 use super::table::Items;
+use super::table::plan::Planned;
 use super::table::scaled::place_in;
-use super::table::size::size;
 
 /// What DynamoDB lets through, in units a second. Infinite where it is not limited.
 #[derive(Debug, Clone, Copy)]
@@ -140,20 +140,21 @@ impl Capacity {
     pub fn writes(
         &mut self,
         items: &Items,
-        writes: &[&Write],
+        plan: &[Planned<'_, '_>],
         now: Timestamp,
         transaction: bool,
     ) -> CapacityCheck {
         self.turn(now);
-        if writes.iter().any(|write| self.holds.get(write.key()).is_some_and(|until| *until > now)) {
+        let held = |planned: &Planned<'_, '_>| self.holds.get(planned.write.key());
+        if plan.iter().any(|planned| held(planned).is_some_and(|until| *until > now)) {
             self.met += 1;
             return CapacityCheck::Busy;
         }
         let factor = if transaction { 2.0 } else { 1.0 };
-        let mut wanted = Wanted(Vec::with_capacity(writes.len() * 2));
-        let made = writes.iter().all(|write| write.condition().holds(items.get(write.key())));
-        for write in writes {
-            wanted.add_write(items, write, factor, made);
+        let mut wanted = Wanted(Vec::with_capacity(plan.len() * 2));
+        let made = plan.iter().all(|planned| planned.holds);
+        for planned in plan {
+            wanted.add_write(items, planned, factor, made);
         }
         let Wanted(wanted) = wanted;
         let sum: f64 = wanted.iter().map(|(_, units)| units).sum();
@@ -174,8 +175,8 @@ impl Capacity {
         self.all.written += sum;
         self.written += sum;
         if transaction && self.limits.holds > SignedDuration::ZERO {
-            for write in writes {
-                self.holds.insert(write.key().clone(), now + self.limits.holds);
+            for planned in plan {
+                self.holds.insert(planned.write.key().clone(), now + self.limits.holds);
             }
         }
         CapacityCheck::Made
@@ -194,11 +195,6 @@ fn name((index, partition): &Partition) -> String {
     if index.is_empty() { partition.to_string() } else { format!("{index}={partition}") }
 }
 
-/// A unit for each kilobyte.
-fn write_units(item: &Item) -> f64 {
-    kilobytes(size(item, true), 1 << 10)
-}
-
 /// How many units so many bytes are, at least one.
 pub(crate) fn kilobytes(bytes: usize, unit: usize) -> f64 {
     bytes.div_ceil(unit).max(1) as f64
@@ -214,36 +210,25 @@ fn over(taken: f64, units: f64, most: f64) -> bool {
 struct Wanted(Vec<(Partition, f64)>);
 
 impl Wanted {
-    fn add(&mut self, partition: Partition, units: f64) {
-        match self.0.iter_mut().find(|(known, _)| *known == partition) {
+    fn add(&mut self, index: &'static str, partition: &SmolStr, units: f64) {
+        match self.0.iter_mut().find(|(known, _)| known.0 == index && known.1 == *partition) {
             Some((_, sum)) => *sum += units,
-            None => self.0.push((partition, units)),
+            None => self.0.push(((index, partition.clone()), units)),
         }
     }
 
     /// What a write takes: of the item's own key by the larger of what it was and what it becomes, and of those of each
     /// index that it changes. One that is not made, as a condition does not hold, costs by the item that it found, and
     /// no index.
-    fn add_write(&mut self, items: &Items, write: &Write, factor: f64, is_made: bool) {
-        let key = write.key();
-        let before = items.get(key);
-        let was = before.map_or(1.0, write_units);
-        let made;
-        let after = match write {
-            _ if !is_made => before,
-            Write::Put { item, .. } => Some(item),
-            Write::Update { updates, .. } => {
-                let mut item = before.cloned().unwrap_or_else(|| Item::new(key.clone()));
-                for (name, update) in updates {
-                    update.apply(name, &mut item);
-                }
-                made = item;
-                Some(&made)
+    fn add_write(&mut self, items: &Items, planned: &Planned<'_, '_>, factor: f64, is_made: bool) {
+        let (before, was) = (planned.before, planned.bytes_before);
+        let (after, is) = match &planned.change {
+            Some(change) if is_made => {
+                change.as_ref().map_or((None, 0), |(item, bytes)| (Some(item), *bytes))
             }
-            Write::Delete { .. } => None,
-            Write::Check { .. } => before,
+            _ => (before, was),
         };
-        self.add(("", key.pk.clone()), factor * after.map_or(1.0, write_units).max(was));
+        self.add("", &planned.write.key().pk, factor * kilobytes(was.max(is), 1 << 10));
         for index in items.indexes() {
             let was = before.and_then(|item| place_in(item, index));
             let is = after.and_then(|item| place_in(item, index));
@@ -252,7 +237,7 @@ impl Wanted {
             }
             // A place that moves is deleted and made anew, each at a unit: indexes hold keys only.
             for (partition, _) in was.into_iter().chain(is) {
-                self.add((index, partition), 1.0);
+                self.add(index, partition, 1.0);
             }
         }
     }

@@ -17,7 +17,7 @@ pub(crate) fn size(item: &Item, documents: bool) -> usize {
     item.attributes().map(|(name, value)| name.len() + value_size(value, documents)).sum::<usize>() + key
 }
 
-fn value_size(value: &Value, documents: bool) -> usize {
+pub(super) fn value_size(value: &Value, documents: bool) -> usize {
     match value {
         Value::Bool(_) => 1,
         Value::N(n) => digits(n.checked_ilog10().unwrap_or(0)),
