@@ -66,10 +66,15 @@ impl Item {
     /// Sets an attribute.
     pub fn set(&mut self, name: SmolStr, value: Value) {
         let attributes = Arc::make_mut(&mut self.attributes);
-        match attributes.iter_mut().find(|(n, _)| *n == name) {
-            Some((_, v)) => *v = value,
-            None => attributes.push((name, value)),
+        if let Some((_, v)) = attributes.iter_mut().find(|(n, _)| *n == name) {
+            *v = value;
+            return;
         }
+        // Most items have one or two attributes, and a vector begins with room for four.
+        if attributes.len() == attributes.capacity() {
+            attributes.reserve_exact(attributes.len().max(1));
+        }
+        attributes.push((name, value));
     }
 
     /// Takes an attribute away.
