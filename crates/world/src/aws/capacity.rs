@@ -9,13 +9,15 @@
 //! Not modelled: how partitions split and merge, and unused capacity of earlier seconds (burst capacity), which
 //! DynamoDB does not promise.
 
+use std::collections::VecDeque;
+
 use jiff::{SignedDuration, Timestamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 use tenfold_ports::table::Key;
 
 use super::table::Items;
-use super::table::plan::Planned;
+use super::table::plan::{Change, Planned};
 use super::table::scaled::place_in;
 
 /// What DynamoDB lets through, in units a second. Infinite where it is not limited.
@@ -52,7 +54,7 @@ pub(crate) struct Capacity {
     second: i64,
     keys: FxHashMap<Partition, Units>,
     all: Units,
-    holds: FxHashMap<Key, Timestamp>,
+    holds: Holds,
     /// The partition key that took the most write units in a second.
     pub hottest: HotKey,
     /// The same of the last second that has ended.
@@ -63,6 +65,30 @@ pub(crate) struct Capacity {
     pub met: u64,
     pub written: f64,
     pub read: f64,
+}
+
+/// The items in the hands of transactions, each for as long as any other: the first that is let go first.
+#[derive(Debug, Clone, Default)]
+struct Holds {
+    keys: FxHashSet<Key>,
+    until: VecDeque<(Timestamp, Key)>,
+}
+
+impl Holds {
+    fn has(&self, key: &Key) -> bool {
+        !self.keys.is_empty() && self.keys.contains(key)
+    }
+
+    fn hold(&mut self, key: &Key, until: Timestamp) {
+        self.keys.insert(key.clone());
+        self.until.push_back((until, key.clone()));
+    }
+
+    fn let_go(&mut self, now: Timestamp) {
+        while let Some((_, key)) = self.until.pop_front_if(|(until, _)| *until <= now) {
+            self.keys.remove(&key);
+        }
+    }
 }
 
 /// Whether a call may be made.
@@ -86,7 +112,7 @@ impl Capacity {
             second: 0,
             keys: FxHashMap::default(),
             all: Units::default(),
-            holds: FxHashMap::default(),
+            holds: Holds::default(),
             hottest: HotKey::default(),
             hottest_now: HotKey::default(),
             throttled: FxHashMap::default(),
@@ -112,7 +138,6 @@ impl Capacity {
         }
         self.keys.clear();
         self.all = Units::default();
-        self.holds.retain(|_, until| *until > now);
     }
 
     /// Reads of so many bytes each from a partition.
@@ -145,8 +170,8 @@ impl Capacity {
         transaction: bool,
     ) -> CapacityCheck {
         self.turn(now);
-        let held = |planned: &Planned<'_, '_>| self.holds.get(planned.write.key());
-        if plan.iter().any(|planned| held(planned).is_some_and(|until| *until > now)) {
+        self.holds.let_go(now);
+        if plan.iter().any(|planned| self.holds.has(planned.write.key())) {
             self.met += 1;
             return CapacityCheck::Busy;
         }
@@ -176,7 +201,7 @@ impl Capacity {
         self.written += sum;
         if transaction && self.limits.holds > SignedDuration::ZERO {
             for planned in plan {
-                self.holds.insert(planned.write.key().clone(), now + self.limits.holds);
+                self.holds.hold(planned.write.key(), now + self.limits.holds);
             }
         }
         CapacityCheck::Made
@@ -223,9 +248,8 @@ impl Wanted {
     fn add_write(&mut self, items: &Items, planned: &Planned<'_, '_>, factor: f64, is_made: bool) {
         let (before, was) = (planned.before, planned.bytes_before);
         let (after, is) = match &planned.change {
-            Some(change) if is_made => {
-                change.as_ref().map_or((None, 0), |(item, bytes)| (Some(item), *bytes))
-            }
+            Change::Puts((item, bytes)) if is_made => (Some(item), *bytes),
+            Change::Deletes if is_made => (None, 0),
             _ => (before, was),
         };
         self.add("", &planned.write.key().pk, factor * kilobytes(was.max(is), 1 << 10));

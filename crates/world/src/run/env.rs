@@ -125,8 +125,8 @@ where
             return Poll::Pending;
         }
         let answer = mailbox.answer.take_if(|(id, _)| Some(*id) == this.id);
-        if let Some(answer) = answer.as_ref().and_then(|(_, answer)| answer.value.downcast_ref::<R>()) {
-            return Poll::Ready(answer.clone());
+        if let Some(answer) = answer.and_then(|(_, answer)| answer.value.downcast::<R>().ok()) {
+            return Poll::Ready(Rc::unwrap_or_clone(answer));
         }
         // Woken for another call of the same handler; or moved to another task meanwhile.
         if let Some((_, waker)) = mailbox.calls.iter_mut().find(|(c, _)| Some(c.id) == this.id) {

@@ -20,7 +20,7 @@ use super::machines::FlowRuns;
 use super::nanos::Nanos;
 use super::recorder::Recorder;
 use super::scenario::Becomes;
-use super::sources::{QueueInterest, Source};
+use super::sources::{PollerLimits, QueueInterest, Source};
 use crate::aws::capacity::Capacity;
 use crate::aws::rates::{Rates, TokenBucket};
 use crate::kernel::choice::Choices;
@@ -53,6 +53,8 @@ pub struct Simulation {
     pub(super) api: Option<usize>,
     pub(super) sources: Vec<Source>,
     pub(super) queues: BTreeMap<usize, QueueInterest>,
+    /// How many pollers Lambda has for a queue: they are looked at after each call.
+    pub(super) pollers: PollerLimits,
     pub(super) hosts: BTreeMap<SmolStr, OutsideService>,
     /// The hosts that the stack calls.
     pub(super) called: BTreeSet<SmolStr>,
@@ -87,6 +89,7 @@ impl Simulation {
         state.table.scale(&[]);
         let begin = state.now;
         let lanes = figures.lanes.map(Lanes::new);
+        let pollers = figures.pollers();
         Self {
             world: World::new(state, Rc::default()),
             figures,
@@ -102,6 +105,7 @@ impl Simulation {
             api: None,
             sources: Vec::new(),
             queues: BTreeMap::new(),
+            pollers,
             hosts: BTreeMap::new(),
             called: BTreeSet::new(),
             tasks_of: FxHashMap::default(),
@@ -186,7 +190,8 @@ impl Simulation {
 
     /// When something that begins now is through the server that all share, where there is one.
     pub(super) fn through_server(&mut self, name: &str) -> Nanos {
+        let Some(lanes) = &mut self.lanes else { return 0 };
         let busy = self.figures.latency(name).map_or(0, |latency| latency.busy);
-        self.lanes.as_mut().map_or(0, |lanes| lanes.take(self.now, busy) - self.now)
+        lanes.take(self.now, busy) - self.now
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 use tenfold_ports::CallError;
-use tenfold_ports::table::{Cancelled, Item, Key, TransactError, Write, WriteError};
+use tenfold_ports::table::{Cancelled, Item, Key, TransactError, Value, Write, WriteError};
 
 use super::plan::{Change, ItemSize, changes};
 use super::row::Row;
@@ -41,7 +41,10 @@ pub struct Items {
 impl Items {
     /// When an item's time is over, in seconds of the Unix epoch.
     pub(super) fn expires(&self, item: &Item) -> Option<i64> {
-        item.number(self.time_to_live?).ok()
+        match item.get(self.time_to_live?) {
+            Some(Value::N(at)) => Some(*at),
+            _ => None,
+        }
     }
 
     /// The item with this key.
@@ -91,7 +94,7 @@ impl Items {
 
     /// Whether the documents of items are counted: in DynamoDB they are.
     pub(super) const fn counts_documents(&self) -> bool {
-        self.weighs_documents || self.scaled.is_some()
+        self.weighs_documents || self.is_scaled()
     }
 
     pub(super) fn bytes(&self, item: &Item) -> usize {
@@ -109,7 +112,7 @@ impl Items {
 
     /// The same, or DynamoDB's own deletion of an item that has expired.
     pub(super) fn set_as(&mut self, key: &Key, item: Option<ItemSize>, written: Timestamp, expired: bool) {
-        if self.scaled.is_some() {
+        if self.is_scaled() {
             return self.set_scaled(key, item, written, expired);
         }
         let item = item.map(|(item, _)| item);
@@ -123,11 +126,11 @@ impl Items {
     }
 
     fn set_scaled(&mut self, key: &Key, item: Option<ItemSize>, written: Timestamp, expired: bool) {
-        let expires = item.as_ref().and_then(|(item, _)| self.expires(item));
+        let lives_until = item.as_ref().and_then(|(item, _)| self.expires(item));
         let after = item.as_ref().map(|(item, _)| item.clone());
         let Some(scaled) = &mut self.scaled else { return };
-        if let Some(expires) = expires {
-            scaled.expiring.push(Reverse((expires, key.clone())));
+        if let Some(until) = lives_until {
+            scaled.expiring.push(Reverse((until, key.clone())));
         }
         let before = scaled.set(key, item.map(|(item, bytes)| ScaledRow { item, bytes })).map(|row| row.item);
         scaled.change(key, before.as_ref(), after.as_ref());
@@ -154,6 +157,7 @@ impl Items {
     }
 
     /// Makes one write.
+    #[cfg(test)]
     pub(crate) fn write(&mut self, write: &Write, now: Timestamp) -> Result<(), WriteError> {
         let plan = self.plan(std::slice::from_ref(write), false)?;
         let changes = changes(plan).map_err(|reasons| one(TransactError::Cancelled(reasons)))?;
@@ -170,10 +174,12 @@ impl Items {
     }
 
     /// Makes what was planned.
-    pub(crate) fn make(&mut self, changes: Vec<Change<'_>>, now: Timestamp) {
+    pub(crate) fn make(&mut self, changes: Vec<(&Key, Change)>, now: Timestamp) {
         for (key, change) in changes {
-            if let Some(item) = change {
-                self.set(key, item, now);
+            match change {
+                Change::Checks => {}
+                Change::Puts(item) => self.set(key, Some(item), now),
+                Change::Deletes => self.set(key, None, now),
             }
         }
     }

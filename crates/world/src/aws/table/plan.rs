@@ -6,14 +6,21 @@ use tenfold_ports::table::{Cancelled, Item, Key, Update, Write};
 
 use super::items::Items;
 use super::refusal::invalid;
+use super::scaled::PartitionRows;
 use super::size::{MAX_ITEM, value_size};
 use super::valid::{addable, valid, valid_together};
 
 /// An item, and how large it is.
 pub(crate) type ItemSize = (Item, usize);
 
-/// What is made of the item with a key; none where nothing is.
-pub(crate) type Change<'w> = (&'w Key, Option<Option<ItemSize>>);
+/// What a write makes of its item.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nothing.
+    Checks,
+    Puts(ItemSize),
+    Deletes,
+}
 
 /// A write, and what it would make of its item.
 pub(crate) struct Planned<'t, 'w> {
@@ -26,8 +33,8 @@ pub(crate) struct Planned<'t, 'w> {
     put: usize,
     /// Whether its condition holds.
     pub holds: bool,
-    /// What the write makes of the item, where its condition holds; none for one that only checks.
-    pub change: Option<Option<ItemSize>>,
+    /// What the write makes of the item, where its condition holds.
+    pub change: Change,
 }
 
 impl Items {
@@ -43,30 +50,51 @@ impl Items {
             valid(write)?;
             let put = if let Write::Put { item, .. } = write { within_limit(self.bytes(item))? } else { 0 };
             puts += put;
-            plan.push(Planned { write, before: None, bytes_before: 0, put, holds: false, change: None });
+            plan.push(Planned {
+                write,
+                before: None,
+                bytes_before: 0,
+                put,
+                holds: false,
+                change: Change::Checks,
+            });
         }
         if transaction {
             valid_together(writes, puts)?;
         }
-        plan.iter_mut().try_for_each(|planned| self.work_out(planned))?;
+        let mut last = None;
+        plan.iter_mut().try_for_each(|planned| self.work_out(planned, &mut last))?;
         Ok(plan)
     }
 
-    fn work_out<'t>(&'t self, planned: &mut Planned<'t, '_>) -> Result<(), CallError> {
-        let write = planned.write;
-        (planned.before, planned.bytes_before) = match &self.scaled {
-            None => (self.get(write.key()), 0),
-            Some(scaled) => scaled.row(write.key()).map_or((None, 0), |row| (Some(&row.item), row.bytes)),
-        };
+    /// Works a write out; `last` are the rows of the partition that the write before was of.
+    fn work_out<'t, 'w>(
+        &'t self,
+        planned: &mut Planned<'t, 'w>,
+        last: &mut Option<(&'w SmolStr, Option<&'t PartitionRows>)>,
+    ) -> Result<(), CallError> {
+        let (write, key) = (planned.write, planned.write.key());
+        if let Some(scaled) = &self.scaled {
+            let rows = match last {
+                Some((partition, rows)) if **partition == key.pk => *rows,
+                _ => scaled.partitions.get(&key.pk),
+            };
+            *last = Some((&key.pk, rows));
+            if let Some(row) = rows.and_then(|rows| rows.get(&key.sk)) {
+                (planned.before, planned.bytes_before) = (Some(&row.item), row.bytes);
+            }
+        } else {
+            planned.before = self.get(key);
+        }
         planned.holds = write.condition().holds(planned.before);
         if !planned.holds {
             return Ok(());
         }
         planned.change = match write {
-            Write::Put { item, .. } => Some(Some((item.clone(), planned.put))),
-            Write::Delete { .. } => Some(None),
-            Write::Check { .. } => None,
-            Write::Update { key, updates, .. } => Some(Some(self.updated(planned, key, updates)?)),
+            Write::Put { item, .. } => Change::Puts((item.clone(), planned.put)),
+            Write::Delete { .. } => Change::Deletes,
+            Write::Check { .. } => Change::Checks,
+            Write::Update { key, updates, .. } => Change::Puts(self.updated(planned, key, updates)?),
         };
         Ok(())
     }
@@ -100,7 +128,7 @@ fn within_limit(bytes: usize) -> Result<usize, CallError> {
 }
 
 /// What of a plan is made, where all conditions hold; else why it is not: a reason for each write.
-pub(crate) fn changes<'w>(plan: Vec<Planned<'_, 'w>>) -> Result<Vec<Change<'w>>, Vec<Cancelled>> {
+pub(crate) fn changes<'w>(plan: Vec<Planned<'_, 'w>>) -> Result<Vec<(&'w Key, Change)>, Vec<Cancelled>> {
     if plan.iter().all(|planned| planned.holds) {
         return Ok(plan.into_iter().map(|planned| (planned.write.key(), planned.change)).collect());
     }

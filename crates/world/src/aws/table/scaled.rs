@@ -60,14 +60,16 @@ impl Scaled {
     pub fn set(&mut self, key: &Key, row: Option<ScaledRow>) -> Option<ScaledRow> {
         let Some(mut row) = row else { return self.remove(key) };
         if let Some(rows) = self.partitions.get_mut(&key.pk) {
+            // Each key has been made by itself; the text of a partition is kept once.
+            if let Some(first) = rows.values().next() {
+                row.item.key.pk = first.item.key.pk.clone();
+            }
             let old = rows.insert(key.sk.clone(), row);
             self.rows += usize::from(old.is_none());
             return old;
         }
-        // The text is kept once.
-        row.item.key.pk.clone_from(&key.pk);
         self.rows += 1;
-        self.partitions.insert(key.pk.clone(), BTreeMap::from([(key.sk.clone(), row)]));
+        self.partitions.insert(row.item.key.pk.clone(), BTreeMap::from([(key.sk.clone(), row)]));
         None
     }
 

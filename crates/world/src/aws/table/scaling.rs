@@ -19,6 +19,11 @@ impl Items {
         items.into_iter().for_each(|item| self.put(item));
     }
 
+    /// Whether it is one of millions of rows.
+    pub(crate) const fn is_scaled(&self) -> bool {
+        self.scaled.is_some()
+    }
+
     /// The names of the indexes that are kept in order.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = &'static str> {
         self.scaled.iter().flat_map(|scaled| scaled.indexes.iter().map(|(index, _)| *index))
