@@ -6,6 +6,7 @@
 
 mod condition;
 mod item;
+mod size;
 mod value;
 
 pub use condition::{Condition, Update};

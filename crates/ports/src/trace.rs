@@ -64,7 +64,13 @@ impl TraceContext {
     /// The `traceparent` header.
     #[must_use]
     pub fn to_header(&self) -> String {
-        format!("00-{:032x}-{:016x}-{:02x}", self.trace, self.span, u8::from(self.sampled))
+        let mut header = String::with_capacity(55);
+        header.push_str("00-");
+        push_hex(&mut header, self.trace.get(), 32);
+        header.push('-');
+        push_hex(&mut header, self.span.get().into(), 16);
+        header.push_str(if self.sampled { "-01" } else { "-00" });
+        header
     }
 
     /// The trace's id: 32 hexadecimal digits.
@@ -88,6 +94,14 @@ impl TraceContext {
 
 fn span(rng: &impl Rng) -> NonZeroU64 {
     NonZeroU64::new(rng.next_u64()).unwrap_or(NonZeroU64::MIN)
+}
+
+/// Writes a number in exactly so many hexadecimal digits. Every call has a header to write, and formatting takes longer.
+fn push_hex(text: &mut String, number: u128, digits: u32) {
+    for digit in (0..digits).rev() {
+        let digit = (number >> (4 * digit) & 0xf) as u32;
+        text.extend(char::from_digit(digit, 16));
+    }
 }
 
 /// A number of exactly `digits` hexadecimal digits in lower case.

@@ -1,6 +1,7 @@
 //! Items and their keys.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -33,19 +34,19 @@ impl fmt::Display for Key {
 /// The attribute that holds an item's document.
 const DOC: &str = "data";
 
-/// An item: a key and attributes by name.
+/// An item: a key and attributes by name. Cheap to clone; a clone becomes one of its own when it is changed.
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Item {
     /// The primary key.
     pub key: Key,
-    attributes: Vec<(SmolStr, Value)>,
+    attributes: Arc<Vec<(SmolStr, Value)>>,
 }
 
 impl Item {
     /// An item without attributes.
     #[must_use]
-    pub const fn new(key: Key) -> Self {
-        Self { key, attributes: Vec::new() }
+    pub fn new(key: Key) -> Self {
+        Self { key, attributes: Arc::default() }
     }
 
     /// The item with the attribute `name` set.
@@ -64,15 +65,21 @@ impl Item {
 
     /// Sets an attribute.
     pub fn set(&mut self, name: SmolStr, value: Value) {
-        match self.attributes.iter_mut().find(|(n, _)| *n == name) {
-            Some((_, v)) => *v = value,
-            None => self.attributes.push((name, value)),
+        let attributes = Arc::make_mut(&mut self.attributes);
+        if let Some((_, v)) = attributes.iter_mut().find(|(n, _)| *n == name) {
+            *v = value;
+            return;
         }
+        // Most items have one or two attributes, and a vector begins with room for four.
+        if attributes.len() == attributes.capacity() {
+            attributes.reserve_exact(attributes.len().max(1));
+        }
+        attributes.push((name, value));
     }
 
     /// Takes an attribute away.
     pub fn unset(&mut self, name: &str) {
-        self.attributes.retain(|(n, _)| n != name);
+        Arc::make_mut(&mut self.attributes).retain(|(n, _)| n != name);
     }
 
     /// An attribute, where there is one.

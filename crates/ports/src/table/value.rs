@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol_str::SmolStr;
 
+use super::size;
+
 /// An attribute's value.
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub enum Value {
@@ -74,6 +76,11 @@ pub trait Document: Any + Send + Sync + fmt::Debug {
     /// # Errors
     /// The type cannot be written as JSON (a map with keys that are not text).
     fn to_json(&self) -> Result<serde_json::Value, serde_json::Error>;
+    /// How large the value is in a table, in bytes as DynamoDB counts.
+    ///
+    /// # Errors
+    /// The type cannot be written as JSON.
+    fn size(&self) -> Result<usize, serde_json::Error>;
     /// The value itself, to be taken back by its type.
     fn as_any(&self) -> &dyn Any;
     /// Whether `other` is of the same type and equal.
@@ -85,6 +92,9 @@ pub trait Document: Any + Send + Sync + fmt::Debug {
 impl<T: Serialize + PartialEq + Hash + fmt::Debug + Any + Send + Sync> Document for T {
     fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
         serde_json::to_value(self)
+    }
+    fn size(&self) -> Result<usize, serde_json::Error> {
+        size::size(self)
     }
     fn as_any(&self) -> &dyn Any {
         self
@@ -123,6 +133,17 @@ impl Doc {
                 None => serde_json::from_value(value.to_json()?),
             },
             Self::Json(value) => T::deserialize(value),
+        }
+    }
+
+    /// How large the document is in a table, in bytes as DynamoDB counts.
+    ///
+    /// # Errors
+    /// The type cannot be written as JSON.
+    pub fn size(&self) -> Result<usize, serde_json::Error> {
+        match self {
+            Self::Typed(value) => value.size(),
+            Self::Json(value) => size::size(value),
         }
     }
 

@@ -9,14 +9,16 @@
 //! Not modelled: how partitions split and merge, and unused capacity of earlier seconds (burst capacity), which
 //! DynamoDB does not promise.
 
+use std::collections::VecDeque;
+
 use jiff::{SignedDuration, Timestamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
-use tenfold_ports::table::{Item, Key, Write};
+use tenfold_ports::table::Key;
 
 use super::table::Items;
+use super::table::plan::{Change, Planned};
 use super::table::scaled::place_in;
-use super::table::size::size;
 
 /// What DynamoDB lets through, in units a second. Infinite where it is not limited.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +54,7 @@ pub(crate) struct Capacity {
     second: i64,
     keys: FxHashMap<Partition, Units>,
     all: Units,
-    holds: FxHashMap<Key, Timestamp>,
+    holds: Holds,
     /// The partition key that took the most write units in a second.
     pub hottest: HotKey,
     /// The same of the last second that has ended.
@@ -63,6 +65,30 @@ pub(crate) struct Capacity {
     pub met: u64,
     pub written: f64,
     pub read: f64,
+}
+
+/// The items in the hands of transactions, each for as long as any other: the first that is let go first.
+#[derive(Debug, Clone, Default)]
+struct Holds {
+    keys: FxHashSet<Key>,
+    until: VecDeque<(Timestamp, Key)>,
+}
+
+impl Holds {
+    fn has(&self, key: &Key) -> bool {
+        !self.keys.is_empty() && self.keys.contains(key)
+    }
+
+    fn hold(&mut self, key: &Key, until: Timestamp) {
+        self.keys.insert(key.clone());
+        self.until.push_back((until, key.clone()));
+    }
+
+    fn let_go(&mut self, now: Timestamp) {
+        while let Some((_, key)) = self.until.pop_front_if(|(until, _)| *until <= now) {
+            self.keys.remove(&key);
+        }
+    }
 }
 
 /// Whether a call may be made.
@@ -86,7 +112,7 @@ impl Capacity {
             second: 0,
             keys: FxHashMap::default(),
             all: Units::default(),
-            holds: FxHashMap::default(),
+            holds: Holds::default(),
             hottest: HotKey::default(),
             hottest_now: HotKey::default(),
             throttled: FxHashMap::default(),
@@ -112,7 +138,6 @@ impl Capacity {
         }
         self.keys.clear();
         self.all = Units::default();
-        self.holds.retain(|_, until| *until > now);
     }
 
     /// Reads of so many bytes each from a partition.
@@ -140,20 +165,21 @@ impl Capacity {
     pub fn writes(
         &mut self,
         items: &Items,
-        writes: &[&Write],
+        plan: &[Planned<'_, '_>],
         now: Timestamp,
         transaction: bool,
     ) -> CapacityCheck {
         self.turn(now);
-        if writes.iter().any(|write| self.holds.get(write.key()).is_some_and(|until| *until > now)) {
+        self.holds.let_go(now);
+        if plan.iter().any(|planned| self.holds.has(planned.write.key())) {
             self.met += 1;
             return CapacityCheck::Busy;
         }
         let factor = if transaction { 2.0 } else { 1.0 };
-        let mut wanted = Wanted(Vec::with_capacity(writes.len() * 2));
-        let made = writes.iter().all(|write| write.condition().holds(items.get(write.key())));
-        for write in writes {
-            wanted.add_write(items, write, factor, made);
+        let mut wanted = Wanted(Vec::with_capacity(plan.len() * 2));
+        let made = plan.iter().all(|planned| planned.holds);
+        for planned in plan {
+            wanted.add_write(items, planned, factor, made);
         }
         let Wanted(wanted) = wanted;
         let sum: f64 = wanted.iter().map(|(_, units)| units).sum();
@@ -174,8 +200,8 @@ impl Capacity {
         self.all.written += sum;
         self.written += sum;
         if transaction && self.limits.holds > SignedDuration::ZERO {
-            for write in writes {
-                self.holds.insert(write.key().clone(), now + self.limits.holds);
+            for planned in plan {
+                self.holds.hold(planned.write.key(), now + self.limits.holds);
             }
         }
         CapacityCheck::Made
@@ -194,11 +220,6 @@ fn name((index, partition): &Partition) -> String {
     if index.is_empty() { partition.to_string() } else { format!("{index}={partition}") }
 }
 
-/// A unit for each kilobyte.
-fn write_units(item: &Item) -> f64 {
-    kilobytes(size(item, true), 1 << 10)
-}
-
 /// How many units so many bytes are, at least one.
 pub(crate) fn kilobytes(bytes: usize, unit: usize) -> f64 {
     bytes.div_ceil(unit).max(1) as f64
@@ -214,36 +235,24 @@ fn over(taken: f64, units: f64, most: f64) -> bool {
 struct Wanted(Vec<(Partition, f64)>);
 
 impl Wanted {
-    fn add(&mut self, partition: Partition, units: f64) {
-        match self.0.iter_mut().find(|(known, _)| *known == partition) {
+    fn add(&mut self, index: &'static str, partition: &SmolStr, units: f64) {
+        match self.0.iter_mut().find(|(known, _)| known.0 == index && known.1 == *partition) {
             Some((_, sum)) => *sum += units,
-            None => self.0.push((partition, units)),
+            None => self.0.push(((index, partition.clone()), units)),
         }
     }
 
     /// What a write takes: of the item's own key by the larger of what it was and what it becomes, and of those of each
     /// index that it changes. One that is not made, as a condition does not hold, costs by the item that it found, and
     /// no index.
-    fn add_write(&mut self, items: &Items, write: &Write, factor: f64, is_made: bool) {
-        let key = write.key();
-        let before = items.get(key);
-        let was = before.map_or(1.0, write_units);
-        let made;
-        let after = match write {
-            _ if !is_made => before,
-            Write::Put { item, .. } => Some(item),
-            Write::Update { updates, .. } => {
-                let mut item = before.cloned().unwrap_or_else(|| Item::new(key.clone()));
-                for (name, update) in updates {
-                    update.apply(name, &mut item);
-                }
-                made = item;
-                Some(&made)
-            }
-            Write::Delete { .. } => None,
-            Write::Check { .. } => before,
+    fn add_write(&mut self, items: &Items, planned: &Planned<'_, '_>, factor: f64, is_made: bool) {
+        let (before, was) = (planned.before, planned.bytes_before);
+        let (after, is) = match &planned.change {
+            Change::Puts((item, bytes)) if is_made => (Some(item), *bytes),
+            Change::Deletes if is_made => (None, 0),
+            _ => (before, was),
         };
-        self.add(("", key.pk.clone()), factor * after.map_or(1.0, write_units).max(was));
+        self.add("", &planned.write.key().pk, factor * kilobytes(was.max(is), 1 << 10));
         for index in items.indexes() {
             let was = before.and_then(|item| place_in(item, index));
             let is = after.and_then(|item| place_in(item, index));
@@ -252,7 +261,7 @@ impl Wanted {
             }
             // A place that moves is deleted and made anew, each at a unit: indexes hold keys only.
             for (partition, _) in was.into_iter().chain(is) {
-                self.add((index, partition), 1.0);
+                self.add(index, partition, 1.0);
             }
         }
     }

@@ -40,13 +40,15 @@ pub struct Stream {
     shards: Vec<Shard>,
     mappings: Vec<Mapping>,
     next: u64,
+    /// Whether what nobody wants is only counted: there are millions of records.
+    only_wanted: bool,
 }
 
 /// What is yet to be read, whatever the records' numbers are: nobody makes anything of those.
 impl Hash for Stream {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for shard in &self.shards {
-            for ShardEntry { record, .. } in &shard.0 {
+            for record in shard.0.iter().filter_map(|entry| entry.record.as_ref()) {
                 (&record.key, &record.old, &record.new, record.at, record.expired).hash(state);
             }
         }
@@ -56,7 +58,17 @@ impl Hash for Stream {
 
 impl Stream {
     pub(crate) fn new(shards: usize) -> Self {
-        Self { shards: vec![Shard::default(); shards.max(1)], mappings: Vec::new(), next: 1 }
+        Self {
+            shards: vec![Shard::default(); shards.max(1)],
+            mappings: Vec::new(),
+            next: 1,
+            only_wanted: false,
+        }
+    }
+
+    /// From now on what none of its mappings wants is only counted; they are there before the first change.
+    pub(crate) const fn keep_only_wanted(&mut self) {
+        self.only_wanted = true;
     }
 
     /// Takes in a change. A write that changes nothing makes no record.
@@ -76,7 +88,9 @@ impl Stream {
         let (key, old, new) = (key.clone(), old.cloned(), new.cloned());
         let shard = self.shard_of(&key);
         let record = Record { sequence: format_smolstr!("{number}"), key, old, new, at, expired };
-        self.shards[shard].0.push_back(ShardEntry { number, record: Rc::new(record) });
+        let wanted = self.mappings.iter().map(|mapping| mapping.bit_of(&record)).sum();
+        let record = (wanted > 0 || !self.only_wanted).then(|| Rc::new(record));
+        self.shards[shard].0.push_back(ShardEntry { number, record, at, wanted });
     }
 
     /// Which shard has the records of an item.
@@ -124,7 +138,11 @@ impl Stream {
 
     /// Adds a mapping, which begins with the oldest record.
     pub(crate) fn map(&mut self, settings: MappingSettings) -> usize {
-        self.mappings.push(Mapping::new(self.mappings.len(), settings, self.shards.len()));
+        let mapping = Mapping::new(self.mappings.len(), settings, self.shards.len());
+        for entry in self.shards.iter_mut().flat_map(|shard| &mut shard.0) {
+            entry.wanted += entry.record.as_ref().map_or(0, |record| mapping.bit_of(record));
+        }
+        self.mappings.push(mapping);
         self.mappings.len() - 1
     }
 

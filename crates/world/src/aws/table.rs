@@ -5,11 +5,13 @@
 pub(crate) mod expiry;
 pub(crate) mod items;
 mod page;
+pub(crate) mod plan;
 pub(crate) mod refusal;
 pub(crate) mod row;
 pub(crate) mod scaled;
 mod scaling;
 pub(crate) mod size;
+pub(crate) mod valid;
 
 pub use items::{Items, Watch};
 

@@ -6,7 +6,12 @@ use crate::run::world::World;
 impl World {
     /// Gives the table a stream of so many shards, with all changes from now on.
     pub fn add_stream(&self, shards: usize) {
-        self.state.borrow_mut().table.stream = Some(Stream::new(shards).into());
+        let table = &mut self.state.borrow_mut().table;
+        let mut stream = Stream::new(shards);
+        if table.is_scaled() {
+            stream.keep_only_wanted();
+        }
+        table.stream = Some(stream.into());
     }
 
     /// Adds an event source mapping to the table's stream: a new one of one shard where it has none.

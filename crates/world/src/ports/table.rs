@@ -9,11 +9,11 @@ use tenfold_ports::table::{
 };
 
 use self::names::{kind, kind_of, kind_of_all, kind_of_key};
-use crate::aws::capacity::CapacityCheck;
 use crate::aws::table::Items;
 use crate::aws::table::expiry::comes_by;
-use crate::aws::table::items::valid_key;
+use crate::aws::table::items::one;
 use crate::aws::table::refusal::invalid;
+use crate::aws::table::valid::valid_key;
 use crate::run::env::Env;
 use crate::run::state::{RunState, detail};
 use crate::run::world::World;
@@ -39,13 +39,14 @@ impl World {
 
 impl RunState {
     fn read(&mut self, key: &Key, read: Read) -> Option<Item> {
-        let row = self.table.row(key)?;
-        let stale =
-            if read == Read::Eventual && self.limits.stale_reads { row.stale(self.now) } else { None };
-        match stale {
-            Some(stale) if self.choices.pick(2) == 1 => stale.clone(),
-            _ => row.now.clone(),
+        if read == Read::Eventual
+            && self.limits.stale_reads
+            && let Some(stale) = self.table.row(key).and_then(|row| row.stale(self.now))
+            && self.choices.pick(2) == 1
+        {
+            return stale.clone();
         }
+        self.table.get(key).cloned()
     }
 
     fn read_many(&mut self, keys: &[Key], read: Read) -> Result<Vec<Option<Item>>, CallError> {
@@ -106,10 +107,7 @@ impl Table for Env {
         let site = self.site("table.write", kind_of(&write));
         self.call(site, move |state| {
             state.tidy(|touched| touched == write.key());
-            let result = match state.spend_writes(&[&write], false) {
-                CapacityCheck::Made => state.table.write(&write, state.now),
-                CapacityCheck::Throttled | CapacityCheck::Busy => Err(CallError::Throttled.into()),
-            };
+            let result = state.make_writes(std::slice::from_ref(&write), false).map_err(one);
             let what = detail(state, || {
                 let done = match &result {
                     Ok(()) => "written",
@@ -128,11 +126,7 @@ impl Table for Env {
         let places = writes.len();
         let answer = self.call(site, move |state| {
             state.tidy(|touched| writes.iter().any(|write| write.key() == touched));
-            let result = match state.spend_writes(&writes.iter().collect::<Vec<_>>(), true) {
-                CapacityCheck::Made => state.table.transact(&writes, state.now),
-                CapacityCheck::Throttled => Err(CallError::Throttled.into()),
-                CapacityCheck::Busy => Err(TransactError::Cancelled(vec![Cancelled::Busy])),
-            };
+            let result = state.make_writes(&writes, true);
             let what = detail(state, || {
                 let done = match &result {
                     Ok(()) => "written",

@@ -126,8 +126,8 @@ where
         }
         if let Some(place) = mailbox.answers.iter().position(|(id, _)| Some(*id) == this.id) {
             let (_, answer) = mailbox.answers.swap_remove(place);
-            if let Some(answer) = answer.value.downcast_ref::<R>() {
-                return Poll::Ready(answer.clone());
+            if let Ok(answer) = answer.value.downcast::<R>() {
+                return Poll::Ready(Rc::unwrap_or_clone(answer));
             }
         }
         // Woken for another call of the same handler; or moved to another task meanwhile.

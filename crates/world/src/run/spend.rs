@@ -1,11 +1,12 @@
 //! What a call takes of what services let through, where time matters: units of the table's capacity, and its place in
 //! a service's rate. Elsewhere every call has them.
 
-use tenfold_ports::table::{Item, Key, Query, Read, Write};
+use tenfold_ports::table::{Cancelled, Item, Key, Query, Read, TransactError, Write};
 use tenfold_ports::{CallError, SmolStr};
 
 use super::state::RunState;
 use crate::aws::capacity::{CapacityCheck, kilobytes};
+use crate::aws::table::plan::changes;
 use crate::aws::table::size::size;
 
 /// The unit of reads.
@@ -22,11 +23,20 @@ impl RunState {
         Err(CallError::Throttled)
     }
 
-    /// Takes write units for these writes.
-    pub fn spend_writes(&mut self, writes: &[&Write], transaction: bool) -> CapacityCheck {
-        let Some(timed) = &mut self.timed else { return CapacityCheck::Made };
-        timed.verdict = timed.capacity.writes(&self.table, writes, self.now, transaction);
-        timed.verdict
+    /// Makes writes, all or none, where there are write units for them.
+    pub fn make_writes(&mut self, writes: &[Write], transaction: bool) -> Result<(), TransactError> {
+        let plan = self.table.plan(writes, transaction)?;
+        if let Some(timed) = &mut self.timed {
+            timed.verdict = timed.capacity.writes(&self.table, &plan, self.now, transaction);
+            match timed.verdict {
+                CapacityCheck::Made => {}
+                CapacityCheck::Throttled => return Err(CallError::Throttled.into()),
+                CapacityCheck::Busy => return Err(TransactError::Cancelled(vec![Cancelled::Busy])),
+            }
+        }
+        let changes = changes(plan).map_err(TransactError::Cancelled)?;
+        self.table.make(changes, self.now);
+        Ok(())
     }
 
     /// Takes read units for the items of these keys.

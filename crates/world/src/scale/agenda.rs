@@ -1,6 +1,6 @@
 //! What is to happen, and when.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
@@ -82,52 +82,38 @@ pub(super) enum Happening {
     Script(usize),
 }
 
-struct Entry {
-    at: Nanos,
-    number: u64,
-    what: Happening,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    /// The earliest is the greatest, and of those at one time the one that was put down first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.number).cmp(&(self.at, self.number))
-    }
-}
-
-/// What is to happen, the earliest first.
+/// What is to happen, the earliest first, and of what is to happen at one time what was put down first.
+///
+/// What happens is kept apart from when: entries move about a lot, and there are tens of thousands of them.
 #[derive(Default)]
 pub(super) struct Agenda {
-    entries: BinaryHeap<Entry>,
+    /// When, a number that grows, and the place of what happens.
+    entries: BinaryHeap<Reverse<(Nanos, u64, u32)>>,
+    places: Vec<Option<Happening>>,
+    free: Vec<u32>,
     next: u64,
 }
 
 impl Agenda {
     pub fn add(&mut self, at: Nanos, what: Happening) {
-        self.entries.push(Entry { at, number: self.next, what });
+        let place = self.free.pop().unwrap_or(self.places.len() as u32);
+        match self.places.get_mut(place as usize) {
+            Some(free) => *free = Some(what),
+            None => self.places.push(Some(what)),
+        }
+        self.entries.push(Reverse((at, self.next, place)));
         self.next += 1;
     }
 
     /// When the next of it is.
     pub fn first(&self) -> Option<Nanos> {
-        self.entries.peek().map(|entry| entry.at)
+        self.entries.peek().map(|Reverse((at, ..))| *at)
     }
 
     pub fn next(&mut self) -> Option<(Nanos, Happening)> {
-        self.entries.pop().map(|entry| (entry.at, entry.what))
+        let Reverse((at, _, place)) = self.entries.pop()?;
+        let what = self.places[place as usize].take()?;
+        self.free.push(place);
+        Some((at, what))
     }
 }

@@ -46,10 +46,12 @@ impl Simulation {
         let call = going.call.site.call;
         self.recorder.call(call);
         let server = self.through_server(call);
-        if self.figures.latency(call).is_none() {
+        let whole = if let Some(latency) = self.figures.latency(call) {
+            latency.time.draw(&mut self.random)
+        } else {
             self.recorder.unknown.insert(call);
-        }
-        let whole = self.draw(call);
+            0
+        };
         let there = (whole as f64 * self.random.random::<f64>()) as Nanos;
         going.back = whole - there;
         self.agenda.add(self.now + server + there, Happening::Apply(going));

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::nanos::{MILLISECOND, Nanos};
 use super::quantiles::Quantiles;
+use super::sources::PollerLimits;
 use crate::aws::capacity::TableLimits;
 use crate::aws::rates::Rate;
 
@@ -76,7 +77,7 @@ pub struct Figures {
     latencies: FxHashMap<String, Latency>,
     /// The names of latencies that nobody has published or measured.
     assumed: Vec<String>,
-    limits: BTreeMap<String, f64>,
+    limits: FxHashMap<String, f64>,
     prices: BTreeMap<String, f64>,
     /// Over how many lanes of one server all calls go; none where each service is by itself.
     pub(super) lanes: Option<usize>,
@@ -141,7 +142,9 @@ impl Figures {
     /// There is no such limit, or the simulation does not ask it.
     pub fn limit(&mut self, name: &str, value: f64) -> Result<(), BadFigures> {
         let asked = self.limits.keys().filter(|name| !NOT_ASKED.contains(&name.as_str()));
-        let known = asked.cloned().collect::<Vec<_>>().join(", ");
+        let mut known: Vec<String> = asked.cloned().collect();
+        known.sort();
+        let known = known.join(", ");
         if NOT_ASKED.contains(&name) {
             return Err(BadFigures(format!(
                 "the simulation does not ask the limit {name:?} yet; it asks {known}"
@@ -205,6 +208,16 @@ impl Figures {
             let a_second = self.most(name);
             (*name, Rate { a_second, burst: burst.map_or(a_second, |burst| self.most(burst)) })
         })
+    }
+
+    /// How many pollers Lambda has for a queue.
+    pub(super) fn pollers(&self) -> PollerLimits {
+        PollerLimits {
+            start: self.most("poll.queue_start"),
+            growth: self.most("poll.queue_growth") / 60.0,
+            decline: self.most("poll.queue_decline") / 60.0,
+            most: self.most("poll.queue_most"),
+        }
     }
 
     /// State transitions of the account, which are delayed where there are too many.

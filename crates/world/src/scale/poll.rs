@@ -6,7 +6,7 @@ use super::agenda::{Going, Happening, PolledBatch};
 use super::function::{Event, MessageBatch, Purpose};
 use super::nanos::{Nanos, SECOND};
 use super::simulation::{FunctionId, Simulation};
-use super::sources::{PollerLimits, QueuePollers, Source, SourceKind};
+use super::sources::{QueuePollers, Source, SourceKind};
 use crate::aws::queue::Posted;
 use crate::aws::queue::receive::{MAX_WAIT, has_message};
 use crate::kernel::ids::QueueId;
@@ -126,7 +126,7 @@ impl Simulation {
 
     /// All messages of a queue are taken: what pollers it has are enough.
     fn caught_up(&mut self, queue: usize) {
-        let (limits, now) = (self.poller_limits(), self.now);
+        let (limits, now) = (self.pollers, self.now);
         let Some(interest) = self.queues.get(&queue) else { return };
         for source in &interest.sources {
             if let SourceKind::Queue(pollers) = &mut self.sources[*source].kind {
@@ -136,18 +136,9 @@ impl Simulation {
         }
     }
 
-    fn poller_limits(&self) -> PollerLimits {
-        PollerLimits {
-            start: self.figures.most("poll.queue_start"),
-            growth: self.figures.most("poll.queue_growth") / 60.0,
-            decline: self.figures.most("poll.queue_decline") / 60.0,
-            most: self.figures.most("poll.queue_most"),
-        }
-    }
-
     /// Takes a batch for a poller that is free. Gives whether there was one.
     fn take_messages(&mut self, source: usize) -> bool {
-        let (limits, now) = (self.poller_limits(), self.now);
+        let (limits, now) = (self.pollers, self.now);
         let SourceKind::Queue(pollers) = &mut self.sources[source].kind else { return false };
         pollers.count(limits, now);
         pollers.behind = !pollers.is_free();

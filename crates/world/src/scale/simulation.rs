@@ -20,7 +20,7 @@ use super::machines::FlowRuns;
 use super::nanos::Nanos;
 use super::recorder::Recorder;
 use super::scenario::Becomes;
-use super::sources::{QueueInterest, Source};
+use super::sources::{PollerLimits, QueueInterest, Source};
 use crate::aws::capacity::Capacity;
 use crate::aws::rates::{Rates, TokenBucket};
 use crate::kernel::choice::Choices;
@@ -58,6 +58,8 @@ pub struct Simulation {
     pub(super) queues: BTreeMap<usize, QueueInterest>,
     /// Where work waits: in the partitions of an index; none: in the queues.
     pub(super) waits: Option<WaitingRows>,
+    /// How many pollers Lambda has for a queue: they are looked at after each call.
+    pub(super) pollers: PollerLimits,
     pub(super) hosts: BTreeMap<SmolStr, OutsideService>,
     /// The hosts that the stack calls.
     pub(super) called: BTreeSet<SmolStr>,
@@ -92,6 +94,7 @@ impl Simulation {
         state.table.scale(&[]);
         let begin = state.now;
         let lanes = figures.lanes.map(Lanes::new);
+        let pollers = figures.pollers();
         Self {
             world: World::new(state, Rc::default()),
             figures,
@@ -108,6 +111,7 @@ impl Simulation {
             sources: Vec::new(),
             queues: BTreeMap::new(),
             waits: None,
+            pollers,
             hosts: BTreeMap::new(),
             called: BTreeSet::new(),
             tasks_of: FxHashMap::default(),
@@ -192,7 +196,8 @@ impl Simulation {
 
     /// When something that begins now is through the server that all share, where there is one.
     pub(super) fn through_server(&mut self, name: &str) -> Nanos {
+        let Some(lanes) = &mut self.lanes else { return 0 };
         let busy = self.figures.latency(name).map_or(0, |latency| latency.busy);
-        self.lanes.as_mut().map_or(0, |lanes| lanes.take(self.now, busy) - self.now)
+        lanes.take(self.now, busy) - self.now
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, ToSmolStr};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// The name of a saga's definition or of a step: 1 to 64 of `a-z`, `0-9` and `-`, with letters or digits
 /// around each `-`.
@@ -89,6 +90,14 @@ impl SagaId {
         let id = Uuid::parse_str(text).ok().map(Self)?;
         // Upper case and other spellings of a UUID would name the same saga twice.
         (id.to_smolstr() == text).then_some(id)
+    }
+
+    /// The length of an id as text.
+    pub const LENGTH: usize = Hyphenated::LENGTH;
+
+    /// Writes the id as text at the end of another.
+    pub fn write(self, text: &mut String) {
+        text.push_str(self.0.hyphenated().encode_lower(&mut [0; Self::LENGTH]));
     }
 
     /// Returns which of `shards` partitions of an index the saga belongs to, from 0.

@@ -1,4 +1,4 @@
-use tenfold_ports::table::{Condition, Update};
+use tenfold_ports::table::{Condition, Item, Update, Write};
 
 use super::*;
 
@@ -25,8 +25,8 @@ fn takes(writes: &[Write], transaction: bool) -> (f64, f64) {
     items.scale(&["queue"]);
     items.put(item("there", 2_900));
     let mut capacity = Capacity::new(LIMITS);
-    let writes: Vec<&Write> = writes.iter().collect();
-    assert_eq!(capacity.writes(&items, &writes, Timestamp::UNIX_EPOCH, transaction), CapacityCheck::Made);
+    let plan = items.plan(writes, transaction).unwrap();
+    assert_eq!(capacity.writes(&items, &plan, Timestamp::UNIX_EPOCH, transaction), CapacityCheck::Made);
     let of = |partition: &Partition| capacity.keys.get(partition).map_or(0.0, |units| units.written);
     (of(&("", "p".into())), of(&("queue", "q".into())))
 }
@@ -54,15 +54,17 @@ fn a_write_that_is_refused_costs_what_it_found_and_no_index() {
 
 #[test]
 fn a_transaction_that_is_more_than_a_second_has_takes_a_whole_one() {
-    let items = Items::default();
+    let mut items = Items::default();
+    items.scale(&[]);
     let mut capacity = Capacity::new(LIMITS);
     let writes: Vec<Write> =
         (0..100).map(|n| put(item(&format!("s{n}"), 9_900), Condition::Always)).collect();
-    let writes: Vec<&Write> = writes.iter().collect();
+    let plan = items.plan(&writes, true).unwrap();
     let now = Timestamp::UNIX_EPOCH;
-    assert_eq!(capacity.writes(&items, &writes, now, true), CapacityCheck::Made, "2,000 units");
-    let one = put(item("one", 10), Condition::Always);
-    assert_eq!(capacity.writes(&items, &[&one], now, false), CapacityCheck::Throttled);
+    assert_eq!(capacity.writes(&items, &plan, now, true), CapacityCheck::Made, "2,000 units");
+    let one = [put(item("one", 10), Condition::Always)];
+    let plan = items.plan(&one, false).unwrap();
+    assert_eq!(capacity.writes(&items, &plan, now, false), CapacityCheck::Throttled);
     let later = now + SignedDuration::from_secs(1);
-    assert_eq!(capacity.writes(&items, &[&one], later, false), CapacityCheck::Made);
+    assert_eq!(capacity.writes(&items, &plan, later, false), CapacityCheck::Made);
 }

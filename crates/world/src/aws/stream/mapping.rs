@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
-use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::stream::Record;
@@ -74,15 +73,27 @@ impl Mapping {
         self.readers[shard].done
     }
 
-    fn wants(&self, record: &Record) -> bool {
+    fn passes(&self, record: &Record) -> bool {
         let filters = &self.settings.filters;
         filters.is_empty() || filters.iter().any(|filter| filter.passes(record))
+    }
+
+    /// The bit of this mapping among those of who wants a record; none where it does not.
+    pub(super) fn bit_of(&self, record: &Record) -> u64 {
+        if self.index < 64 && self.passes(record) { 1 << self.index } else { 0 }
+    }
+
+    fn wants(&self, entry: &ShardEntry) -> bool {
+        match self.index {
+            0..64 => entry.wanted >> self.index & 1 == 1,
+            _ => entry.record.as_ref().is_some_and(|record| self.passes(record)),
+        }
     }
 
     /// The wanted records after the checkpoint.
     fn left<'a>(&'a self, at: usize, shard: &'a Shard) -> impl Iterator<Item = &'a ShardEntry> {
         let done = self.readers[at].done;
-        shard.0.iter().filter(move |entry| entry.number > done && self.wants(&entry.record))
+        shard.0.iter().filter(move |entry| entry.number > done && self.wants(entry))
     }
 
     pub(super) fn is_done(&self, at: usize, shard: &Shard) -> bool {
@@ -110,7 +121,7 @@ impl Mapping {
                 None => self.cut(at, shard, choices)?,
             };
             let of_part = self.left(at, shard).take_while(|entry| entry.number <= part.to);
-            let records: Vec<_> = of_part.map(|entry| Rc::clone(&entry.record)).collect();
+            let records: Vec<_> = of_part.filter_map(|entry| entry.record.clone()).collect();
             let reader = &mut self.readers[at];
             if records.is_empty() {
                 // Its records have expired while it was tried.
@@ -124,7 +135,7 @@ impl Mapping {
 
     /// Gives up what is too old.
     fn expire(&mut self, at: usize, shard: &Shard, now: Timestamp) {
-        let old = |entry: &&ShardEntry| now.duration_since(entry.record.at) >= RETENTION;
+        let old = |entry: &&ShardEntry| now.duration_since(entry.at) >= RETENTION;
         let Some(last) = shard.0.iter().take_while(old).last() else { return };
         let last = last.number;
         self.expired += self.left(at, shard).take_while(|entry| entry.number <= last).count() as u64;

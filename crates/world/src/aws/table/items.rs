@@ -1,19 +1,17 @@
 //! The rows, and how writes change them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use smol_str::SmolStr;
 use tenfold_ports::CallError;
-use tenfold_ports::table::{
-    BATCH, Cancelled, Condition, Item, Key, TransactError, Update, Value, Write, WriteError,
-};
+use tenfold_ports::table::{Cancelled, Item, Key, TransactError, Value, Write, WriteError};
 
-use super::refusal::invalid;
+use super::plan::{Change, ItemSize, changes};
 use super::row::Row;
-use super::scaled::Scaled;
-use super::size::{MAX_ITEM, MAX_TRANSACTION, size};
+use super::scaled::{Scaled, ScaledRow};
+use super::size::size;
 use crate::aws::stream::Stream;
 use crate::kernel::fingerprint::fingerprint;
 use crate::kernel::shared::Shared;
@@ -40,37 +38,37 @@ pub struct Items {
     broken: Option<Rc<str>>,
 }
 
-/// What a write makes of its item; none for one that only checks.
-type Change = Option<Option<Item>>;
-
-/// Why there is no change.
-enum Refusal {
-    Condition(Option<Item>),
-    Invalid(CallError),
-}
-
 impl Items {
     /// When an item's time is over, in seconds of the Unix epoch.
     pub(super) fn expires(&self, item: &Item) -> Option<i64> {
-        item.number(self.time_to_live?).ok()
+        match item.get(self.time_to_live?) {
+            Some(Value::N(at)) => Some(*at),
+            _ => None,
+        }
     }
 
     /// The item with this key.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<&Item> {
-        self.row(key)?.now.as_ref()
+        match &self.scaled {
+            Some(scaled) => scaled.row(key).map(|row| &row.item),
+            None => self.row(key)?.now.as_ref(),
+        }
     }
 
-    /// All items, in the order of their keys.
+    /// All items, in the order of their keys; where there are millions of them in any order.
     pub fn all(&self) -> impl Iterator<Item = &Item> {
-        self.rows.values().filter_map(|row| row.now.as_ref())
+        let scaled = self.scaled.iter().flat_map(|scaled| scaled.partitions.values());
+        let of_partitions = scaled.flat_map(|rows| rows.values().map(|row| &row.item));
+        self.rows.values().filter_map(|row| row.now.as_ref()).chain(of_partitions)
     }
 
     /// Puts an item as it is, without a call, as if it had always been there: no stream tells of it.
     pub fn put(&mut self, item: Item) {
         let key = item.key.clone();
         let watch = self.watch.take();
-        self.set(&key, Some(item), Timestamp::MIN);
+        let bytes = self.bytes(&item);
+        self.set(&key, Some((item, bytes)), Timestamp::MIN);
         self.watch = watch;
     }
 
@@ -94,205 +92,107 @@ impl Items {
         self.weighs_documents = true;
     }
 
-    pub(crate) fn row(&self, key: &Key) -> Option<&Row> {
-        let found = match &self.scaled {
-            Some(scaled) => scaled.rows.get(key),
-            None => self.rows.get(key),
-        };
-        found.map(Rc::as_ref)
+    /// Whether the documents of items are counted: in DynamoDB they are.
+    pub(super) const fn counts_documents(&self) -> bool {
+        self.weighs_documents || self.is_scaled()
     }
 
-    fn set(&mut self, key: &Key, item: Option<Item>, now: Timestamp) {
+    pub(super) fn bytes(&self, item: &Item) -> usize {
+        size(item, self.counts_documents())
+    }
+
+    /// An item's row, where rows remember what they were before.
+    pub(crate) fn row(&self, key: &Key) -> Option<&Row> {
+        self.rows.get(key).map(Rc::as_ref)
+    }
+
+    pub(super) fn set(&mut self, key: &Key, item: Option<ItemSize>, now: Timestamp) {
         self.set_as(key, item, now, false);
     }
 
     /// The same, or DynamoDB's own deletion of an item that has expired.
-    pub(super) fn set_as(&mut self, key: &Key, item: Option<Item>, written: Timestamp, expired: bool) {
+    pub(super) fn set_as(&mut self, key: &Key, item: Option<ItemSize>, written: Timestamp, expired: bool) {
+        if self.is_scaled() {
+            return self.set_scaled(key, item, written, expired);
+        }
+        let item = item.map(|(item, _)| item);
         let old = self.row(key);
         let before = old.and_then(|row| row.now.clone());
-        let gone = old.filter(|_| self.scaled.is_none()).map_or(0, |row| fingerprint(&(key, row)));
-        if let Some(watch) = self.watch
-            && let Err(what) = watch(self, before.as_ref(), item.as_ref())
-        {
-            self.broken.get_or_insert_with(|| what.into());
-        }
-        if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
-            stream.record(key, before.as_ref(), item.as_ref(), written, expired);
-        }
-        let time = item.as_ref().and_then(|item| self.expires(item));
-        if let Some(scaled) = &mut self.scaled {
-            scaled.change(key, before.as_ref(), item.as_ref(), time);
-            let rows = Rc::make_mut(&mut self.rows);
-            if item.is_none() {
-                rows.remove(key);
-                scaled.rows.remove(key);
-            } else {
-                let row = Rc::new(Row { now: item, before: None, written });
-                rows.insert(key.clone(), Rc::clone(&row));
-                scaled.rows.insert(key.clone(), row);
-            }
-            return;
-        }
+        let gone = old.map_or(0, |row| fingerprint(&(key, row)));
+        self.tell(key, before.as_ref(), item.as_ref(), written, expired);
         let row = Row { now: item, before, written };
         self.fingerprint = self.fingerprint.wrapping_sub(gone).wrapping_add(fingerprint(&(key, &row)));
         Rc::make_mut(&mut self.rows).insert(key.clone(), Rc::new(row));
     }
 
-    /// Makes one write.
-    pub(crate) fn write(&mut self, write: &Write, now: Timestamp) -> Result<(), WriteError> {
-        self.valid(write)?;
-        match self.change(write) {
-            Ok(change) => {
-                self.make(write.key(), change, now);
-                Ok(())
-            }
-            Err(Refusal::Condition(current)) => Err(WriteError::Conflict { current }),
-            Err(Refusal::Invalid(error)) => Err(error.into()),
+    fn set_scaled(&mut self, key: &Key, item: Option<ItemSize>, written: Timestamp, expired: bool) {
+        let lives_until = item.as_ref().and_then(|(item, _)| self.expires(item));
+        let after = item.as_ref().map(|(item, _)| item.clone());
+        let Some(scaled) = &mut self.scaled else { return };
+        if let Some(until) = lives_until {
+            scaled.expiring.push(Reverse((until, key.clone())));
         }
+        let before = scaled.set(key, item.map(|(item, bytes)| ScaledRow { item, bytes })).map(|row| row.item);
+        scaled.change(key, before.as_ref(), after.as_ref());
+        self.tell(key, before.as_ref(), after.as_ref(), written, expired);
+    }
+
+    /// Tells who watches the table of a change, and its stream.
+    fn tell(
+        &mut self,
+        key: &Key,
+        before: Option<&Item>,
+        after: Option<&Item>,
+        written: Timestamp,
+        expired: bool,
+    ) {
+        if let Some(watch) = self.watch
+            && let Err(what) = watch(self, before, after)
+        {
+            self.broken.get_or_insert_with(|| what.into());
+        }
+        if let Some(stream) = self.stream.as_mut().filter(|_| written > Timestamp::MIN) {
+            stream.record(key, before, after, written, expired);
+        }
+    }
+
+    /// Makes one write.
+    #[cfg(test)]
+    pub(crate) fn write(&mut self, write: &Write, now: Timestamp) -> Result<(), WriteError> {
+        let plan = self.plan(std::slice::from_ref(write), false)?;
+        let changes = changes(plan).map_err(|reasons| one(TransactError::Cancelled(reasons)))?;
+        self.make(changes, now);
+        Ok(())
     }
 
     /// Makes all writes or none.
     pub(crate) fn transact(&mut self, writes: &[Write], now: Timestamp) -> Result<(), TransactError> {
-        self.valid_together(writes)?;
-        let mut changes = Vec::with_capacity(writes.len());
-        let mut reasons = Vec::new();
-        for (i, write) in writes.iter().enumerate() {
-            match self.change(write) {
-                Ok(change) => changes.push(change),
-                Err(Refusal::Condition(current)) => {
-                    reasons.resize(writes.len(), Cancelled::No);
-                    reasons[i] = Cancelled::Condition(current);
-                }
-                // What no condition gave as a reason fails the call, whatever the other reasons are.
-                Err(Refusal::Invalid(error)) => return Err(error.into()),
-            }
-        }
-        if !reasons.is_empty() {
-            return Err(TransactError::Cancelled(reasons));
-        }
-        for (write, change) in writes.iter().zip(changes) {
-            self.make(write.key(), change, now);
-        }
+        let plan = self.plan(writes, true)?;
+        let changes = changes(plan).map_err(TransactError::Cancelled)?;
+        self.make(changes, now);
         Ok(())
     }
 
-    fn make(&mut self, key: &Key, change: Change, now: Timestamp) {
-        if let Some(item) = change {
-            self.set(key, item, now);
-        }
-    }
-
-    /// What the write would make of its item. Changes nothing yet.
-    fn change(&self, write: &Write) -> Result<Change, Refusal> {
-        let current = self.get(write.key());
-        if !write.condition().holds(current) {
-            return Err(Refusal::Condition(current.cloned()));
-        }
-        Ok(match write {
-            Write::Put { item, .. } => Some(Some(item.clone())),
-            Write::Delete { .. } => Some(None),
-            Write::Check { .. } => None,
-            Write::Update { key, updates, .. } => {
-                let mut item = current.cloned().unwrap_or_else(|| Item::new(key.clone()));
-                for (name, update) in updates {
-                    addable(&item, name, update).map_err(Refusal::Invalid)?;
-                    update.apply(name, &mut item);
-                }
-                self.valid_size(&item).map_err(Refusal::Invalid)?;
-                Some(Some(item))
-            }
-        })
-    }
-
-    /// What DynamoDB refuses before it looks at any item.
-    fn valid(&self, write: &Write) -> Result<(), CallError> {
-        valid_key(write.key())?;
-        match write {
-            Write::Put { item, .. } => self.valid_size(item),
-            Write::Update { updates, .. } => valid_updates(updates),
-            Write::Delete { .. } => Ok(()),
-            Write::Check { condition, .. } => valid_check(condition),
-        }
-    }
-
-    fn valid_together(&self, writes: &[Write]) -> Result<(), CallError> {
-        if writes.is_empty() || writes.len() > BATCH {
-            return Err(invalid("a transaction has 1 to 100 writes"));
-        }
-        for (i, write) in writes.iter().enumerate() {
-            self.valid(write)?;
-            if writes[..i].iter().any(|before| before.key() == write.key()) {
-                return Err(invalid("two writes of one item in a transaction"));
-            }
-            if matches!(write, Write::Update { updates, .. } if updates.is_empty()) {
-                return Err(invalid("an update in a transaction changes something"));
+    /// Makes what was planned.
+    pub(crate) fn make(&mut self, changes: Vec<(&Key, Change)>, now: Timestamp) {
+        for (key, change) in changes {
+            match change {
+                Change::Checks => {}
+                Change::Puts(item) => self.set(key, Some(item), now),
+                Change::Deletes => self.set(key, None, now),
             }
         }
-        let put = |write: &Write| match write {
-            Write::Put { item, .. } => size(item, self.weighs_documents),
-            _ => 0,
-        };
-        if writes.iter().map(put).sum::<usize>() > MAX_TRANSACTION {
-            return Err(invalid("a transaction of more than 4 MB"));
-        }
-        Ok(())
-    }
-
-    fn valid_size(&self, item: &Item) -> Result<(), CallError> {
-        if size(item, self.weighs_documents) > MAX_ITEM {
-            return Err(invalid("an item of more than 400 KB"));
-        }
-        Ok(())
     }
 }
 
-pub(crate) fn valid_key(key: &Key) -> Result<(), CallError> {
-    if key.pk.is_empty() || key.sk.is_empty() {
-        return Err(invalid("an empty key attribute"));
-    }
-    if key.pk.len() > 2048 || key.sk.len() > 1024 {
-        return Err(invalid("a key attribute is too long"));
-    }
-    Ok(())
-}
-
-fn valid_updates(updates: &[(SmolStr, Update)]) -> Result<(), CallError> {
-    for (i, (name, _)) in updates.iter().enumerate() {
-        if updates[..i].iter().any(|(before, _)| before == name) {
-            return Err(invalid("two changes of one attribute"));
-        }
-        if name == "pk" || name == "sk" {
-            return Err(invalid("a change of a key attribute"));
-        }
-    }
-    Ok(())
-}
-
-fn valid_check(condition: &Condition) -> Result<(), CallError> {
-    if always_holds(condition) {
-        return Err(invalid("a check checks something"));
-    }
-    Ok(())
-}
-
-/// Whether a condition asks for nothing, so that no expression could say it.
-fn always_holds(condition: &Condition) -> bool {
-    match condition {
-        Condition::Always => true,
-        Condition::All(all) => all.iter().all(always_holds),
-        Condition::Any(any) => any.iter().any(always_holds),
-        _ => false,
-    }
-}
-
-/// Numbers are added to numbers and to nothing.
-fn addable(item: &Item, name: &str, update: &Update) -> Result<(), CallError> {
-    match (update, item.get(name)) {
-        (Update::Add(n), Some(Value::N(old))) if old.checked_add(*n).is_none() => {
-            // DynamoDB goes on to 38 digits; the port does not.
-            Err(invalid("a number beyond 64 bits"))
-        }
-        (Update::Add(_), Some(Value::N(_)) | None) | (Update::Set(_) | Update::Remove, _) => Ok(()),
-        (Update::Add(_), Some(_)) => Err(invalid("a number is added to what is none")),
+/// What became of a single write, of what became of it as a transaction.
+pub(crate) fn one(error: TransactError) -> WriteError {
+    match error {
+        TransactError::Call(error) => error.into(),
+        TransactError::Cancelled(reasons) => match reasons.into_iter().next() {
+            Some(Cancelled::Condition(current)) => WriteError::Conflict { current },
+            // It met a transaction.
+            Some(Cancelled::No | Cancelled::Busy) | None => CallError::Throttled.into(),
+        },
     }
 }

@@ -1,6 +1,7 @@
 //! Queries: which items, in which order, and where a page ends.
 
 use std::collections::BTreeSet;
+use std::iter::Rev;
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -20,6 +21,29 @@ type Place<'a> = (i64, &'a Key);
 
 /// What a query finds, in its order, one after the other.
 type Found<'a, 'b> = Box<dyn Iterator<Item = (Place<'a>, &'a Item)> + 'b>;
+
+/// Rows in a query's direction.
+enum Ordered<I> {
+    Forward(I),
+    Backward(Rev<I>),
+}
+
+impl<I: DoubleEndedIterator> Ordered<I> {
+    fn new(rows: I, query: &Query) -> Self {
+        if query.backward { Self::Backward(rows.rev()) } else { Self::Forward(rows) }
+    }
+}
+
+impl<I: DoubleEndedIterator> Iterator for Ordered<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        match self {
+            Self::Forward(rows) => rows.next(),
+            Self::Backward(rows) => rows.next(),
+        }
+    }
+}
 
 impl Items {
     pub(crate) fn page(&self, query: &Query, now: Timestamp, lags: bool) -> Result<Page, CallError> {
@@ -84,23 +108,24 @@ impl Items {
             Range::Prefix(prefix) => prefix.as_str(),
             Range::All | Range::AtMost(_) => "",
         };
-        let first = Key { pk: query.partition.clone(), sk: prefix.into() };
+        let after = query.after.as_ref().map(|after| after.key.sk.clone());
+        let (from, to) = if query.backward {
+            // All that begin so come before what begins so and goes on with the last of all characters.
+            let end = || Bound::Included(format!("{prefix}\u{10ffff}").into());
+            (Bound::Included(prefix.into()), after.map_or_else(end, Bound::Excluded))
+        } else {
+            (after.map_or_else(|| Bound::Included(prefix.into()), Bound::Excluded), Bound::Unbounded)
+        };
+        if let Some(scaled) = &self.scaled {
+            let rows = scaled.partitions.get(&query.partition).into_iter();
+            let rows = rows.flat_map(move |rows| Ordered::new(rows.range((from.clone(), to.clone())), query));
+            let wanted = rows.take_while(move |(sk, _)| sk.starts_with(prefix));
+            return Box::new(wanted.map(|(_, row)| ((0, &row.item.key), &row.item)));
+        }
+        let key = |sk: SmolStr| Key { pk: query.partition.clone(), sk };
+        let rows = Ordered::new(self.rows.range((from.map(key), to.map(key))), query);
         let wanted = move |key: &Key| key.pk == query.partition && key.sk.starts_with(prefix);
         let place = |(key, row): (&'a Key, &'a Rc<Row>)| Some(((0, key), row.now.as_ref()?));
-        let after = query.after.as_ref().map(|after| &after.key);
-        if query.backward {
-            // All that begin so come before what begins so and goes on with the last of all characters.
-            let end = match after {
-                Some(key) => Bound::Excluded(key.clone()),
-                None => {
-                    Bound::Included(Key { pk: first.pk.clone(), sk: format!("{prefix}\u{10ffff}").into() })
-                }
-            };
-            let rows = self.rows.range((Bound::Included(first), end)).rev();
-            return Box::new(rows.take_while(move |(key, _)| wanted(key)).filter_map(place));
-        }
-        let begin = after.map_or(Bound::Included(first), |key| Bound::Excluded(key.clone()));
-        let rows = self.rows.range((begin, Bound::Unbounded));
         Box::new(rows.take_while(move |(key, _)| wanted(key)).filter_map(place))
     }
 
@@ -111,7 +136,7 @@ impl Items {
         now: Timestamp,
         lags: bool,
     ) -> Found<'a, 'b> {
-        if let Some(places) = self.scaled.as_ref().and_then(|scaled| scaled.indexes.get(index)) {
+        if let Some(places) = self.scaled.as_ref().and_then(|scaled| scaled.index(index)) {
             return self.of_scaled_index(query, places);
         }
         let rows = self.rows.values();

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -13,25 +12,26 @@ impl Items {
     /// From now on the table is one of millions of rows: what it has of indexes is kept in order, what has
     /// expired can be asked for, and no row remembers what it was before.
     pub(crate) fn scale(&mut self, indexes: &[&'static str]) {
-        let mut scaled = Scaled::default();
-        scaled.indexes.extend(indexes.iter().map(|index| (*index, BTreeSet::new())));
-        for (key, row) in self.rows.iter() {
-            scaled.rows.insert(key.clone(), Rc::clone(row));
-            if let Some(item) = &row.now {
-                scaled.change(key, None, Some(item), self.expires(item));
-            }
-        }
-        self.scaled = Some(Box::new(scaled));
+        let items: Vec<_> = self.all().cloned().collect();
+        let indexes = indexes.iter().map(|index| (*index, BTreeSet::new())).collect();
+        self.rows = std::rc::Rc::default();
+        self.scaled = Some(Box::new(Scaled { indexes, ..Scaled::default() }));
+        items.into_iter().for_each(|item| self.put(item));
+    }
+
+    /// Whether it is one of millions of rows.
+    pub(crate) const fn is_scaled(&self) -> bool {
+        self.scaled.is_some()
     }
 
     /// The names of the indexes that are kept in order.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = &'static str> {
-        self.scaled.iter().flat_map(|scaled| scaled.indexes.keys().copied())
+        self.scaled.iter().flat_map(|scaled| scaled.indexes.iter().map(|(index, _)| *index))
     }
 
     /// How many places of an index are in such partitions.
     pub(crate) fn places(&self, index: &str, partition: fn(&str) -> bool) -> usize {
-        let places = self.scaled.iter().filter_map(|scaled| scaled.indexes.get(index)).flatten();
+        let places = self.scaled.iter().filter_map(|scaled| scaled.index(index)).flatten();
         places.filter(|(of, ..)| partition(of)).count()
     }
 
@@ -57,6 +57,6 @@ impl Items {
 
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.scaled.as_ref().map_or(self.rows.len(), |scaled| scaled.rows)
     }
 }

@@ -1,7 +1,6 @@
 //! How large items are, as DynamoDB counts.
 
-use serde_json::Value as Json;
-use tenfold_ports::table::{Doc, Item, Value};
+use tenfold_ports::table::{Item, Value};
 
 /// The largest item.
 pub(super) const MAX_ITEM: usize = 400 << 10;
@@ -17,29 +16,18 @@ pub(crate) fn size(item: &Item, documents: bool) -> usize {
     item.attributes().map(|(name, value)| name.len() + value_size(value, documents)).sum::<usize>() + key
 }
 
-fn value_size(value: &Value, documents: bool) -> usize {
+pub(super) fn value_size(value: &Value, documents: bool) -> usize {
     match value {
         Value::Bool(_) => 1,
         Value::N(n) => digits(n.checked_ilog10().unwrap_or(0)),
         Value::S(text) => text.len(),
         Value::B(bytes) => bytes.len(),
         Value::Doc(_) if !documents => 0,
-        Value::Doc(Doc::Json(json)) => json_size(json),
-        Value::Doc(doc) => doc.to_json().map_or(0, |json| json_size(&json)),
+        Value::Doc(doc) => doc.size().unwrap_or(0),
     }
 }
 
 /// A byte for two digits, and one more.
 const fn digits(log10: u32) -> usize {
     (log10 as usize + 1).div_ceil(2) + 1
-}
-
-fn json_size(json: &Json) -> usize {
-    match json {
-        Json::Null | Json::Bool(_) => 1,
-        Json::Number(n) => n.to_string().len().div_ceil(2) + 1,
-        Json::String(text) => text.len(),
-        Json::Array(all) => 3 + all.iter().map(|each| 1 + json_size(each)).sum::<usize>(),
-        Json::Object(map) => 3 + map.iter().map(|(k, v)| 1 + k.len() + json_size(v)).sum::<usize>(),
-    }
 }

@@ -23,7 +23,11 @@ const SAGA: &str = "saga#";
 
 /// Returns the partition of a saga's rows.
 pub(super) fn partition(id: SagaId) -> SmolStr {
-    format_smolstr!("{SAGA}{id}")
+    // Every key of a saga begins with it: copied, not formatted.
+    let mut text = String::with_capacity(SAGA.len() + SagaId::LENGTH);
+    text.push_str(SAGA);
+    id.write(&mut text);
+    text.into()
 }
 
 /// Returns the key of a saga's own row.

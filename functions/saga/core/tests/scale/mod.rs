@@ -318,7 +318,9 @@ async fn messages(service: &Service, batch: Vec<Delivery>, context: &Context) ->
         let body = str::from_utf8(&message.body).unwrap_or_default();
         service.handle_message(body, context).await.is_err().then_some(message.id)
     };
-    let all = futures_util::future::join_all(batch.into_iter().map(handle)).await;
+    // Each on its own: a list of them is too large for an allocator to keep at hand.
+    let all =
+        futures_util::future::join_all(batch.into_iter().map(|message| Box::pin(handle(message)))).await;
     all.into_iter().flatten().collect()
 }
 
