@@ -19,6 +19,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tenfold_aws::{Aws, SystemRng, SystemRuntime};
 use tenfold_ports::Context;
 use tenfold_ports::api::{Problem, Request, Response};
+use tower::util::MapFutureLayer;
 use tracing::Instrument as _;
 
 use invocation::Invocation;
@@ -130,6 +131,19 @@ impl Start {
     where
         H: AsyncFn(&Request, &Context) -> Response + 'static,
     {
+        self.serve_api_then(handle, async || ()).await
+    }
+
+    /// The same; after each answer `after` does what nobody waits for. Lambda hands the answer on when it has it, and
+    /// freezes the process when the next event is asked for: until then it is the invocation's time, and paid for.
+    ///
+    /// # Errors
+    /// Lambda's Runtime API cannot be reached any more.
+    pub async fn serve_api_then<H, B>(self, handle: H, after: B) -> Result<(), InitError>
+    where
+        H: AsyncFn(&Request, &Context) -> Response + 'static,
+        B: AsyncFn() + 'static,
+    {
         let is_traced = self.is_traced;
         let answer = async move |invocation: Invocation, request: Result<Request, NoRequest>| {
             let response = match request {
@@ -160,7 +174,7 @@ impl Start {
             }
             request
         };
-        self.serve(decode, answer).await
+        self.serve(decode, answer, after).await
     }
 
     /// Answers events of the type `E`, for as long as the process lives.
@@ -188,12 +202,13 @@ impl Start {
             }
         };
         let decode = |event: &RawValue, _: &mut Invocation| serde_json::from_str(event.get());
-        self.serve(decode, answer).await
+        self.serve(decode, answer, async || ()).await
     }
 
     /// What `decode` makes of an event goes to `answer`. A panic of `decode` fails the invocation as `Panic`.
-    async fn serve<T, D, A>(self, decode: D, answer: A) -> Result<(), InitError>
+    async fn serve<T, D, A, B>(self, decode: D, answer: A, after: B) -> Result<(), InitError>
     where
+        B: AsyncFn() + 'static,
         D: Fn(&RawValue, &mut Invocation) -> T + Copy + 'static,
         A: AsyncFn(Invocation, T) -> InvocationResult + 'static,
         T: 'static,
@@ -222,8 +237,18 @@ impl Start {
                 work.instrument(span).await
             }
         });
+        // A layer's future goes on when the answer was sent, and before the next event is asked for.
+        let after = Rc::new(after);
+        let then = MapFutureLayer::new(move |answering| {
+            let after = Rc::clone(&after);
+            async move {
+                let answered = answering.await;
+                after().await;
+                answered
+            }
+        });
         // Not `lambda_runtime::run`: its own span would repeat ours.
-        let served = lambda_runtime::Runtime::new(service).run().await;
+        let served = lambda_runtime::Runtime::new(service).layer(then).run().await;
         served.map_err(|e| InitError {
             error_type: "RuntimeApi".to_owned(),
             message: e.to_string(),

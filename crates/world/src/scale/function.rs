@@ -41,10 +41,11 @@ pub enum Event {
 }
 
 /// What an invocation came to.
-#[derive(Debug)]
 pub enum InvocationOutcome {
     /// An answer for API Gateway.
     Response(Response),
+    /// The same, and what the function does after it, while the environment is still its own.
+    Answered(Response, Pin<Box<dyn Future<Output = ()>>>),
     /// The ids of what a batch's function could not take; none when it failed as a whole.
     Batch(Option<FailedIds>),
     /// Whether all was well.
@@ -87,9 +88,16 @@ impl LambdaSettings {
 
 /// What an invocation is for.
 pub(super) enum Purpose {
-    Request { arrived: Nanos },
+    Request {
+        arrived: Nanos,
+    },
+    /// A request that was answered, and whose function goes on.
+    Answered,
     Messages(MessageBatch),
-    Records { source: usize, batch: Batch },
+    Records {
+        source: usize,
+        batch: Batch,
+    },
     Event(Box<AsyncEvent>),
     Task(TaskOf),
 }
@@ -166,5 +174,18 @@ pub(super) struct FunctionCounts {
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for InvocationOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Response(response) | Self::Answered(response, _) => {
+                f.debug_tuple("Response").field(response).finish()
+            }
+            Self::Batch(failed) => f.debug_tuple("Batch").field(failed).finish(),
+            Self::Done(well) => f.debug_tuple("Done").field(well).finish(),
+            Self::Task(answer) => f.debug_tuple("Task").field(answer).finish(),
+        }
     }
 }

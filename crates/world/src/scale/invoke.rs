@@ -1,7 +1,7 @@
 //! Invocations: which environment takes one, what it does, and its end.
 
 use std::cell::RefCell;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -203,8 +203,12 @@ impl Simulation {
             measured.metrics.iter().for_each(|metric| self.take_in(metric.name, sets));
             self.recorder.take(&measured.metrics);
         }
-        if let Poll::Ready(outcome) = ready {
-            self.end(invocation, Some(outcome));
+        match ready {
+            Poll::Pending => {}
+            Poll::Ready(InvocationOutcome::Answered(response, after)) => {
+                self.answer_early(invocation, response.status, after);
+            }
+            Poll::Ready(outcome) => self.end(invocation, Some(outcome)),
         }
     }
 
@@ -265,6 +269,33 @@ impl Simulation {
         self.finished(purpose, outcome, took, called);
     }
 
+    /// A request is answered, and its function goes on.
+    fn answer_early(
+        &mut self,
+        invocation: InvocationId,
+        status: u16,
+        after: Pin<Box<dyn Future<Output = ()>>>,
+    ) {
+        let now = self.now;
+        let Some(environment) = self.under_way(invocation) else { return };
+        let (open, since, before) = environment.outside;
+        let called = before + if open > 0 { now - since } else { 0 };
+        let took = now - environment.begun;
+        environment.task = Some(Box::pin(async move {
+            after.await;
+            InvocationOutcome::Done(true)
+        }));
+        let arrived = match environment.purpose.replace(Purpose::Answered) {
+            Some(Purpose::Request { arrived }) => arrived,
+            other => {
+                environment.purpose = other;
+                return;
+            }
+        };
+        self.answered(arrived, status, took.saturating_sub(called));
+        self.go_on(invocation);
+    }
+
     /// Tells who has invoked a function what came of it.
     fn finished(&mut self, purpose: Purpose, outcome: Option<InvocationOutcome>, took: Nanos, called: Nanos) {
         match purpose {
@@ -275,6 +306,7 @@ impl Simulation {
                 };
                 self.answered(arrived, status, took.saturating_sub(called));
             }
+            Purpose::Answered => {}
             Purpose::Messages(batch) => {
                 let failed = match outcome {
                     Some(InvocationOutcome::Batch(failed)) => failed,

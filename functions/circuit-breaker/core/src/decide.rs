@@ -2,7 +2,7 @@
 //!
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
 //! [`window`] counts calls; [`permits`], [`breaker`] and `half_open` are the state machine; [`judge`] says
-//! what an answer means; [`retry`] and [`timing`] say when a parked request is tried, [`pace`] how many at a time, `order`
+//! what an answer means; [`report`] when the fleet is told of calls; [`retry`] and [`timing`] say when a parked request is tried, [`pace`] how many at a time, `order`
 //! (on [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is.
 
 pub mod breaker;
@@ -11,6 +11,7 @@ pub mod judge;
 mod order;
 pub mod pace;
 pub mod permits;
+pub mod report;
 pub mod retry;
 pub mod timing;
 pub mod wake;

@@ -53,6 +53,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         self.route(request, context).await.unwrap_or_else(Response::from)
     }
 
+    /// Does what nobody waits for, after the answer: reads breakers anew, and reports calls.
+    pub async fn tend(&self) {
+        self.registry.tend().await;
+    }
+
     /// Lets all be looked at that waits for a target, since a breaker has closed or its configuration was changed. Where the
     /// message cannot be sent, the sweep sends one.
     async fn wake_all(&self, target: &TargetName) {

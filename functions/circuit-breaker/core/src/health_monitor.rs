@@ -21,7 +21,7 @@ use crate::error::ScheduledRunError;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
 use crate::park::{self, Look};
-use crate::registry::{Admission, Permit, Registry, WhenUnclear};
+use crate::registry::{Admission, Permit, Registry};
 use crate::targets::{self, TargetState};
 
 /// The number of targets that are asked at a time.
@@ -100,6 +100,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
             }
         })
         .await?;
+        self.registry.tend().await;
         tracing::info!(
             ?event,
             targets = summary.targets,
@@ -168,7 +169,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
             if let Some(alarm) = suspected.filter(|_| failed) {
                 let reason = format!("alarm {alarm}, and the health check failed");
                 let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
-                let tripped = self.registry.commit_by(&name, &config, trip, WhenUnclear::DecideAnew).await;
+                // What was counted comes first, by which it may open by itself.
+                self.registry.tend().await;
+                let tripped = self.registry.commit_anew(&name, &config, trip).await;
                 if let Err(error) = tripped {
                     summary.unchecked += self.unchecked(&target.name, error);
                 }

@@ -7,7 +7,7 @@
 mod message;
 mod wakes;
 
-pub use message::{DeadLetter, Look, Wake};
+pub use message::{DeadRequest, Look, Wake};
 pub use wakes::{INDEX_LAG, Wakes, outgoing};
 
 use smol_str::SmolStr;

@@ -1,16 +1,13 @@
 //! What one environment knows of the fleet's breakers, and how it takes part in them.
 //!
-//! **Reading.** A target's configuration and breakers are read in one call and kept for a TTL, so a closed
-//! breaker costs at most one read a TTL and environment.
+//! **Reading.** A target's configuration and breakers are read in one call. What is older than a TTL is read anew, but
+//! after the answer: nobody waits for it. Only what is not known, or older than ten TTLs, is read before the call.
 //!
 //! **Counting.** An environment collects the calls that it has not yet reported, and reports them, with one
-//! conditional write, when it matters:
-//! 1. at once after a call that failed or was slow;
-//! 2. with a read, at most once a TTL, while the fleet's window holds any such call.
+//! conditional write after an answer, when it matters ([`report`](crate::decide::report)): failures that may trip the
+//! breaker within half a second, all others together.
 //!
-//! So nothing is written while all goes well, every failure reaches the fleet at once however thin the
-//! traffic is spread, and the fleet's failure rate can only be too high: by the good calls that other
-//! environments have made since their last read, a TTL at most, or before anyone's first failure.
+//! So nothing is written while all goes well, and no call waits for a report.
 //!
 //! **Without the table.** An environment goes on with what it read last, however old. Its own calls count on
 //! top, so it trips by itself; nobody probes, since a permit cannot be had. A target that it has never read
@@ -21,9 +18,10 @@
 //! its own traces (a permit, a result, a trip) is decided anew.
 
 mod breakers;
+mod kept;
 mod memory;
 mod permit;
 
 pub use breakers::Registry;
-pub(crate) use breakers::WhenUnclear;
+pub(crate) use breakers::Standing;
 pub use permit::{Admission, Permit, Settled};

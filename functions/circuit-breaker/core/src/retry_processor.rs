@@ -4,8 +4,8 @@
 //! from the index and delivered, each target at its own pace, beside the others. The schedule *sweeps*: it looks at all
 //! targets, and sends the messages that nobody has sent.
 //!
-//! This module owns both calls. `drain` delivers what waits for one target, under the `lease` that lets nobody else do
-//! so meanwhile; `waiting` reads it; `deliver` tries one request, `order` keeps the order of those with an ordering key,
+//! This module owns both calls. `drain` delivers what waits for one target, a `pass` after the other, under the `lease` that
+//! lets nobody else do so meanwhile; `waiting` reads it; `deliver` tries one request, `order` keeps the order of those with an ordering key,
 //! `give_up` ends what cannot be delivered. `sweep` looks at all targets, and `queue_age` measures for how long requests
 //! have been waiting.
 
@@ -15,10 +15,12 @@ mod drain;
 mod give_up;
 mod lease;
 mod order;
+mod pass;
 mod queue_age;
 mod sweep;
 mod waiting;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ use crate::names::TargetName;
 use crate::park::{Look, Wake};
 use crate::registry::Registry;
 use disposition::Disposition;
+use drain::Invocation;
+pub use waiting::Behind;
 
 /// The time for which a call goes on beginning deliveries.
 const RUN: Duration = Duration::from_secs(55);
@@ -62,6 +66,8 @@ pub struct RetryProcessor<T, Q, D, R> {
     /// The number of partitions of the index that a target's requests are spread over:
     /// [`SHARDS`](crate::rows::SHARDS), at least 1.
     pub shards: u16,
+    /// What this environment knows of requests whose turn it is not.
+    pub behind: Behind,
 }
 
 /// A message of the retry queue, as it was received.
@@ -165,9 +171,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         context: &Context,
     ) -> (RunSummary, Vec<SmolStr>) {
         let end = (self.runtime.now() + RUN).min(context.deadline);
+        let invocation = Invocation { context, end, calls: Cell::new(0) };
         let (wakes, undecodable) = by_target(messages);
         let drains = wakes.into_iter().map(async |(target, (look, ids))| {
-            let (summary, done) = self.drain(&target, look, context, end).await;
+            let (summary, done) = self.drain(&target, look, &invocation).await;
             let failed = match done {
                 Ok(()) => Vec::new(),
                 Err(error) => {

@@ -3,7 +3,7 @@
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `targets` | name | a target's configuration; `stamp` names its last write |
-//! | `breaker#<target>` | `-` or `:<tenant>` | a breaker; `version` counts its writes |
+//! | `breaker#<target>` or `breaker#<target>:<tenant>` | `-` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
 //! | `line#<target>#<ordering key>` | `-` | an order group: which requests wait, in their order |
 //! | `drain#<target>` | `-` | the lease of whoever delivers what waits for the target; none: nobody does |

@@ -46,7 +46,7 @@ impl TargetState {
     pub fn with_breaker<M: Metrics>(self, metrics: &M, item: Option<Item>) -> Option<Self> {
         let Some(item) = item else { return Some(self) };
         let row = readable(metrics, BreakerRow::read(&item))?;
-        Some(Self { breaker: row.breaker, ..self })
+        Some(Self { breaker: row.of(&self.row).breaker, ..self })
     }
 }
 

@@ -100,7 +100,12 @@ impl Lab<'_> {
     /// The same, in a context.
     pub fn call_in(&self, request: Request, context: Context) -> Response {
         let stack = self.stack;
-        self.ask(move |env, own| async move { stack.gateway(&env, &own).handle(&request, &context).await })
+        self.ask(move |env, own| async move {
+            let gateway = stack.gateway(&env, &own);
+            let response = gateway.handle(&request, &context).await;
+            gateway.tend().await;
+            response
+        })
     }
 
     /// The answer to a call without headers and body.

@@ -7,6 +7,7 @@ mod api;
 mod budgets;
 mod lab;
 mod overtaken;
+mod reconfigured;
 mod refusing;
 mod rings;
 mod scale;

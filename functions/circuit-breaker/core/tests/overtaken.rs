@@ -145,8 +145,10 @@ fn calls_whose_report_was_applied_and_overtaken_are_not_counted_again() {
     let fields = r#","minimumCalls":50,"window":{"type":"count","size":50}"#;
     lab(fields, |lab| {
         meddled(lab, Meddling::Applied, |registry| async move {
-            permit(&registry).await.settle(Some(FAILED), None).await;
-            permit(&registry).await.settle(Some(FAILED), None).await;
+            for _ in 0..2 {
+                permit(&registry).await.settle(Some(FAILED), None).await;
+                registry.tend().await;
+            }
         });
         let (config, breaker) = (config(fields), breaker(lab.world).unwrap());
         assert_eq!(breaker.window.tally(config.window, lab.world.now()).calls, 2);
@@ -220,6 +222,7 @@ fn a_request_that_joins_a_group_does_not_hold_up_its_first() {
                 retention: usual.retention,
                 age_alarm: usual.age_alarm,
                 shards: usual.shards,
+                behind: usual.behind,
             };
             let context = Context::until(env.now() + SignedDuration::from_secs(90));
             let summary = deliver(&processor, &context).await;

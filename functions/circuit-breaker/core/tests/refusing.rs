@@ -121,6 +121,7 @@ pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> (bool, RunSummary) {
             retention: usual.retention,
             age_alarm: usual.age_alarm,
             shards: usual.shards,
+            behind: usual.behind,
         };
         let context = Context::until(env.now() + SignedDuration::from_secs(90));
         let swept = processor.handle_schedule(&context).await.is_ok();

@@ -4,7 +4,7 @@ use crate::lab::{Lab, lab, request};
 use crate::world::{config, put_breaker, target};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::{BreakerName, RequestId, TargetName};
-use circuit_breaker_core::park::{DeadLetter, Look, Wake};
+use circuit_breaker_core::park::{DeadRequest, Look, Wake};
 use circuit_breaker_core::rows::{
     QUEUE, RequestRow, RequestStatus, TargetRow, WAKE, active, breaker_key, dead, order_group_key,
     request_key, target_item, target_key,
@@ -137,7 +137,7 @@ fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
         let strange_row = strange(lab, "strange", "dead", dead(&target(), 0));
         lab.put(strange_row.clone());
         let carrier = tenfold_ports::Carrier::default();
-        let letter = DeadLetter { request: id("strange"), target: target(), carrier, died: None };
+        let letter = DeadRequest { request: id("strange"), target: target(), carrier, died: None };
         let letter = serde_json::to_string(&letter).unwrap();
         lab.send(lab.stack.dead_letters, "nonsense".to_owned());
         lab.send(lab.stack.dead_letters, letter.clone());

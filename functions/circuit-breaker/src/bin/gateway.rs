@@ -1,6 +1,7 @@
 //! `circuit-breaker-gateway`: the API.
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use circuit_breaker::{Config, Queues, SLUG};
 use circuit_breaker_core::gateway::Gateway;
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
             shards: SHARDS,
             wakes: Wakes::default(),
         };
-        start.serve_api(async move |request, context| gateway.handle(request, context).await).await
+        let gateway = Rc::new(gateway);
+        let behind = Rc::clone(&gateway);
+        let answer = async move |request: &_, context: &_| gateway.handle(request, context).await;
+        start.serve_api_then(answer, async move || behind.tend().await).await
     })
 }

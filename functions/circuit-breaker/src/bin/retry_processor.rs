@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use circuit_breaker::{Config, ProcessorAnswer, ProcessorCall, Queues, RunFailure, SLUG};
-use circuit_breaker_core::retry_processor::RetryProcessor;
+use circuit_breaker_core::retry_processor::{Behind, RetryProcessor};
 use circuit_breaker_core::rows::SHARDS;
 use tenfold_lambda::{Boot, run};
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             retention: config.retention,
             age_alarm: config.age_alarm,
             shards: SHARDS,
+            behind: Behind::default(),
         };
         let handle = async move |call: &ProcessorCall, context: &_| match call {
             ProcessorCall::Schedule => Ok(processor.handle_schedule(context).await?.into()),

@@ -21,6 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::half_open::results;
 use super::permits::{ProbePermit, free_permit};
 use crate::config::TargetConfig;
 use crate::decide::window::{CallTally, Window};
@@ -158,8 +159,15 @@ impl Breaker {
             BreakerState::Closed => Decision::Allow,
             BreakerState::ForcedClosed => Decision::AllowUncounted,
             BreakerState::ForcedOpen => Decision::Wait(None),
-            BreakerState::Open { until } if context.now < *until => Decision::Wait(Some(*until)),
+            BreakerState::Open { until } if context.now < self.ends(*until, context.config) => {
+                Decision::Wait(Some(self.ends(*until, context.config)))
+            }
             BreakerState::Open { .. } => Decision::Probe,
+            BreakerState::HalfOpen { permits }
+                if results(permits).calls >= context.config.half_open_probes =>
+            {
+                Decision::Probe
+            }
             BreakerState::HalfOpen { permits } => match free_permit(permits, context.config, context.now) {
                 Some(_) => Decision::Probe,
                 None => {
@@ -167,6 +175,11 @@ impl Breaker {
                 }
             },
         }
+    }
+
+    /// Returns when a break ends: the longest may have been made shorter meanwhile.
+    pub(super) fn ends(&self, until: Timestamp, config: &TargetConfig) -> Timestamp {
+        until.min(self.since + Duration::from_millis(config.max_open_duration_ms.into()))
     }
 
     /// Adds calls of `epoch` to the window and opens where a threshold is reached. Returns none where the

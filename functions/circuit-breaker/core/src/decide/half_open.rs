@@ -10,17 +10,24 @@ use crate::decide::window::{CallOutcome, CallTally};
 use crate::mutant::{Mutant, is_in};
 
 impl Breaker {
-    /// Takes a permit to probe, and begins a half-open epoch where the break is over. Returns none where
-    /// there is no permit to take.
+    /// Takes a permit to probe, and begins a half-open epoch where the break is over; or decides the epoch where there are
+    /// results enough, since fewer are asked for by now. Returns none where there is no permit to take.
     #[must_use]
     pub fn acquire(&self, context: DecisionContext<'_>, holder: u64) -> Option<Self> {
         let until = context.now + context.config.timeout() + permit_margin();
         let permit = ProbePermit { holder, until, result: None };
         let mut next = self.clone();
         match &mut next.state {
-            BreakerState::Open { until } if context.now >= *until => {
+            BreakerState::Open { until } if context.now >= self.ends(*until, context.config) => {
                 let state = BreakerState::HalfOpen { permits: vec![permit] };
                 next.enter(state, context.now, "the break is over: probing");
+            }
+            // There are as many results as decide by now: fewer are asked for than before.
+            BreakerState::HalfOpen { permits }
+                if results(permits).calls >= context.config.half_open_probes =>
+            {
+                let tally = results(permits);
+                next.decide_epoch(context, tally, None);
             }
             BreakerState::HalfOpen { permits } => {
                 let free = free_permit(permits, context.config, context.now)?;
@@ -65,7 +72,7 @@ impl Breaker {
             return Some(next);
         }
         permits[mine].result = result;
-        let tally = permits.iter().filter_map(|p| p.result).collect();
+        let tally = results(permits);
         next.decide_epoch(context, tally, retry_after);
         Some(next)
     }
@@ -107,4 +114,9 @@ impl Breaker {
             _ => None,
         }
     }
+}
+
+/// Returns what has come of the probes so far.
+pub(super) fn results(permits: &[ProbePermit]) -> CallTally {
+    permits.iter().filter_map(|permit| permit.result).collect()
 }

@@ -35,6 +35,12 @@ impl Pace {
         self.width
     }
 
+    /// Returns the pace under another limit, at least 1: it may have been lowered meanwhile.
+    #[must_use]
+    pub fn limited(self, most: usize) -> Self {
+        Self { width: self.width.min(most), most }
+    }
+
     /// Returns the pace after a call that went well or failed.
     #[must_use]
     pub fn after(self, failed: bool) -> Self {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::config::{RetryConfig, TargetConfig};
 use crate::decide::breaker::Breaker;
+use crate::decide::permits::CLOCK_MARGIN;
 use crate::rows::RequestRow;
 
 /// Returns the wait before the next attempt after `tries` attempts: exponential, with "equal jitter" (AWS
@@ -30,13 +31,19 @@ pub fn given_up(row: &RequestRow, config: &TargetConfig, now: Timestamp) -> Opti
     (row.data.tries >= config.retry.max_attempts).then(|| tried(row))
 }
 
+/// Returns when a request is to be looked at that is due then: at the latest when it is too old, as it is configured now.
+#[must_use]
+pub fn not_too_late(row: &RequestRow, retry: &RetryConfig, due: Timestamp) -> Timestamp {
+    due.min(row.data.begun + Duration::from_secs(retry.max_age_seconds.into()))
+}
+
 /// Returns whether the reason may be gone for which a request was put off: since its last attempt one of its breakers
 /// has changed its state, or its target's configuration was changed.
 #[must_use]
 pub fn worth_a_look(row: &RequestRow, breakers: &[Breaker], configured: Option<Timestamp>) -> bool {
     let last = row.data.attempts.back().map_or(row.data.begun, |attempt| attempt.at.max(row.data.begun));
     let changed = breakers.iter().filter(|breaker| breaker.epoch > 0).map(|breaker| breaker.since);
-    changed.chain(configured).any(|changed| changed >= last)
+    changed.chain(configured).any(|changed| changed + CLOCK_MARGIN >= last)
 }
 
 fn tried(row: &RequestRow) -> String {

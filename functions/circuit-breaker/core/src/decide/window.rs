@@ -65,7 +65,7 @@ pub struct CallTally {
 }
 
 impl CallTally {
-    fn add(&mut self, failed: bool, slow: bool) {
+    pub(crate) fn add(&mut self, failed: bool, slow: bool) {
         self.calls += 1;
         self.failed += u32::from(failed);
         self.slow += u32::from(slow);
@@ -134,6 +134,11 @@ impl WindowConfig {
         }
     }
 
+    /// Returns whether it matters when a call ended.
+    pub(crate) const fn needs_time(self) -> bool {
+        matches!(self.r#type, WindowType::Time)
+    }
+
     fn bucket_seconds(self) -> i64 {
         i64::from(self.size.div_ceil(BUCKETS))
     }
@@ -161,6 +166,13 @@ impl Window {
 
     /// Adds a call that ended at `now`.
     pub fn push(&mut self, config: WindowConfig, now: Timestamp, outcome: CallOutcome) {
+        // The way of nearly all calls, which allocates nothing once the window is full.
+        if let (Self::Calls(calls), WindowType::Count) = (&mut *self, config.r#type) {
+            calls.push(outcome.letter());
+            let surplus = calls.len().saturating_sub(config.size as usize);
+            calls.drain(..surplus);
+            return;
+        }
         let mut one = config.empty();
         match &mut one {
             Self::Calls(calls) => calls.push(outcome.letter()),

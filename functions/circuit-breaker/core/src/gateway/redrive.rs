@@ -21,7 +21,7 @@ use super::{Gateway, queue_failed, unknown_target};
 use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::{RequestId, TargetName};
-use crate::park::{self, DeadLetter, Stored};
+use crate::park::{self, DeadRequest, Stored};
 use crate::rows::{self, QUEUE_INDEX, RequestRow, RequestStatus};
 
 /// The most requests that one call redrives, give or take a page; the answer says whether there may be more.
@@ -109,7 +109,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             }
             let mut mine = Vec::new();
             for dead_letter in dead_letters {
-                match serde_json::from_slice::<DeadLetter>(&dead_letter.body) {
+                match serde_json::from_slice::<DeadRequest>(&dead_letter.body) {
                     Ok(message) if message.target == *name => {
                         mine.push((message.request, dead_letter.receipt));
                     }

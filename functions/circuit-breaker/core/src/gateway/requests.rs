@@ -21,7 +21,7 @@ use super::{Gateway, unknown_target};
 use crate::call::{self, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig};
 use crate::decide::judge::Verdict;
-use crate::decide::retry::backoff;
+use crate::decide::retry::{backoff, not_too_late};
 use crate::decide::window::CallOutcome;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
@@ -119,6 +119,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             Verdict::Again { .. } => {
                 let due =
                     result.at + backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
+                let due = not_too_late(&row, &config.retry, due);
                 join(settle, self.park(request, row, due, Some(due))).await.1
             }
         }

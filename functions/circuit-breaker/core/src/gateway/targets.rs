@@ -49,6 +49,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 breaker = Some(self.begin_anew(&whole, &next, row).await?);
             }
             if self.replace_target(name, &stored, next.clone()).await? {
+                self.registry.changed(name, Some(next.clone()));
                 if !is_new {
                     self.wake_all(name).await;
                 }
@@ -110,7 +111,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let (waiting, dead) =
             join(self.count(rows::active, &name.target), self.count(rows::dead, &name.target)).await;
         let counts = (waiting?, dead?);
-        let breaker = breaker.map_or_else(|| Breaker::new(&target.config, target.created), |row| row.breaker);
+        let written = breaker.map(|row| row.of(target).breaker);
+        let breaker = written.unwrap_or_else(|| Breaker::new(&target.config, target.created));
         let view = TargetView::new(name, &target.config, &breaker, self.runtime.now(), counts);
         let response = Response::json(200, &view).with("etag", tag(&target.config).to_smolstr());
         Ok(response.with("cache-control", "no-store"))
@@ -170,6 +172,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             // stays, marked, and the retry processor finds the request and gives it up.
             let next = TargetRow { deleted: Some(self.runtime.now()), ..target.clone() };
             if self.replace_target(name, &stored, next).await? {
+                self.registry.changed(name, None);
                 return Ok(Response::empty(204));
             }
         }

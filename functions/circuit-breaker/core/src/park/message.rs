@@ -52,7 +52,7 @@ impl Wake {
 /// A message of the dead-letter queue: a request was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DeadLetter {
+pub struct DeadRequest {
     /// The id of the request.
     pub request: RequestId,
     /// The name of the request's target.
@@ -65,7 +65,7 @@ pub struct DeadLetter {
     pub died: Option<String>,
 }
 
-impl DeadLetter {
+impl DeadRequest {
     /// Returns the dead letter of a row.
     #[must_use]
     pub fn of(row: &RequestRow) -> Self {
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn a_dead_letter_of_an_older_and_of_a_newer_version_reads() {
         let sent = format!(r#"{{"request":"{ID}","target":"pay","died":"too old"}}"#);
-        let read: DeadLetter = serde_json::from_str(&sent).unwrap();
+        let read: DeadRequest = serde_json::from_str(&sent).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), sent);
         let sent = format!(r#"{{"request":"{ID}","target":"pay","ticket":7,"correlation":"o-1","hop":2}}"#);
-        let read: DeadLetter = serde_json::from_str(&sent).unwrap();
+        let read: DeadRequest = serde_json::from_str(&sent).unwrap();
         assert_eq!((read.died, read.carrier.correlation.as_deref()), (None, Some("o-1")));
     }
 }

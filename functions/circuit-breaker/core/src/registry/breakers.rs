@@ -1,7 +1,9 @@
 //! The registry itself: reading breakers, changing them and reporting to them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tenfold_pattern::ReadError;
 use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::metrics::Metric;
@@ -10,7 +12,7 @@ use tenfold_ports::{CallError, Runtime, Table};
 
 use super::memory::Memory;
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::permits::ProbeGrant;
 use crate::metrics;
 use crate::names::{BreakerName, TargetName};
@@ -19,17 +21,28 @@ use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
 /// and a conflict brings the row along, so it costs no read.
 const TRIES: usize = 24;
+/// The same for a report: it can wait, and is made again after a pause that grows.
+const REPORT_TRIES: usize = 3;
 
 /// What becomes of a decision whose result may have been applied already: its answer was lost, and somebody else has
 /// written since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WhenUnclear {
+enum WhenUnclear {
     /// It is made anew: it sees what it has done, and does no more.
     DecideAnew,
     /// It is left as it is: better not done than done twice.
     Leave,
     /// It fails, so that whoever asked for it hears of it.
     Fail,
+}
+
+/// Whether a breaker is known to let nothing through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It may let a call through.
+    Open,
+    /// It lets nothing through.
+    Shut,
 }
 
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
@@ -48,40 +61,85 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         Self { table, runtime, memory: Memory::new(ttl) }
     }
 
-    /// Reads what of a target and its breakers is not known or too old, in one call.
+    /// Reads what of a target and its breakers is not known or older than a TTL, in one call.
     ///
     /// # Errors
     /// The table did not answer and the target is not known from before; or a row cannot be read.
     pub async fn load(&self, target: &TargetName, names: &[&BreakerName]) -> Result<(), ReadError> {
-        let now = self.runtime.now();
-        if self.memory.fresh(target, names, now) {
+        if self.memory.fresh(target, names, self.runtime.now()) {
             return Ok(());
         }
+        self.read(target, names).await.map(|_| ())
+    }
+
+    /// Reads a target and breakers. Returns whether there is such a target.
+    pub(crate) async fn read(&self, target: &TargetName, names: &[&BreakerName]) -> Result<bool, ReadError> {
+        let now = self.runtime.now();
         let mut keys = vec![target_key(target)];
         keys.extend(names.iter().map(|n| breaker_key(n)));
         let mut items = self.table.get_many(&keys, Read::Eventual).await;
         // A target that was put a moment ago must not be denied, and a request not given up for it.
-        if items.as_ref().is_ok_and(|items| items[0].is_none()) {
+        if items.as_ref().is_ok_and(|items| is_gone(items.first())) {
             items = self.table.get_many(&keys, Read::Consistent).await;
         }
         match items {
-            Ok(items) => self.memory.learn(target, names, &items, now)?,
+            Ok(items) => Ok(self.memory.learn(target, names, &items, now, self.runtime.unit())?),
             // What was read before is better than nothing: the table must not take the target down with it.
             Err(e) if self.memory.put_off(target, names, now) => {
                 tracing::warn!(%target, error = %e, "breaker table unavailable: going on with what was read last");
+                Ok(true)
             }
-            Err(e) => return Err(e.into()),
+            Err(e) => Err(e.into()),
         }
-        for name in names {
-            self.report(name, None).await;
+    }
+
+    /// Reads anew what was asked for and is older than a TTL, and reports what is to be reported. It is called when nobody
+    /// waits for it: after an answer, or beside another call. Where there is nothing to do it costs nothing.
+    pub async fn tend(&self) {
+        let now = self.runtime.now();
+        let due = self.memory.due(now);
+        let mut by_target: BTreeMap<TargetName, Vec<BreakerName>> = BTreeMap::new();
+        for name in due {
+            by_target.entry(name.target.clone()).or_default().push(name);
         }
-        Ok(())
+        let targets = by_target.into_iter().map(async |(target, names)| {
+            let unread: Vec<_> = names.iter().filter(|name| self.memory.is_to_be_read(name, now)).collect();
+            if !unread.is_empty()
+                && let Err(error) = self.read(&target, &unread).await
+            {
+                tracing::warn!(%target, %error, "breakers not read anew");
+            }
+            for name in &names {
+                self.report(name).await;
+            }
+        });
+        join_all(targets).await;
+    }
+
+    /// Remembers a target as it was written just now, and none of its breakers: the next call of this environment reads
+    /// them.
+    pub(crate) fn changed(&self, name: &TargetName, row: Option<TargetRow>) {
+        self.memory.forget(name);
+        if let Some(row) = row {
+            self.memory.learn_target(name, row, self.runtime.now());
+        }
     }
 
     /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.
     #[must_use]
     pub fn row(&self, name: &BreakerName) -> BreakerRow {
         self.memory.row(name)
+    }
+
+    /// Returns what a breaker is known to say, without any call.
+    #[must_use]
+    pub(crate) fn standing(&self, name: &BreakerName) -> Standing {
+        let Some(target) = self.memory.target(&name.target) else { return Standing::Open };
+        let context = DecisionContext { now: self.runtime.now(), config: &target.config, jitter: 0.0 };
+        match self.memory.row(name).breaker.decide(context) {
+            Decision::Wait(_) => Standing::Shut,
+            _ => Standing::Open,
+        }
     }
 
     /// Returns a target as it was read last.
@@ -101,22 +159,23 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
     ) -> Result<Option<Breaker>, ReadError> {
-        self.commit_by(name, config, decide, WhenUnclear::Fail).await
+        self.commit_by(name, config, decide, WhenUnclear::Fail, TRIES).await
     }
 
     /// Changes a breaker as [`commit`](Self::commit) does, and says what is done where a try may have been applied.
-    pub(crate) async fn commit_by(
+    async fn commit_by(
         &self,
         name: &BreakerName,
         config: &TargetConfig,
         decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
         when_unclear: WhenUnclear,
+        tries: usize,
     ) -> Result<Option<Breaker>, ReadError> {
         let writer = self.runtime.next_u64();
         let jitter = self.runtime.unit();
         let mut row = self.memory.row(name);
         let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
-        for _ in 0..TRIES {
+        for _ in 0..tries {
             let context = DecisionContext { now: self.runtime.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
             match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
@@ -139,6 +198,19 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         Err(ReadError::Silent(CallError::Throttled))
     }
 
+    /// Changes a breaker by a decision that sees what it has done, and does no more, where a try may have been applied.
+    ///
+    /// # Errors
+    /// Nothing could be written, or it is not known whether it was.
+    pub(crate) async fn commit_anew(
+        &self,
+        name: &BreakerName,
+        config: &TargetConfig,
+        decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
+    ) -> Result<Option<Breaker>, ReadError> {
+        self.commit_by(name, config, decide, WhenUnclear::DecideAnew, TRIES).await
+    }
+
     /// Takes a probe permit. Returns none where there is none to take.
     ///
     /// # Errors
@@ -153,28 +225,32 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             Some(_) => None,
             None => b.acquire(context, holder),
         };
-        let committed = self.commit_by(name, config, decide, WhenUnclear::DecideAnew).await?;
+        let committed = self.commit_anew(name, config, decide).await?;
         Ok(committed.unwrap_or_else(|| self.memory.row(name).breaker).grant_of(holder))
     }
 
     /// Reports the unreported calls of a breaker if it matters now.
-    pub(super) async fn report(&self, name: &BreakerName, retry_after: Option<Duration>) {
+    async fn report(&self, name: &BreakerName) {
         let now = self.runtime.now();
-        let Some((config, epoch, calls)) = self.memory.take_unreported(name, now) else { return };
         let jitter = self.runtime.unit();
+        let Some((config, epoch, calls)) = self.memory.take_unreported(name, now, jitter) else { return };
+        let retry_after = self.memory.retry_after(name, now);
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
-        if let Err(e) = self.commit_by(name, &config, absorb, WhenUnclear::Leave).await {
-            tracing::warn!(breaker = %name, error = %e, "calls not reported: counting on alone");
-            let context = DecisionContext { now, config: &config, jitter };
-            self.memory.count_alone(name, context, epoch, calls, retry_after);
+        match self.commit_by(name, &config, absorb, WhenUnclear::Leave, REPORT_TRIES).await {
+            Ok(_) => self.memory.reported(name),
+            Err(e) => {
+                tracing::warn!(breaker = %name, error = %e, "calls not reported yet: counting on alone");
+                let context = DecisionContext { now, config: &config, jitter };
+                self.memory.count_alone(name, context, (epoch, calls), retry_after);
+            }
         }
     }
 
     /// Remembers a row that somebody else has written, and returns it.
     fn overtaken(&self, name: &BreakerName, current: &Item) -> Result<BreakerRow, ReadError> {
         let row = BreakerRow::read(current)?;
-        self.memory.keep(name, row.clone(), self.runtime.now());
+        self.memory.keep(name, row.clone(), self.runtime.now(), self.runtime.unit());
         Ok(row)
     }
 
@@ -184,7 +260,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         if before.epoch != breaker.epoch {
             self.record_change(name, &breaker);
         }
-        self.memory.keep(name, row, self.runtime.now());
+        self.memory.keep(name, row, self.runtime.now(), self.runtime.unit());
         breaker
     }
 
@@ -199,4 +275,10 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             self.runtime.record(&metrics::of(&name.target), &changed);
         }
     }
+}
+
+/// Whether a target's item says that there is none, or none any more.
+fn is_gone(item: Option<&Option<Item>>) -> bool {
+    let Some(Some(item)) = item else { return true };
+    item.doc::<TargetRow>().is_ok_and(|row| row.deleted.is_some())
 }

@@ -1,48 +1,59 @@
 //! What an environment remembers of breakers, without any call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use foldhash::fast::RandomState;
+use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::table::{BadItem, Item};
 
+use super::kept::{Kept, Known, unwritten};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
+use crate::decide::report::{after_refusals, report_after, when_crowded};
 use crate::decide::window::{CallOutcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, TargetRow};
 
 /// The number of breakers that are remembered. For one more, those that have no failure to report are
-/// forgotten, and with them their good calls; the fleet's window can miss those of a TTL anyway.
+/// forgotten, and with them their good calls.
 const REMEMBERED: usize = 2_000;
-
-/// What is known of a target.
-#[derive(Debug)]
-struct Known {
-    target: TargetRow,
-    read_at: Timestamp,
-    breakers: HashMap<BreakerName, Kept>,
-}
-
-/// What is known of a breaker.
-#[derive(Debug, Clone)]
-struct Kept {
-    row: BreakerRow,
-    read_at: Timestamp,
-    /// The calls of `row`'s epoch that the fleet does not know of.
-    unreported: Window,
-    reported_at: Timestamp,
-}
+/// How many TTLs old what was read may be for a call to go by it. It is read anew when it is a TTL old, but after the
+/// answer: nobody waits for it.
+pub(super) const STALE: u32 = 10;
+/// Before a report a breaker is read that was read longer ago than this: others may have opened it meanwhile.
+const JUST_READ: SignedDuration = SignedDuration::from_millis(100);
 
 /// The targets and breakers that an environment remembers.
 #[derive(Debug)]
 pub(super) struct Memory {
-    /// The time for which what was read is good.
+    /// The time after which what was read is to be read anew.
     ttl: Duration,
-    known: Mutex<HashMap<TargetName, Known>>,
+    known: Mutex<Targets>,
 }
+
+#[derive(Debug, Default)]
+struct Targets {
+    by_name: HashMap<TargetName, Known, RandomState>,
+    /// The breakers that are to be read anew or reported to.
+    due: BTreeSet<BreakerName>,
+}
+
+/// What a call may go by, as it is known.
+#[derive(Debug)]
+pub(super) enum Deciding {
+    /// It is not known, or was read too long ago.
+    Unknown,
+    /// Nothing is against it: the configuration to call by, and the epoch in which it counts.
+    Closed(Arc<TargetConfig>, u64),
+    /// A breaker has something to say.
+    Breaker(Arc<TargetConfig>, BreakerName, Box<Breaker>),
+}
+
+/// Calls to report: the configuration, the epoch in which they count, and the calls.
+pub(super) type Report = (Arc<TargetConfig>, u64, Window);
 
 impl Memory {
     /// Returns a memory that knows nothing yet.
@@ -50,111 +61,140 @@ impl Memory {
         Self { ttl, known: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TargetName, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Targets> {
         // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns what a call of a target may go by at a time (none: however old it is), on behalf of a tenant or not. It
+    /// allocates nothing where all is well.
+    pub(super) fn deciding(
+        &self,
+        target: &TargetName,
+        tenant: Option<&BreakerName>,
+        now: Option<Timestamp>,
+    ) -> Deciding {
+        let mut targets = self.lock();
+        let Targets { by_name, due } = &mut *targets;
+        let Some(known) = by_name.get_mut(target) else { return Deciding::Unknown };
+        let config = &known.target.config;
+        let ages = (self.ttl, self.ttl * STALE);
+        if known.whole.is_stale(now, ages, || due.insert(BreakerName::of(target.clone()))) {
+            return Deciding::Unknown;
+        }
+        if known.whole.row.breaker.state != BreakerState::Closed {
+            let breaker = Box::new(known.whole.row.breaker.clone());
+            return Deciding::Breaker(Arc::clone(config), BreakerName::of(target.clone()), breaker);
+        }
+        let Some(name) = tenant else {
+            return Deciding::Closed(Arc::clone(config), known.whole.row.breaker.epoch);
+        };
+        let kept = name.tenant.as_ref().and_then(|tenant| known.tenants.get_mut(tenant));
+        let Some(kept) = kept else { return Deciding::Unknown };
+        if kept.is_stale(now, ages, || due.insert(name.clone())) {
+            return Deciding::Unknown;
+        }
+        if kept.row.breaker.state == BreakerState::Closed {
+            return Deciding::Closed(Arc::clone(config), kept.row.breaker.epoch);
+        }
+        Deciding::Breaker(Arc::clone(config), name.clone(), Box::new(kept.row.breaker.clone()))
+    }
+
     /// Returns whether all of it was read less than a TTL ago.
     pub(super) fn fresh(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> bool {
-        let known = self.lock();
-        let Some(known) = known.get(target) else { return false };
+        let targets = self.lock();
+        let Some(known) = targets.by_name.get(target) else { return false };
         let fresh_at = |at: Timestamp| now < at + self.ttl && now >= at;
         fresh_at(known.read_at)
-            && names.iter().all(|n| known.breakers.get(*n).is_some_and(|k| fresh_at(k.read_at)))
+            && names.iter().all(|n| known.kept(n).and_then(|kept| kept.read_at).is_some_and(fresh_at))
     }
 
     /// Makes do with what is known for another TTL. Returns false where something is not known.
     pub(super) fn put_off(&self, target: &TargetName, names: &[&BreakerName], now: Timestamp) -> bool {
-        let mut known = self.lock();
-        let Some(known) = known.get_mut(target) else { return false };
-        if !names.iter().all(|n| known.breakers.contains_key(*n)) {
+        let mut targets = self.lock();
+        let Some(known) = targets.by_name.get_mut(target) else { return false };
+        if !names.iter().all(|n| known.kept(n).is_some_and(|kept| kept.read_at.is_some())) {
             return false;
         }
         known.read_at = now;
         for name in names {
-            if let Some(kept) = known.breakers.get_mut(*name) {
-                kept.read_at = now;
+            if let Some(kept) = known.kept_mut(name) {
+                (kept.read_at, kept.wanted) = (Some(now), false);
             }
         }
         true
     }
 
     /// Remembers what was read: the target's row, and after it those of the breakers `names`.
+    ///
+    /// Returns whether there is such a target.
     pub(super) fn learn(
         &self,
         target: &TargetName,
         names: &[&BreakerName],
         items: &[Option<Item>],
         now: Timestamp,
-    ) -> Result<(), BadItem> {
-        let mut known = self.lock();
-        let Some(Some(item)) = items.first() else {
-            known.remove(target);
-            return Ok(());
+        jitter: f64,
+    ) -> Result<bool, BadItem> {
+        let row = items.first().and_then(Option::as_ref).map(Item::doc::<TargetRow>).transpose()?;
+        let Some(row) = row.filter(|row| row.deleted.is_none()) else {
+            self.forget(target);
+            return Ok(false);
         };
-        let target_row: TargetRow = item.doc()?;
-        if target_row.deleted.is_some() {
-            known.remove(target);
-            return Ok(());
-        }
-        if known.values().map(|k| k.breakers.len()).sum::<usize>() >= REMEMBERED {
-            make_room(&mut known, now);
-        }
-        let entry = known.entry(target.clone()).or_insert_with(|| Known {
-            target: target_row.clone(),
-            read_at: now,
-            breakers: HashMap::new(),
-        });
-        entry.target = target_row;
-        entry.read_at = now;
+        self.learn_target(target, row, now);
+        let mut targets = self.lock();
+        let Targets { by_name, due } = &mut *targets;
+        let Some(known) = by_name.get_mut(target) else { return Ok(true) };
         for (name, item) in names.iter().zip(&items[1..]) {
             let row = match item {
                 Some(item) => BreakerRow::read(item)?,
-                None => entry.unwritten(),
+                None => known.unwritten(),
             };
-            entry.keep(name, row, now);
+            if known.keep(name, row, now, jitter) {
+                due.insert((*name).clone());
+            }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Remembers the row of a target, as it was read or written.
+    pub(super) fn learn_target(&self, name: &TargetName, row: TargetRow, now: Timestamp) {
+        let mut targets = self.lock();
+        if targets.breakers() >= REMEMBERED {
+            targets.make_room(now);
+        }
+        let known = targets.by_name.entry(name.clone()).or_insert_with(|| Known {
+            whole: Kept::new(unwritten(&row), row.config.window.empty()),
+            target: row.clone(),
+            read_at: now,
+            tenants: HashMap::default(),
+        });
+        known.target = row;
+        known.read_at = now;
+    }
+
+    /// Forgets a target and its breakers.
+    pub(super) fn forget(&self, target: &TargetName) {
+        let mut targets = self.lock();
+        targets.by_name.remove(target);
+        targets.due.retain(|name| name.target != *target);
     }
 
     /// Remembers the row of a breaker, of a target that is known.
-    pub(super) fn keep(&self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
-        if let Some(known) = self.lock().get_mut(&name.target) {
-            known.keep(name, row, now);
+    pub(super) fn keep(&self, name: &BreakerName, row: BreakerRow, now: Timestamp, jitter: f64) {
+        let mut targets = self.lock();
+        let Targets { by_name, due } = &mut *targets;
+        if by_name.get_mut(&name.target).is_some_and(|known| known.keep(name, row, now, jitter)) {
+            due.insert(name.clone());
         }
-    }
-
-    /// Returns a target's configuration and the breaker that decides: the first of `names` that is not
-    /// closed, or else the last. Returns none where the target is not known.
-    pub(super) fn deciding(
-        &self,
-        target: &TargetName,
-        names: &[&BreakerName],
-    ) -> Option<(Arc<TargetConfig>, BreakerName, Breaker)> {
-        let known = self.lock();
-        let known = known.get(target)?;
-        let mut deciding = None;
-        for name in names {
-            let breaker = known.breaker(name);
-            let closed = breaker.state == BreakerState::Closed;
-            deciding = Some(((*name).clone(), breaker));
-            if !closed {
-                break;
-            }
-        }
-        let (name, breaker) = deciding?;
-        Some((Arc::clone(&known.target.config), name, breaker))
     }
 
     /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.
     pub(super) fn row(&self, name: &BreakerName) -> BreakerRow {
-        let known = self.lock();
-        let kept = known.get(&name.target).and_then(|k| k.breakers.get(name));
-        match (kept, known.get(&name.target)) {
-            (Some(kept), _) => kept.row.clone(),
-            (None, Some(known)) => known.unwritten(),
-            (None, None) => BreakerRow {
+        let targets = self.lock();
+        match targets.by_name.get(&name.target) {
+            Some(known) => known.kept(name).map_or_else(|| known.unwritten(), |kept| kept.row.clone()),
+            None => BreakerRow {
                 version: 0,
                 breaker: Breaker {
                     epoch: 0,
@@ -171,63 +211,122 @@ impl Memory {
 
     /// Returns a target as it was read last.
     pub(super) fn target(&self, name: &TargetName) -> Option<TargetRow> {
-        self.lock().get(name).map(|k| k.target.clone())
+        self.lock().by_name.get(name).map(|k| k.target.clone())
     }
 
-    /// Counts a call of `epoch` that is not reported yet.
+    /// Counts a call of `epoch` that is not reported yet. `clock` and `jitter` are asked for only where they matter.
     pub(super) fn count(
         &self,
-        now: Timestamp,
         name: &BreakerName,
         config: &TargetConfig,
         epoch: u64,
-        outcome: CallOutcome,
+        (outcome, retry_after): (CallOutcome, Option<Duration>),
+        clock: impl Fn() -> Timestamp,
+        jitter: impl Fn() -> f64,
     ) {
-        let mut known = self.lock();
-        let kept = known.get_mut(&name.target).and_then(|k| k.breakers.get_mut(name));
-        if let Some(kept) = kept
-            && kept.row.breaker.epoch == epoch
-        {
-            kept.unreported.push(config.window, now, outcome);
+        let mut targets = self.lock();
+        let Targets { by_name, due } = &mut *targets;
+        let kept = by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name));
+        let Some(kept) = kept.filter(|kept| kept.row.breaker.epoch == epoch) else { return };
+        kept.recent.add(outcome.failed, outcome.slow);
+        let is_bad = outcome.is_bad();
+        let now = if is_bad || config.window.needs_time() { clock() } else { Timestamp::UNIX_EPOCH };
+        kept.unreported.push(config.window, now, outcome);
+        if is_bad {
+            kept.is_bad = true;
+            kept.left_alone_until = kept.left_alone_until.max(now + retry_after.unwrap_or_default());
+            let at = now + report_after(kept.recent, config, jitter());
+            if kept.refusals == 0 {
+                kept.report_at = Some(kept.report_at.map_or(at, |before| before.min(at)));
+            }
+            due.insert(name.clone());
         }
     }
 
-    /// Takes the calls of a breaker that are to be reported now, with the epoch that they count in. Returns
-    /// none where it does not matter yet.
-    pub(super) fn take_unreported(
-        &self,
-        name: &BreakerName,
-        now: Timestamp,
-    ) -> Option<(Arc<TargetConfig>, u64, Window)> {
-        let mut known = self.lock();
-        let known = known.get_mut(&name.target)?;
-        let config = Arc::clone(&known.target.config);
-        let kept = known.breakers.get_mut(name)?;
-        let bad = |w: &Window| {
-            let tally = w.tally(config.window, now);
-            tally.failed + tally.slow > 0
+    /// Returns the breakers of each target that are to be read anew, or reported to, now.
+    pub(super) fn due(&self, now: Timestamp) -> Vec<BreakerName> {
+        let targets = self.lock();
+        if targets.due.is_empty() {
+            return Vec::new();
+        }
+        let is_due = |name: &&BreakerName| {
+            let kept = targets.by_name.get(&name.target).and_then(|known| known.kept(name));
+            kept.is_some_and(|kept| kept.wanted || kept.report_at.is_some_and(|at| at <= now))
         };
-        let due = now >= kept.reported_at + self.ttl;
-        let matters = bad(&kept.unreported) || (bad(&kept.row.breaker.window) && due);
-        if kept.unreported.is_empty() || !matters || kept_to_oneself(&kept.unreported, &config, now) {
+        targets.due.iter().filter(is_due).cloned().collect()
+    }
+
+    /// Returns whether a breaker that is due is to be read now: it was asked for, or its calls are to be reported and it
+    /// was not read just now.
+    pub(super) fn is_to_be_read(&self, name: &BreakerName, now: Timestamp) -> bool {
+        let targets = self.lock();
+        let kept = targets.by_name.get(&name.target).and_then(|known| known.kept(name));
+        kept.is_none_or(|kept| kept.wanted || kept.read_at.is_none_or(|at| now >= at + JUST_READ))
+    }
+
+    /// Takes the calls of a breaker that are to be reported now.
+    pub(super) fn take_unreported(&self, name: &BreakerName, now: Timestamp, jitter: f64) -> Option<Report> {
+        let mut targets = self.lock();
+        let Targets { by_name, due } = &mut *targets;
+        let known = by_name.get_mut(&name.target);
+        let Some(known) = known else {
+            due.remove(name);
+            return None;
+        };
+        let config = Arc::clone(&known.target.config);
+        let kept = known.kept_mut(name)?;
+        let waits = kept.report_at.is_some_and(|at| at > now);
+        if !waits && kept.report_at.is_none() && !kept.wanted {
+            due.remove(name);
+        }
+        if waits || kept.report_at.is_none() || kept_to_oneself(&kept.unreported, &config, now) {
             return None;
         }
-        kept.reported_at = now;
+        if let Some(wait) = when_crowded(kept.writes, jitter) {
+            kept.report_at = Some(now + wait);
+            kept.writes = 0.0;
+            return None;
+        }
+        due.remove(name);
+        kept.report_at = None;
+        if kept.unreported.is_empty() {
+            return None;
+        }
+        kept.is_bad = false;
+        kept.plan_report(&config, now, jitter);
         let calls = std::mem::replace(&mut kept.unreported, config.window.empty());
         Some((config, kept.row.breaker.epoch, calls))
     }
 
-    /// Keeps calls that could not be reported, and trips this environment's own view by them.
+    /// Returns for how long a target asked to be left alone.
+    pub(super) fn retry_after(&self, name: &BreakerName, now: Timestamp) -> Option<Duration> {
+        let targets = self.lock();
+        let kept = targets.by_name.get(&name.target).and_then(|known| known.kept(name))?;
+        Duration::try_from(kept.left_alone_until.duration_since(now)).ok().filter(|wait| !wait.is_zero())
+    }
+
+    /// Notes that a report was taken.
+    pub(super) fn reported(&self, name: &BreakerName) {
+        let mut targets = self.lock();
+        if let Some(kept) = targets.by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name)) {
+            kept.refusals = 0;
+            if kept.report_at.is_some() {
+                targets.due.insert(name.clone());
+            }
+        }
+    }
+
+    /// Keeps calls that could not be reported, to be reported later, and trips this environment's own view by them.
     pub(super) fn count_alone(
         &self,
         name: &BreakerName,
         context: DecisionContext<'_>,
-        epoch: u64,
-        calls: Window,
+        (epoch, calls): (u64, Window),
         retry_after: Option<Duration>,
     ) {
-        let mut known = self.lock();
-        let Some(kept) = known.get_mut(&name.target).and_then(|k| k.breakers.get_mut(name)) else { return };
+        let mut targets = self.lock();
+        let Targets { by_name, due } = &mut *targets;
+        let Some(kept) = by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name)) else { return };
         if kept.row.breaker.epoch != epoch {
             return;
         }
@@ -241,54 +340,35 @@ impl Memory {
             kept.row.breaker.reason = alone.reason;
         }
         kept.unreported = all;
+        kept.is_bad = true;
+        kept.report_at = Some(context.now + after_refusals(kept.refusals, context.jitter));
+        kept.refusals += 1;
+        due.insert(name.clone());
     }
 }
 
-impl Known {
-    /// Returns the row of a breaker that nobody has written yet.
-    fn unwritten(&self) -> BreakerRow {
-        BreakerRow { version: 0, breaker: Breaker::new(&self.target.config, self.target.created), writer: 0 }
+impl Targets {
+    fn breakers(&self) -> usize {
+        self.by_name.values().map(|known| 1 + known.tenants.len()).sum()
     }
 
-    /// Returns a breaker as it was read last, or as it is before its first write.
-    fn breaker(&self, name: &BreakerName) -> Breaker {
-        self.breakers.get(name).map_or_else(|| self.unwritten().breaker, |k| k.row.breaker.clone())
-    }
-
-    /// Takes a row over unless a newer one is known: reads are eventually consistent.
-    fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp) {
-        let Some(kept) = self.breakers.get_mut(name) else {
-            let unreported = self.target.config.window.empty();
-            self.breakers.insert(name.clone(), Kept { row, read_at: now, unreported, reported_at: now });
-            return;
-        };
-        kept.read_at = now;
-        if row.version >= kept.row.version {
-            if row.breaker.epoch != kept.row.breaker.epoch {
-                kept.unreported = self.target.config.window.empty();
-            }
-            kept.row = row;
+    /// Forgets what can be read again. Failures wait only until they are reported; when even these are too many, memory
+    /// comes first.
+    fn make_room(&mut self, now: Timestamp) {
+        for known in self.by_name.values_mut() {
+            known.tenants.retain(|_, kept| kept.is_bad);
         }
+        self.by_name
+            .retain(|_, known| known.whole.is_bad || !known.tenants.is_empty() || known.read_at >= now);
+        if self.breakers() >= REMEMBERED {
+            self.by_name.clear();
+        }
+        let by_name = &self.by_name;
+        self.due.retain(|name| by_name.get(&name.target).is_some_and(|known| known.kept(name).is_some()));
     }
 }
 
 /// Whether calls are kept from the fleet until they could trip the breaker by themselves: never.
 fn kept_to_oneself(unreported: &Window, config: &TargetConfig, now: Timestamp) -> bool {
     is_in(Mutant::CountedAlone) && unreported.tally(config.window, now).calls < config.minimum_calls
-}
-
-/// Forgets what can be read again. Failures wait only where the table did not take them; when even these are
-/// too many, memory comes first.
-fn make_room(known: &mut HashMap<TargetName, Known>, now: Timestamp) {
-    for other in known.values_mut() {
-        let config = Arc::clone(&other.target.config);
-        other.breakers.retain(|_, kept| {
-            let tally = kept.unreported.tally(config.window, now);
-            tally.failed + tally.slow > 0
-        });
-    }
-    known.retain(|_, other| !other.breakers.is_empty());
-    if known.values().map(|k| k.breakers.len()).sum::<usize>() >= REMEMBERED {
-        known.clear();
-    }
 }

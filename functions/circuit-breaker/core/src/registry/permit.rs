@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::{Runtime, Table};
+use tenfold_ports::{CallError, Runtime, Table};
 
-use super::breakers::{Registry, WhenUnclear};
+use super::breakers::Registry;
+use super::memory::Deciding;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::permits::{ProbeGrant, permit_margin};
@@ -87,12 +88,26 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         target: &TargetName,
         tenant: Option<&BreakerName>,
     ) -> Result<Admission<'_, T, R>, ReadError> {
-        let whole = BreakerName::of(target.clone());
-        let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
-        self.load(target, &names).await?;
+        let mut deciding = self.memory.deciding(target, tenant, Some(self.runtime.now()));
+        if matches!(deciding, Deciding::Unknown) {
+            let whole = BreakerName::of(target.clone());
+            let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
+            if !self.read(target, &names).await? {
+                return Ok(Admission::Unknown);
+            }
+            // However long the read took.
+            deciding = self.memory.deciding(target, tenant, None);
+        }
         let now = self.runtime.now();
-        let Some((config, name, breaker)) = self.memory.deciding(target, &names) else {
-            return Ok(Admission::Unknown);
+        let (config, name, breaker) = match deciding {
+            // There was no room for it, among so many others that were read meanwhile.
+            Deciding::Unknown => return Err(ReadError::Silent(CallError::Throttled)),
+            Deciding::Closed(config, epoch) => {
+                let breaker = tenant.map_or_else(|| BreakerName::of(target.clone()), BreakerName::clone);
+                let kind = PermitKind::Counted { epoch };
+                return Ok(Admission::Call(Permit { config, breaker, kind, registry: self }));
+            }
+            Deciding::Breaker(config, name, breaker) => (config, name, breaker),
         };
         let why = format!("{}: {}", breaker.state.name(), breaker.reason);
         let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.runtime.unit() })
@@ -104,6 +119,10 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             }
             Decision::Probe => match self.acquire(&name, &config).await {
                 Ok(Some(grant)) => PermitKind::Probe(grant),
+                // Its epoch was decided, by results that were there.
+                Ok(None) if self.memory.row(&name).breaker.state == BreakerState::Closed => {
+                    PermitKind::Counted { epoch: self.memory.row(&name).breaker.epoch }
+                }
                 none => {
                     let until = Some(now + Duration::from_millis(config.open_duration_ms.into()));
                     let refused = none.err();
@@ -161,17 +180,15 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
     }
 
     /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how
-    /// long the target asked to be left alone.
+    /// long the target asked to be left alone. What is to be reported of it, [`Registry::tend`] reports.
     ///
     pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) -> Settled {
         let Self { config, breaker, kind, registry } = self;
         match (kind, outcome) {
             (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
             (PermitKind::Counted { epoch }, Some(outcome)) => {
-                registry.memory.count(registry.runtime.now(), &breaker, &config, epoch, outcome);
-                if outcome.is_bad() {
-                    registry.report(&breaker, retry_after).await;
-                }
+                let (clock, jitter) = (|| registry.runtime.now(), || registry.runtime.unit());
+                registry.memory.count(&breaker, &config, epoch, (outcome, retry_after), clock, jitter);
             }
             (PermitKind::Probe(grant), outcome) => {
                 let failed = outcome.is_some_and(|o| o.failed);
@@ -183,7 +200,7 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                 let result = |b: &Breaker, context: DecisionContext<'_>| {
                     b.settle(context, &grant, outcome, retry_after)
                 };
-                let stored = registry.commit_by(&breaker, &config, result, WhenUnclear::DecideAnew).await;
+                let stored = registry.commit_anew(&breaker, &config, result).await;
                 return match stored {
                     Ok(breaker) => Settled {
                         stored: true,

@@ -1,5 +1,7 @@
 //! Trying one request: what its row and its breaker allow, and what is written down of the attempt.
 
+use std::time::Duration;
+
 use futures_util::future::join;
 use jiff::{SignedDuration, Timestamp};
 use tenfold_pattern::ReadError;
@@ -9,32 +11,36 @@ use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
 use super::drain::Drain;
-use super::order::{Groups, OrderPosition};
+use super::order::OrderPosition;
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
 use crate::decide::judge::Verdict;
 use crate::decide::permits::CLOCK_MARGIN;
-use crate::decide::retry::{backoff, given_up, worth_a_look};
+use crate::decide::retry::{backoff, given_up, not_too_late, worth_a_look};
 use crate::metrics;
 use crate::names::BreakerName;
-use crate::park::Stored;
+use crate::park::{Look, Stored};
 use crate::registry::Admission;
 use crate::rows::{RequestRow, RequestStatus};
 
 /// For how long a request is put off whose tenant's breaker was opened by hand: a look at it is asked for when that ends.
 const BY_HAND: SignedDuration = SignedDuration::from_mins(15);
+/// Over what time requests come back that were put off together: so much for each, and at least this.
+const EACH: Duration = Duration::from_millis(10);
+const LEAST: Duration = Duration::from_secs(1);
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Does what there is to do about a request, whose row was read just now.
     pub(super) async fn process(
         &self,
         row: RequestRow,
-        drain: &Drain,
+        look: Look,
+        drain: &Drain<'_>,
         context: &Context,
     ) -> Result<Processed, ReadError> {
         match row.status {
             RequestStatus::Queued => {}
-            RequestStatus::Dying => return self.settle_dead_letter(row, None).await,
+            RequestStatus::Dying => return self.settle_dead_letter(row, drain, None).await,
             RequestStatus::Running | RequestStatus::Delivered | RequestStatus::Dead => {
                 return Ok(Processed::only(Disposition::Dropped));
             }
@@ -43,6 +49,14 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return Ok(Processed::only(Disposition::Left));
         }
         match self.position(&row, &drain.groups).await? {
+            // Behind a breaker that lets nothing through: only what is too old is looked at.
+            Some(_) if look == Look::TooOld && !self.is_given_up(&row) => {
+                Ok(Processed::only(Disposition::Left))
+            }
+            None => {
+                self.behind.note(row.id, self.runtime.now());
+                Ok(Processed::only(Disposition::Left))
+            }
             Some(position) if drain.groups.begin(&row) => {
                 let ordering = row.data.ordering.clone();
                 let processed = self.deliver(row, position, drain, context).await;
@@ -59,7 +73,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         &self,
         row: RequestRow,
         position: OrderPosition,
-        drain: &Drain,
+        drain: &Drain<'_>,
         context: &Context,
     ) -> Result<Processed, ReadError> {
         let groups = &drain.groups;
@@ -70,15 +84,19 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         if let Some(target) = self.registry.target(&name.target)
             && let Some(why) = given_up(&row, &target.config, now)
         {
-            return self.give_up(row, position, groups, &why).await;
+            return self.give_up(row, position, drain, &why).await;
         }
         let permit = match self.registry.admit(&name.target, tenant).await? {
             Admission::Unknown => {
-                return self.give_up(row, position, groups, "its target was deleted").await;
+                return self.give_up(row, position, drain, "its target was deleted").await;
             }
-            Admission::Wait { refused: Some(error), .. } => return Err(error),
+            Admission::Wait { refused: Some(error), .. } => {
+                groups.took_back(&row);
+                return Err(error);
+            }
             Admission::Wait { until, breaker, .. } if breaker.tenant.is_some() => {
-                return self.put_off(row, until, now).await;
+                groups.took_back(&row);
+                return self.put_off(row, until, drain).await;
             }
             Admission::Wait { until, .. } => {
                 groups.took_back(&row);
@@ -98,8 +116,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let result = call::make(&self.downstream, &self.runtime, &config, call).await;
         metrics::call(&self.runtime, &name.target, &result);
         let settle = permit.settle(result.outcome, result.retry_after());
-        let (settled, processed) =
-            join(settle, self.write_down(row, position, groups, &config, result)).await;
+        let told = async {
+            let settled = settle.await;
+            self.registry.tend().await;
+            settled
+        };
+        let (settled, processed) = join(told, self.write_down(row, position, drain, &config, result)).await;
         if settled.closed {
             drain.closed.set(true);
         }
@@ -113,9 +135,18 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let whole = BreakerName::of(target.clone());
         let own = BreakerName { target: target.clone(), tenant: row.data.tenant.clone() };
         self.registry.load(target, &[&whole, &own]).await?;
+        if self.registry.target(target).is_none() {
+            return Ok(true);
+        }
         let breakers = [&whole, &own].map(|name| self.registry.row(name).breaker);
         let changed = self.registry.target(target).and_then(|target| target.changed);
         Ok(worth_a_look(row, &breakers, changed))
+    }
+
+    /// Whether a request is not to be tried again.
+    fn is_given_up(&self, row: &RequestRow) -> bool {
+        let target = self.registry.target(&row.data.target);
+        target.is_none_or(|target| given_up(row, &target.config, self.runtime.now()).is_some())
     }
 
     /// Puts a request off whose tenant's breaker lets nothing through, so that those behind it come first.
@@ -123,14 +154,16 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         &self,
         mut row: RequestRow,
         until: Option<Timestamp>,
-        now: Timestamp,
+        drain: &Drain<'_>,
     ) -> Result<Processed, ReadError> {
+        let now = self.runtime.now();
         if row.wake > now {
             return Ok(Processed::only(Disposition::Left));
         }
-        // Those that waited for the same breaker do not all come at once.
-        let spread = SignedDuration::from_millis((self.runtime.unit() * 1000.0) as i64);
-        let due = until.unwrap_or(now + BY_HAND) + spread;
+        // The more of them wait for the same breaker, the less they come all at once.
+        drain.put_off.update(|n| n.saturating_add(1));
+        let spread = EACH.saturating_mul(drain.put_off.get()).max(LEAST).mul_f64(self.runtime.unit());
+        let due = self.not_too_late(&row, until.unwrap_or(now + BY_HAND) + spread, now);
         row.data.due = due;
         row.wake = due;
         let stored = self.store(&mut row).await?;
@@ -141,12 +174,18 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         })
     }
 
+    /// Returns when a request is looked at that is due then: at the latest when it is too old.
+    fn not_too_late(&self, row: &RequestRow, due: Timestamp, now: Timestamp) -> Timestamp {
+        let config = self.registry.target(&row.data.target).map(|target| target.config);
+        config.map_or(due, |config| not_too_late(row, &config.retry, due).max(now))
+    }
+
     /// Writes down what came of an attempt.
     async fn write_down(
         &self,
         mut row: RequestRow,
         position: OrderPosition,
-        groups: &Groups,
+        drain: &Drain<'_>,
         config: &TargetConfig,
         result: CallResult,
     ) -> Result<Processed, ReadError> {
@@ -158,7 +197,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 row.data.answer = Some(head);
                 row.answer_body = body;
                 row.expires = result.at + self.retention;
-                let Some(next) = self.store_off_group(&mut row, position, groups).await? else {
+                let Some(next) = self.store_off_group(&mut row, position, &drain.groups).await? else {
                     return Ok(Processed::only(Disposition::Dropped));
                 };
                 tracing::info!(target = %row.data.target, status = answer.status, "request delivered");
@@ -170,12 +209,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 let most = config.retry.max_attempts;
                 if row.data.tries >= most {
                     let why = format!("{most} attempts failed, the last: {why}");
-                    return self.give_up(row, position, groups, &why).await;
+                    return self.give_up(row, position, drain, &why).await;
                 }
                 let wait = backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
-                // It is looked at when it is too old at the latest.
-                let oldest = SignedDuration::from_secs(config.retry.max_age_seconds.into());
-                let due = (result.at + wait).min(row.data.begun + oldest).max(result.at);
+                let due = not_too_late(&row, &config.retry, result.at + wait).max(result.at);
                 row.data.due = due;
                 row.wake = due;
                 Ok(match self.store(&mut row).await? {

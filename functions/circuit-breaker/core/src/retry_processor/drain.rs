@@ -1,71 +1,87 @@
-//! Delivering what waits for one target: as many at a time as it bears, and each call holds up only itself.
+//! Delivering what waits for one target: under its lease, pass after pass, until nothing is due.
 
-use std::cell::Cell;
-use std::collections::VecDeque;
-use std::pin::pin;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::{Either, select};
-use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use tenfold_pattern::read::{ReadError, readable};
+use tenfold_pattern::read::ReadError;
 use tenfold_pattern::send;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
-use tracing::Instrument as _;
 
-use super::disposition::{Disposition, Processed};
 use super::lease::HeldDrain;
 use super::order::Groups;
+use super::pass::PassEnd;
 use super::{RetryProcessor, RunSummary};
 use crate::decide::breaker::{Decision, DecisionContext};
-use crate::decide::pace::Pace;
-use crate::names::{BreakerName, RequestId, TargetName};
+use crate::names::{BreakerName, TargetName};
 use crate::park::{self, INDEX_LAG, Look};
-use crate::rows::RequestRow;
 
-/// What a delivery may still need of the invocation's time after its call: writing it down.
-const RESERVE: Duration = Duration::from_secs(5);
 /// The longest that a call may take, where a target's configuration is not known: it was deleted.
 const LONGEST_CALL: Duration = Duration::from_secs(25);
+/// Requests that are due within so many seconds of each other are looked at together.
+const TOGETHER_SECONDS: i64 = 10;
+/// For how long a drain asks to be called again: the sweep of the next minute does the rest.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// A message that comes so much too early for the end of a break, by the clocks, is sent once more.
+const TOO_EARLY: SignedDuration = SignedDuration::from_secs(5);
+
+/// Until when an invocation works, and what it has under way.
+#[derive(Debug)]
+pub(super) struct Invocation<'a> {
+    pub(super) context: &'a Context,
+    /// No call begins after this.
+    pub(super) end: Timestamp,
+    /// The calls under way, of all its drains.
+    pub(super) calls: Cell<usize>,
+}
 
 /// What a drain remembers while it lasts.
-#[derive(Debug, Default)]
-pub(super) struct Drain {
+#[derive(Debug)]
+pub(super) struct Drain<'a> {
+    pub(super) invocation: &'a Invocation<'a>,
     pub(super) groups: Groups,
     /// Whether a breaker has closed: what was put off while it was open is worth a look.
     pub(super) closed: Cell<bool>,
     /// By when a call has to have ended: then the lease does, or the invocation.
     pub(super) calls_end: Cell<Timestamp>,
-    /// When something is due that is not dealt with.
-    next: Cell<Option<Timestamp>>,
+    /// How many requests were put off because of their tenant's breaker.
+    pub(super) put_off: Cell<u32>,
+    /// Whether a dead letter could not be sent: no other is tried.
+    pub(super) no_letters: Cell<bool>,
+    /// When something is due that is not dealt with, by stretches of time.
+    next: RefCell<BTreeMap<i64, Timestamp>>,
 }
 
-impl Drain {
-    fn due_again(&self, due: Timestamp) {
-        self.next.set(Some(self.next.get().map_or(due, |next| next.min(due))));
+impl<'a> Drain<'a> {
+    fn new(invocation: &'a Invocation<'a>) -> Self {
+        Self {
+            invocation,
+            groups: Groups::default(),
+            closed: Cell::new(false),
+            calls_end: Cell::new(Timestamp::UNIX_EPOCH),
+            put_off: Cell::new(0),
+            no_letters: Cell::new(false),
+            next: RefCell::new(BTreeMap::new()),
+        }
     }
-}
 
-/// How a pass over what waits came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PassEnd {
-    /// All was looked at.
-    Through,
-    /// The target's breaker lets nothing through before a time; none: before a person says otherwise.
-    Blocked(Option<Timestamp>),
-    /// There is no time left for another call.
-    TimeUp,
-    /// The lease is no longer ours.
-    LeaseLost,
-}
+    /// Notes that something is due then.
+    pub(super) fn due_again(&self, due: Timestamp) {
+        let mut next = self.next.borrow_mut();
+        let first = next.entry(due.as_second().div_euclid(TOGETHER_SECONDS)).or_insert(due);
+        *first = due.min(*first);
+    }
 
-/// What is to be done about one request.
-enum Job {
-    /// Its row was read.
-    Row(Box<RequestRow>),
-    /// It is the next of its order group.
-    Next(RequestId),
+    /// Returns when the target is to be looked at again: the first time, and those of the next minute.
+    fn looks(&self, now: Timestamp) -> Vec<Timestamp> {
+        let next = self.next.borrow();
+        next.values()
+            .enumerate()
+            .filter(|(n, due)| *n == 0 || **due <= now + AHEAD)
+            .map(|(_, due)| *due)
+            .collect()
+    }
 }
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
@@ -78,217 +94,110 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         &self,
         target: &TargetName,
         look: Look,
-        context: &Context,
-        end: Timestamp,
+        invocation: &Invocation<'_>,
     ) -> (RunSummary, Result<(), ReadError>) {
         let mut summary = RunSummary::default();
-        let done = self.drain_under_lease(target, look, context, end, &mut summary).await;
+        let done = self.drain_under_lease(target, look, invocation, &mut summary).await;
         (summary, done)
     }
 
     async fn drain_under_lease(
         &self,
         target: &TargetName,
-        mut look: Look,
-        context: &Context,
-        end: Timestamp,
+        look: Look,
+        invocation: &Invocation<'_>,
         summary: &mut RunSummary,
     ) -> Result<(), ReadError> {
-        self.registry.load(target, &[&BreakerName::of(target.clone())]).await?;
-        let timeout = self.registry.target(target).map_or(LONGEST_CALL, |target| target.config.timeout());
-        if look != Look::TooOld && self.is_shut(target) {
+        let whole = BreakerName::of(target.clone());
+        match look {
+            // Somebody says that it has changed.
+            Look::All => _ = self.registry.read(target, &[&whole]).await?,
+            Look::Due | Look::TooOld => self.registry.load(target, &[&whole]).await?,
+        }
+        if look != Look::TooOld
+            && let Some(Decision::Wait(until)) = self.decision(target)
+        {
+            let now = self.runtime.now();
+            let early = until.into_iter().filter(|until| *until <= now + TOO_EARLY);
+            self.wake(target, Look::Due, &early.collect::<Vec<_>>()).await;
             return Ok(());
         }
-        let Some(mut lease) = self.begin_drain(target, look, timeout).await? else { return Ok(()) };
+        let Some(mut lease) = self.begin_drain(target, look, self.timeout(target)).await? else {
+            return Ok(());
+        };
         summary.targets += 1;
-        let drain = Drain::default();
-        let done = loop {
-            let passed = self.pass(&drain, &mut lease, look, (context, end), summary).await;
-            let over = match passed {
-                Ok(PassEnd::LeaseLost) => return Ok(()),
-                Ok(PassEnd::TimeUp) => {
+        let drain = Drain::new(invocation);
+        let done = self.drain_to_its_end(look, &drain, &mut lease, summary).await;
+        // Should this be refused too, the lease ends by the clock.
+        let asked = if done == Ok(None) { Ok(None) } else { self.release_drain(&mut lease).await };
+        let mut rest = done.as_ref().map_or(Look::Due, |rest| rest.unwrap_or(Look::Due));
+        if let Ok(Some(asked)) = asked {
+            drain.due_again(self.runtime.now());
+            rest = rest.max(asked);
+        }
+        if drain.closed.take() {
+            drain.due_again(self.runtime.now());
+            rest = Look::All;
+        }
+        self.wake(target, rest, &drain.looks(self.runtime.now())).await;
+        done.map(|_| ())
+    }
+
+    /// Makes one pass after another until nobody asks for another and the lease is given back. Returns the look that the
+    /// next drain has to go on with, where this one has ended before; it has the lease still.
+    async fn drain_to_its_end(
+        &self,
+        mut look: Look,
+        drain: &Drain<'_>,
+        lease: &mut HeldDrain,
+        summary: &mut RunSummary,
+    ) -> Result<Option<Look>, ReadError> {
+        loop {
+            match self.pass(drain, lease, look, summary).await? {
+                PassEnd::LeaseLost => return Ok(Some(Look::Due)),
+                PassEnd::TimeUp => {
                     drain.due_again(self.runtime.now());
-                    true
+                    return Ok(Some(look));
                 }
                 // Whoever asks meanwhile finds it so too.
-                Ok(PassEnd::Blocked(until)) => {
+                PassEnd::Blocked(until) => {
                     until.into_iter().for_each(|until| drain.due_again(until));
-                    true
+                    return Ok(Some(Look::Due));
                 }
-                Ok(PassEnd::Through) => self.runtime.now() >= end,
-                Err(error) => {
-                    // The lease ends by the clock, should this be refused too.
-                    _ = self.end_drain(&mut lease).await;
-                    break Err(error);
-                }
-            };
-            if drain.closed.take() && look != Look::All && !over {
+                PassEnd::Through if self.runtime.now() >= drain.invocation.end => return Ok(Some(Look::Due)),
+                PassEnd::Through => {}
+            }
+            if drain.closed.take() {
                 look = Look::All;
                 continue;
             }
-            match self.end_drain(&mut lease).await? {
-                Some(asked) if !over => look = asked,
-                Some(_) => {
-                    // Whoever asked is answered by the next drain.
-                    _ = self.end_drain(&mut lease).await?;
-                    break Ok(());
-                }
-                None => break Ok(()),
+            match self.end_drain(lease).await? {
+                Some(asked) => look = asked,
+                None => return Ok(None),
             }
-        };
-        if let Some(due) = drain.next.get() {
-            let now = self.runtime.now();
-            let wake = park::outgoing(target, look, now, due.max(now + INDEX_LAG));
-            self.unsettled(send::messages(&self.queue, vec![wake]).await.len());
         }
-        done
     }
 
-    /// Whether a target's breaker is known to let nothing through. Then there is nothing to do: whoever has seen it open
-    /// has sent a message for the time when it ends, and the sweep sends another.
-    fn is_shut(&self, target: &TargetName) -> bool {
-        let Some(row) = self.registry.target(target) else { return false };
-        let breaker = self.registry.row(&BreakerName::of(target.clone())).breaker;
-        let context = DecisionContext { now: self.runtime.now(), config: &row.config, jitter: 0.0 };
-        matches!(breaker.decide(context), Decision::Wait(_))
-    }
-
-    /// Goes once through what waits: what is to be looked at.
-    async fn pass(
-        &self,
-        drain: &Drain,
-        lease: &mut HeldDrain,
-        look: Look,
-        time: (&Context, Timestamp),
-        summary: &mut RunSummary,
-    ) -> Result<PassEnd, ReadError> {
+    /// Asks for a look at a target at each of these times.
+    async fn wake(&self, target: &TargetName, look: Look, dues: &[Timestamp]) {
+        if dues.is_empty() {
+            return;
+        }
         let now = self.runtime.now();
-        let by = match look {
-            Look::All => None,
-            Look::Due => Some(now),
-            Look::TooOld => self
-                .registry
-                .target(lease.target())
-                .map(|target| now - SignedDuration::from_secs(target.config.retry.max_age_seconds.into())),
-        };
-        self.pass_by(drain, lease, by, time, summary).await
+        let wakes = dues.iter().map(|due| park::outgoing(target, look, now, (*due).max(now + INDEX_LAG)));
+        self.unsettled(send::messages(&self.queue, wakes.collect()).await.len());
     }
 
-    /// Goes once through what may be tried by a time (none: whenever).
-    async fn pass_by(
-        &self,
-        drain: &Drain,
-        lease: &mut HeldDrain,
-        by: Option<Timestamp>,
-        (context, end): (&Context, Timestamp),
-        summary: &mut RunSummary,
-    ) -> Result<PassEnd, ReadError> {
-        let target = lease.target().clone();
+    /// Returns how long a call of a target may take.
+    pub(super) fn timeout(&self, target: &TargetName) -> Duration {
+        self.registry.target(target).map_or(LONGEST_CALL, |target| target.config.timeout())
+    }
+
+    /// Returns what a target's breaker is known to say; none where the target is not known. Where it says wait there is
+    /// nothing to do: whoever has seen it open has sent a message for the time when that ends, and the sweep sends another.
+    fn decision(&self, target: &TargetName) -> Option<Decision> {
+        let row = self.registry.target(target)?;
         let breaker = self.registry.row(&BreakerName::of(target.clone())).breaker;
-        let most = self.registry.target(&target).map_or(1, |t| t.config.retry.max_concurrent_calls as usize);
-        let mut pace = Pace::new(&breaker, most, self.runtime.now());
-        let mut rows = pin!(self.waiting(&target, by));
-        let mut ready: VecDeque<Job> = VecDeque::new();
-        let mut calls = FuturesUnordered::new();
-        let (mut exhausted, mut stop, mut failed) = (false, None, None);
-        // Until when the breaker lets nothing through: one of the calls under way may change that.
-        let mut blocked: Option<Option<Timestamp>> = None;
-        loop {
-            let has_room = stop.is_none() && blocked.is_none() && calls.len() < pace.width();
-            if has_room && (!ready.is_empty() || !exhausted) {
-                match self.may_begin(lease, context, end).await {
-                    Ok(None) => drain.calls_end.set(lease.calls_end().min(context.deadline - RESERVE)),
-                    Ok(over) => stop = over,
-                    Err(error) => (stop, failed) = (Some(PassEnd::TimeUp), Some(error)),
-                }
-                if stop.is_some() {
-                    continue;
-                }
-            }
-            if has_room && let Some(job) = ready.pop_front() {
-                calls.push(self.work(job, drain, context));
-                continue;
-            }
-            let happened = if has_room && !exhausted && calls.is_empty() {
-                Either::Left(rows.next().await)
-            } else if has_room && !exhausted {
-                match select(rows.next(), calls.next()).await {
-                    Either::Left((row, _)) => Either::Left(row),
-                    Either::Right((done, _)) => Either::Right(done),
-                }
-            } else {
-                Either::Right(calls.next().await)
-            };
-            match happened {
-                Either::Left(Some(Ok(row))) => ready.push_back(Job::Row(Box::new(row))),
-                Either::Left(None) => exhausted = true,
-                Either::Right(None) => break,
-                Either::Right(Some(Ok(Processed::Blocked(row, until)))) => {
-                    ready.push_front(Job::Row(row));
-                    blocked = Some(until);
-                }
-                Either::Right(Some(Ok(Processed::Again(row)))) => ready.push_front(Job::Row(row)),
-                Either::Right(Some(Ok(Processed::Done { disposition, due, next }))) => {
-                    summary.count(disposition);
-                    match disposition {
-                        Disposition::Delivered => pace = pace.after(false),
-                        Disposition::Failed => pace = pace.after(true),
-                        _ => {}
-                    }
-                    due.into_iter().for_each(|due| drain.due_again(due));
-                    ready.extend(next.map(Job::Next));
-                    blocked = None;
-                }
-                // Left as it is: whatever version reads it goes on with it.
-                Either::Right(Some(Err(ReadError::Row(error)))) => {
-                    readable::<()>(&self.runtime, Err(error));
-                    summary.unreadable += 1;
-                    blocked = None;
-                }
-                // A table that refuses one will refuse others, and their calls would be made for nothing.
-                Either::Left(Some(Err(error))) | Either::Right(Some(Err(error))) => {
-                    (stop, failed) = (Some(PassEnd::TimeUp), Some(error));
-                }
-            }
-        }
-        match (failed, stop, blocked) {
-            (Some(error), ..) => Err(error),
-            (None, Some(stop), _) => Ok(stop),
-            (None, None, Some(until)) => Ok(PassEnd::Blocked(until)),
-            (None, None, None) => Ok(PassEnd::Through),
-        }
-    }
-
-    /// Returns why no further call may begin; none where one may, which ends before the invocation and the lease do.
-    async fn may_begin(
-        &self,
-        lease: &mut HeldDrain,
-        context: &Context,
-        end: Timestamp,
-    ) -> Result<Option<PassEnd>, ReadError> {
-        let now = self.runtime.now();
-        if now >= end || now + lease.timeout() + RESERVE > context.deadline {
-            return Ok(Some(PassEnd::TimeUp));
-        }
-        Ok((!self.keep_drain(lease).await?).then_some(PassEnd::LeaseLost))
-    }
-
-    /// Deals with one request, in its own trace.
-    async fn work(&self, job: Job, drain: &Drain, context: &Context) -> Result<Processed, ReadError> {
-        let row = match job {
-            Job::Row(row) => *row,
-            Job::Next(id) => match self.row_of(id).await? {
-                Some(row) => row,
-                None => return Ok(Processed::only(Disposition::Dropped)),
-            },
-        };
-        let context = context.of(&row.data.carrier);
-        let span = tracing::error_span!(
-            "request",
-            request = %row.id,
-            correlation_id = context.correlation.as_str(),
-            trace_id = context.trace.trace_id(),
-        );
-        self.process(row, drain, &context).instrument(span).await
+        Some(breaker.decide(DecisionContext { now: self.runtime.now(), config: &row.config, jitter: 0.0 }))
     }
 }

@@ -10,11 +10,12 @@ use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
-use super::order::{Groups, OrderPosition};
+use super::drain::Drain;
+use super::order::OrderPosition;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::RequestId;
-use crate::park::{self, DeadLetter};
+use crate::park::{self, DeadRequest};
 use crate::rows::{RequestRow, RequestStatus};
 
 /// When a dead letter is sent again that did not go.
@@ -26,17 +27,21 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         &self,
         mut row: RequestRow,
         position: OrderPosition,
-        groups: &Groups,
+        drain: &Drain<'_>,
         why: &str,
     ) -> Result<Processed, ReadError> {
+        if drain.no_letters.get() {
+            drain.groups.took_back(&row);
+            return Ok(Processed::only(Disposition::Left));
+        }
+        // Its place in the index stays: whoever looks at what is too old finds it.
         row.status = RequestStatus::Dying;
-        row.wake = self.runtime.now();
         row.data.died = Some(why.to_owned());
         tracing::warn!(request = %row.id, target = %row.data.target, why, "request given up");
-        let Some(next) = self.store_off_group(&mut row, position, groups).await? else {
+        let Some(next) = self.store_off_group(&mut row, position, &drain.groups).await? else {
             return Ok(Processed::only(Disposition::Dropped));
         };
-        self.settle_dead_letter(row.written(), next).await
+        self.settle_dead_letter(row.written(), drain, next).await
     }
 
     /// Sends the dead letter of a row that is given up, and writes down that it was sent; `next` is whose turn it is in
@@ -44,12 +49,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     pub(super) async fn settle_dead_letter(
         &self,
         mut row: RequestRow,
+        drain: &Drain<'_>,
         next: Option<RequestId>,
     ) -> Result<Processed, ReadError> {
         let now = self.runtime.now();
-        if !self.send_dead_letter(&row).await {
-            self.unsettled(1);
-            // The row stays as it is, and is found again.
+        if drain.no_letters.get() || !self.send_dead_letter(&row).await {
+            // The row stays as it is, and is found again. Others would not go either, and hold up those that can go on.
+            if !drain.no_letters.replace(true) {
+                self.unsettled(1);
+            }
             return Ok(Processed::Done { disposition: Disposition::Left, due: Some(now + AGAIN), next });
         }
         self.runtime.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
@@ -66,7 +74,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         if is_in(Mutant::DeadWithoutDeadLetter) {
             return true;
         }
-        let dead_letter = DeadLetter::of(row).outgoing();
+        let dead_letter = DeadRequest::of(row).outgoing();
         send::messages(&self.dead_letters, vec![dead_letter]).await.is_empty()
     }
 }

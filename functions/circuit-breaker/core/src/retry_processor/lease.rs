@@ -19,21 +19,23 @@ use crate::names::TargetName;
 use crate::park::Look;
 use crate::rows::{DrainLease, DrainRow};
 
-/// For how long a lease is worth more than the call that is begun under it: so often it is renewed.
-const RENEWED: Duration = Duration::from_secs(15);
+/// By how much a lease is longer than a call: it is renewed when no call would fit into it any more.
+const LENGTH: Duration = Duration::from_secs(15);
 /// How long it may take until a call begins: the order group and the breaker are read before.
 const SOON: Duration = Duration::from_secs(5);
 /// How often a write of it is made that somebody overtook.
 const TRIES: usize = 8;
 
 /// The lease of a drain, in its holder's hands.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct HeldDrain {
     row: DrainRow,
     holder: u64,
     until: Timestamp,
     /// How long a call of the target may take.
     timeout: Duration,
+    /// Whether it is renewed whatever it covers.
+    too_short: bool,
 }
 
 impl HeldDrain {
@@ -45,18 +47,28 @@ impl HeldDrain {
         self.timeout
     }
 
+    /// Says how long calls may take from now on: somebody may have configured it anew.
+    pub(super) const fn may_call_for(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Says that a call did not fit into it: it is renewed before the next one.
+    pub(super) const fn is_too_short(&mut self) {
+        self.too_short = true;
+    }
+
     /// Returns by when a call has to have ended, so that it does before the lease, on anybody's clock.
     pub(super) fn calls_end(&self) -> Timestamp {
         if is_in(Mutant::LeaseNotRenewed) { Timestamp::MAX } else { self.until - CLOCK_MARGIN }
     }
 
     /// Returns whether a call that begins soon ends before the lease does.
-    fn covers_a_call(&self, now: Timestamp) -> bool {
-        now + self.timeout + SOON <= self.calls_end()
+    pub(super) fn covers_a_call(&self, now: Timestamp) -> bool {
+        !self.too_short && now + self.timeout + SOON <= self.calls_end()
     }
 
     fn lease(&self, now: Timestamp) -> DrainLease {
-        DrainLease { holder: self.holder, until: now + self.timeout + CLOCK_MARGIN + RENEWED, asked: None }
+        DrainLease { holder: self.holder, until: now + self.timeout + CLOCK_MARGIN + LENGTH, asked: None }
     }
 }
 
@@ -71,7 +83,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     ) -> Result<Option<HeldDrain>, ReadError> {
         let holder = self.runtime.next_u64();
         let row = DrainRow { target: target.clone(), stamp: None, lease: None };
-        let mut held = HeldDrain { row, holder, until: Timestamp::UNIX_EPOCH, timeout };
+        let mut held = HeldDrain { row, holder, until: Timestamp::UNIX_EPOCH, timeout, too_short: false };
         for _ in 0..TRIES {
             let now = self.runtime.now();
             let next = match held.row.lease {
@@ -96,20 +108,34 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         Err(ReadError::Silent(CallError::Throttled))
     }
 
-    /// Sees to it that a call may begin under the lease. Returns false where it is no longer ours.
-    pub(super) async fn keep_drain(&self, held: &mut HeldDrain) -> Result<bool, ReadError> {
-        if held.covers_a_call(self.runtime.now()) {
-            return Ok(true);
-        }
+    /// Renews the lease. Returns none where it is no longer ours.
+    pub(super) async fn keep_drain(&self, mut held: HeldDrain) -> Result<Option<HeldDrain>, ReadError> {
         for _ in 0..TRIES {
             let asked = held.row.lease.and_then(|lease| lease.asked);
             let next = DrainLease { asked, ..held.lease(self.runtime.now()) };
-            if self.write_lease(held, next).await? {
-                held.until = next.until;
-                return Ok(true);
+            if self.write_lease(&mut held, next).await? {
+                (held.until, held.too_short) = (next.until, false);
+                return Ok(Some(held));
             }
             if held.row.lease.is_none_or(|lease| lease.holder != held.holder) {
-                return Ok(false);
+                return Ok(None);
+            }
+        }
+        Err(ReadError::Silent(CallError::Throttled))
+    }
+
+    /// Gives the lease back whatever was asked for meanwhile, and returns that: the next drain has to do it.
+    pub(super) async fn release_drain(&self, held: &mut HeldDrain) -> Result<Option<Look>, ReadError> {
+        for _ in 0..TRIES {
+            let note = held.row.lease.and_then(|lease| lease.asked);
+            match commit::write(&self.table, &held.row.end(), |_| false).await? {
+                Committed::Yes | Committed::Conflict(None) | Committed::Unclear(None) => return Ok(note),
+                Committed::Conflict(item) | Committed::Unclear(item) => {
+                    held.row = DrainRow::read(&held.row.target, item.as_ref())?;
+                }
+            }
+            if held.row.lease.is_none_or(|lease| lease.holder != held.holder) {
+                return Ok(None);
             }
         }
         Err(ReadError::Silent(CallError::Throttled))

@@ -1,11 +1,12 @@
 //! Reading what waits for a target: from the index by when it may be tried, then the rows.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, Stream};
 use futures_util::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::table::{Cursor, Item, Key, Query, Range, Read};
 use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
@@ -18,6 +19,39 @@ use crate::rows::{self, QUEUE_INDEX, RequestRow, WAKE};
 const PAGE: u32 = 100;
 /// The rows that one call reads: with their bodies they may have 256 KiB each.
 const ROWS: usize = 25;
+
+/// For how long a request is not read again that is behind others of its order group, or cannot be read. Whoever takes
+/// the one before it off goes on with it all the same.
+const LEFT: SignedDuration = SignedDuration::from_secs(30);
+/// The number of requests of which that is remembered.
+const REMEMBERED: usize = 100_000;
+
+/// The requests whose turn it is not: their places in the index come first, and their rows need not be read each time.
+#[derive(Debug, Default)]
+pub struct Behind(Mutex<HashMap<Key, Timestamp>>);
+
+impl Behind {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that it is not a request's turn.
+    pub(super) fn note(&self, id: RequestId, now: Timestamp) {
+        self.note_key(rows::request_key(id), now);
+    }
+
+    fn note_key(&self, key: Key, now: Timestamp) {
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, now + LEFT);
+    }
+
+    fn is_left(&self, key: &Key, now: Timestamp) -> bool {
+        self.lock().get(key).is_some_and(|until| now < *until)
+    }
+}
 
 /// What is still to be read.
 struct Reader<'a> {
@@ -58,7 +92,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let most = reader.keys.len().min(ROWS);
         let keys: Vec<Key> = reader.keys.drain(..most).collect();
         let rows = self.table.get_many(&keys, Read::Consistent).await?;
-        let read = |item: &Item| readable(&self.runtime, RequestRow::read(item));
+        let read = |item: &Item| {
+            let row = readable(&self.runtime, RequestRow::read(item));
+            if row.is_none() {
+                self.behind.note_key(item.key.clone(), self.runtime.now());
+            }
+            row
+        };
         Ok(Some(rows.iter().flatten().filter_map(read).collect()))
     }
 
@@ -75,9 +115,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             };
             Ok::<_, CallError>((shard, self.table.query(query).await?))
         });
-        let mut places = Vec::new();
+        let (mut places, now) = (Vec::new(), self.runtime.now());
         for (shard, page) in try_join_all(queries).await? {
-            places.extend(page.items);
+            places.extend(page.items.into_iter().filter(|place| !self.behind.is_left(&place.key, now)));
             reader.shards.extend(page.next.map(|next| (shard, Some(next))));
         }
         places.sort_by_key(|place| place.number(WAKE).unwrap_or_default());

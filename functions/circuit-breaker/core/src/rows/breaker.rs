@@ -1,10 +1,10 @@
 //! The row of a breaker.
 
 use serde::{Deserialize, Serialize};
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::format_smolstr;
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 
-use super::{ONLY, VERSION, unchanged};
+use super::{ONLY, TargetRow, VERSION, unchanged};
 use crate::decide::breaker::Breaker;
 use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
@@ -29,8 +29,8 @@ struct StoredBreaker {
 /// Returns the key of a breaker's row.
 #[must_use]
 pub fn breaker_key(name: &BreakerName) -> Key {
-    let sk = name.tenant.as_ref().map_or(SmolStr::new_static(ONLY), |t| format_smolstr!(":{t}"));
-    Key::new(format_smolstr!("breaker#{}", name.target), sk)
+    // A partition each: they are written most when most of them are.
+    Key::new(format_smolstr!("breaker#{name}"), ONLY)
 }
 
 impl BreakerRow {
@@ -41,6 +41,18 @@ impl BreakerRow {
     pub fn read(item: &Item) -> Result<Self, BadItem> {
         let stored: StoredBreaker = item.doc()?;
         Ok(Self { version: item.number(VERSION)?, breaker: stored.breaker, writer: stored.writer })
+    }
+
+    /// Returns the row as it counts for a target: a breaker of one that was deleted and put again begins anew, in a new
+    /// epoch.
+    #[must_use]
+    pub fn of(self, target: &TargetRow) -> Self {
+        if self.version == 0 || self.breaker.since >= target.created {
+            return self;
+        }
+        let epoch = self.breaker.epoch + 1;
+        let breaker = Breaker { epoch, ..Breaker::new(&target.config, target.created) };
+        Self { breaker, ..self }
     }
 
     /// Returns the write that replaces the row with `next`, if nobody has written since it was read. `writer`

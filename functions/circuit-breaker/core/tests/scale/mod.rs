@@ -14,7 +14,7 @@ use circuit_breaker_core::metrics;
 use circuit_breaker_core::names::TargetName;
 use circuit_breaker_core::park::Wakes;
 use circuit_breaker_core::registry::Registry;
-use circuit_breaker_core::retry_processor::{RetryProcessor, WakeMessage};
+use circuit_breaker_core::retry_processor::{Behind, RetryProcessor, WakeMessage};
 use circuit_breaker_core::rows::{EXPIRES, QUEUE_INDEX, SHARDS, TargetRow, target_item};
 use serde::Deserialize;
 use tenfold_ports::api::Request;
@@ -130,7 +130,8 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             let gateway = Rc::clone(&gateway);
             Box::pin(async move {
                 let Event::Request(request) = event else { return InvocationOutcome::Done(false) };
-                InvocationOutcome::Response(gateway.handle(&request, &context).await)
+                let response = gateway.handle(&request, &context).await;
+                InvocationOutcome::Answered(response, Box::pin(async move { gateway.tend().await }))
             })
         })
     });
@@ -196,6 +197,7 @@ fn add_processor(
             retention,
             age_alarm: Duration::from_mins(15),
             shards: SHARDS,
+            behind: Behind::default(),
         });
         Rc::new(move |event, context| {
             let processor = Rc::clone(&processor);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
 
 pub mod costs;
+mod draining;
 mod invariants;
 mod traffic;
 pub mod workloads;
@@ -20,13 +21,14 @@ use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
 use circuit_breaker_core::park::{INDEX_LAG, Wakes};
 use circuit_breaker_core::registry::Registry;
-use circuit_breaker_core::retry_processor::{RetryProcessor, RunSummary, WakeMessage};
+use circuit_breaker_core::retry_processor::{Behind, RetryProcessor, RunSummary, WakeMessage};
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key, target_item};
 use jiff::SignedDuration;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::table::{Table, Write};
 use tenfold_ports::{Context, Downstream, Queue, Runtime};
-use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, World};
+use tenfold_world::downstream::Health;
+use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, RunOutcome, World};
 
 pub use invariants::promises_are_kept;
 pub use traffic::{Answered, Called, Post, answers};
@@ -118,6 +120,7 @@ impl Stack {
             retention: RETENTION,
             age_alarm: AGE_ALARM,
             shards: SHARDS,
+            behind: Behind::default(),
         }
     }
 
@@ -199,4 +202,24 @@ pub fn put_breaker(world: &World, config: &Arc<TargetConfig>, state: BreakerStat
     let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
     let Write::Put { item, .. } = row.replace(&BreakerName::of(target()), breaker, 1) else { return };
     world.edit(|table| table.put(item));
+}
+
+pub fn minutes(n: i64) -> SignedDuration {
+    SignedDuration::from_mins(n)
+}
+
+pub fn seconds(n: i64) -> SignedDuration {
+    SignedDuration::from_secs(n)
+}
+
+/// Ends a run in which no two calls of the target may have been under way at once.
+pub fn one_at_once(world: &World, stack: Stack) -> RunOutcome {
+    let most = world.service(|s| {
+        s.health = Health::Well;
+        s.most_in_flight
+    });
+    if most > 1 {
+        return Err(format!("{most} calls at once, where one may be").into());
+    }
+    stack.finish(world, |_| Ok(()))
 }

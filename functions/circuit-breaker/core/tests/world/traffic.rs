@@ -70,6 +70,7 @@ impl Stack {
             for post in requests {
                 let response = gateway.handle(&post.request(), &until(&env, INVOCATION)).await;
                 env.report(Answered(post.key.to_owned(), response.status));
+                gateway.tend().await;
             }
         });
     }
@@ -82,6 +83,7 @@ impl Stack {
             let request = request(method, &path, body);
             let response = gateway.handle(&request, &until(&env, INVOCATION)).await;
             env.report(Called(request.path.to_string(), response.status));
+            gateway.tend().await;
         });
     }
 

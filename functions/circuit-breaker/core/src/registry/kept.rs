@@ -1,0 +1,151 @@
+//! What an environment knows of one target and its breakers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use jiff::Timestamp;
+
+use crate::config::TargetConfig;
+use crate::decide::breaker::Breaker;
+use crate::decide::report::later;
+use crate::decide::window::{CallTally, Window};
+use crate::names::BreakerName;
+use crate::rows::{BreakerRow, TargetRow};
+
+/// What is known of a target.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) target: TargetRow,
+    pub(super) read_at: Timestamp,
+    pub(super) whole: Kept,
+    pub(super) tenants: HashMap<smol_str::SmolStr, Kept, RandomState>,
+}
+
+/// What is known of a breaker.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) row: BreakerRow,
+    /// When it was read last; none: never.
+    pub(super) read_at: Option<Timestamp>,
+    /// Whether it was asked for since it is older than a TTL, and is to be read anew.
+    pub(super) wanted: bool,
+    /// The calls of `row`'s epoch that the fleet does not know of, and whether any of them is a reason to trip.
+    pub(super) unreported: Window,
+    pub(super) is_bad: bool,
+    /// The calls since it was read last.
+    pub(super) recent: CallTally,
+    /// When they are to be reported; none: they need not be.
+    pub(super) report_at: Option<Timestamp>,
+    /// How many reports in a row were refused.
+    pub(super) refusals: u32,
+    /// Until when the target asked to be left alone.
+    pub(super) left_alone_until: Timestamp,
+    /// How many times a second the fleet writes the row, by the last two reads.
+    pub(super) writes: f64,
+}
+
+impl Known {
+    pub(super) fn kept(&self, name: &BreakerName) -> Option<&Kept> {
+        match &name.tenant {
+            None => Some(&self.whole),
+            Some(tenant) => self.tenants.get(tenant),
+        }
+    }
+
+    pub(super) fn kept_mut(&mut self, name: &BreakerName) -> Option<&mut Kept> {
+        match &name.tenant {
+            None => Some(&mut self.whole),
+            Some(tenant) => self.tenants.get_mut(tenant),
+        }
+    }
+
+    /// Returns the row of a breaker that nobody has written yet.
+    pub(super) fn unwritten(&self) -> BreakerRow {
+        unwritten(&self.target)
+    }
+
+    /// Takes a row over unless a newer one is known: reads are eventually consistent. Returns whether good calls are to be
+    /// reported, since the fleet knows of bad ones.
+    pub(super) fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp, jitter: f64) -> bool {
+        let row = row.of(&self.target);
+        let config = Arc::clone(&self.target.config);
+        let kept = match &name.tenant {
+            None => &mut self.whole,
+            Some(tenant) => self
+                .tenants
+                .entry(tenant.clone())
+                .or_insert_with(|| Kept::new(row.clone(), config.window.empty())),
+        };
+        kept.measure(row.version, now);
+        (kept.read_at, kept.wanted, kept.recent) = (Some(now), false, CallTally::default());
+        if row.version >= kept.row.version {
+            if row.breaker.epoch != kept.row.breaker.epoch {
+                kept.unreported = config.window.empty();
+                (kept.is_bad, kept.report_at, kept.refusals) = (false, None, 0);
+            }
+            kept.row = row;
+        }
+        if kept.report_at.is_none() && !kept.unreported.is_empty() {
+            kept.plan_report(&config, now, jitter);
+        }
+        kept.report_at.is_some()
+    }
+}
+
+impl Kept {
+    pub(super) const fn new(row: BreakerRow, unreported: Window) -> Self {
+        Self {
+            row,
+            read_at: None,
+            wanted: false,
+            unreported,
+            is_bad: false,
+            recent: CallTally { calls: 0, failed: 0, slow: 0 },
+            report_at: None,
+            refusals: 0,
+            left_alone_until: Timestamp::UNIX_EPOCH,
+            writes: 0.0,
+        }
+    }
+
+    /// Returns whether it is too old to go by. What is only older than a TTL is wanted, of which `tell` is told once.
+    pub(super) fn is_stale(
+        &mut self,
+        now: Option<Timestamp>,
+        (ttl, stale): (Duration, Duration),
+        tell: impl FnOnce() -> bool,
+    ) -> bool {
+        let Some(read_at) = self.read_at else { return true };
+        let Some(now) = now else { return false };
+        if (now >= read_at + ttl || now < read_at) && !self.wanted {
+            self.wanted = true;
+            tell();
+        }
+        now >= read_at + stale || now < read_at
+    }
+
+    /// Measures how often the fleet writes the row, by a version that was read now.
+    pub(super) fn measure(&mut self, version: i64, now: Timestamp) {
+        if let Some(before) = self.read_at {
+            let seconds = now.duration_since(before).as_secs_f64().max(0.25);
+            self.writes = (version - self.row.version).max(0) as f64 / seconds;
+        }
+    }
+
+    /// Plans the report of the good calls to come, while the fleet's window holds bad ones.
+    pub(super) fn plan_report(&mut self, config: &TargetConfig, now: Timestamp, jitter: f64) {
+        self.report_at =
+            (self.is_bad || has_bad(&self.row.breaker.window, config, now)).then(|| now + later(jitter));
+    }
+}
+
+fn has_bad(window: &Window, config: &TargetConfig, now: Timestamp) -> bool {
+    let tally = window.tally(config.window, now);
+    tally.failed + tally.slow > 0
+}
+
+pub(super) fn unwritten(target: &TargetRow) -> BreakerRow {
+    BreakerRow { version: 0, breaker: Breaker::new(&target.config, target.created), writer: 0 }
+}
