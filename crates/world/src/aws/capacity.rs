@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use tenfold_ports::table::Key;
 
 use super::table::Items;
-use super::table::plan::{Change, Planned};
+use super::table::change::{Change, Planned};
 use super::table::scaled::place_in;
 
 /// What DynamoDB lets through, in units a second. Infinite where it is not limited.

@@ -2,10 +2,11 @@
 //! what DynamoDB refuses, eventually consistent reads that may miss the last write, an index that may lag
 //! behind, expiry that never comes.
 
+pub(crate) mod change;
 pub(crate) mod expiry;
 pub(crate) mod items;
 mod page;
-pub(crate) mod plan;
+mod plan;
 pub(crate) mod refusal;
 pub(crate) mod row;
 pub(crate) mod scaled;

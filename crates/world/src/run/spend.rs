@@ -6,7 +6,7 @@ use tenfold_ports::{CallError, SmolStr};
 
 use super::state::RunState;
 use crate::aws::capacity::{CapacityCheck, kilobytes};
-use crate::aws::table::plan::changes;
+use crate::aws::table::change::changes;
 use crate::aws::table::size::size;
 
 /// The unit of reads.

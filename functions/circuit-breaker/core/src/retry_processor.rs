@@ -9,11 +9,14 @@
 //! `give_up` ends what cannot be delivered. `sweep` looks at all targets, and `queue_age` measures for how long requests
 //! have been waiting.
 
+mod behind;
 mod deliver;
 mod disposition;
 mod drain;
 mod give_up;
+mod groups;
 mod lease;
+mod memo;
 mod order;
 mod pass;
 mod queue_age;
@@ -37,9 +40,9 @@ use crate::metrics;
 use crate::names::TargetName;
 use crate::park::{Look, Wake};
 use crate::registry::Registry;
+pub use behind::Behind;
 use disposition::Disposition;
-use drain::Invocation;
-pub use waiting::Behind;
+use memo::Invocation;
 
 /// The time for which a call goes on beginning deliveries.
 const RUN: Duration = Duration::from_secs(55);

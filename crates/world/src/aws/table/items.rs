@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{Cancelled, Item, Key, TransactError, Value, Write, WriteError};
 
-use super::plan::{Change, ItemSize, changes};
+use super::change::{Change, ItemSize, changes};
 use super::row::Row;
 use super::scaled::{Scaled, ScaledRow};
 use super::size::size;

@@ -21,8 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::half_open::results;
-use super::permits::{ProbePermit, free_permit};
+use super::permits::{ProbePermit, free_permit, results};
 use crate::config::TargetConfig;
 use crate::decide::window::{CallTally, Window};
 use crate::mutant::{Mutant, is_in};

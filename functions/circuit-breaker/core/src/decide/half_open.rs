@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::breaker::{Breaker, BreakerState, DecisionContext, trips};
-use super::permits::{ProbeGrant, ProbePermit, free_permit, most_permits, permit_margin};
+use super::permits::{ProbeGrant, ProbePermit, free_permit, most_permits, permit_margin, results};
 use crate::decide::window::{CallOutcome, CallTally};
 use crate::mutant::{Mutant, is_in};
 
@@ -114,9 +114,4 @@ impl Breaker {
             _ => None,
         }
     }
-}
-
-/// Returns what has come of the probes so far.
-pub(super) fn results(permits: &[ProbePermit]) -> CallTally {
-    permits.iter().filter_map(|permit| permit.result).collect()
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TargetConfig;
-use crate::decide::window::CallOutcome;
+use crate::decide::window::{CallOutcome, CallTally};
 use crate::mutant::{Mutant, is_in};
 
 /// How far two machines' clocks may differ before a permit could be live twice.
@@ -58,4 +58,9 @@ fn has_ended(permit: &ProbePermit, now: Timestamp) -> bool {
 /// Returns how many permits a half-open epoch has.
 pub(super) fn most_permits(config: &TargetConfig) -> usize {
     if is_in(Mutant::PermitsWithoutLimit) { usize::MAX } else { config.half_open_probes as usize }
+}
+
+/// Returns what has come of the probes so far.
+pub(super) fn results(permits: &[ProbePermit]) -> CallTally {
+    permits.iter().filter_map(|permit| permit.result).collect()
 }

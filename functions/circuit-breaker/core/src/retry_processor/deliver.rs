@@ -10,7 +10,7 @@ use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
-use super::drain::Drain;
+use super::memo::Drain;
 use super::order::OrderPosition;
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;

@@ -1,16 +1,14 @@
 //! Delivering what waits for one target: under its lease, pass after pass, until nothing is due.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tenfold_pattern::read::ReadError;
 use tenfold_pattern::send;
-use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::lease::HeldDrain;
-use super::order::Groups;
+use super::memo::{Drain, Invocation};
 use super::pass::PassEnd;
 use super::{RetryProcessor, RunSummary};
 use crate::decide::breaker::{Decision, DecisionContext};
@@ -19,70 +17,8 @@ use crate::park::{self, INDEX_LAG, Look};
 
 /// The longest that a call may take, where a target's configuration is not known: it was deleted.
 const LONGEST_CALL: Duration = Duration::from_secs(25);
-/// Requests that are due within so many seconds of each other are looked at together.
-const TOGETHER_SECONDS: i64 = 10;
-/// For how long a drain asks to be called again: the sweep of the next minute does the rest.
-const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 /// A message that comes so much too early for the end of a break, by the clocks, is sent once more.
 const TOO_EARLY: SignedDuration = SignedDuration::from_secs(5);
-
-/// Until when an invocation works, and what it has under way.
-#[derive(Debug)]
-pub(super) struct Invocation<'a> {
-    pub(super) context: &'a Context,
-    /// No call begins after this.
-    pub(super) end: Timestamp,
-    /// The calls under way, of all its drains.
-    pub(super) calls: Cell<usize>,
-}
-
-/// What a drain remembers while it lasts.
-#[derive(Debug)]
-pub(super) struct Drain<'a> {
-    pub(super) invocation: &'a Invocation<'a>,
-    pub(super) groups: Groups,
-    /// Whether a breaker has closed: what was put off while it was open is worth a look.
-    pub(super) closed: Cell<bool>,
-    /// By when a call has to have ended: then the lease does, or the invocation.
-    pub(super) calls_end: Cell<Timestamp>,
-    /// How many requests were put off because of their tenant's breaker.
-    pub(super) put_off: Cell<u32>,
-    /// Whether a dead letter could not be sent: no other is tried.
-    pub(super) no_letters: Cell<bool>,
-    /// When something is due that is not dealt with, by stretches of time.
-    next: RefCell<BTreeMap<i64, Timestamp>>,
-}
-
-impl<'a> Drain<'a> {
-    fn new(invocation: &'a Invocation<'a>) -> Self {
-        Self {
-            invocation,
-            groups: Groups::default(),
-            closed: Cell::new(false),
-            calls_end: Cell::new(Timestamp::UNIX_EPOCH),
-            put_off: Cell::new(0),
-            no_letters: Cell::new(false),
-            next: RefCell::new(BTreeMap::new()),
-        }
-    }
-
-    /// Notes that something is due then.
-    pub(super) fn due_again(&self, due: Timestamp) {
-        let mut next = self.next.borrow_mut();
-        let first = next.entry(due.as_second().div_euclid(TOGETHER_SECONDS)).or_insert(due);
-        *first = due.min(*first);
-    }
-
-    /// Returns when the target is to be looked at again: the first time, and those of the next minute.
-    fn looks(&self, now: Timestamp) -> Vec<Timestamp> {
-        let next = self.next.borrow();
-        next.values()
-            .enumerate()
-            .filter(|(n, due)| *n == 0 || **due <= now + AHEAD)
-            .map(|(_, due)| *due)
-            .collect()
-    }
-}
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Delivers what waits for a target, until nothing is due or the time is up, and asks to be called again when

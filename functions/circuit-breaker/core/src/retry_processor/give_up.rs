@@ -10,7 +10,7 @@ use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
-use super::drain::Drain;
+use super::memo::Drain;
 use super::order::OrderPosition;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};

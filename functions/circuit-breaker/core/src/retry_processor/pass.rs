@@ -13,8 +13,8 @@ use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 use tracing::Instrument as _;
 
 use super::disposition::{Disposition, Processed};
-use super::drain::Drain;
 use super::lease::HeldDrain;
+use super::memo::Drain;
 use super::{RetryProcessor, RunSummary};
 use crate::decide::pace::Pace;
 use crate::decide::retry::given_up;
@@ -47,7 +47,7 @@ pub(super) enum PassEnd {
 }
 
 /// What is to be done about one request.
-enum Turn {
+enum Upcoming {
     /// Its row was read.
     Row(Box<RequestRow>),
     /// It is the next of its order group.
@@ -65,9 +65,9 @@ enum Happened {
 }
 
 /// A pass while it lasts.
-struct Pass {
+struct PassProgress {
     pace: Pace,
-    ready: VecDeque<Turn>,
+    ready: VecDeque<Upcoming>,
     /// Whether all rows were read.
     exhausted: bool,
     calls: usize,
@@ -80,7 +80,7 @@ struct Pass {
     failed: Option<ReadError>,
 }
 
-impl Pass {
+impl PassProgress {
     fn refused(&mut self, error: ReadError) {
         self.refusals += 1;
         self.failed = Some(error);
@@ -120,7 +120,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let breaker = self.registry.row(&BreakerName::of(target.clone())).breaker;
         let mut rows = pin!(self.waiting(&target, by));
         let mut under_way = FuturesUnordered::new();
-        let mut pass = Pass {
+        let mut pass = PassProgress {
             pace: Pace::new(&breaker, self.most_calls(&target), now),
             ready: VecDeque::new(),
             exhausted: false,
@@ -190,14 +190,14 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Draws the conclusions of what has happened.
     fn take_in(
         &self,
-        pass: &mut Pass,
+        pass: &mut PassProgress,
         happened: Happened,
         drain: &Drain<'_>,
         lease: &mut HeldDrain,
         summary: &mut RunSummary,
     ) {
         let done = match happened {
-            Happened::Read(Some(Ok(row))) => return pass.ready.push_back(Turn::Row(row)),
+            Happened::Read(Some(Ok(row))) => return pass.ready.push_back(Upcoming::Row(row)),
             Happened::Read(None) => return pass.exhausted = true,
             // Whoever cannot read the rows cannot go on.
             Happened::Read(Some(Err(error))) => {
@@ -221,12 +221,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         };
         match done {
             Ok(Processed::Blocked(row, until)) => {
-                pass.ready.push_front(Turn::Row(row));
+                pass.ready.push_front(Upcoming::Row(row));
                 pass.blocked = Some(PassEnd::Blocked(until));
                 return;
             }
             Ok(Processed::Again(row)) => {
-                pass.ready.push_front(Turn::Row(row));
+                pass.ready.push_front(Upcoming::Row(row));
                 lease.is_too_short();
             }
             Ok(Processed::Done { disposition, due, next }) => {
@@ -240,7 +240,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                     pass.refusals = 0;
                 }
                 due.into_iter().for_each(|due| drain.due_again(due));
-                pass.ready.extend(next.map(Turn::Next));
+                pass.ready.extend(next.map(Upcoming::Next));
             }
             // Left as it is: whatever version reads it goes on with it.
             Err(ReadError::Row(error)) => {
@@ -259,8 +259,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
 
     /// Whether a request is dealt with without a call, as far as that is known: it is too old, its target is gone, or its
     /// tenant's breaker lets nothing through.
-    fn is_quiet(&self, turn: &Turn, look: Look) -> bool {
-        let Turn::Row(row) = turn else { return false };
+    fn is_quiet(&self, turn: &Upcoming, look: Look) -> bool {
+        let Upcoming::Row(row) = turn else { return false };
         let now = self.runtime.now();
         if look == Look::TooOld || row.status != RequestStatus::Queued {
             return true;
@@ -274,10 +274,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     }
 
     /// Deals with one request, in its own trace.
-    async fn work(&self, turn: Turn, look: Look, drain: &Drain<'_>) -> Result<Processed, ReadError> {
+    async fn work(&self, turn: Upcoming, look: Look, drain: &Drain<'_>) -> Result<Processed, ReadError> {
         let row = match turn {
-            Turn::Row(row) => *row,
-            Turn::Next(id) => match self.row_of(id).await? {
+            Upcoming::Row(row) => *row,
+            Upcoming::Next(id) => match self.row_of(id).await? {
                 Some(row) => row,
                 None => return Ok(Processed::only(Disposition::Dropped)),
             },

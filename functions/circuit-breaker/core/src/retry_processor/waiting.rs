@@ -1,12 +1,11 @@
 //! Reading what waits for a target: from the index by when it may be tried, then the rows.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
 
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, Stream};
 use futures_util::{StreamExt, TryStreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::table::{Cursor, Item, Key, Query, Range, Read};
 use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
@@ -19,39 +18,6 @@ use crate::rows::{self, QUEUE_INDEX, RequestRow, WAKE};
 const PAGE: u32 = 100;
 /// The rows that one call reads: with their bodies they may have 256 KiB each.
 const ROWS: usize = 25;
-
-/// For how long a request is not read again that is behind others of its order group, or cannot be read. Whoever takes
-/// the one before it off goes on with it all the same.
-const LEFT: SignedDuration = SignedDuration::from_secs(30);
-/// The number of requests of which that is remembered.
-const REMEMBERED: usize = 100_000;
-
-/// The requests whose turn it is not: their places in the index come first, and their rows need not be read each time.
-#[derive(Debug, Default)]
-pub struct Behind(Mutex<HashMap<Key, Timestamp>>);
-
-impl Behind {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes that it is not a request's turn.
-    pub(super) fn note(&self, id: RequestId, now: Timestamp) {
-        self.note_key(rows::request_key(id), now);
-    }
-
-    fn note_key(&self, key: Key, now: Timestamp) {
-        let mut known = self.lock();
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(key, now + LEFT);
-    }
-
-    fn is_left(&self, key: &Key, now: Timestamp) -> bool {
-        self.lock().get(key).is_some_and(|until| now < *until)
-    }
-}
 
 /// What is still to be read.
 struct Reader<'a> {
