@@ -28,6 +28,8 @@ QUICK = {
 LONGEST = {"timeoutMs": 25_000}
 # What failed stays parked as long as a test lasts.
 NO_RETRY = {"retry": {"baseDelayMs": 3_600_000, "maxDelayMs": 3_600_000}}
+# What is parked is given up without a call, so that nobody probes but the test.
+NO_PROBES = {"retry": {"maxAttempts": 1, "maxAgeSeconds": 1}}
 # And what is open stays open.
 STILL = {"openDurationMs": 3_600_000, "maxOpenDurationMs": 3_600_000, **NO_RETRY}
 
@@ -44,8 +46,8 @@ def api(stack):
 
 @pytest.fixture(scope="session")
 def ttl(stack):
-    """For how many seconds an environment goes by what it has read."""
-    return int(stack.environment("GatewayFunction")["STATE_TTL_MS"]) / 1000
+    """For how many seconds an environment goes by what it has read: ten times as long as it leaves it unread."""
+    return 10 * int(stack.environment("GatewayFunction")["STATE_TTL_MS"]) / 1000
 
 
 @pytest.fixture

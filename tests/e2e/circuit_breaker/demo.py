@@ -92,7 +92,7 @@ class Story:
 
     def is_left_alone(self) -> None:
         self.step("Payments go on coming in")
-        ttl = int(self.stack.environment("GatewayFunction")["STATE_TTL_MS"]) / 1000
+        ttl = 10 * int(self.stack.environment("GatewayFunction")["STATE_TTL_MS"]) / 1000
         opened = self.guarded.view()
         # After a TTL every environment has read it; and until the break is over nobody probes.
         time.sleep(ttl)

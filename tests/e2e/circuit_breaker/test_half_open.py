@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from circuit_breaker.api import when
-from circuit_breaker.conftest import LONGEST, NO_RETRY, STILL
+from circuit_breaker.conftest import LONGEST, NO_PROBES, NO_RETRY, STILL
 from target import Behaviour, most_at_once
 from waiting import eventually
 
@@ -27,14 +27,17 @@ def over(known_everywhere):
     return wait
 
 
-def test_at_most_n_probes_reach_the_target_and_the_break_grows(guarded, processor, over):
+def test_at_most_n_probes_reach_the_target_and_the_break_grows(
+    guarded, processor, over, known_everywhere
+):
     payments = guarded(
-        halfOpenProbes=2, openDurationMs=2000, maxOpenDurationMs=3_600_000, minimumCalls=3,
+        halfOpenProbes=2, openDurationMs=4000, maxOpenDurationMs=3_600_000, minimumCalls=3,
         **NO_RETRY, **LONGEST,
     )  # fmt: skip
     first = payments.trip(3)
     assert (first["epoch"], len(payments.service.calls)) == (1, 3)
-    assert 2.0 <= pause(first) <= 2.5
+    assert 4.0 <= pause(first) <= 5
+    known_everywhere()
     payments.service.does(mode="hang")
     with ThreadPoolExecutor(13) as pool:
         # Parked until the break is over, so that the processor wants to probe too.
@@ -56,14 +59,14 @@ def test_at_most_n_probes_reach_the_target_and_the_break_grows(guarded, processo
     assert second["epoch"] >= first["epoch"] + 2, "half-open in between"
     assert "probes failed" in second["reason"]
     # It doubles with each opening, and on a slow machine others have probed since.
-    doubled = 2.0 * 2 ** ((second["epoch"] - first["epoch"]) // 2)
+    doubled = 4.0 * 2 ** ((second["epoch"] - first["epoch"]) // 2)
     assert doubled <= pause(second) <= doubled * 1.25
 
 
 def test_good_probes_close_it(guarded, over):
     # One failure of three would be enough to reopen it, so all three are waited for.
     payments = guarded(
-        halfOpenProbes=3, failureRateThreshold=30, openDurationMs=500, minimumCalls=3, **NO_RETRY
+        halfOpenProbes=3, failureRateThreshold=30, openDurationMs=500, minimumCalls=3, **NO_PROBES
     )
     opened = payments.trip(3)
     payments.service.does()
@@ -80,7 +83,7 @@ def test_good_probes_close_it(guarded, over):
 
 def test_the_break_is_short_again_after_closing(guarded, over, known_everywhere):
     payments = guarded(
-        halfOpenProbes=1, openDurationMs=400, maxOpenDurationMs=60_000, minimumCalls=1, **NO_RETRY
+        halfOpenProbes=1, openDurationMs=400, maxOpenDurationMs=60_000, minimumCalls=1, **NO_PROBES
     )
 
     view = payments.trip(1)
@@ -100,7 +103,7 @@ def test_the_break_is_short_again_after_closing(guarded, over, known_everywhere)
 
 def test_enough_failed_probes_reopen_it_before_the_last(guarded, over):
     payments = guarded(
-        halfOpenProbes=4, failureRateThreshold=50, openDurationMs=500, minimumCalls=2, **NO_RETRY
+        halfOpenProbes=4, failureRateThreshold=50, openDurationMs=500, minimumCalls=2, **NO_PROBES
     )
     opened = payments.trip(2)
     over(opened)
@@ -129,7 +132,7 @@ def test_a_late_success_does_not_close_a_newer_epoch(guarded):
 
 
 def test_a_late_probe_does_not_undo_what_a_person_set(guarded, over):
-    payments = guarded(minimumCalls=1, halfOpenProbes=1, openDurationMs=300, **NO_RETRY, **LONGEST)
+    payments = guarded(minimumCalls=1, halfOpenProbes=1, openDurationMs=300, **NO_PROBES, **LONGEST)
     opened = payments.trip(1)
     payments.service.does(mode="hang")
     with ThreadPoolExecutor(1) as pool:
@@ -144,7 +147,7 @@ def test_a_late_probe_does_not_undo_what_a_person_set(guarded, over):
 
 
 def test_half_open_shows_its_probes(guarded, over):
-    payments = guarded(minimumCalls=1, halfOpenProbes=2, openDurationMs=300, **NO_RETRY, **LONGEST)
+    payments = guarded(minimumCalls=1, halfOpenProbes=2, openDurationMs=300, **NO_PROBES, **LONGEST)
     opened = payments.trip(1)
     payments.service.does(mode="hang")
     with ThreadPoolExecutor(1) as pool:

@@ -7,6 +7,7 @@ import uuid
 from calling import is_problem, new_key
 from circuit_breaker.conftest import STILL
 from target import Behaviour
+from waiting import eventually
 
 KIB = 1024
 EVERY_BYTE = bytes(range(256))
@@ -103,9 +104,9 @@ def test_a_failure_of_the_target_is_parked_and_counted(guarded):
         request = payments.request(payments.park())
         assert request["status"] == "queued"
         assert [attempt["status"] for attempt in request["attempts"]] == [status]
-        assert payments.view()["window"] == {
-            "calls": counted, "failed": counted, "slow": 0, "failureRate": 100.0, "slowCallRate": 0.0
-        }  # fmt: skip
+        window = {"calls": counted, "failed": counted, "slow": 0, "failureRate": 100.0, "slowCallRate": 0.0}
+        # It is told after the answer.
+        eventually("it counts", lambda: payments.view()["window"], lambda seen, window=window: seen == window)
 
 
 def test_an_ignored_status_is_passed_through_and_does_not_count(guarded):
@@ -117,7 +118,8 @@ def test_an_ignored_status_is_passed_through_and_does_not_count(guarded):
     assert (view["state"], view["window"]["calls"]) == ("closed", 0)
     payments.service.does(status=500)
     payments.park()
-    assert payments.view()["window"]["calls"] == 1, "and nothing had been kept for later either"
+    # And nothing had been kept for later either.
+    eventually("it counts", lambda: payments.view()["window"]["calls"], lambda calls: calls == 1)
 
 
 def test_a_larger_answer_is_not_passed_on_but_the_request_was_delivered(guarded):

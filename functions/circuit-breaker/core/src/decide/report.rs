@@ -23,7 +23,7 @@ const LATER: Duration = Duration::from_secs(1);
 /// its breaker. `jitter` is a random number of `0.0..1.0`.
 #[must_use]
 pub fn report_after(recent: CallTally, config: &TargetConfig, jitter: f64) -> Duration {
-    if recent.calls < FEW {
+    if has_few(recent) {
         return Duration::ZERO;
     }
     let may_trip = recent.failure_rate() * 2.0 >= config.failure_rate_threshold
@@ -35,6 +35,12 @@ pub fn report_after(recent: CallTally, config: &TargetConfig, jitter: f64) -> Du
 #[must_use]
 pub fn later(jitter: f64) -> Duration {
     LATER.mul_f64(jitter)
+}
+
+/// Returns whether so many calls are few: nobody may come to report them later.
+#[must_use]
+pub const fn has_few(recent: CallTally) -> bool {
+    recent.calls < FEW
 }
 
 /// Returns how long a report waits since others write the breaker's row so many times a second; none where it need not.

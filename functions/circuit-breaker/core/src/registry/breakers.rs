@@ -10,7 +10,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{Item, Read};
 use tenfold_ports::{CallError, Runtime, Table};
 
-use super::memory::Memory;
+use super::memory::{Memory, Report};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::permits::ProbeGrant;
@@ -233,11 +233,13 @@ impl<T: Table, R: Runtime> Registry<T, R> {
     async fn report(&self, name: &BreakerName) {
         let now = self.runtime.now();
         let jitter = self.runtime.unit();
-        let Some((config, epoch, calls)) = self.memory.take_unreported(name, now, jitter) else { return };
+        let Some(report) = self.memory.take_unreported(name, now, jitter) else { return };
+        let Report { config, epoch, calls, has_few } = report;
+        let tries = if has_few { TRIES } else { REPORT_TRIES };
         let retry_after = self.memory.retry_after(name, now);
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
-        match self.commit_by(name, &config, absorb, WhenUnclear::Leave, REPORT_TRIES).await {
+        match self.commit_by(name, &config, absorb, WhenUnclear::Leave, tries).await {
             Ok(_) => self.memory.reported(name),
             Err(e) => {
                 tracing::warn!(breaker = %name, error = %e, "calls not reported yet: counting on alone");

@@ -42,6 +42,8 @@ pub(super) struct Kept {
     pub(super) refusals: u32,
     /// Until when the target asked to be left alone.
     pub(super) left_alone_until: Timestamp,
+    /// Whether one of them was when the environment had few calls: nobody may come to report it later.
+    pub(super) has_few: bool,
     /// How many times a second the fleet writes the row, by the last two reads.
     pub(super) writes: f64,
 }
@@ -106,6 +108,7 @@ impl Kept {
             report_at: None,
             refusals: 0,
             left_alone_until: Timestamp::UNIX_EPOCH,
+            has_few: false,
             writes: 0.0,
         }
     }

@@ -11,7 +11,7 @@ use tenfold_ports::table::{BadItem, Item};
 use super::kept::{Kept, Known, unwritten};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
-use crate::decide::report::{after_refusals, report_after, when_crowded};
+use crate::decide::report::{after_refusals, has_few, report_after, when_crowded};
 use crate::decide::window::{CallOutcome, Window};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
@@ -52,8 +52,16 @@ pub(super) enum Deciding {
     Breaker(Arc<TargetConfig>, BreakerName, Box<Breaker>),
 }
 
-/// Calls to report: the configuration, the epoch in which they count, and the calls.
-pub(super) type Report = (Arc<TargetConfig>, u64, Window);
+/// Calls to report.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) config: Arc<TargetConfig>,
+    /// The epoch in which they count.
+    pub(super) epoch: u64,
+    pub(super) calls: Window,
+    /// Whether the environment has few: there may be no later time to report them.
+    pub(super) has_few: bool,
+}
 
 impl Memory {
     /// Returns a memory that knows nothing yet.
@@ -235,6 +243,7 @@ impl Memory {
         if is_bad {
             kept.is_bad = true;
             kept.left_alone_until = kept.left_alone_until.max(now + retry_after.unwrap_or_default());
+            kept.has_few |= has_few(kept.recent);
             let at = now + report_after(kept.recent, config, jitter());
             if kept.refusals == 0 {
                 kept.report_at = Some(kept.report_at.map_or(at, |before| before.min(at)));
@@ -282,7 +291,7 @@ impl Memory {
         if waits || kept.report_at.is_none() || kept_to_oneself(&kept.unreported, &config, now) {
             return None;
         }
-        if let Some(wait) = when_crowded(kept.writes, jitter) {
+        if let Some(wait) = when_crowded(kept.writes, jitter).filter(|_| !kept.has_few) {
             kept.report_at = Some(now + wait);
             kept.writes = 0.0;
             return None;
@@ -295,7 +304,8 @@ impl Memory {
         kept.is_bad = false;
         kept.plan_report(&config, now, jitter);
         let calls = std::mem::replace(&mut kept.unreported, config.window.empty());
-        Some((config, kept.row.breaker.epoch, calls))
+        let (epoch, has_few) = (kept.row.breaker.epoch, std::mem::take(&mut kept.has_few));
+        Some(Report { config, epoch, calls, has_few })
     }
 
     /// Returns for how long a target asked to be left alone.
