@@ -24,6 +24,9 @@ pub struct Config {
     /// `QUEUE_AGE_THRESHOLD_SECONDS`: from which age of a waiting request on its alarm is raised; 15 min unless said
     /// otherwise.
     pub age_alarm: Duration,
+    /// `QUEUE_SHARDS`: over how many partitions of the index the parked requests of a target are spread; 8 unless said
+    /// otherwise.
+    pub shards: u16,
     /// `EGRESS_ALLOW`: which hosts and networks may be called; any public address unless said otherwise. The
     /// function's own Runtime API never.
     pub egress: Egress,
@@ -47,6 +50,7 @@ impl Config {
             state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
             retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
             age_alarm: env.seconds("QUEUE_AGE_THRESHOLD_SECONDS").or(Duration::from_mins(15)),
+            shards: shards(env),
             egress: egress(env),
         }
     }
@@ -68,6 +72,11 @@ impl Config {
     pub fn registry<R: Runtime + Clone>(&self, table: &DynamoTable, runtime: &R) -> Registry<DynamoTable, R> {
         Registry::new(table.clone(), runtime.clone(), self.state_ttl)
     }
+}
+
+fn shards(env: &Environment) -> u16 {
+    let within = |text: &str| text.parse().ok().filter(|shards| (1..=64).contains(shards));
+    env.parsed("QUEUE_SHARDS", "a number from 1 to 64", within).or(rows::SHARDS)
 }
 
 fn egress(env: &Environment) -> Egress {

@@ -81,6 +81,10 @@ def guarded(stack, api, target):
         stack.delete_items(stack.items(one.name))
 
 
+# How often a test calls the sweep at most, in seconds: what is parked is delivered by messages.
+SWEPT = 45
+
+
 class Processor:
     """The retry processor, called as its schedule calls it, but without waiting for the minute.
 
@@ -92,13 +96,15 @@ class Processor:
         self._locks = locks
         self._runs: list[threading.Thread] = []
         self._failures: list[Exception] = []
+        self._next = 0.0
 
     def nudge(self) -> None:
         """Sees to it that a processor runs, unless a test wants to see the schedule at work."""
         self._runs = [run for run in self._runs if run.is_alive()]
         if self._failures:
             raise self._failures.pop()
-        if not self._runs:
+        if not self._runs and time.monotonic() >= self._next:
+            self._next = time.monotonic() + SWEPT
             run = threading.Thread(target=self._run_if_free, daemon=True)
             self._runs.append(run)
             run.start()

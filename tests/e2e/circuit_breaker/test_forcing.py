@@ -22,7 +22,8 @@ def test_forced_closed_calls_whatever_the_target_answers(guarded):
     payments.service.does(status=500)
     for _ in range(5):
         payments.park()
-    assert len(payments.service.calls) == 5
+    # What was parked just after the change may be tried once more.
+    assert len({call.key for call in payments.service.calls}) == 5
     view = payments.view()
     assert (view["state"], view["epoch"], view["window"]["calls"]) == ("forcedClosed", forced["epoch"], 0)
 

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use circuit_breaker::{Config, Queues, SLUG};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::park::Wakes;
-use circuit_breaker_core::rows::SHARDS;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
             downstream: config.downstream(),
             runtime,
             retention: config.retention,
-            shards: SHARDS,
+            shards: config.shards,
             wakes: Wakes::default(),
         };
         let gateway = Rc::new(gateway);

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use circuit_breaker::{Config, ProcessorAnswer, ProcessorCall, Queues, RunFailure, SLUG};
 use circuit_breaker_core::retry_processor::{Behind, RetryProcessor};
-use circuit_breaker_core::rows::SHARDS;
 use tenfold_lambda::{Boot, run};
 
 fn main() -> ExitCode {
@@ -22,7 +21,7 @@ fn main() -> ExitCode {
             runtime,
             retention: config.retention,
             age_alarm: config.age_alarm,
-            shards: SHARDS,
+            shards: config.shards,
             behind: Behind::default(),
         };
         let handle = async move |call: &ProcessorCall, context: &_| match call {
