@@ -29,7 +29,7 @@ pub fn rows(fields: &str) -> (TargetName, Arc<TargetConfig>, Rows) {
     let body = format!(r#"{{"url": "https://pay.example/charge"{fields}}}"#);
     let config = Arc::new(sure(TargetConfig::parse(body.as_bytes())));
     let rows = Rows::default();
-    let row = TargetRow { config: Arc::clone(&config), created: Timestamp::UNIX_EPOCH, deleted: None };
+    let row = TargetRow::new(Arc::clone(&config), Timestamp::UNIX_EPOCH);
     rows.put(target_item(&target, row));
     (target, config, rows)
 }
@@ -75,6 +75,7 @@ pub fn failing() -> Case {
     let mut calls = 0;
     Case::new("breakerFailing", OURS, move || {
         call(&registry, &target, None, if goes_well(&mut calls) { GOOD } else { BAD });
+        at_once(registry.tend());
     })
 }
 

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use circuit_breaker_core::gateway::Gateway;
+use circuit_breaker_core::park::Wakes;
 use circuit_breaker_core::registry::Registry;
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
@@ -37,6 +38,8 @@ fn request(decision: &'static str, idempotency: &str) -> Case {
         runtime: runtime.clone(),
         registry: Registry::new(rows.clone(), runtime, TTL),
         retention: Duration::from_hours(14 * 24),
+        shards: 8,
+        wakes: Wakes::default(),
     };
     let context = Context::until(Timestamp::now() + SignedDuration::from_hours(1));
     let mut requests: u64 = 0;
