@@ -40,8 +40,8 @@ pub const QUEUE_AGE: &str = "QueueAge";
 pub const RETRY_RUNS: &str = "RetryRuns";
 /// The runs of the health monitor by its schedule that came to their end.
 pub const MONITOR_RUNS: &str = "MonitorRuns";
-/// The messages that a run of the retry processor could not act on, send or delete, and the results of probes that could
-/// not be stored, because a service refused or did not answer.
+/// The drains that a refusal ended, the messages that could not be sent, and the results of probes that could not be
+/// stored, because a service refused or did not answer.
 pub const UNSETTLED: &str = "Unsettled";
 
 /// Returns the dimensions of a target's metrics.

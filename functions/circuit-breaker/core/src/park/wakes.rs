@@ -17,8 +17,7 @@ use crate::names::TargetName;
 pub const INDEX_LAG: Duration = Duration::from_secs(1);
 /// How much later than it may be tried a request is looked at, so that one message serves those that come together.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(2);
-/// A message that comes so far ahead of its time is sent anew by whoever gets it, where a breaker says so; nearer ones
-/// are not relied on.
+/// A message that comes so far ahead of its time is enough: the sweep of the last minute sends another.
 const FAR: SignedDuration = SignedDuration::from_mins(1);
 /// The number of targets of which it is remembered.
 const REMEMBERED: usize = 2_000;

@@ -75,19 +75,28 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         }
         let keys: Vec<_> = queues.iter().map(|(target, _)| target.breaker_key()).collect();
         let breakers = self.table.get_many(&keys, Read::Eventual).await;
-        // Not in one call with the breakers: these rows are large, and ages are not worth a sweep.
+        match breakers {
+            Ok(breakers) => self.wake_due(&queues, breakers, summary).await,
+            Err(error) => refused.note("breakers not read", error.into()),
+        }
+        // After the messages: these rows are large, and ages are not worth a wait.
         if let Err(error) = self.look(&queues, ages).await {
             refused.note("ages not measured", error.into());
         }
-        let breakers = match breakers {
-            Ok(breakers) => breakers,
-            Err(error) => return refused.note("breakers not read", error.into()),
-        };
+    }
+
+    /// Sends a message for each target of which something may be tried soon.
+    async fn wake_due(
+        &self,
+        queues: &[(TargetState, Vec<Item>)],
+        breakers: Vec<Option<Item>>,
+        summary: &mut RunSummary,
+    ) {
         let now = self.runtime.now();
         let mut wakes = Vec::new();
-        for ((target, first), breaker) in queues.into_iter().zip(breakers) {
-            let Some(target) = target.with_breaker(&self.runtime, breaker) else { continue };
-            if let Some((look, due)) = look_at(&target, first_due(&first), now) {
+        for ((target, first), breaker) in queues.iter().zip(breakers) {
+            let Some(target) = target.clone().with_breaker(&self.runtime, breaker) else { continue };
+            if let Some((look, due)) = look_at(&target, first_due(first), now) {
                 wakes.push(outgoing(&target.name, look, now, due));
             }
         }
