@@ -243,7 +243,10 @@ impl Start {
             let after = Rc::clone(&after);
             async move {
                 let answered = answering.await;
-                after().await;
+                // The answer is out: nothing of this may end the process.
+                if AssertUnwindSafe(after()).catch_unwind().await.is_err() {
+                    tracing::error!(error_type = PANIC, "what comes after the answer failed");
+                }
                 answered
             }
         });

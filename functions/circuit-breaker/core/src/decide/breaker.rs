@@ -244,7 +244,8 @@ impl Breaker {
 
     pub(super) fn enter(&mut self, state: BreakerState, now: Timestamp, reason: &str) {
         self.epoch += u64::from(!is_in(Mutant::EpochKept));
-        self.since = now;
+        // Not before the state before it, whoever's clock is behind: a breaker older than its target would not count.
+        self.since = now.max(self.since);
         reason.clone_into(&mut self.reason);
         self.state = state;
     }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::window::CallTally;
 use crate::config::TargetConfig;
 
-/// With fewer calls since it last read its breaker an environment is one that has few.
-const FEW: u32 = 2;
+/// With fewer calls a second an environment is one that has few: its next one may be long in coming.
+const FEW: f64 = 1.0;
+/// With fewer calls a second it reports each failure at once.
+const SOME: f64 = 8.0;
 /// Within what time failures are reported that may trip the breaker. The environments draw their time from all of it:
 /// those that come later find the breaker open, and have nothing to report.
 const SOON: Duration = Duration::from_millis(500);
@@ -19,11 +21,11 @@ const CROWDED: f64 = 25.0;
 /// Within what time all other calls are reported, unless many do.
 const LATER: Duration = Duration::from_secs(1);
 
-/// Returns how long the report of a failed or slow call may wait, after the calls of an environment since it last read
-/// its breaker. `jitter` is a random number of `0.0..1.0`.
+/// Returns how long the report of a failed or slow call may wait, of an environment that has so many calls a second, after
+/// the latest of them. `jitter` is a random number of `0.0..1.0`.
 #[must_use]
-pub fn report_after(recent: CallTally, config: &TargetConfig, jitter: f64) -> Duration {
-    if has_few(recent) {
+pub fn report_after(calls_a_second: f64, recent: CallTally, config: &TargetConfig, jitter: f64) -> Duration {
+    if calls_a_second < SOME {
         return Duration::ZERO;
     }
     let may_trip = recent.failure_rate() * 2.0 >= config.failure_rate_threshold
@@ -37,10 +39,10 @@ pub fn later(jitter: f64) -> Duration {
     LATER.mul_f64(jitter)
 }
 
-/// Returns whether so many calls are few: nobody may come to report them later.
+/// Returns whether so many calls a second are few: nobody may come to report them later.
 #[must_use]
-pub const fn has_few(recent: CallTally) -> bool {
-    recent.calls < FEW
+pub fn has_few(calls_a_second: f64) -> bool {
+    calls_a_second < FEW
 }
 
 /// Returns how long a report waits since others write the breaker's row so many times a second; none where it need not.
@@ -48,7 +50,7 @@ pub const fn has_few(recent: CallTally) -> bool {
 #[must_use]
 pub fn when_crowded(writes: f64, jitter: f64) -> Option<Duration> {
     let crowd = writes / CROWDED;
-    (crowd > 1.0).then(|| Duration::from_secs(1).mul_f64(crowd.min(16.0) * jitter))
+    (crowd > 1.0).then(|| Duration::from_secs(1).mul_f64((crowd * crowd).min(30.0) * jitter))
 }
 
 /// Returns how long to wait after so many reports in a row that the table refused, or that others overtook: from none to
@@ -69,13 +71,13 @@ mod tests {
     #[test]
     fn what_may_trip_is_reported_soon_and_the_rest_together() {
         let config = TargetConfig::parse(br#"{"url":"http://a"}"#).unwrap();
-        assert_eq!(report_after(tally(1, 1), &config, 0.9), Duration::ZERO);
-        assert_eq!(report_after(tally(4, 1), &config, 0.5), Duration::from_millis(250));
-        assert_eq!(report_after(tally(100, 25), &config, 1.0), SOON);
-        assert_eq!(report_after(tally(100, 24), &config, 1.0), LATER);
+        assert_eq!(report_after(7.9, tally(1, 1), &config, 0.9), Duration::ZERO);
+        assert_eq!(report_after(8.0, tally(4, 1), &config, 0.5), Duration::from_millis(250));
+        assert_eq!(report_after(9.0, tally(100, 25), &config, 1.0), SOON);
+        assert_eq!(report_after(9.0, tally(100, 24), &config, 1.0), LATER);
         assert_eq!(later(1.0), LATER);
         assert_eq!(when_crowded(25.0, 1.0), None);
-        assert_eq!(when_crowded(50.0, 0.5), Some(Duration::from_secs(1)));
+        assert_eq!(when_crowded(50.0, 0.5), Some(Duration::from_secs(2)));
         assert_eq!(after_refusals(99, 1.0), Duration::from_secs(16));
     }
 }

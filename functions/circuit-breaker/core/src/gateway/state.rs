@@ -13,7 +13,8 @@ use crate::names::BreakerName;
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
         let command = ForceCommand::parse(body)?;
-        self.registry.load(&name.target, &[name]).await?;
+        // Not by what this environment knows: somebody may have said otherwise a moment ago.
+        self.registry.read_consistently(&name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, context: DecisionContext<'_>| forced(b, context, &command);
         let changed = self.registry.commit(name, &target.config, decide).await?;

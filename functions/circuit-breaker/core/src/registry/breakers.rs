@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tenfold_pattern::ReadError;
 use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{Item, Read};
+use tenfold_ports::table::{BATCH, Item, Read};
 use tenfold_ports::{CallError, Runtime, Table};
 
 use super::memory::{Memory, Report};
@@ -74,10 +74,28 @@ impl<T: Table, R: Runtime> Registry<T, R> {
 
     /// Reads a target and breakers. Returns whether there is such a target.
     pub(crate) async fn read(&self, target: &TargetName, names: &[&BreakerName]) -> Result<bool, ReadError> {
+        self.read_as(target, names, Read::Eventual).await
+    }
+
+    /// Reads them as they are now, for a decision that is a person's.
+    pub(crate) async fn read_consistently(
+        &self,
+        target: &TargetName,
+        names: &[&BreakerName],
+    ) -> Result<bool, ReadError> {
+        self.read_as(target, names, Read::Consistent).await
+    }
+
+    async fn read_as(
+        &self,
+        target: &TargetName,
+        names: &[&BreakerName],
+        read: Read,
+    ) -> Result<bool, ReadError> {
         let now = self.runtime.now();
         let mut keys = vec![target_key(target)];
         keys.extend(names.iter().map(|n| breaker_key(n)));
-        let mut items = self.table.get_many(&keys, Read::Eventual).await;
+        let mut items = self.table.get_many(&keys, read).await;
         // A target that was put a moment ago must not be denied, and a request not given up for it.
         if items.as_ref().is_ok_and(|items| is_gone(items.first())) {
             items = self.table.get_many(&keys, Read::Consistent).await;
@@ -104,10 +122,11 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         }
         let targets = by_target.into_iter().map(async |(target, names)| {
             let unread: Vec<_> = names.iter().filter(|name| self.memory.is_to_be_read(name, now)).collect();
-            if !unread.is_empty()
-                && let Err(error) = self.read(&target, &unread).await
-            {
-                tracing::warn!(%target, %error, "breakers not read anew");
+            // The target's own row is one more.
+            for unread in unread.chunks(BATCH - 1) {
+                if let Err(error) = self.read(&target, unread).await {
+                    tracing::warn!(%target, %error, "breakers not read anew");
+                }
             }
             for name in &names {
                 self.report(name).await;

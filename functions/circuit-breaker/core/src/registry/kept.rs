@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use crate::config::TargetConfig;
-use crate::decide::breaker::Breaker;
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::report::later;
 use crate::decide::window::{CallTally, Window};
 use crate::names::BreakerName;
@@ -42,6 +42,14 @@ pub(super) struct Kept {
     pub(super) refusals: u32,
     /// Until when the target asked to be left alone.
     pub(super) left_alone_until: Timestamp,
+    /// The breaker as this environment has opened it for itself, where the fleet cannot be told: until its break ends, or
+    /// the row is read.
+    pub(super) alone: Option<Box<Breaker>>,
+    /// Whether they have waited once, since others wrote the row.
+    pub(super) has_waited: bool,
+    /// Since when `recent` counts, and how many calls there were for how many seconds before.
+    pub(super) recent_since: Timestamp,
+    pub(super) before: (u32, f64),
     /// Whether one of them was when the environment had few calls: nobody may come to report it later.
     pub(super) has_few: bool,
     /// How many times a second the fleet writes the row, by the last two reads.
@@ -81,7 +89,8 @@ impl Known {
                 .or_insert_with(|| Kept::new(row.clone(), config.window.empty())),
         };
         kept.measure(row.version, now);
-        (kept.read_at, kept.wanted, kept.recent) = (Some(now), false, CallTally::default());
+        kept.begin_recent(now);
+        (kept.read_at, kept.wanted, kept.alone) = (Some(now), false, None);
         if row.version >= kept.row.version {
             if row.breaker.epoch != kept.row.breaker.epoch {
                 kept.unreported = config.window.empty();
@@ -108,6 +117,10 @@ impl Kept {
             report_at: None,
             refusals: 0,
             left_alone_until: Timestamp::UNIX_EPOCH,
+            alone: None,
+            has_waited: false,
+            recent_since: Timestamp::UNIX_EPOCH,
+            before: (0, 0.0),
             has_few: false,
             writes: 0.0,
         }
@@ -129,12 +142,38 @@ impl Kept {
         now >= read_at + stale || now < read_at
     }
 
+    /// Begins to count the latest calls anew, unless that was just now.
+    fn begin_recent(&mut self, now: Timestamp) {
+        let seconds = now.duration_since(self.recent_since).as_secs_f64();
+        if seconds >= 0.5 {
+            self.before = (self.recent.calls, if self.read_at.is_some() { seconds } else { 0.0 });
+            (self.recent, self.recent_since) = (CallTally::default(), now);
+        }
+    }
+
+    /// Returns how many calls a second there are.
+    pub(super) fn calls_a_second(&self, now: Timestamp) -> f64 {
+        let (calls, seconds) = self.before;
+        let since = now.duration_since(self.recent_since).as_secs_f64();
+        f64::from(calls + self.recent.calls) / (seconds + since).max(1.0)
+    }
+
     /// Measures how often the fleet writes the row, by a version that was read now.
     pub(super) fn measure(&mut self, version: i64, now: Timestamp) {
         if let Some(before) = self.read_at {
             let seconds = now.duration_since(before).as_secs_f64().max(0.25);
             self.writes = (version - self.row.version).max(0) as f64 / seconds;
         }
+    }
+
+    /// Returns the breaker that has something to say to a call; none where it is closed.
+    pub(super) fn deciding(&self, config: &TargetConfig, now: Option<Timestamp>) -> Option<Box<Breaker>> {
+        if self.row.breaker.state != BreakerState::Closed {
+            return Some(Box::new(self.row.breaker.clone()));
+        }
+        let alone = self.alone.as_ref()?;
+        let context = DecisionContext { now: now?, config, jitter: 0.0 };
+        matches!(alone.decide(context), Decision::Wait(_)).then(|| alone.clone())
     }
 
     /// Plans the report of the good calls to come, while the fleet's window holds bad ones.

@@ -90,8 +90,7 @@ impl Memory {
         if known.whole.is_stale(now, ages, || due.insert(BreakerName::of(target.clone()))) {
             return Deciding::Unknown;
         }
-        if known.whole.row.breaker.state != BreakerState::Closed {
-            let breaker = Box::new(known.whole.row.breaker.clone());
+        if let Some(breaker) = known.whole.deciding(config, now) {
             return Deciding::Breaker(Arc::clone(config), BreakerName::of(target.clone()), breaker);
         }
         let Some(name) = tenant else {
@@ -102,10 +101,10 @@ impl Memory {
         if kept.is_stale(now, ages, || due.insert(name.clone())) {
             return Deciding::Unknown;
         }
-        if kept.row.breaker.state == BreakerState::Closed {
-            return Deciding::Closed(Arc::clone(config), kept.row.breaker.epoch);
+        match kept.deciding(config, now) {
+            Some(breaker) => Deciding::Breaker(Arc::clone(config), name.clone(), breaker),
+            None => Deciding::Closed(Arc::clone(config), kept.row.breaker.epoch),
         }
-        Deciding::Breaker(Arc::clone(config), name.clone(), Box::new(kept.row.breaker.clone()))
     }
 
     /// Returns whether all of it was read less than a TTL ago.
@@ -243,8 +242,9 @@ impl Memory {
         if is_bad {
             kept.is_bad = true;
             kept.left_alone_until = kept.left_alone_until.max(now + retry_after.unwrap_or_default());
-            kept.has_few |= has_few(kept.recent);
-            let at = now + report_after(kept.recent, config, jitter());
+            let a_second = kept.calls_a_second(now);
+            kept.has_few |= has_few(a_second);
+            let at = now + report_after(a_second, kept.recent, config, jitter());
             if kept.refusals == 0 {
                 kept.report_at = Some(kept.report_at.map_or(at, |before| before.min(at)));
             }
@@ -291,13 +291,13 @@ impl Memory {
         if waits || kept.report_at.is_none() || kept_to_oneself(&kept.unreported, &config, now) {
             return None;
         }
-        if let Some(wait) = when_crowded(kept.writes, jitter).filter(|_| !kept.has_few) {
+        if let Some(wait) = when_crowded(kept.writes, jitter).filter(|_| !kept.has_few && !kept.has_waited) {
             kept.report_at = Some(now + wait);
-            kept.writes = 0.0;
+            kept.has_waited = true;
             return None;
         }
         due.remove(name);
-        kept.report_at = None;
+        (kept.report_at, kept.has_waited) = (None, false);
         if kept.unreported.is_empty() {
             return None;
         }
@@ -346,8 +346,7 @@ impl Memory {
             && alone.epoch != epoch
         {
             // Not written anywhere: the next read that succeeds puts the fleet's view back.
-            kept.row.breaker.state = alone.state;
-            kept.row.breaker.reason = alone.reason;
+            kept.alone = Some(Box::new(alone));
         }
         kept.unreported = all;
         kept.is_bad = true;

@@ -29,6 +29,11 @@ impl Behind {
         self.note_key(rows::request_key(id), now);
     }
 
+    /// Notes that its turn has come.
+    pub(super) fn forget(&self, id: RequestId) {
+        self.lock().remove(&rows::request_key(id));
+    }
+
     pub(super) fn note_key(&self, key: Key, now: Timestamp) {
         let mut known = self.lock();
         if known.len() >= REMEMBERED {

@@ -134,7 +134,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let target = &row.data.target;
         let whole = BreakerName::of(target.clone());
         let own = BreakerName { target: target.clone(), tenant: row.data.tenant.clone() };
-        self.registry.load(target, &[&whole, &own]).await?;
+        let names = [Some(&whole), own.tenant.as_ref().map(|_| &own)];
+        self.registry.load(target, &names.into_iter().flatten().collect::<Vec<_>>()).await?;
         if self.registry.target(target).is_none() {
             return Ok(true);
         }

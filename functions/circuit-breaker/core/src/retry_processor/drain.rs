@@ -17,6 +17,8 @@ use crate::park::{self, INDEX_LAG, Look};
 
 /// The longest that a call may take, where a target's configuration is not known: it was deleted.
 const LONGEST_CALL: Duration = Duration::from_secs(25);
+/// How long after a refusal a drain asks to be called again.
+const AFTER_REFUSALS: SignedDuration = SignedDuration::from_secs(55);
 /// A message that comes so much too early for the end of a break, by the clocks, is sent once more.
 const TOO_EARLY: SignedDuration = SignedDuration::from_secs(5);
 
@@ -66,7 +68,14 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let done = self.drain_to_its_end(look, &drain, &mut lease, summary).await;
         // Should this be refused too, the lease ends by the clock.
         let asked = if done == Ok(None) { Ok(None) } else { self.release_drain(&mut lease).await };
-        let mut rest = done.as_ref().map_or(Look::Due, |rest| rest.unwrap_or(Look::Due));
+        let mut rest = match &done {
+            Ok(rest) => rest.unwrap_or(Look::Due),
+            // Not at once: whoever refuses now will refuse again.
+            Err(_) => {
+                drain.due_again(self.runtime.now() + AFTER_REFUSALS);
+                drain.look.get()
+            }
+        };
         if let Ok(Some(asked)) = asked {
             drain.due_again(self.runtime.now());
             rest = rest.max(asked);
@@ -89,8 +98,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         summary: &mut RunSummary,
     ) -> Result<Option<Look>, ReadError> {
         loop {
+            drain.look.set(look);
             match self.pass(drain, lease, look, summary).await? {
-                PassEnd::LeaseLost => return Ok(Some(Look::Due)),
+                PassEnd::LeaseLost => {
+                    drain.due_again(self.runtime.now());
+                    return Ok(Some(look));
+                }
                 PassEnd::TimeUp => {
                     drain.due_again(self.runtime.now());
                     return Ok(Some(look));

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::Context;
 
 use super::groups::Groups;
+use crate::park::Look;
 
 /// Requests that are due within so many seconds of each other are looked at together.
 const TOGETHER_SECONDS: i64 = 10;
@@ -32,6 +33,8 @@ pub(super) struct Drain<'a> {
     pub(super) closed: Cell<bool>,
     /// By when a call has to have ended: then the lease does, or the invocation.
     pub(super) calls_end: Cell<Timestamp>,
+    /// The look that it is at.
+    pub(super) look: Cell<Look>,
     /// How many requests were put off because of their tenant's breaker.
     pub(super) put_off: Cell<u32>,
     /// Whether a dead letter could not be sent: no other is tried.
@@ -47,6 +50,7 @@ impl<'a> Drain<'a> {
             groups: Groups::default(),
             closed: Cell::new(false),
             calls_end: Cell::new(Timestamp::UNIX_EPOCH),
+            look: Cell::new(Look::Due),
             put_off: Cell::new(0),
             no_letters: Cell::new(false),
             next: RefCell::new(BTreeMap::new()),

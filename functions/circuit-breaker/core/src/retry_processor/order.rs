@@ -64,6 +64,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return Ok(None);
         }
         groups.note(&ordering, first.get());
+        if let Some(next) = first.get() {
+            self.behind.forget(next);
+        }
         Ok(Some(first.into_inner()))
     }
 

@@ -16,6 +16,7 @@ use super::disposition::{Disposition, Processed};
 use super::lease::HeldDrain;
 use super::memo::Drain;
 use super::{RetryProcessor, RunSummary};
+use crate::decide::breaker::BreakerState;
 use crate::decide::pace::Pace;
 use crate::decide::retry::given_up;
 use crate::names::{BreakerName, RequestId, TargetName};
@@ -270,7 +271,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return true;
         }
         let own = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
-        own.tenant.is_some() && self.registry.standing(&own) == Standing::Shut
+        // Of a target that was forced closed all pass, tenants' too.
+        let whole = self.registry.row(&BreakerName::of(own.target.clone())).breaker;
+        own.tenant.is_some()
+            && whole.state == BreakerState::Closed
+            && self.registry.standing(&own) == Standing::Shut
     }
 
     /// Deals with one request, in its own trace.
