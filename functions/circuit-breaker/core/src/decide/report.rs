@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::window::CallTally;
 use crate::config::TargetConfig;
 
-/// With fewer calls a second an environment is one that has few: its next one may be long in coming.
-const FEW: f64 = 1.0;
+/// With at most so many calls a second an environment has few: its next one may be long in coming.
+const FEW: f64 = 3.0;
 /// With fewer calls a second it reports each failure at once.
 const SOME: f64 = 8.0;
 /// Within what time failures are reported that may trip the breaker. The environments draw their time from all of it:
@@ -42,7 +42,7 @@ pub fn later(jitter: f64) -> Duration {
 /// Returns whether so many calls a second are few: nobody may come to report them later.
 #[must_use]
 pub fn has_few(calls_a_second: f64) -> bool {
-    calls_a_second < FEW
+    calls_a_second <= FEW
 }
 
 /// Returns how long a report waits since others write the breaker's row so many times a second; none where it need not.
@@ -75,6 +75,7 @@ mod tests {
         assert_eq!(report_after(8.0, tally(4, 1), &config, 0.5), Duration::from_millis(250));
         assert_eq!(report_after(9.0, tally(100, 25), &config, 1.0), SOON);
         assert_eq!(report_after(9.0, tally(100, 24), &config, 1.0), LATER);
+        assert!(has_few(1.0), "the only call of an environment");
         assert_eq!(later(1.0), LATER);
         assert_eq!(when_crowded(25.0, 1.0), None);
         assert_eq!(when_crowded(50.0, 0.5), Some(Duration::from_secs(2)));
