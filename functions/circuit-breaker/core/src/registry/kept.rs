@@ -45,8 +45,8 @@ pub(super) struct Kept {
     /// The breaker as this environment has opened it for itself, where the fleet cannot be told: until its break ends, or
     /// the row is read.
     pub(super) alone: Option<Box<Breaker>>,
-    /// Whether they have waited once, since others wrote the row.
-    pub(super) has_waited: bool,
+    /// How often they have waited, since others wrote the row.
+    pub(super) waits: u32,
     /// Since when `recent` counts, and how many calls there were for how many seconds before.
     pub(super) recent_since: Timestamp,
     pub(super) before: (u32, f64),
@@ -118,7 +118,7 @@ impl Kept {
             refusals: 0,
             left_alone_until: Timestamp::UNIX_EPOCH,
             alone: None,
-            has_waited: false,
+            waits: 0,
             recent_since: Timestamp::UNIX_EPOCH,
             before: (0, 0.0),
             has_few: false,

@@ -291,13 +291,13 @@ impl Memory {
         if waits || kept.report_at.is_none() || kept_to_oneself(&kept.unreported, &config, now) {
             return None;
         }
-        if let Some(wait) = when_crowded(kept.writes, jitter).filter(|_| !kept.has_few && !kept.has_waited) {
+        if let Some(wait) = when_crowded(kept.writes, jitter).filter(|_| !kept.has_few && kept.waits == 0) {
             kept.report_at = Some(now + wait);
-            kept.has_waited = true;
+            kept.waits += 1;
             return None;
         }
         due.remove(name);
-        (kept.report_at, kept.has_waited) = (None, false);
+        (kept.report_at, kept.waits) = (None, 0);
         if kept.unreported.is_empty() {
             return None;
         }

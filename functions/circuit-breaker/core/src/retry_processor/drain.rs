@@ -68,13 +68,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let done = self.drain_to_its_end(look, &drain, &mut lease, summary).await;
         // Should this be refused too, the lease ends by the clock.
         let asked = if done == Ok(None) { Ok(None) } else { self.release_drain(&mut lease).await };
-        let mut rest = match &done {
-            Ok(rest) => rest.unwrap_or(Look::Due),
+        let mut rest = if let Ok(rest) = &done {
+            rest.unwrap_or(Look::Due)
+        } else {
             // Not at once: whoever refuses now will refuse again.
-            Err(_) => {
-                drain.due_again(self.runtime.now() + AFTER_REFUSALS);
-                drain.look.get()
-            }
+            drain.due_again(self.runtime.now() + AFTER_REFUSALS);
+            drain.look.get()
         };
         if let Ok(Some(asked)) = asked {
             drain.due_again(self.runtime.now());
@@ -100,11 +99,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         loop {
             drain.look.set(look);
             match self.pass(drain, lease, look, summary).await? {
-                PassEnd::LeaseLost => {
-                    drain.due_again(self.runtime.now());
-                    return Ok(Some(look));
-                }
-                PassEnd::TimeUp => {
+                PassEnd::TimeUp | PassEnd::LeaseLost => {
                     drain.due_again(self.runtime.now());
                     return Ok(Some(look));
                 }
