@@ -23,5 +23,4 @@ mod memory;
 mod permit;
 
 pub use breakers::Registry;
-pub(crate) use breakers::Standing;
 pub use permit::{Admission, Permit, Settled};

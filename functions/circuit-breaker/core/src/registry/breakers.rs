@@ -36,15 +36,6 @@ enum WhenUnclear {
     Fail,
 }
 
-/// Whether a breaker is known to let nothing through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It may let a call through.
-    Open,
-    /// It lets nothing through.
-    Shut,
-}
-
 /// The breakers as one environment knows them, and its way to their table. It is kept as long as the process
 /// lives.
 #[derive(Debug)]
@@ -150,15 +141,10 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         self.memory.row(name)
     }
 
-    /// Returns what a breaker is known to say, without any call.
+    /// Returns what a breaker is known to say, without any call; none where its target is not known.
     #[must_use]
-    pub(crate) fn standing(&self, name: &BreakerName) -> Standing {
-        let Some(target) = self.memory.target(&name.target) else { return Standing::Open };
-        let context = DecisionContext { now: self.runtime.now(), config: &target.config, jitter: 0.0 };
-        match self.memory.row(name).breaker.decide(context) {
-            Decision::Wait(_) => Standing::Shut,
-            _ => Standing::Open,
-        }
+    pub(crate) fn decision(&self, name: &BreakerName) -> Option<Decision> {
+        self.memory.decision(name, self.runtime.now())
     }
 
     /// Returns a target as it was read last.

@@ -10,7 +10,7 @@ use tenfold_ports::table::{BadItem, Item};
 
 use super::kept::{Kept, Known, unwritten};
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::report::{after_refusals, has_few, report_after, when_crowded};
 use crate::decide::window::{CallOutcome, Window};
 use crate::mutant::{Mutant, is_in};
@@ -214,6 +214,15 @@ impl Memory {
                 writer: 0,
             },
         }
+    }
+
+    /// Returns what a breaker says, as it was read last; none where its target is not known.
+    pub(super) fn decision(&self, name: &BreakerName, now: Timestamp) -> Option<Decision> {
+        let targets = self.lock();
+        let known = targets.by_name.get(&name.target)?;
+        let context = DecisionContext { now, config: &known.target.config, jitter: 0.0 };
+        // One that is not known is closed.
+        Some(known.kept(name).map_or(Decision::Allow, |kept| kept.row.breaker.decide(context)))
     }
 
     /// Returns a target as it was read last.

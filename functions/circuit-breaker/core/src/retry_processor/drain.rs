@@ -11,7 +11,7 @@ use super::lease::HeldDrain;
 use super::memo::{Drain, Invocation};
 use super::pass::PassEnd;
 use super::{RetryProcessor, RunSummary};
-use crate::decide::breaker::{Decision, DecisionContext};
+use crate::decide::breaker::Decision;
 use crate::names::{BreakerName, TargetName};
 use crate::park::{self, INDEX_LAG, Look};
 
@@ -52,8 +52,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             Look::All => _ = self.registry.read(target, &[&whole]).await?,
             Look::Due | Look::TooOld => self.registry.load(target, &[&whole]).await?,
         }
+        // Whoever has seen it open has sent a message for the time when that ends, and the sweep sends another.
         if look != Look::TooOld
-            && let Some(Decision::Wait(until)) = self.decision(target)
+            && let Some(Decision::Wait(until)) = self.registry.decision(&whole)
         {
             let now = self.runtime.now();
             let early = until.into_iter().filter(|until| *until <= now + TOO_EARLY);
@@ -135,13 +136,5 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Returns how long a call of a target may take.
     pub(super) fn timeout(&self, target: &TargetName) -> Duration {
         self.registry.target(target).map_or(LONGEST_CALL, |target| target.config.timeout())
-    }
-
-    /// Returns what a target's breaker is known to say; none where the target is not known. Where it says wait there is
-    /// nothing to do: whoever has seen it open has sent a message for the time when that ends, and the sweep sends another.
-    fn decision(&self, target: &TargetName) -> Option<Decision> {
-        let row = self.registry.target(target)?;
-        let breaker = self.registry.row(&BreakerName::of(target.clone())).breaker;
-        Some(breaker.decide(DecisionContext { now: self.runtime.now(), config: &row.config, jitter: 0.0 }))
     }
 }

@@ -67,6 +67,16 @@ impl HeldDrain {
         !self.too_short && now + self.timeout + SOON <= self.calls_end()
     }
 
+    /// Returns what somebody has asked for, as it was read last.
+    fn note(&self) -> Option<Look> {
+        self.row.lease.and_then(|lease| lease.asked)
+    }
+
+    /// Returns whether it is still ours, as it was read last: it ends by the clock too.
+    fn is_ours(&self) -> bool {
+        self.row.lease.is_some_and(|lease| lease.holder == self.holder)
+    }
+
     fn lease(&self, now: Timestamp) -> DrainLease {
         DrainLease { holder: self.holder, until: now + self.timeout + CLOCK_MARGIN + LENGTH, asked: None }
     }
@@ -111,13 +121,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Renews the lease. Returns none where it is no longer ours.
     pub(super) async fn keep_drain(&self, mut held: HeldDrain) -> Result<Option<HeldDrain>, ReadError> {
         for _ in 0..TRIES {
-            let asked = held.row.lease.and_then(|lease| lease.asked);
+            let asked = held.note();
             let next = DrainLease { asked, ..held.lease(self.runtime.now()) };
             if self.write_lease(&mut held, next).await? {
                 (held.until, held.too_short) = (next.until, false);
                 return Ok(Some(held));
             }
-            if held.row.lease.is_none_or(|lease| lease.holder != held.holder) {
+            if !held.is_ours() {
                 return Ok(None);
             }
         }
@@ -127,14 +137,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Gives the lease back whatever was asked for meanwhile, and returns that: the next drain has to do it.
     pub(super) async fn release_drain(&self, held: &mut HeldDrain) -> Result<Option<Look>, ReadError> {
         for _ in 0..TRIES {
-            let note = held.row.lease.and_then(|lease| lease.asked);
-            match commit::write(&self.table, &held.row.end(), |_| false).await? {
-                Committed::Yes | Committed::Conflict(None) | Committed::Unclear(None) => return Ok(note),
-                Committed::Conflict(item) | Committed::Unclear(item) => {
-                    held.row = DrainRow::read(&held.row.target, item.as_ref())?;
-                }
+            let note = held.note();
+            if self.delete_lease(held).await? {
+                return Ok(note);
             }
-            if held.row.lease.is_none_or(|lease| lease.holder != held.holder) {
+            if !held.is_ours() {
                 return Ok(None);
             }
         }
@@ -145,27 +152,32 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// look once more.
     pub(super) async fn end_drain(&self, held: &mut HeldDrain) -> Result<Option<Look>, ReadError> {
         for _ in 0..TRIES {
-            let note = held.row.lease.and_then(|lease| lease.asked);
-            if let Some(look) = note.filter(|_| !is_in(Mutant::NoteUnread)) {
+            if let Some(look) = held.note().filter(|_| !is_in(Mutant::NoteUnread)) {
                 let next = held.lease(self.runtime.now());
                 if self.write_lease(held, next).await? {
                     held.until = next.until;
                     return Ok(Some(look));
                 }
-            } else {
-                match commit::write(&self.table, &held.row.end(), |_| false).await? {
-                    Committed::Yes | Committed::Conflict(None) | Committed::Unclear(None) => return Ok(None),
-                    Committed::Conflict(item) | Committed::Unclear(item) => {
-                        held.row = DrainRow::read(&held.row.target, item.as_ref())?;
-                    }
-                }
+            } else if self.delete_lease(held).await? {
+                return Ok(None);
             }
-            // Of somebody else by now: it ended by the clock.
-            if held.row.lease.is_none_or(|lease| lease.holder != held.holder) {
+            if !held.is_ours() {
                 return Ok(None);
             }
         }
         Err(ReadError::Silent(CallError::Throttled))
+    }
+
+    /// Deletes the lease, if nobody has written since it was read. Returns false where somebody has; what there is then is
+    /// in `held`.
+    async fn delete_lease(&self, held: &mut HeldDrain) -> Result<bool, ReadError> {
+        match commit::write(&self.table, &held.row.end(), |_| false).await? {
+            Committed::Yes | Committed::Conflict(None) | Committed::Unclear(None) => Ok(true),
+            Committed::Conflict(item) | Committed::Unclear(item) => {
+                held.row = DrainRow::read(&held.row.target, item.as_ref())?;
+                Ok(false)
+            }
+        }
     }
 
     /// Writes a lease in place of what was read. Returns false where somebody else was faster; what there is then is in

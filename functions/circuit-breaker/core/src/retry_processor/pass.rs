@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 use tracing::Instrument as _;
@@ -16,14 +16,12 @@ use super::disposition::{Disposition, Processed};
 use super::lease::HeldDrain;
 use super::memo::Drain;
 use super::{RetryProcessor, RunSummary};
-use crate::decide::breaker::BreakerState;
+use crate::decide::breaker::Decision;
 use crate::decide::pace::Pace;
 use crate::decide::retry::given_up;
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::park::Look;
-use crate::registry::Standing;
 use crate::rows::{RequestRow, RequestStatus};
-use jiff::Timestamp;
 
 /// What a delivery may still need of the invocation's time after its call: writing it down.
 pub(super) const RESERVE: Duration = Duration::from_secs(5);
@@ -272,10 +270,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         }
         let own = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         // Of a target that was forced closed all pass, tenants' too.
-        let whole = self.registry.row(&BreakerName::of(own.target.clone())).breaker;
+        let whole = BreakerName::of(own.target.clone());
         own.tenant.is_some()
-            && whole.state == BreakerState::Closed
-            && self.registry.standing(&own) == Standing::Shut
+            && self.registry.decision(&whole) == Some(Decision::Allow)
+            && matches!(self.registry.decision(&own), Some(Decision::Wait(_)))
     }
 
     /// Deals with one request, in its own trace.
