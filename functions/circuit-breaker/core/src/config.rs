@@ -5,7 +5,9 @@
 //!
 //! What is stored of it is read by its names: unknown fields are left alone, and one that comes to be has a default.
 
+mod forward;
 mod parse;
+mod statuses;
 mod target;
 
-pub use target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
+pub use target::{Forward, Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

@@ -204,9 +204,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         if timeout.is_zero() {
             return None;
         }
-        Some(
-            call::make(&self.downstream, &self.runtime, &permit.config, call::health(url, timeout, context))
-                .await,
-        )
+        let (target, clock) = (&self.downstream, &self.runtime);
+        Some(call::check_health(target, clock, &permit.config, url, timeout, context).await)
     }
 }

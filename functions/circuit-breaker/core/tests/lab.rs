@@ -33,6 +33,8 @@ pub struct Seen {
     pub calls: RefCell<Vec<Call>>,
     /// The status that the target answers.
     pub status: Cell<u16>,
+    /// The headers that it answers with.
+    pub headers: RefCell<Vec<(SmolStr, SmolStr)>>,
 }
 
 /// Time and chance of the world, with a look at metrics and calls.
@@ -51,6 +53,7 @@ pub fn lab(fields: &str, test: impl Fn(&Lab<'_>)) {
             measured: RefCell::default(),
             calls: RefCell::default(),
             status: Cell::new(200),
+            headers: RefCell::default(),
         };
         test(&Lab { world, stack, seen: Rc::new(seen) });
         Ok(())
@@ -219,7 +222,7 @@ impl Downstream for Watched {
         self.seen.calls.borrow_mut().push(call);
         let body = Bytes::from_static(b"done");
         let status = self.seen.status.get();
-        Ok(Answer { status, content_type: None, retry_after: None, body, truncated: false })
+        Ok(Answer { status, headers: self.seen.headers.borrow().clone(), body, truncated: false })
     }
 }
 
