@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
 use smol_str::SmolStr;
 use tenfold_ports::Downstream;
@@ -141,6 +141,10 @@ impl HttpDownstream {
             let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
             let (name, value) = header.ok_or_else(|| not_sent(format!("bad header {name}")))?;
             headers.append(name, value);
+        }
+        // The client leaves it out, and some services wait for a body then, or refuse (RFC 9110 §8.6).
+        if call.body.is_empty() && matches!(call.method, Method::Post | Method::Put | Method::Patch) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let request = match call.method {
             Method::Get => client.get(url),

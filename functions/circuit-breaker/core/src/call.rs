@@ -12,7 +12,8 @@ use crate::config::TargetConfig;
 use crate::decide::forward::NotForwarded;
 use crate::decide::judge::{Verdict, judge, judge_health};
 use crate::decide::window::CallOutcome;
-use crate::rows::{AnswerHead, DeliveryAttempt, Passage, RequestData};
+use crate::passage::Passage;
+use crate::rows::{AnswerHead, DeliveryAttempt, RequestData};
 
 const CONTENT_TYPE: &str = "content-type";
 

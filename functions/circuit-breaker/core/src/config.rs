@@ -10,4 +10,5 @@ mod parse;
 mod statuses;
 mod target;
 
+pub use statuses::is_always_failure;
 pub use target::{Forward, Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

@@ -8,7 +8,7 @@ use tenfold_ports::api::Fault;
 use tenfold_ports::downstream::Method;
 use uuid::Uuid;
 
-use crate::rows::Passage;
+use crate::passage::Passage;
 
 /// A target's name: 1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

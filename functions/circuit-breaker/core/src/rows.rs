@@ -25,7 +25,7 @@ pub use breaker::{BreakerRow, breaker_key};
 pub use drain::{DrainLease, DrainRow, drain_key};
 pub use order_group::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
 pub use request::{
-    AnswerHead, DeliveryAttempt, Passage, RequestData, RequestRow, RequestStatus, active, dead, request_key,
+    AnswerHead, DeliveryAttempt, RequestData, RequestRow, RequestStatus, active, dead, request_key,
 };
 pub use target::{StoredTarget, TargetRow, target_item, target_key};
 

@@ -5,8 +5,6 @@ use std::ops::RangeInclusive;
 
 use tenfold_pattern::http::Fields;
 
-use crate::decide::judge::is_always_failure;
-
 /// The most statuses that a list names: all that there are to ignore.
 const MOST: usize = 200;
 
@@ -54,4 +52,11 @@ fn list(fields: &mut Fields, name: &str, range: RangeInclusive<i64>, can: &str) 
         statuses.insert(status as u16);
     }
     statuses
+}
+
+/// Returns whether a status says that the target, not the request, is at fault: 5xx, and the 4xx that ask to come
+/// back (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
+#[must_use]
+pub const fn is_always_failure(status: u16) -> bool {
+    status >= 500 || matches!(status, 408 | 425 | 429)
 }

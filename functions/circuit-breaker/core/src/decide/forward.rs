@@ -1,7 +1,7 @@
 //! Whether a target takes a request as it is: its method, its path, its query.
 
 use crate::config::Forward;
-use crate::rows::Passage;
+use crate::passage::Passage;
 
 /// Why a request is not passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

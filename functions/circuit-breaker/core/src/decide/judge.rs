@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use tenfold_ports::downstream::{Answer, NoAnswer};
 
-use crate::config::TargetConfig;
+use crate::config::{TargetConfig, is_always_failure};
 use crate::decide::window::CallOutcome;
 
 /// What a call means for its request: whether it ends it.
@@ -88,13 +88,6 @@ pub fn is_done(config: &TargetConfig, status: u16) -> bool {
 
 fn is_failure(config: &TargetConfig, status: u16) -> bool {
     is_always_failure(status) || config.failure_statuses.contains(&status)
-}
-
-/// Returns whether a status says that the target, not the request, is at fault: 5xx, and the 4xx that ask to come
-/// back (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
-#[must_use]
-pub const fn is_always_failure(status: u16) -> bool {
-    status >= 500 || matches!(status, 408 | 425 | 429)
 }
 
 fn asked_to_wait(answer: &Answer, now: Timestamp) -> Option<Duration> {

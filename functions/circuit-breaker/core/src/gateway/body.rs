@@ -14,7 +14,8 @@ use tenfold_ports::{Bytes, Carrier, Context};
 use super::passage::passage;
 use crate::call::BODY_MOST;
 use crate::names::{BreakerName, RequestId, TargetName, digest};
-use crate::rows::{Passage, RequestData, RequestRow, RequestStatus};
+use crate::passage::Passage;
+use crate::rows::{RequestData, RequestRow, RequestStatus};
 
 /// The largest body of a configuration or a command, in bytes.
 pub(super) const SMALL: usize = 16 * 1024;

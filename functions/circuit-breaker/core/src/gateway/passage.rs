@@ -11,7 +11,7 @@ use tenfold_ports::{Context, SmolStr, TraceContext};
 use crate::call::HEADERS_MOST;
 use crate::config::Forward;
 use crate::decide::forward::NotForwarded;
-use crate::rows::Passage;
+use crate::passage::Passage;
 
 /// The longest path and query, in bytes: a row has room for them.
 const URL_MOST: usize = 8 * 1024;

@@ -21,16 +21,17 @@ use super::passage::not_forwarded;
 use super::view::{RequestView, passed_on, queued};
 use super::{Gateway, unknown_target};
 use crate::call::{self, BODY_MOST, CallResult, keep};
-use crate::config::{Idempotency, TargetConfig};
-use crate::decide::judge::{Verdict, is_always_failure};
+use crate::config::{Idempotency, TargetConfig, is_always_failure};
+use crate::decide::judge::Verdict;
 use crate::decide::retry::{backoff, not_too_late};
 use crate::decide::window::CallOutcome;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
 use crate::park;
+use crate::passage::Passage;
 use crate::registry::{Admission, Permit};
-use crate::rows::{self, Passage, RequestRow, RequestStatus};
+use crate::rows::{self, RequestRow, RequestStatus};
 
 /// What is left of an invocation's time for writing down what came of a call.
 pub(super) const RESERVE: Duration = Duration::from_secs(3);
