@@ -38,7 +38,10 @@ pub(super) fn passage(method: Method, request: &Request, context: &Context) -> R
     }
     let mut headers = of_request(&request.headers);
     let other_trace = !is_of_trace(request, context);
-    headers.retain(|(name, _)| !READ.contains(&name.as_str()) && !(name == "tracestate" && other_trace));
+    headers.retain(|(name, _)| {
+        let of_other_trace = name == "tracestate" && other_trace;
+        !READ.contains(&name.as_str()) && !of_other_trace
+    });
     if size(&headers) > HEADERS_MOST {
         let detail = format!("the headers have more than {HEADERS_MOST} bytes in all");
         return Err(Problem::new(431, "headers-too-large", "The headers are too large", detail));

@@ -3,7 +3,7 @@
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::health_monitor::MonitorEvent;
 use circuit_breaker_core::names::TargetName;
-use circuit_breaker_core::rows::{TargetRow, target_key};
+use circuit_breaker_core::rows::{RequestRow, TargetRow, target_key};
 use jiff::SignedDuration;
 use tenfold_pattern::http::EntityTag;
 use tenfold_ports::table::Item;
@@ -211,8 +211,9 @@ fn refused(world: &World) -> RunOutcome {
     world.run()?;
     world.quiesce_while(|world| stack.run_schedule(world))?;
     promises_are_kept(world, &stack)?;
-    let shown = rows(world).iter().all(|row| row.data.answer.as_ref().is_some_and(|a| a.status == 422));
-    if !shown {
+    let is_refused = |row: &RequestRow| row.data.died.as_deref() == Some("the target answered 422");
+    let refused: Vec<_> = rows(world).into_iter().filter(is_refused).collect();
+    if !refused.iter().all(|row| row.data.answer.as_ref().is_some_and(|a| a.status == 422)) {
         return Err("a request that was refused does not show the target's answer".into());
     }
     world.service(|s| s.health = Health::Well);
