@@ -1,9 +1,9 @@
 //! The health monitor: `circuit-breaker-health-monitor`, called by a schedule and by alarms.
 //!
 //! It only checks targets that have a `healthUrl`. On the schedule it probes those whose break is over,
-//! with the permits that everybody else takes. When an alarm says that something fails, it also asks the
-//! targets whose breakers are still closed, and opens those that do not answer well: the alarm says that
-//! something is wrong, the health check says where.
+//! with the permits that everybody else takes. It also asks those whose calls fail, though not often enough to open
+//! their breaker, and when an alarm says that something fails all whose breakers are still closed. It opens those that
+//! do not answer well: the alarm says that something is wrong, the health check says where.
 
 use std::time::Duration;
 
@@ -67,6 +67,8 @@ pub struct CheckSummary {
     pub checks: usize,
     /// The number of health checks that failed.
     pub failed: usize,
+    /// The number of targets that fail: their breaker is not closed by itself, or half of what would open it has come.
+    pub failing: usize,
     /// The number of targets that could not be checked or opened, because the table did not answer or refused, or no time
     /// was left.
     pub unchecked: usize,
@@ -97,6 +99,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
                 summary.checks += one.checks;
                 summary.failed += one.failed;
                 summary.unchecked += one.unchecked;
+                summary.failing += one.failing;
             }
         })
         .await?;
@@ -114,7 +117,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         }
         // An alarm calls too, but says nothing of the schedule.
         if matches!(event, MonitorEvent::Schedule) {
-            self.runtime.record(&[], &[Metric::count(metrics::MONITOR_RUNS, 1.0)]);
+            let failing = Metric::plain(metrics::FAILING_TARGETS, summary.failing as f64);
+            self.runtime.record(&[], &[Metric::count(metrics::MONITOR_RUNS, 1.0), failing]);
         }
         Ok(summary)
     }
@@ -122,9 +126,19 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
     async fn check(&self, target: TargetState, alarm: Option<&SmolStr>, context: &Context) -> CheckSummary {
         let mut summary = CheckSummary { targets: 1, ..CheckSummary::default() };
         self.runtime.record(&metrics::of(&target.name), &[metrics::state(&target.breaker.state)]);
-        let Some(url) = &target.row.config.health_url else { return summary };
         let deciding = DecisionContext { now: self.runtime.now(), config: &target.row.config, jitter: 0.0 };
-        let suspected = alarm.filter(|_| target.breaker.state == BreakerState::Closed);
+        let is_closed = target.breaker.state == BreakerState::Closed;
+        let is_failing = is_closed && target.breaker.may_trip(deciding);
+        let is_open =
+            matches!(target.breaker.state, BreakerState::Open { .. } | BreakerState::HalfOpen { .. });
+        summary.failing = usize::from(is_failing || is_open);
+        let Some(url) = &target.row.config.health_url else { return summary };
+        // Each target by its own calls: while one fails for long, the alarm on all of them says nothing of the next.
+        let suspected = match alarm {
+            Some(alarm) if is_closed => Some(format!("alarm {alarm}")),
+            None if is_failing => Some("its calls fail".to_owned()),
+            _ => None,
+        };
         if suspected.is_none() && target.breaker.decide(deciding) != Decision::Probe {
             return summary;
         }
@@ -166,8 +180,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
             if is_probe {
                 continue;
             }
-            if let Some(alarm) = suspected.filter(|_| failed) {
-                let reason = format!("alarm {alarm}, and the health check failed");
+            if let Some(suspicion) = suspected.filter(|_| failed) {
+                let reason = format!("{suspicion}, and the health check failed");
                 let trip = |b: &Breaker, context: DecisionContext<'_>| b.trip(context, &reason);
                 // What was counted comes first, by which it may open by itself.
                 self.registry.tend().await;

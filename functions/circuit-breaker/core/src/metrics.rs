@@ -28,7 +28,7 @@ pub const REDRIVEN: &str = "Redriven";
 pub const PROBES: &str = "Probes";
 /// The probes that failed.
 pub const PROBE_FAILURES: &str = "ProbeFailures";
-/// The openings of a whole target's breaker.
+/// The openings of a target's breakers, those of its tenants too.
 pub const OPENED: &str = "Opened";
 /// The state of a whole target's breaker: 0 closed, 1 half-open, 2 open; forced states count as what they
 /// force.
@@ -40,6 +40,9 @@ pub const QUEUE_AGE: &str = "QueueAge";
 pub const RETRY_RUNS: &str = "RetryRuns";
 /// The runs of the health monitor by its schedule that came to their end.
 pub const MONITOR_RUNS: &str = "MonitorRuns";
+/// The number of targets whose breaker is not closed, or that fail by half of what would open it, at the end of a run of
+/// the health monitor. Targets that were forced are not among them.
+pub const FAILING_TARGETS: &str = "FailingTargets";
 /// The drains that a refusal ended, the messages that could not be sent, and the results of probes that could not be
 /// stored, because a service refused or did not answer.
 pub const UNSETTLED: &str = "Unsettled";

@@ -3,7 +3,9 @@
 
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::health_monitor::MonitorEvent;
-use circuit_breaker_core::metrics::{DELIVERED, MONITOR_RUNS, RETRY_RUNS, UNSETTLED};
+use circuit_breaker_core::metrics::{
+    DELIVERED, FAILING_TARGETS, MONITOR_RUNS, OPENED, RETRY_RUNS, STATE, UNSETTLED,
+};
 use circuit_breaker_core::names::{BreakerName, RequestId};
 use circuit_breaker_core::registry::{Admission, Registry};
 use circuit_breaker_core::retry_processor::RunSummary;
@@ -12,7 +14,7 @@ use jiff::SignedDuration;
 use tenfold_ports::table::Item;
 use tenfold_ports::{Clock, Context};
 
-use crate::lab::{Lab, lab};
+use crate::lab::{Lab, lab, request};
 use crate::refusing::{RETRIES, minutes, monitored, monitored_for, other, park, refused, sum};
 use crate::world::{TTL, breaker, config, deliver, put_breaker, target};
 
@@ -196,4 +198,40 @@ fn a_call_of_the_monitor_fails_where_a_target_is_not_checked_or_not_opened() {
             assert_eq!(lab.measured(MONITOR_RUNS), []);
         });
     }
+}
+
+/// While one target fails for long, the alarm over all of them says nothing of the next.
+#[test]
+fn each_target_is_judged_by_its_own_calls() {
+    let fields = r#","healthUrl":"http://pay.example/health","minimumCalls":10,"window":{"size":10},"openDurationMs":60000"#;
+    lab(fields, |lab| {
+        let run = |failing: f64| {
+            assert!(monitored(lab, MonitorEvent::Schedule, &[]));
+            assert_eq!(lab.measured(FAILING_TARGETS), [(None, failing)]);
+        };
+        run(0.0);
+        lab.seen.status.set(500);
+        for n in 0..5 {
+            lab.post(&format!("k{n}"));
+        }
+        assert_eq!(breaker(lab.world).unwrap().state, BreakerState::Closed, "too few to open it");
+        assert_eq!(sum(&lab.measured(OPENED)), 0.0);
+        run(1.0);
+        let now = breaker(lab.world).unwrap();
+        assert_eq!(now.reason, "its calls fail, and the health check failed");
+        assert_eq!(sum(&lab.measured(OPENED)), 1.0);
+        run(1.0);
+    });
+}
+
+/// The dimension is the target: tenants have no end.
+#[test]
+fn the_opening_of_a_tenants_breaker_counts_for_its_target() {
+    lab(r#","minimumCalls":1,"openDurationMs":60000"#, |lab| {
+        lab.seen.status.set(500);
+        let headers = [("idempotency-key", "k"), ("tenant", "blue")];
+        lab.call(request("POST", "/requests/pay", &headers, "{}"));
+        assert_eq!(lab.measured(OPENED), [(Some("pay".into()), 1.0)]);
+        assert_eq!(lab.measured(STATE), []);
+    });
 }

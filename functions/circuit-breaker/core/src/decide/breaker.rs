@@ -207,6 +207,19 @@ impl Breaker {
         Some(next)
     }
 
+    /// Returns whether half of what would open the breaker has come: half of the calls, at half of a rate. It is how one is
+    /// told that fails from one that had a bad call.
+    #[must_use]
+    pub fn may_trip(&self, context: DecisionContext<'_>) -> bool {
+        let tally = self.window.tally(context.config.window, context.now);
+        let half = |rate: f64, threshold: f64| rate * 2.0 >= threshold;
+        let enough = tally.calls.saturating_mul(2) >= context.config.minimum_calls;
+        enough
+            && tally.calls > 0
+            && (half(tally.failure_rate(), context.config.failure_rate_threshold)
+                || half(tally.slow_call_rate(), context.config.slow_call_rate_threshold))
+    }
+
     /// Opens a closed breaker on evidence from outside its window. Returns none where it is not closed.
     #[must_use]
     pub fn trip(&self, context: DecisionContext<'_>, reason: &str) -> Option<Self> {

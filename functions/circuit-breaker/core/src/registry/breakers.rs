@@ -276,11 +276,14 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             breaker = %name, state = breaker.state.name(), epoch = breaker.epoch, reason = breaker.reason,
             "breaker changed"
         );
-        if name.tenant.is_none() {
-            let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
-            let changed = [metrics::state(&breaker.state), Metric::count(metrics::OPENED, opened)];
-            self.runtime.record(&metrics::of(&name.target), &changed);
-        }
+        let opened = f64::from(matches!(breaker.state, BreakerState::Open { .. }));
+        let opened = Metric::count(metrics::OPENED, opened);
+        // The state of a tenant's is none of its target's; and a dimension of tenants would have no end.
+        let changed = match name.tenant {
+            None => vec![metrics::state(&breaker.state), opened],
+            Some(_) => vec![opened],
+        };
+        self.runtime.record(&metrics::of(&name.target), &changed);
     }
 }
 
