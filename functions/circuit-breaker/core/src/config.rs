@@ -5,7 +5,9 @@
 //!
 //! What is stored of it is read by its names: unknown fields are left alone, and one that comes to be has a default.
 
+mod credentials;
 mod parse;
 mod target;
 
+pub use credentials::{CredentialsConfig, HEADERS_MOST, OAuthConfig, SERVICES_OF_OUR_OWN};
 pub use target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

@@ -19,6 +19,7 @@ use tenfold_pattern::send;
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
+use crate::credentials::Credentials;
 use crate::names::TargetName;
 use crate::park::{self, Look, Wakes};
 use crate::registry::Registry;
@@ -34,6 +35,8 @@ pub struct Gateway<T, Q, D, R> {
     pub dead_letters: Q,
     /// The way to the targets.
     pub downstream: D,
+    /// What calls of targets identify themselves by.
+    pub credentials: Credentials,
     /// Time, chance, metrics.
     pub runtime: R,
     /// The breakers as this environment knows them.

@@ -16,6 +16,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
+use crate::credentials::{Attempt, Credentials};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::ScheduledRunError;
 use crate::metrics;
@@ -38,6 +39,8 @@ pub struct HealthMonitor<T, Q, D, R> {
     pub queue: Q,
     /// The way to the targets.
     pub downstream: D,
+    /// What calls of targets identify themselves by.
+    pub credentials: Credentials,
     /// Time, chance, metrics.
     pub runtime: R,
     /// The breakers as this environment knows them.
@@ -149,6 +152,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
                 permit.release().await;
                 break;
             };
+            // Its credentials cannot be had, which says nothing of the target; the log says why.
+            if !result.is_made() {
+                permit.release().await;
+                break;
+            }
             let failed = result.outcome.is_some_and(|o| o.failed);
             summary.checks += 1;
             summary.failed += usize::from(failed);
@@ -204,9 +212,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         if timeout.is_zero() {
             return None;
         }
-        Some(
-            call::make(&self.downstream, &self.runtime, &permit.config, call::health(url, timeout, context))
-                .await,
-        )
+        let attempt = Attempt {
+            config: &permit.config,
+            call: call::health(url, timeout, context),
+            delivers: None,
+            time_left: &|| permit.time_for(context.deadline, RESERVE),
+        };
+        Some(self.credentials.make(&self.downstream, &self.runtime, attempt).await)
     }
 }

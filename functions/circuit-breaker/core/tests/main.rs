@@ -5,6 +5,7 @@
 mod ages;
 mod api;
 mod budgets;
+mod credentials;
 mod lab;
 mod overtaken;
 mod reconfigured;

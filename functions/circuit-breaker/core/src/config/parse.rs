@@ -7,6 +7,7 @@ use tenfold_pattern::http::Fields;
 use tenfold_ports::api::Fault;
 use url::Url;
 
+use super::credentials;
 use super::target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
 use crate::decide::window::{WindowConfig, WindowType};
 
@@ -61,7 +62,10 @@ impl TargetConfig {
                 &[("gateway", Idempotency::Gateway), ("target", Idempotency::Target)],
             ),
             retry: retry(f),
+            headers: credentials::headers(f),
+            credentials: credentials::credentials(f),
         };
+        credentials::do_not_meet(f, &config.headers, config.credentials.as_ref());
         fields.finish().map(|()| config)
     }
 }
@@ -120,14 +124,14 @@ fn statuses(fields: &mut Fields) -> BTreeSet<u16> {
     statuses
 }
 
-fn http_url(text: &str) -> Result<SmolStr, String> {
+pub(super) fn http_url(text: &str) -> Result<SmolStr, String> {
     let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
     let wrong = if !text.starts_with("http://") && !text.starts_with("https://") {
         "should begin with http:// or https://"
     } else if text.len() > URL_MOST {
         "is longer than 2,048 characters"
     } else if !url.username().is_empty() || url.password().is_some() {
-        "holds credentials, which would be stored and shown; the target must not need them"
+        "holds credentials, which would be stored and shown; they belong into `credentials`, by reference"
     } else if url.fragment().is_some() {
         "has a fragment, which is never sent; leave it out"
     } else {

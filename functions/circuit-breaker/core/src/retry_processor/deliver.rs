@@ -14,9 +14,11 @@ use super::memo::Drain;
 use super::order::OrderPosition;
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
+use crate::credentials::Attempt;
 use crate::decide::judge::Verdict;
 use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::retry::{backoff, given_up, not_too_late, worth_a_look};
+use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::names::BreakerName;
 use crate::park::{Look, Stored};
@@ -113,7 +115,16 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return Ok(Processed::Again(Box::new(row)));
         }
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
-        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        let attempt = Attempt {
+            config: &config,
+            call,
+            delivers: Some(row.id),
+            time_left: &|| {
+                let left = permit.time_for(context.deadline, CLOCK_MARGIN);
+                time_left(self.runtime.now(), drain.calls_end.get(), Duration::ZERO, left)
+            },
+        };
+        let result = self.credentials.make(&self.downstream, &self.runtime, attempt).await;
         metrics::call(&self.runtime, &name.target, &result);
         let settle = permit.settle(result.outcome, result.retry_after());
         let told = async {
