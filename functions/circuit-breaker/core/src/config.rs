@@ -8,6 +8,7 @@
 mod credentials;
 mod parse;
 mod target;
+mod url;
 
 pub use credentials::{CredentialsConfig, HEADERS_MOST, OAuthConfig, SERVICES_OF_OUR_OWN};
 pub use target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

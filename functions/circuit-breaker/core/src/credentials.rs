@@ -34,14 +34,10 @@ use crate::call::{self, CallResult};
 use crate::config::{CredentialsConfig, OAuthConfig, TargetConfig};
 use crate::decide::judge::Verdict;
 use crate::names::RequestId;
-use cache::Cache;
+use cache::{Cache, FAILURE_KEPT, KEPT};
 use oauth::{Token, TokenError};
 use outside::{Outside, Ports};
 
-/// For how long a secret is used.
-const KEPT: Duration = Duration::from_mins(5);
-/// For how long it is not asked for again that something cannot be had.
-const FAILURE_KEPT: Duration = Duration::from_secs(5);
 /// The most secrets and the most tokens that an environment keeps.
 const KEPT_MOST: usize = 1000;
 /// The status that says that a call does not identify itself well: nothing was done.
@@ -71,7 +67,7 @@ pub enum Unauthorized {
 }
 
 /// A call that is to be made.
-pub struct Attempt<'a> {
+pub struct TargetCall<'a> {
     /// The target's configuration.
     pub config: &'a TargetConfig,
     /// The call as it is without headers and credentials of the configuration.
@@ -141,9 +137,9 @@ impl Credentials {
         &self,
         target: &D,
         clock: &C,
-        attempt: Attempt<'_>,
+        target_call: TargetCall<'_>,
     ) -> CallResult {
-        let Attempt { config, mut call, delivers, time_left } = attempt;
+        let TargetCall { config, mut call, delivers, time_left } = target_call;
         config.headers.iter().for_each(|(name, value)| set_header(&mut call, name, value));
         let Some(credentials) = &config.credentials else {
             return call::make(target, clock, config, call).await;
@@ -204,7 +200,7 @@ impl Credentials {
                 let Some(id) = delivers else { return Ok(Authorized { call, by: None }) };
                 let read = self.secret(secret, now, reading).await?;
                 // The time of this attempt: whoever checks it refuses what is minutes old.
-                let signed = webhook::signature(&read, id, clock.now(), &call.body)
+                let signed = webhook::signature(&read, &id.to_string(), clock.now(), &call.body)
                     .ok_or(Unauthorized::Unfit(secret.source.kind(), "keys that begin with whsec_"))?;
                 signed.iter().for_each(|(name, value)| set_header(&mut call, name, value));
                 read

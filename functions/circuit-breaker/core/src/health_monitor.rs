@@ -16,7 +16,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
-use crate::credentials::{Attempt, Credentials};
+use crate::credentials::{Credentials, TargetCall};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::ScheduledRunError;
 use crate::metrics;
@@ -212,12 +212,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         if timeout.is_zero() {
             return None;
         }
-        let attempt = Attempt {
+        let target_call = TargetCall {
             config: &permit.config,
             call: call::health(url, timeout, context),
             delivers: None,
             time_left: &|| permit.time_for(context.deadline, RESERVE),
         };
-        Some(self.credentials.make(&self.downstream, &self.runtime, attempt).await)
+        Some(self.credentials.make(&self.downstream, &self.runtime, target_call).await)
     }
 }

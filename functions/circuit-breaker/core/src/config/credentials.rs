@@ -12,7 +12,7 @@ use tenfold_pattern::http::fields::Node;
 use tenfold_ports::secrets::SecretReference;
 use tenfold_ports::signer::SigningScope;
 
-use super::parse::http_url;
+use super::url::http_url;
 
 /// The most headers of a target's configuration.
 pub const HEADERS_MOST: usize = 20;

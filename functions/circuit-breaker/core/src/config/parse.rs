@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use smol_str::SmolStr;
 use tenfold_pattern::http::Fields;
 use tenfold_ports::api::Fault;
-use url::Url;
 
 use super::credentials;
 use super::target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
+use super::url::http_url;
 use crate::decide::window::{WindowConfig, WindowType};
 
 const HOUR_MS: u32 = 3_600_000;
@@ -21,8 +20,6 @@ const CALLS_MOST: u32 = 1000;
 const STATUSES_MOST: usize = 200;
 /// The most deliveries at a time: as many as one invocation makes.
 const CONCURRENCY_MOST: u32 = 256;
-/// The longest URL.
-const URL_MOST: usize = 2048;
 
 impl TargetConfig {
     /// Parses the body of `PUT /targets/{target}`.
@@ -122,22 +119,6 @@ fn statuses(fields: &mut Fields) -> BTreeSet<u16> {
         statuses.insert(status as u16);
     }
     statuses
-}
-
-pub(super) fn http_url(text: &str) -> Result<SmolStr, String> {
-    let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
-    let wrong = if !text.starts_with("http://") && !text.starts_with("https://") {
-        "should begin with http:// or https://"
-    } else if text.len() > URL_MOST {
-        "is longer than 2,048 characters"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "holds credentials, which would be stored and shown; they belong into `credentials`, by reference"
-    } else if url.fragment().is_some() {
-        "has a fragment, which is never sent; leave it out"
-    } else {
-        return Ok(url.as_str().into());
-    };
-    Err(wrong.to_owned())
 }
 
 #[cfg(test)]

@@ -6,13 +6,11 @@ use tenfold_ports::secrets::Secret;
 
 /// Returns the header of a user's password, or of a JSON object that has both; none where it has not.
 pub(super) fn of_secret(username: Option<&str>, secret: &Secret) -> Option<String> {
-    match username {
-        Some(username) => header(username, secret.reveal()),
-        None => {
-            let (username, password) = (secret.field("username").ok()?, secret.field("password").ok()?);
-            header(username.reveal(), password.reveal())
-        }
+    if let Some(username) = username {
+        return header(username, secret.reveal());
     }
+    let (username, password) = (secret.field("username").ok()?, secret.field("password").ok()?);
+    header(username.reveal(), password.reveal())
 }
 
 /// Returns the header; none where the user's name has a colon, at which it would end.

@@ -12,6 +12,10 @@ use jiff::Timestamp;
 
 use super::outside::Later;
 
+/// For how long something is used whose issuer does not say.
+pub(super) const KEPT: Duration = Duration::from_mins(5);
+/// For how long it is not asked for again that something cannot be had.
+pub(super) const FAILURE_KEPT: Duration = Duration::from_secs(5);
 /// A read that has not ended by then is not waited for any more: whoever began it is gone.
 const READ_MOST: Duration = Duration::from_secs(10);
 /// What was read anew is not read anew again before this has passed.

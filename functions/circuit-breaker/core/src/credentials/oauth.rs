@@ -10,8 +10,9 @@ use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
 use tenfold_ports::secrets::Secret;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
+use super::basic;
+use super::cache::{FAILURE_KEPT, KEPT};
 use super::outside::Later;
-use super::{FAILURE_KEPT, KEPT, basic};
 use crate::config::OAuthConfig;
 
 /// How long a token endpoint may take: somebody waits for the call that needs the token.

@@ -20,11 +20,11 @@ const KEYS_MOST: usize = 5;
 /// ambiguous.
 pub(super) fn signature(
     secret: &Secret,
-    id: impl ToString,
+    id: &str,
     now: Timestamp,
     body: &[u8],
 ) -> Option<[(&'static str, String); 3]> {
-    let (id, timestamp) = (id.to_string(), now.as_second().to_string());
+    let timestamp = now.as_second().to_string();
     let mut signatures = String::new();
     for (n, key) in secret.reveal().split_ascii_whitespace().enumerate() {
         let key = STANDARD.decode(key.strip_prefix(PREFIX)?).ok().filter(|key| !key.is_empty())?;
@@ -39,7 +39,8 @@ pub(super) fn signature(
         signatures.push_str("v1,");
         STANDARD.encode_string(mac.finalize().into_bytes(), &mut signatures);
     }
-    let headers = [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signatures)];
+    let headers =
+        [("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp), ("webhook-signature", signatures)];
     (!headers[2].1.is_empty()).then_some(headers)
 }
 

@@ -20,7 +20,7 @@ use super::view::{RequestView, passed_on, queued};
 use super::{Gateway, unknown_target};
 use crate::call::{self, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig};
-use crate::credentials::Attempt;
+use crate::credentials::TargetCall;
 use crate::decide::judge::Verdict;
 use crate::decide::retry::{backoff, not_too_late};
 use crate::decide::window::CallOutcome;
@@ -81,13 +81,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
         let timeout = permit.time_for(context.deadline, RESERVE);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
-        let attempt = Attempt {
+        let target_call = TargetCall {
             config: &config,
             call,
             delivers: Some(row.id),
             time_left: &|| permit.time_for(context.deadline, RESERVE),
         };
-        let result = self.credentials.make(&self.downstream, &self.runtime, attempt).await;
+        let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
         metrics::call(&self.runtime, target, &result);
         self.finish(request, row, permit, &config, result).await
     }

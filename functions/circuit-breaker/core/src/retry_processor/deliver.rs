@@ -14,7 +14,7 @@ use super::memo::Drain;
 use super::order::OrderPosition;
 use crate::call::{self, CallResult, keep};
 use crate::config::TargetConfig;
-use crate::credentials::Attempt;
+use crate::credentials::TargetCall;
 use crate::decide::judge::Verdict;
 use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::retry::{backoff, given_up, not_too_late, worth_a_look};
@@ -115,7 +115,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return Ok(Processed::Again(Box::new(row)));
         }
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
-        let attempt = Attempt {
+        let target_call = TargetCall {
             config: &config,
             call,
             delivers: Some(row.id),
@@ -124,7 +124,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 time_left(self.runtime.now(), drain.calls_end.get(), Duration::ZERO, left)
             },
         };
-        let result = self.credentials.make(&self.downstream, &self.runtime, attempt).await;
+        let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
         metrics::call(&self.runtime, &name.target, &result);
         let settle = permit.settle(result.outcome, result.retry_after());
         let told = async {

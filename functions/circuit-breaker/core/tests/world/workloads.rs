@@ -49,6 +49,10 @@ tenfold_world::workloads! {
     administration_disturbs_nobody: "administration", 1, WHOLE, administration;
     a_configuration_is_changed_by_one_of_those_who_have_seen_it: "configuration", 1, WHOLE, configuration;
     the_monitor_closes_and_opens: "health", 1, WHOLE, health;
+    nobody_is_called_without_a_parameter:
+        "credentials, a parameter", 1, FEW, |world| credentials(world, "ssm:/tenfold/pay");
+    nobody_is_called_without_a_secret:
+        "credentials, a secret", 1, FEW, |world| credentials(world, "secretsmanager:tenfold/pay");
 }
 
 /// A breaker whose break is over, and a target that takes a second to answer.
@@ -306,6 +310,29 @@ fn configuration(world: &World) -> RunOutcome {
         return Err(format!("{body} was taken, and is not what is stored").into());
     }
     stack.finish(world, |_| Ok(()))
+}
+
+/// Secrets cannot always be had: nobody is called without, nothing counts then, and what waits for them is delivered.
+fn credentials(world: &World, secret: &str) -> RunOutcome {
+    let config = config(&format!(
+        r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":1,"openDurationMs":1000,
+           "credentials":{{"type":"header","name":"x-api-key","secret":"{secret}"}}"#
+    ));
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, BreakerState::Open { until: world.now() });
+    world.put_secret(&secret.parse().map_err(|_| "no reference")?, "key");
+    world.service(|s| s.wants = Some(("x-api-key".into(), "key".into())));
+    stack.spawn_request(world, "a");
+    stack.spawn_monitor(world, world.now(), MonitorEvent::Schedule);
+    world.run()?;
+    stack.finish(world, |world| {
+        let refused =
+            rows(world).into_iter().filter_map(|row| row.data.answer).any(|answer| answer.status == 401);
+        if refused || answers(world).iter().any(|Answered(_, status)| *status == 401) {
+            return Err("the target was called without credentials".into());
+        }
+        Ok(())
+    })
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
