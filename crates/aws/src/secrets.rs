@@ -105,17 +105,11 @@ fn failure<E: ProvideErrorMetadata>(source: &SecretSource, error: &SdkError<E, H
 
 fn of_code(code: &str) -> SecretError {
     match code {
-        "ParameterNotFound" | "ParameterVersionNotFound" | "ResourceNotFoundException" => {
-            SecretError::NotFound
-        }
-        // A secret that is scheduled for deletion is asked for in vain, as is one with a bad name.
-        "InvalidRequestException" | "InvalidParameterException" | "ValidationException" => {
-            SecretError::NotFound
-        }
-        "AccessDeniedException" | "AccessDenied" | "DecryptionFailure" | "InvalidKeyId" => {
-            SecretError::Denied
-        }
-        "UnrecognizedClientException" | "ExpiredTokenException" => SecretError::Denied,
+        "ParameterNotFound" | "ParameterVersionNotFound" | "ResourceNotFoundException"
+        // One that is scheduled for deletion, or whose name cannot be one.
+        | "InvalidRequestException" | "InvalidParameterException" | "ValidationException" => SecretError::NotFound,
+        "AccessDeniedException" | "AccessDenied" | "DecryptionFailure" | "InvalidKeyId"
+        | "UnrecognizedClientException" | "ExpiredTokenException" => SecretError::Denied,
         // Throttled, unavailable, or something new that may pass.
         _ => SecretError::Silent,
     }
