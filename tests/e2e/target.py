@@ -43,7 +43,8 @@ class Behaviour:
     # Without a body the answer is a receipt: {"accepted": <key>, "bytes": <length of what came>}.
     body: bytes | None = None
     content_type: str | None = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
+    # Several values of a header are a list.
+    headers: dict[str, str | list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -310,6 +311,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._called(self._read())
 
+    do_PATCH = do_DELETE = do_HEAD = do_POST
+
     def do_PUT(self) -> None:
         _, control, name = (self.path.split("/") + ["", ""])[:3]
         body = self._read()
@@ -360,11 +363,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_json(self, status: int, content: Any) -> None:
         self._answer(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
-    def _answer(self, status: int, headers: dict[str, str], body: bytes, whole: bool = True) -> None:
-        has_body = status not in (204, 304) and status >= 200
+    def _answer(self, status: int, headers: dict[str, str | list[str]], body: bytes, whole: bool = True) -> None:
+        has_body = status not in (204, 304) and status >= 200 and self.command != "HEAD"
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
+        for name, values in headers.items():
+            for value in [values] if isinstance(values, str) else values:
+                self.send_header(name, value)
         if has_body:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

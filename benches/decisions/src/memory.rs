@@ -150,8 +150,8 @@ pub struct Target;
 impl Downstream for Target {
     async fn call(&self, _: Call) -> Result<Answer, NoAnswer> {
         let body = Bytes::from_static(b"{\"charged\":true}");
-        let content_type = Some(SmolStr::new_static("application/json"));
-        Ok(Answer { status: 200, content_type, retry_after: None, body, truncated: false })
+        let content_type = (SmolStr::new_static("content-type"), SmolStr::new_static("application/json"));
+        Ok(Answer { status: 200, headers: vec![content_type], body, truncated: false })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
 use smol_str::SmolStr;
 use tenfold_ports::Downstream;
@@ -24,6 +24,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// A connection that idled longer is not used again: the service may have closed it while the function was
 /// frozen, and a call on it would end in doubt.
 const IDLE: Duration = Duration::from_secs(15);
+/// The most headers of an answer. The client's own 100 would make a connection error of an answer that has more.
+const HEADERS: usize = 1_000;
 
 /// HTTP calls with a shared pool of connections, to addresses that an [`Egress`] allows.
 ///
@@ -140,9 +142,19 @@ impl HttpDownstream {
             let (name, value) = header.ok_or_else(|| not_sent(format!("bad header {name}")))?;
             headers.append(name, value);
         }
+        // The client leaves it out, and some services wait for a body then, or refuse (RFC 9110 §8.6).
+        if call.body.is_empty() && matches!(call.method, Method::Post | Method::Put | Method::Patch) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let request = match call.method {
             Method::Get => client.get(url),
+            Method::Head => client.head(url),
             Method::Post => client.post(url).body(call.body),
+            Method::Put => client.put(url).body(call.body),
+            Method::Patch => client.patch(url).body(call.body),
+            // One without content says nothing of it.
+            Method::Delete if call.body.is_empty() => client.delete(url),
+            Method::Delete => client.delete(url).body(call.body),
         };
         Ok(request.headers(headers))
     }
@@ -172,15 +184,15 @@ fn build(builder: reqwest::ClientBuilder, dns: CheckedDns) -> Result<Client, Str
         .referer(false)
         .user_agent("tenfold")
         .connect_timeout(CONNECT)
-        .pool_idle_timeout(IDLE);
+        .pool_idle_timeout(IDLE)
+        .http1_max_headers(HEADERS);
     builder.build().map_err(|e| chain(&e))
 }
 
 /// Reads the body up to `max` bytes. What is longer is cut, and its connection closed instead of drained.
 async fn read(mut response: Response, max: usize) -> Result<Answer, NoAnswer> {
-    let header =
-        |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(SmolStr::new);
-    let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
+    let headers = response.headers().iter();
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str().into(), text(value)?))).collect();
     let status = response.status().as_u16();
     let mut body = BytesMut::new();
     let mut truncated = false;
@@ -189,7 +201,12 @@ async fn read(mut response: Response, max: usize) -> Result<Answer, NoAnswer> {
         truncated = chunk.len() > room;
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
-    Ok(Answer { status, content_type, retry_after, body: Bytes::from(body), truncated })
+    Ok(Answer { status, headers, body: Bytes::from(body), truncated })
+}
+
+/// A header's value as text: UTF-8 goes on as it came, other bytes cannot go through API Gateway.
+fn text(value: &HeaderValue) -> Option<SmolStr> {
+    std::str::from_utf8(value.as_bytes()).ok().map(SmolStr::new)
 }
 
 fn no_answer(error: reqwest::Error) -> NoAnswer {

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 use tenfold_ports::Signer;
-use tenfold_ports::downstream::{Call, Method};
+use tenfold_ports::downstream::Call;
 use tenfold_ports::signer::{NotSignable, SigningScope};
 
 use crate::MethodActions;
@@ -52,14 +52,10 @@ impl Signer for AwsSigner {
             .build()
             .map_err(|_| NotSignable)?
             .into();
-        let method = match call.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
-        };
         let headers = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let body = SignableBody::Bytes(&call.body);
-        let request =
-            SignableRequest::new(method, call.url.as_str(), headers, body).map_err(|_| NotSignable)?;
+        let request = SignableRequest::new(call.method.name(), call.url.as_str(), headers, body)
+            .map_err(|_| NotSignable)?;
         let (headers, _) = sign(request, &params).map_err(|_| NotSignable)?.into_parts().0.into_parts();
         call.headers.extend(headers.iter().map(|header| (header.name().into(), header.value().into())));
         Ok(call)
@@ -82,6 +78,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
+    use tenfold_ports::downstream::Method;
 
     use super::*;
 

@@ -13,18 +13,21 @@
 //!   read and a name has an empty list of values; the query is read here, where neither is a value.
 //! * Its `Body::from_maybe_encoded` panics at a body that is no base64; the body is decoded here.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use smol_str::SmolStr;
 use tenfold_ports::api::{Fault, Request, Response};
+use tenfold_ports::context::{CORRELATION_ID, clean_correlation_id};
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest as ProxyRequest;
 /// The answer that API Gateway expects of a proxy function.
@@ -37,8 +40,9 @@ pub enum NoRequest {
     /// The event is no proxy event of API Gateway: whoever calls the function is not it.
     #[error("not an API Gateway proxy event: {0}")]
     NotProxied(String),
-    /// The event is one, of a request with headers that HTTP does not allow: its sender can mend it.
-    #[error("the request has headers that HTTP does not allow")]
+    /// The event is one, of a request with headers that HTTP does not allow or that cannot go on as they are: its sender
+    /// can mend it.
+    #[error("the request has headers that are not allowed")]
     BadHeader {
         /// One for each of these headers.
         faults: Vec<Fault>,
@@ -60,7 +64,7 @@ impl NoRequest {
 /// The event is of another shape, or says that its body is base64 where it is not; or its headers are none.
 pub fn request(event: &str) -> Result<Request, NoRequest> {
     let mut event: Value = serde_json::from_str(event).map_err(NoRequest::not_proxied)?;
-    let faults = take_bad_headers(&mut event);
+    let mut faults = take_bad_headers(&mut event);
     let query = take_query(&mut event)?;
     let event = ProxyRequest::deserialize(event).map_err(NoRequest::not_proxied)?;
     let whole = event.path.as_deref().unwrap_or_default();
@@ -74,7 +78,7 @@ pub fn request(event: &str) -> Result<Request, NoRequest> {
     } else {
         Bytes::from(body)
     };
-    let path = below_base(whole, event.resource.as_deref());
+    let path = below_base(whole, event.resource.as_deref(), &event.path_parameters);
     let seen = event.request_context.path.as_deref();
     let base = seen.and_then(|seen| seen.strip_suffix(path)).or_else(|| whole.strip_suffix(path));
     // As with the query.
@@ -92,6 +96,7 @@ pub fn request(event: &str) -> Result<Request, NoRequest> {
             })),
             body,
         };
+    faults.extend(wrong_correlation(&request));
     if faults.is_empty() {
         Ok(request)
     } else {
@@ -148,15 +153,49 @@ fn take<T: DeserializeOwned>(event: &mut Value, name: &str) -> Result<T, NoReque
     T::deserialize(value).map_err(|error| NoRequest::not_proxied(format!("{name}: {error}")))
 }
 
-/// The path without the base path of a custom domain: as many parts from its end as the resource has. A greedy
-/// resource (`/{proxy+}`) does not say how many.
-fn below_base<'a>(path: &'a str, resource: Option<&str>) -> &'a str {
-    let Some(resource) = resource.filter(|resource| resource.len() > 1 && !resource.ends_with("+}")) else {
-        return path;
+/// What is wrong with a correlation id, where something is: it goes on as it came or not at all.
+fn wrong_correlation(request: &Request) -> Option<Fault> {
+    let mut values = request.header_values(CORRELATION_ID);
+    let first = values.next()?;
+    let why = if values.next().is_some() {
+        "comes several times; one was expected"
+    } else if clean_correlation_id(Some(first)).is_none() {
+        "1 to 128 visible ASCII characters were expected"
+    } else {
+        return None;
     };
+    Some(Fault::new(format!("header:{CORRELATION_ID}"), why))
+}
+
+/// The path without the base path of a custom domain: as many parts from its end as the resource has. A greedy
+/// resource (`/requests/{name}/{path+}`) does not say how many: there it begins where the parts before the greedy one
+/// are those of the resource and its parameters.
+fn below_base<'a>(path: &'a str, resource: Option<&str>, parameters: &HashMap<String, String>) -> &'a str {
+    let Some(resource) = resource.filter(|resource| resource.len() > 1) else { return path };
+    if resource.ends_with("+}") {
+        let fixed: Vec<_> = resource.split('/').skip(1).filter(|part| !part.ends_with("+}")).collect();
+        return below_greedy(path, &fixed, parameters);
+    }
     let parts = resource.matches('/').count();
     let from = path.trim_end_matches('/').rmatch_indices('/').nth(parts - 1);
     from.map_or(path, |(at, _)| &path[at..])
+}
+
+fn below_greedy<'a>(path: &'a str, fixed: &[&str], parameters: &HashMap<String, String>) -> &'a str {
+    let is_part = |part: &str, of: &str| match of.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        Some(name) => parameters.get(name).is_none_or(|value| value == part || decoded(part) == *value),
+        None => part == of,
+    };
+    let begins_here = |at: &usize| {
+        let parts: Vec<_> = path[at + 1..].splitn(fixed.len() + 1, '/').collect();
+        parts.len() > fixed.len() && parts.iter().zip(fixed).all(|(part, of)| is_part(part, of))
+    };
+    let from = path.match_indices('/').map(|(at, _)| at).find(begins_here);
+    from.map_or(path, |at| &path[at..])
+}
+
+fn decoded(part: &str) -> Cow<'_, str> {
+    percent_decode_str(part).decode_utf8_lossy()
 }
 
 /// Pairs in the order of their names, the values of a name in theirs.

@@ -120,7 +120,7 @@ impl Start {
     /// Answers requests that come through API Gateway, for as long as the process lives.
     ///
     /// A panic of the handler is answered with a problem document of status 500, a header that HTTP does not allow
-    /// with one of 400 that names it; an event that is no proxy event fails the invocation as `BadEvent`.
+    /// or a correlation id that cannot go on as it is with one of 400 that names it; an event that is no proxy event fails the invocation as `BadEvent`.
     ///
     /// A request's `traceparent` names the trace, unless X-Ray traces the function (`XRAY_TRACING` is `true`): then log
     /// lines, rows and calls have X-Ray's trace id, so that what is found in the one is found in the other.
@@ -158,7 +158,7 @@ impl Start {
                 }
                 Err(NoRequest::BadHeader { faults, .. }) => {
                     let problem = Problem::invalid(faults);
-                    tracing::warn!(why = problem.detail, "the request has headers that HTTP does not allow");
+                    tracing::warn!(why = problem.detail, "the request has headers that are not allowed");
                     problem.into()
                 }
                 Err(error @ NoRequest::NotProxied(_)) => return Err(failure(BAD_EVENT, error.to_string())),

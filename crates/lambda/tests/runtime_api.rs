@@ -172,7 +172,7 @@ fn a_header_that_http_does_not_allow_is_answered_with_400() {
     assert_eq!(problem["errors"][0]["at"], "header:X-Correlation-Id");
     assert_eq!((&posted[1].1["statusCode"], &posted[2].1["statusCode"]), (&json!(400), &json!(200)));
 
-    let why = line(&lines, "the request has headers that HTTP does not allow", "r-1");
+    let why = line(&lines, "the request has headers that are not allowed", "r-1");
     assert_eq!((&why["level"], &why["correlation_id"]), (&json!("WARN"), &json!("order-17")));
     assert_eq!(why["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     assert!(why["why"].as_str().unwrap().starts_with("header:X-A: the value"), "{why}");

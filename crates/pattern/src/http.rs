@@ -2,6 +2,7 @@
 //!
 //! * [`fields`]: JSON bodies, field by field.
 //! * [`conditional`]: `ETag`, `If-Match` and `If-None-Match`.
+//! * [`forwarding`]: what an intermediary passes on.
 //! * [`page_token`]: where the next page of a list begins, opaque to callers.
 //!
 //! Here are the path, the methods, the size of a body, single values of headers and query parameters, the idempotency
@@ -10,6 +11,7 @@
 
 pub mod conditional;
 pub mod fields;
+pub mod forwarding;
 pub mod page_token;
 
 use std::borrow::Cow;

@@ -9,6 +9,7 @@ from functools import lru_cache
 def mend() -> None:
     _alarm_numbers_from_parameters()
     _binary_answers_of_any_media_type()
+    _bodies_that_are_encoded()
     _bodies_that_are_forms()
     _connections_that_are_idle()
     _what_is_parsed_over_and_over()
@@ -51,6 +52,23 @@ def _binary_answers_of_any_media_type() -> None:
         return "*/*" in (binary_media_types or []) or original(mime_type, binary_media_types)
 
     aws.mime_type_matches_binary_media_types = matches
+
+
+def _bodies_that_are_encoded() -> None:
+    """API Gateway hands a body with a `Content-Encoding` on as it came, unless the API compresses.
+
+    LocalStack decodes what is gzip, as it has to for the calls of AWS's own services, and says `identity`.
+    """
+    from localstack.aws.handlers.codec import ContentDecoder
+
+    original = ContentDecoder.__call__
+
+    def decode(self, chain, context, response):
+        host, path = context.request.host, context.request.path
+        if ".execute-api." not in host and "/_user_request_" not in path and "/_aws/execute-api/" not in path:
+            original(self, chain, context, response)
+
+    ContentDecoder.__call__ = decode
 
 
 def _bodies_that_are_forms() -> None:

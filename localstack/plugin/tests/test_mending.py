@@ -1,9 +1,11 @@
 """What LocalStack alone gets wrong, and is right once mended."""
 
+import gzip
 from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
+from localstack.aws.handlers.codec import ContentDecoder
 from localstack.services.apigateway.next_gen.execute_api.handlers import parse
 from localstack.services.apigateway.next_gen.execute_api.integrations import aws
 from localstack.services.cloudwatch.resource_providers.aws_cloudwatch_alarm import (
@@ -26,6 +28,7 @@ def created(monkeypatch) -> list[dict]:
     monkeypatch.setattr(
         aws, "mime_type_matches_binary_media_types", aws.mime_type_matches_binary_media_types
     )
+    monkeypatch.setattr(ContentDecoder, "__call__", ContentDecoder.__call__)
     monkeypatch.setattr(parse, "restore_payload", parse.restore_payload)
     monkeypatch.setattr(http, "_getMultiPartArgs", http._getMultiPartArgs)
     monkeypatch.setattr(TwistedGateway, "buildProtocol", TwistedGateway.buildProtocol)
@@ -66,6 +69,18 @@ def test_the_periods_of_metrics_in_a_formula_are_numbers(created):
 )
 def test_any_media_type_is_binary_where_the_api_says_so(created, accept, binary, expected):
     assert aws.mime_type_matches_binary_media_types(accept, binary) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "decoded"),
+    [("/restapis/a1/live/_user_request_/requests/pay", False), ("/_aws/execute-api/a1/live/x", False), ("/", True)],
+)
+def test_an_encoded_body_is_passed_on_as_it_came(created, path, decoded):
+    body = gzip.compress(b"text")
+    request = Request("POST", path, headers={"Content-Encoding": "gzip"}, body=body)
+    ContentDecoder()(None, SimpleNamespace(service=None, request=request), None)
+    assert request.stream.read() == (b"text" if decoded else body)
+    assert request.headers["Content-Encoding"] == ("identity" if decoded else "gzip")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])

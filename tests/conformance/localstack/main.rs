@@ -65,7 +65,7 @@ fn partial_batches() {
 
 #[test]
 fn secrets_by_reference() {
-    Area::new("secrets", 20).workers(4).hold(secrets::calls, secrets::run);
+    Area::new("secrets", 20).workers(4).hold(secrets::calls, |both, calls| secrets::run(both, calls));
 }
 
 #[test]

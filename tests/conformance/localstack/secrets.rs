@@ -29,7 +29,7 @@ pub fn calls() -> impl Strategy<Value = Vec<SecretCall>> {
     vec(call.prop_map(|(place, is_parameter, text)| SecretCall { place, is_parameter, text }), 1..12)
 }
 
-pub fn run(both: &Both, calls: &Vec<SecretCall>) -> Compared {
+pub fn run(both: &Both, calls: &[SecretCall]) -> Compared {
     let prefix = Both::full_name(&Both::name());
     let secrets = both.secrets();
     in_quiet_world(|world| {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calling import new_key
-from circuit_breaker.conftest import NO_RETRY, QUICK, STILL
+from circuit_breaker.conftest import NO_PROBES, QUICK, STILL
 from waiting import eventually
 
 # A rate of one minute, its first tick after at most as much, and the run itself; and all that again.
@@ -38,7 +38,7 @@ def test_the_schedule_probes_a_target_that_nobody_calls(guarded, target, stack):
     health = target.endpoint(f"health-{new_key()}")
     payments = guarded(
         healthUrl=health.url, minimumCalls=1, halfOpenProbes=2, openDurationMs=300, maxOpenDurationMs=300,
-        **NO_RETRY,
+        **NO_PROBES,
     )  # fmt: skip
     opened = payments.trip(1)
     closed = payments.eventually_is("closed", within=SCHEDULE)

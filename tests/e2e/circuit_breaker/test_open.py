@@ -144,14 +144,23 @@ def test_a_request_keeps_its_body_type_tenant_and_key_in_the_queue(guarded, sett
         assert first.headers[header] == second.headers[header]
 
 
-def test_a_4xx_ends_a_parked_request_too(guarded, settled):
+def test_a_parked_request_that_the_target_refuses_is_dead_with_its_answer(guarded, settled):
+    """Nobody would see the answer."""
     payments = guarded()
     payments.service.does(Behaviour(status=500), status=409, body=b"no", content_type="text/plain")
-    (request,) = settled(payments, [payments.park()])
+    (request,) = settled(payments, [payments.park()], "dead")
+    assert request["reason"] == "the target answered 409"
     assert request["answer"] == {
         "status": 409, "contentType": "text/plain", "body": "no", "bytes": 2, "tooLarge": False
     }  # fmt: skip
     assert [attempt["status"] for attempt in request["attempts"]] == [500, 409]
+
+
+def test_a_status_that_means_done_delivers_a_parked_request(guarded, settled):
+    payments = guarded(doneStatuses=[409])
+    payments.service.does(Behaviour(status=500), status=409, body=b"done before", content_type="text/plain")
+    (request,) = settled(payments, [payments.park()])
+    assert request["answer"]["body"] == "done before"
 
 
 def assert_delivered_once(payments, ids: dict[str, str]):

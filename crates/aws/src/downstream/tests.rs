@@ -55,12 +55,50 @@ async fn an_answer_comes_back_whole() {
     let (address, heard) = service(answer, true).await;
     let answer = local().call(get(address)).await.unwrap();
     assert_eq!((answer.status, &answer.body[..], answer.truncated), (503, &b"12345678"[..], false));
-    assert_eq!(
-        (answer.content_type.as_deref(), answer.retry_after.as_deref()),
-        (Some("text/plain"), Some("7"))
-    );
+    let header = |name| answer.header(name).map(SmolStr::as_str);
+    assert_eq!((header("content-type"), header("retry-after")), (Some("text/plain"), Some("7")));
     let heard = heard.await.unwrap();
     assert!(heard.starts_with("GET /a?b=c HTTP/1.1\r\n") && heard.contains("x-test: yes\r\n"), "{heard}");
+}
+
+#[tokio::test]
+async fn an_answer_may_have_hundreds_of_headers_and_several_values_of_one() {
+    let many: String = (0..600).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n{many}content-length: 0\r\n\r\n");
+    let (address, _) = service(answer.leak(), true).await;
+    let answer = local().call(get(address)).await.unwrap();
+    assert_eq!(answer.headers.len(), 603);
+    let cookies: Vec<_> = answer.headers.iter().filter(|(name, _)| name == "set-cookie").collect();
+    assert_eq!(cookies.len(), 2);
+}
+
+#[tokio::test]
+async fn a_body_says_its_length_also_where_it_is_empty_and_no_type_is_made_up() {
+    for (method, length) in [
+        (Method::Post, true),
+        (Method::Put, true),
+        (Method::Patch, true),
+        (Method::Delete, false),
+        (Method::Get, false),
+        (Method::Head, false),
+    ] {
+        let (address, heard) = service("HTTP/1.1 204 None\r\n\r\n", true).await;
+        let answer = local().call(Call { method, ..get(address) }).await.unwrap();
+        assert_eq!(answer.status, 204);
+        let heard = heard.await.unwrap().to_ascii_lowercase();
+        assert!(heard.starts_with(&format!("{} /a", method.name().to_ascii_lowercase())), "{heard}");
+        assert_eq!(heard.contains("content-length: 0\r\n"), length, "{heard}");
+        assert!(!heard.contains("content-type") && !heard.contains("transfer-encoding"), "{heard}");
+        assert!(!heard.contains("accept-encoding"), "a body comes back as it is: {heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_answered_without_a_body() {
+    let (address, _) = service("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", true).await;
+    let answer = local().call(Call { method: Method::Head, ..get(address) }).await.unwrap();
+    assert_eq!((answer.status, answer.body.len(), answer.truncated), (200, 0, false));
 }
 
 #[tokio::test]

@@ -103,6 +103,44 @@ fn a_header_that_http_does_not_allow_is_the_callers_fault() {
     assert!(matches!(error, Err(NoRequest::NotProxied(_))));
 }
 
+#[test]
+fn a_greedy_resource_says_where_the_path_begins() {
+    let at = |path: &str, name: &str, resource: &str| {
+        let event = json!({
+            "httpMethod": "GET", "path": path, "resource": resource,
+            "pathParameters": {"name": name, "path": "whatever"},
+            "requestContext": {"path": path, "httpMethod": "GET"},
+        });
+        let request = request(&event.to_string()).unwrap();
+        (request.base.to_string(), request.path.to_string())
+    };
+    let pair = |base: &str, path: &str| (base.to_owned(), path.to_owned());
+    let greedy = "/requests/{name}/{path+}";
+    assert_eq!(at("/requests/pay/a/b/", "pay", greedy), pair("", "/requests/pay/a/b/"));
+    assert_eq!(at("/v1/requests/pay/a%2Fb", "pay", greedy), pair("/v1", "/requests/pay/a%2Fb"));
+    assert_eq!(at("/requests/requests/pay/x", "pay", greedy), pair("/requests", "/requests/pay/x"));
+    assert_eq!(at("/v1/requests/a%20b/x", "a b", greedy), pair("/v1", "/requests/a%20b/x"));
+    assert_eq!(at("/elsewhere", "pay", greedy), pair("", "/elsewhere"));
+}
+
+#[test]
+fn a_correlation_id_goes_on_as_it_came_or_not_at_all() {
+    let with = |headers: Value| {
+        changed(|event| {
+            event["headers"] = json!({});
+            event["multiValueHeaders"] = json!({"x-correlation-id": headers});
+        })
+    };
+    assert!(with(json!(["order-17"])).is_ok());
+    for bad in [json!(["a b"]), json!([""]), json!(["a", "b"]), json!(["x".repeat(129)])] {
+        let error = with(bad.clone());
+        assert!(
+            matches!(&error, Err(NoRequest::BadHeader { faults, .. }) if faults[0].at == "header:x-correlation-id"),
+            "{bad}: {error:?}"
+        );
+    }
+}
+
 /// API Gateway sends it always.
 #[test]
 fn the_context_and_its_method_have_to_be_there() {

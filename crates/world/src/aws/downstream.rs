@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 use tenfold_ports::Bytes;
-use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
+use tenfold_ports::downstream::{Answer, Call, NoAnswer};
 
 /// How the service behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -42,13 +42,7 @@ pub struct DownstreamService {
 
 /// An answer of the service.
 pub(crate) fn answer(status: u16, body: &'static str) -> Answer {
-    Answer {
-        status,
-        content_type: None,
-        retry_after: None,
-        body: Bytes::from_static(body.as_bytes()),
-        truncated: false,
-    }
+    Answer { status, headers: Vec::new(), body: Bytes::from_static(body.as_bytes()), truncated: false }
 }
 
 impl DownstreamService {
@@ -67,7 +61,7 @@ impl DownstreamService {
                 if key.is_some_and(|key| self.ill.contains(key)) {
                     return Ok(answer(500, "ill"));
                 }
-                if let (Method::Post, Some(key)) = (call.method, key) {
+                if let (false, Some(key)) = (call.method.is_safe(), key) {
                     let times = self.seen.entry(key.clone()).or_default();
                     *times += 1;
                     if *times == 1 {

@@ -4,16 +4,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
-use tenfold_ports::downstream::{Answer, Call, Method};
+use tenfold_pattern::http::forwarding::{absolute, below, end_to_end, size};
+use tenfold_ports::downstream::{Answer, Call, Method, NoAnswer};
 use tenfold_ports::{Bytes, Clock, Context, Downstream};
 
 use crate::config::TargetConfig;
-use crate::decide::judge::{Verdict, judge};
+use crate::decide::forward::NotForwarded;
+use crate::decide::judge::Verdict;
 use crate::decide::window::CallOutcome;
+use crate::passage::Passage;
 use crate::rows::{AnswerHead, DeliveryAttempt, RequestData};
+
+const CONTENT_TYPE: &str = "content-type";
 
 /// The largest body of a request and of an answer, 256 KiB: a row with either stays under DynamoDB's 400 KB.
 pub const BODY_MOST: usize = 256 * 1024;
+
+/// The most bytes that headers have in all, of a request and of an answer: API Gateway takes no more.
+pub const HEADERS_MOST: usize = 10 * 1024;
 
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +44,9 @@ impl CallResult {
             Verdict::Final(answer) => {
                 DeliveryAttempt { at: self.at, status: Some(answer.status), error: None }
             }
-            Verdict::Again { why, status, .. } => {
-                DeliveryAttempt { at: self.at, status: *status, error: Some(why.clone()) }
+            Verdict::Again { why, came, .. } => {
+                let status = came.as_ref().ok().map(|answer| answer.status);
+                DeliveryAttempt { at: self.at, status, error: Some(why.clone()) }
             }
         }
     }
@@ -52,35 +61,76 @@ impl CallResult {
     }
 }
 
-/// Returns the head of an answer as it is kept, and the body that is kept of it: none where it is too large.
+/// Returns the head of an answer as it is kept, and the body that is kept of it: none where it has more than `most` bytes.
 #[must_use]
-pub fn keep(answer: &Answer) -> (AnswerHead, Bytes) {
+pub fn keep(answer: &Answer, most: usize) -> (AnswerHead, Bytes) {
+    let too_large = answer.truncated || answer.body.len() > most || size(&answer.headers) > HEADERS_MOST;
+    if too_large {
+        let content_type = answer.header(CONTENT_TYPE).cloned();
+        let head = AnswerHead { status: answer.status, content_type, headers: Vec::new(), too_large };
+        return (head, Bytes::new());
+    }
+    let mut headers = answer.headers.clone();
+    headers.retain(|(name, _)| name != CONTENT_TYPE);
     let head = AnswerHead {
         status: answer.status,
-        content_type: answer.content_type.clone(),
-        too_large: answer.truncated,
+        content_type: answer.header(CONTENT_TYPE).cloned(),
+        headers,
+        too_large,
     };
-    (head, if answer.truncated { Bytes::new() } else { answer.body.clone() })
+    (head, answer.body.clone())
+}
+
+/// Returns an answer as it was kept.
+#[must_use]
+pub fn kept(head: &AnswerHead, body: Bytes) -> Answer {
+    let content_type = head.content_type.clone().map(|value| (CONTENT_TYPE.into(), value));
+    let headers = content_type.into_iter().chain(head.headers.clone()).collect();
+    Answer { status: head.status, headers, body, truncated: head.too_large }
 }
 
 /// Returns the call that delivers a request, in the trace of the context.
-#[must_use]
+///
+/// # Errors
+/// The target does not take it: as it is configured now.
 pub fn delivery(
     config: &TargetConfig,
     data: &RequestData,
     body: Bytes,
     timeout: Duration,
     context: &Context,
-) -> Call {
-    let mut headers = vec![(SmolStr::new_static("idempotency-key"), data.key.clone())];
-    let optional = [("content-type", &data.content_type), ("tenant", &data.tenant)];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            headers.push((SmolStr::new_static(name), value.clone()));
-        }
+) -> Result<Call, NotForwarded> {
+    let named = [
+        ("idempotency-key", Some(&data.key)),
+        (CONTENT_TYPE, data.content_type.as_ref()),
+        ("tenant", data.tenant.as_ref()),
+        ("ordering-key", data.ordering.as_ref()),
+    ];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name.into(), value?.clone())));
+    outgoing(config, &data.passage, named, body, timeout, context)
+}
+
+/// Returns the call that passes something on, with headers that are the pattern's own, in the trace of the context.
+///
+/// # Errors
+/// The target does not take it: as it is configured now.
+pub fn outgoing(
+    config: &TargetConfig,
+    passage: &Passage,
+    named: impl IntoIterator<Item = (SmolStr, SmolStr)>,
+    body: Bytes,
+    timeout: Duration,
+    context: &Context,
+) -> Result<Call, NotForwarded> {
+    if let Some(refusal) = config.forward.refuses(passage) {
+        return Err(refusal);
     }
+    // What comes in was looked at by the same rule.
+    let url = below(&config.url, &passage.path, &passage.query).map_err(|_| NotForwarded::Path)?;
+    let mut headers: Vec<_> = named.into_iter().collect();
+    headers.extend(passage.headers.iter().cloned());
     headers.extend(context.carrier().headers());
-    Call { method: Method::Post, url: config.url.clone(), headers, body, timeout, max_body: BODY_MOST }
+    Ok(Call { method: passage.method, url, headers, body, timeout, max_body: BODY_MOST })
 }
 
 /// Returns the call that asks a target for its health.
@@ -96,17 +146,42 @@ pub fn health(url: &SmolStr, timeout: Duration, context: &Context) -> Call {
     }
 }
 
-/// Makes a call, once, and judges what came of it.
+/// What says how an answer counts, and what it means.
+pub type Judge =
+    fn(&TargetConfig, Timestamp, Duration, Result<Answer, NoAnswer>) -> (Option<CallOutcome>, Verdict);
+
+/// Makes a call, once, and judges what came of it. The answer has the headers that are meant for its reader, and a
+/// `Location` that is absolute.
 pub async fn make<D: Downstream, C: Clock>(
+    judge: Judge,
     target: &D,
     clock: &C,
     config: &TargetConfig,
     call: Call,
 ) -> CallResult {
+    let url = call.url.clone();
     let begun = clock.now();
-    let result = target.call(call).await;
+    let result = target.call(call).await.map(|answer| for_its_reader(answer, &url));
     let at = clock.now();
     let took = Duration::try_from(at.duration_since(begun)).unwrap_or_default();
     let (outcome, verdict) = judge(config, at, took, result);
     CallResult { at, took, outcome, verdict }
+}
+
+/// Returns an answer without the headers of the connection that it came by; its references, which are relative to what
+/// was called, lead there from anywhere.
+fn for_its_reader(mut answer: Answer, called: &str) -> Answer {
+    answer.headers = end_to_end(&answer.headers);
+    for (name, value) in &mut answer.headers {
+        if is_reference(name) {
+            *value = absolute(called, value);
+        }
+    }
+    answer
+}
+
+/// Returns whether a header holds a URL reference that is relative to what was called (RFC 9110 §8.7, §10.2.2).
+#[must_use]
+pub fn is_reference(header: &str) -> bool {
+    matches!(header, "location" | "content-location")
 }

@@ -25,14 +25,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
-use tenfold_ports::downstream::Call;
+use tenfold_ports::downstream::{Call, NoAnswer};
 use tenfold_ports::secrets::{Secret, SecretError, SecretReference, SecretSource, Secrets};
 use tenfold_ports::signer::Signer;
 use tenfold_ports::{Clock, Downstream};
 
+use crate::call::Judge;
 use crate::call::{self, CallResult};
 use crate::config::{CredentialsConfig, OAuthConfig, TargetConfig};
-use crate::decide::judge::Verdict;
+use crate::decide::judge::{Verdict, judge, judge_health};
 use crate::names::RequestId;
 use cache::{Cache, FAILURE_KEPT, KEPT};
 use oauth::{Token, TokenError};
@@ -40,6 +41,8 @@ use outside::{Outside, Ports};
 
 /// The most secrets and the most tokens that an environment keeps.
 const KEPT_MOST: usize = 1000;
+/// The headers that AWS's signature is in.
+const SIGNED: [&str; 4] = ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
 /// The status that says that a call does not identify itself well: nothing was done.
 const UNAUTHORIZED: u16 = 401;
 
@@ -72,10 +75,21 @@ pub struct TargetCall<'a> {
     pub config: &'a TargetConfig,
     /// The call as it is without headers and credentials of the configuration.
     pub call: Call,
-    /// The request that it delivers; none: it asks for the target's health, which nobody signs as a webhook.
-    pub delivers: Option<RequestId>,
+    /// What it is for.
+    pub purpose: Purpose,
     /// How long the call may take if it begins now.
     pub time_left: &'a dyn Fn() -> Duration,
+}
+
+/// What a target is called for. Only what is delivered is signed as a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It delivers a request.
+    Delivery(RequestId),
+    /// It passes on what asks for nothing to be done.
+    Passing,
+    /// It asks the target for its health.
+    Health,
 }
 
 /// What an environment knows of the credentials of all targets.
@@ -109,7 +123,7 @@ impl CallResult {
     /// Returns whether the target was called: it was not where its credentials could not be had.
     #[must_use]
     pub const fn is_made(&self) -> bool {
-        !matches!((&self.outcome, &self.verdict), (None, Verdict::Again { status: None, .. }))
+        !matches!((&self.outcome, &self.verdict), (None, Verdict::Again { came: Err(_), .. }))
     }
 }
 
@@ -139,14 +153,15 @@ impl Credentials {
         clock: &C,
         target_call: TargetCall<'_>,
     ) -> CallResult {
-        let TargetCall { config, mut call, delivers, time_left } = target_call;
+        let TargetCall { config, mut call, purpose, time_left } = target_call;
+        let judge: Judge = if purpose == Purpose::Health { judge_health } else { judge };
         config.headers.iter().for_each(|(name, value)| set_header(&mut call, name, value));
         let Some(credentials) = &config.credentials else {
-            return call::make(target, clock, config, call).await;
+            return call::make(judge, target, clock, config, call).await;
         };
         let least = call.timeout / 2;
         let authorized = async |reading| {
-            let mut authorized = self.authorize(credentials, call.clone(), delivers, clock, reading).await?;
+            let mut authorized = self.authorize(credentials, call.clone(), purpose, clock, reading).await?;
             // However long it took. A call that is cut short says nothing of the target.
             authorized.call.timeout = time_left().min(call.timeout);
             if authorized.call.timeout < least { Err(Unauthorized::TooLate) } else { Ok(authorized) }
@@ -155,12 +170,12 @@ impl Credentials {
             Ok(authorized) => authorized,
             Err(why) => return not_made(clock.now(), &why),
         };
-        let result = call::make(target, clock, config, call).await;
+        let result = call::make(judge, target, clock, config, call).await;
         if result.attempt().status != Some(UNAUTHORIZED) || sent.is_none() {
             return result;
         }
         match authorized(Reading::Anew).await {
-            Ok(Authorized { call, by }) if by != sent => call::make(target, clock, config, call).await,
+            Ok(Authorized { call, by }) if by != sent => call::make(judge, target, clock, config, call).await,
             Ok(_) => result,
             // Whether what was sent is still right is not known, and nothing was done: it is tried again.
             Err(why) => not_made(clock.now(), &why),
@@ -172,7 +187,7 @@ impl Credentials {
         &self,
         config: &CredentialsConfig,
         mut call: Call,
-        delivers: Option<RequestId>,
+        purpose: Purpose,
         clock: &C,
         reading: Reading,
     ) -> Result<Authorized, Unauthorized> {
@@ -197,7 +212,7 @@ impl Credentials {
                 token
             }
             CredentialsConfig::StandardWebhooks { secret } => {
-                let Some(id) = delivers else { return Ok(Authorized { call, by: None }) };
+                let Purpose::Delivery(id) = purpose else { return Ok(Authorized { call, by: None }) };
                 let read = self.secret(secret, now, reading).await?;
                 // The time of this attempt: whoever checks it refuses what is minutes old.
                 let signed = webhook::signature(&read, &id.to_string(), clock.now(), &call.body)
@@ -207,6 +222,8 @@ impl Credentials {
             }
             CredentialsConfig::AwsSigV4(scope) => {
                 let outside = self.outside.as_deref().ok_or(Unauthorized::Nowhere)?;
+                // What the caller has sent to somebody else.
+                call.headers.retain(|(name, _)| !SIGNED.contains(&name.as_str()));
                 let call = outside.sign(call, scope, now).map_err(|_| Unauthorized::NotSignable)?;
                 return Ok(Authorized { call, by: None });
             }
@@ -280,7 +297,9 @@ fn secret_lives(secret: &Result<Secret, SecretError>) -> Duration {
 /// What comes of a call that was not made: nothing that counts, and the request is tried again.
 fn not_made(at: Timestamp, why: &Unauthorized) -> CallResult {
     tracing::warn!(%why, "a target was not called");
-    let verdict = Verdict::Again { why: why.to_string(), status: None, retry_after: None };
+    let why = why.to_string();
+    let came = Err(NoAnswer::NotConnected(why.clone()));
+    let verdict = Verdict::Again { why, came, retry_after: None };
     CallResult { at, took: Duration::ZERO, outcome: None, verdict }
 }
 

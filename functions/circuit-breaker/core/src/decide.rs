@@ -2,10 +2,11 @@
 //!
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
 //! [`window`] counts calls; [`permits`], [`breaker`] and `half_open` are the state machine; [`judge`] says
-//! what an answer means; [`report`] when the fleet is told of calls; [`retry`] and [`timing`] say when a parked request is tried, [`pace`] how many at a time, `order`
+//! what an answer means; [`forward`] what a target takes; [`report`] when the fleet is told of calls; [`retry`] and [`timing`] say when a parked request is tried, [`pace`] how many at a time, `order`
 //! (on [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is.
 
 pub mod breaker;
+pub mod forward;
 mod half_open;
 pub mod judge;
 mod order;

@@ -1,11 +1,13 @@
 //! The API: `circuit-breaker-gateway`.
 //!
 //! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
-//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (and `keys`),
-//! `redrive`.
+//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (with `passage`, `keys` and
+//! `passing`), `redrive`.
 
 mod body;
 mod keys;
+mod passage;
+mod passing;
 mod redrive;
 mod requests;
 mod state;
@@ -17,10 +19,11 @@ use std::time::Duration;
 use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_pattern::send;
 use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::downstream::Method;
 use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
 use crate::credentials::Credentials;
-use crate::names::TargetName;
+use crate::names::{RequestId, TargetName};
 use crate::park::{self, Look, Wakes};
 use crate::registry::Registry;
 
@@ -69,6 +72,18 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         send::messages(&self.queue, vec![wake]).await;
     }
 
+    /// Sends something to a target: what does something is tried until it is done, what only asks is passed on.
+    async fn forward(&self, target: TargetName, request: &Request, context: &Context) -> RouteResult {
+        let Some(method) = Method::named(&request.method) else {
+            return Err(Problem::method_not_allowed(&request.method, &Method::ALL.map(|(name, _)| name)));
+        };
+        if method.is_safe() {
+            self.pass(target, method, request, context).await
+        } else {
+            self.submit(target, method, request, context).await
+        }
+    }
+
     async fn route(&self, request: &Request, context: &Context) -> RouteResult {
         let method = request.method.as_str();
         let allow = |methods: &[&str]| Err(Problem::method_not_allowed(method, methods));
@@ -93,15 +108,20 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 "POST" => self.redrive(&body::target(name)?, context).await,
                 _ => allow(&["POST"]),
             },
-            // One resource of the API: a target to post to, an id to ask for.
-            ["requests", name] => match method {
-                "POST" => self.submit(body::target(name)?, request, context).await,
-                "GET" => self.get_request(name).await,
-                _ => allow(&["GET", "POST"]),
+            // One resource of the API: an id to ask for, a target to send to. No target has an id for a name.
+            ["requests", id] if RequestId::parse(id).is_some() => match method {
+                "GET" => self.get_request(id).await,
+                _ => allow(&["GET"]),
             },
+            ["requests", name, ..] => self.forward(body::target(name)?, request, context).await,
             _ => Err(Problem::no_route(&request.path)),
         }
     }
+}
+
+/// Returns whether a name is taken for the id of a request.
+fn is_request_id(name: &TargetName) -> bool {
+    RequestId::parse(name.as_str()).is_some()
 }
 
 fn unknown_target(name: &TargetName) -> Problem {

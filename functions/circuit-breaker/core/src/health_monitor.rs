@@ -16,7 +16,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
-use crate::credentials::{Credentials, TargetCall};
+use crate::credentials::{Credentials, Purpose, TargetCall};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::ScheduledRunError;
 use crate::metrics;
@@ -215,7 +215,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         let target_call = TargetCall {
             config: &permit.config,
             call: call::health(url, timeout, context),
-            delivers: None,
+            purpose: Purpose::Health,
             time_left: &|| permit.time_for(context.deadline, RESERVE),
         };
         Some(self.credentials.make(&self.downstream, &self.runtime, target_call).await)

@@ -2,8 +2,8 @@
 //!
 //! In reading order:
 //!
-//! 1. What there is: [`names`], what a team configures ([`config`]), what can go wrong ([`error`]), what is
-//!    stored ([`rows`]).
+//! 1. What there is: [`names`], what a team configures ([`config`]), what can go wrong ([`error`]), what of
+//!    a request goes through ([`passage`]), what is stored ([`rows`]).
 //! 2. What is decided, without effects ([`decide`]): the window, the state machine, what an answer means,
 //!    when to try again, whose turn it is.
 //! 3. Effects that the functions share: how an environment takes part in the fleet's breakers ([`registry`]),
@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod mutant;
 pub mod names;
 pub mod park;
+pub mod passage;
 pub mod registry;
 pub mod retry_processor;
 pub mod rows;

@@ -35,6 +35,10 @@ tenfold_ports::mutants! {
     NoSweep = "lost messages stay lost",
     /// What is given up is only marked so.
     DeadWithoutDeadLetter = "dead without a dead letter",
+    /// An answer that says only how the target is now is the key's for good.
+    PassingAnswerKept = "a passing failure is the key's answer for good",
+    /// A parked request that the target refused counts as delivered.
+    RefusedIsDone = "what the target refused is delivered",
     /// A request's row is written whatever became of it since.
     RowWithoutCondition = "a delivered request is written over",
     /// A key that is being worked on is taken over at once.

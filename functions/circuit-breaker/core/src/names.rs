@@ -1,11 +1,14 @@
 //! The names that callers choose: parsed at the edge, so that no key of the table can be forged or torn.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::api::Fault;
+use tenfold_ports::downstream::Method;
 use uuid::Uuid;
+
+use crate::passage::Passage;
 
 /// A target's name: 1 to 64 of `a-z`, `0-9` and `-`, beginning with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,11 +113,17 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Returns a digest that tells two requests with the same idempotency key apart.
+/// Returns a digest that tells two requests with the same idempotency key apart. Other headers are not in it: a repetition
+/// may come with another `Date` or `User-Agent`.
 #[must_use]
-pub fn digest(content_type: &str, ordering: &str, body: &[u8]) -> Uuid {
-    let head = Uuid::new_v5(&NAMESPACE, format_smolstr!("{content_type}\n{ordering}").as_bytes());
-    Uuid::new_v5(&head, body)
+pub fn digest(content_type: &str, ordering: &str, passage: &Passage, body: &[u8]) -> Uuid {
+    let mut head = format!("{content_type}\n{ordering}");
+    // A request to the URL itself has the digest that it always had.
+    if passage.method != Method::Post || !passage.path.is_empty() || !passage.query.is_empty() {
+        let Passage { method, path, query, .. } = passage;
+        let _ = write!(head, "\n{}\n{path}\n{query:?}", method.name());
+    }
+    Uuid::new_v5(&Uuid::new_v5(&NAMESPACE, head.as_bytes()), body)
 }
 
 #[cfg(test)]
@@ -142,8 +151,17 @@ mod tests {
 
     #[test]
     fn a_digest_tells_bodies_types_and_order_apart() {
-        let all =
-            [digest("a", "", b"x"), digest("b", "", b"x"), digest("a", "k", b"x"), digest("a", "", b"y")];
+        let plain = Passage::default();
+        let put = Passage { method: Method::Put, ..Passage::default() };
+        let below = Passage { path: "/x".into(), ..Passage::default() };
+        let asked = Passage { query: vec![("a".into(), "1".into())], ..Passage::default() };
+        let mut all = vec![
+            digest("a", "", &plain, b"x"),
+            digest("b", "", &plain, b"x"),
+            digest("a", "k", &plain, b"x"),
+            digest("a", "", &plain, b"y"),
+        ];
+        all.extend([&put, &below, &asked].map(|passage| digest("a", "", passage, b"x")));
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| a != b));
         }

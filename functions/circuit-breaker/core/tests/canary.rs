@@ -86,8 +86,8 @@ fn seen(lab: &Lab<'_>, responses: &[Response]) -> String {
         .items()
         .iter()
         .map(|item| format!("{item:?} {:?}", item.doc::<serde_json::Value>()))
-        .collect::<String>();
-    format!("{rows} {messages:?} {:?} {responses:?} {bodies:?}", lab.seen.measured.borrow())
+        .collect::<Vec<_>>();
+    format!("{rows:?} {messages:?} {:?} {responses:?} {bodies:?}", lab.seen.measured.borrow())
 }
 
 #[test]

@@ -20,7 +20,7 @@ const WEBHOOKS: &str =
 /// What whoever is called answers.
 pub fn answer(status: u16, body: &str) -> Answer {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    Answer { status, content_type: None, retry_after: None, body, truncated: false }
+    Answer { status, headers: Vec::new(), body, truncated: false }
 }
 
 fn token(name: &str, seconds: u32) -> Answer {

@@ -45,6 +45,8 @@ pub struct Seen {
     pub secrets: RefCell<VecDeque<Result<Secret, SecretError>>>,
     /// How far the clocks are ahead of the world's.
     pub ahead: Cell<SignedDuration>,
+    /// The headers that it answers with.
+    pub headers: RefCell<Vec<(SmolStr, SmolStr)>>,
 }
 
 /// Time and chance of the world, with a look at metrics and calls.
@@ -67,6 +69,7 @@ pub fn lab(fields: &str, test: impl Fn(&Lab<'_>)) {
             reads: Cell::default(),
             secrets: RefCell::default(),
             ahead: Cell::default(),
+            headers: RefCell::default(),
         };
         test(&Lab { world, stack, seen: Rc::new(seen) });
         Ok(())
@@ -254,7 +257,7 @@ impl Downstream for Watched {
         }
         let body = Bytes::from_static(b"done");
         let status = self.seen.status.get();
-        Ok(Answer { status, content_type: None, retry_after: None, body, truncated: false })
+        Ok(Answer { status, headers: self.seen.headers.borrow().clone(), body, truncated: false })
     }
 }
 

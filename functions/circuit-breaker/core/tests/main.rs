@@ -16,5 +16,6 @@ mod scale;
 mod scenarios;
 mod trace;
 mod unreadable;
+mod whole_http;
 mod world;
 mod world_invariants;

@@ -1,11 +1,11 @@
 //! Reading a configuration as a person writes it: defaults, ranges, contradictions, every fault named at once.
 
-use std::collections::BTreeSet;
-
 use tenfold_pattern::http::Fields;
 use tenfold_ports::api::Fault;
 
 use super::credentials;
+use super::forward::forward;
+use super::statuses::Statuses;
 use super::target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
 use super::url::http_url;
 use crate::decide::window::{WindowConfig, WindowType};
@@ -16,8 +16,6 @@ const DAY_MS: u32 = 24 * HOUR_MS;
 const TIMEOUT_MOST: u32 = 25_000;
 /// The most calls that a minimum or a count window has.
 const CALLS_MOST: u32 = 1000;
-/// The most statuses that a target's configuration names: all that there are to ignore.
-const STATUSES_MOST: usize = 200;
 /// The most deliveries at a time: as many as one invocation makes.
 const CONCURRENCY_MOST: u32 = 256;
 
@@ -40,6 +38,7 @@ impl TargetConfig {
         let open_duration_ms = whole(f, "openDurationMs", 30_000, 100, HOUR_MS);
         let open_least = if f.is_faulty("openDurationMs") { 100 } else { open_duration_ms };
         let most_open = open_duration_ms.max(600_000);
+        let statuses = Statuses::read(f);
         let config = Self {
             url,
             health_url,
@@ -49,7 +48,11 @@ impl TargetConfig {
             failure_rate_threshold: percent(f, "failureRateThreshold", 50.0),
             slow_call_rate_threshold: percent(f, "slowCallRateThreshold", 100.0),
             slow_call_duration_ms,
-            ignored_statuses: statuses(f),
+            forward: forward(f),
+            ignored_statuses: statuses.ignored,
+            failure_statuses: statuses.failures,
+            done_statuses: statuses.done,
+            health_statuses: statuses.health,
             half_open_probes: whole(f, "halfOpenProbes", 3, 1, 20),
             open_duration_ms,
             max_open_duration_ms: whole(f, "maxOpenDurationMs", most_open, open_least, DAY_MS),
@@ -106,19 +109,6 @@ fn whole(fields: &mut Fields, name: &str, usual: u32, least: u32, most: u32) -> 
 
 fn percent(fields: &mut Fields, name: &str, usual: f64) -> f64 {
     fields.number_or(name, usual, 0.01..=100.0)
-}
-
-fn statuses(fields: &mut Fields) -> BTreeSet<u16> {
-    let mut statuses = BTreeSet::new();
-    for element in fields.list("ignoredStatuses", STATUSES_MOST) {
-        let Some(status @ 400..=599) = element.as_whole() else {
-            let detail = format!("holds {element}; only statuses from 400 to 599 can be ignored");
-            fields.fault::<()>("ignoredStatuses", detail);
-            break;
-        };
-        statuses.insert(status as u16);
-    }
-    statuses
 }
 
 #[cfg(test)]

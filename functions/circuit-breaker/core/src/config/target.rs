@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use tenfold_ports::downstream::Method;
 
 use super::credentials::CredentialsConfig;
 use crate::decide::window::WindowConfig;
@@ -14,7 +15,7 @@ use crate::decide::window::WindowConfig;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetConfig {
-    /// The URL that requests are posted to: `http` or `https`, to 2,048 characters, no credentials, no
+    /// The URL that requests are sent to: `http` or `https`, to 2,048 characters, no credentials, no
     /// fragment.
     pub url: SmolStr,
     /// The URL that the health monitor asks with `GET`; without it only requests probe.
@@ -33,8 +34,20 @@ pub struct TargetConfig {
     pub slow_call_rate_threshold: f64,
     /// The time from which on a call is slow: 1 to `timeout_ms` ms.
     pub slow_call_duration_ms: u32,
+    /// What of a request goes through to the target besides its body.
+    #[serde(default)]
+    pub forward: Forward,
     /// The statuses that are the target's own answer and count neither way: of 400 to 599.
     pub ignored_statuses: BTreeSet<u16>,
+    /// The statuses that count as failures beside those that always do (5xx, 408, 425, 429): of 300 to 499.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub failure_statuses: BTreeSet<u16>,
+    /// The statuses by which a parked request is delivered, beside 2xx: of 300 to 499, none that is a failure.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub done_statuses: BTreeSet<u16>,
+    /// The statuses by which a health check is passed; none: every 2xx.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub health_statuses: BTreeSet<u16>,
     /// The number of probes that decide a half-open epoch: 1 to 20.
     pub half_open_probes: u32,
     /// The time for which the breaker stays open at first: 100 ms to 1 h. It doubles with every opening.
@@ -61,6 +74,39 @@ pub enum Idempotency {
     Gateway,
     /// The target does; the gateway only passes the key on and writes nothing.
     Target,
+}
+
+/// What of a request goes through to the target besides its body and headers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Forward {
+    /// The methods that are passed on. `GET` and `HEAD` are passed on only: what asks for nothing to be done is not
+    /// parked.
+    pub methods: BTreeSet<Method>,
+    /// The paths below the target's URL that are passed on, each with all below it; none: the URL itself alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<SmolStr>,
+    /// Whether a query is passed on, behind that of the URL.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub query: bool,
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self { methods: BTreeSet::from([Method::Post]), paths: Vec::new(), query: false }
+    }
+}
+
+impl Forward {
+    /// Returns whether a path below the target's URL (empty, or beginning with a slash) is passed on.
+    #[must_use]
+    pub fn takes(&self, path: &str) -> bool {
+        let is_below = |prefix: &SmolStr| {
+            let rest = path.strip_prefix(prefix.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        path.is_empty() || self.paths.iter().any(is_below)
+    }
 }
 
 /// The way in which parked requests are tried again.
@@ -95,6 +141,7 @@ impl Hash for TargetConfig {
         self.slow_call_rate_threshold.to_bits().hash(state);
         (&self.url, &self.health_url, self.timeout_ms, self.window, self.minimum_calls).hash(state);
         (self.slow_call_duration_ms, &self.ignored_statuses, self.half_open_probes).hash(state);
+        (&self.forward, &self.failure_statuses, &self.done_statuses, &self.health_statuses).hash(state);
         (self.open_duration_ms, self.max_open_duration_ms, self.idempotency, self.retry).hash(state);
         // A configuration that has neither keeps the tag that it had before there were any.
         if !self.headers.is_empty() || self.credentials.is_some() {

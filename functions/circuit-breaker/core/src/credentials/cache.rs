@@ -118,6 +118,7 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "so values are looked at")]
     fn a_minute(_: &u32) -> Duration {
         Duration::from_mins(1)
     }

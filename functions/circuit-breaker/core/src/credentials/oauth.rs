@@ -140,7 +140,7 @@ mod tests {
 
     fn answer(status: u16, body: &'static str) -> Answer {
         let body = Bytes::from_static(body.as_bytes());
-        Answer { status, content_type: None, retry_after: None, body, truncated: false }
+        Answer { status, headers: Vec::new(), body, truncated: false }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use tenfold_ports::downstream::{Answer, NoAnswer};
 
-use crate::config::TargetConfig;
+use crate::config::{TargetConfig, is_always_failure};
 use crate::decide::window::CallOutcome;
 
 /// What a call means for its request: whether it ends it.
@@ -18,8 +18,8 @@ pub enum Verdict {
     Again {
         /// The reason, in words.
         why: String,
-        /// The target's status, where there was an answer.
-        status: Option<u16>,
+        /// What came of the call: a caller whose request is not parked gets it.
+        came: Result<Answer, NoAnswer>,
         /// The time for which the target asked to be left alone (`Retry-After`).
         retry_after: Option<Duration>,
     },
@@ -36,25 +36,62 @@ pub fn judge(
     let slow = took.as_millis() >= u128::from(config.slow_call_duration_ms);
     match result {
         Ok(answer) if config.ignored_statuses.contains(&answer.status) => (None, Verdict::Final(answer)),
-        Ok(answer) if is_failure(answer.status) => {
-            let retry_after = answer.retry_after.as_deref().and_then(|text| parse_retry_after(text, now));
+        Ok(answer) if is_failure(config, answer.status) => {
+            let retry_after = asked_to_wait(&answer, now);
             let why = format!("the target answered {}", answer.status);
-            let again = Verdict::Again { why, status: Some(answer.status), retry_after };
+            let again = Verdict::Again { why, came: Ok(answer), retry_after };
             (Some(CallOutcome { failed: true, slow }), again)
         }
         Ok(answer) => (Some(CallOutcome { failed: false, slow }), Verdict::Final(answer)),
         Err(e) => {
             let why: String = e.to_string().chars().take(200).collect();
-            let again = Verdict::Again { why, status: None, retry_after: None };
+            let again = Verdict::Again { why, came: Err(e), retry_after: None };
             (Some(CallOutcome { failed: true, slow }), again)
         }
     }
 }
 
-/// Whether a status says that the target, not the request, is at fault: 5xx, and the 4xx that ask to come
-/// back (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4).
-const fn is_failure(status: u16) -> bool {
-    status >= 500 || matches!(status, 408 | 425 | 429)
+/// Returns how a health check counts that took so long: it is passed by a 2xx, or by what `healthStatuses` says.
+#[must_use]
+pub fn judge_health(
+    config: &TargetConfig,
+    now: Timestamp,
+    took: Duration,
+    result: Result<Answer, NoAnswer>,
+) -> (Option<CallOutcome>, Verdict) {
+    let slow = took.as_millis() >= u128::from(config.slow_call_duration_ms);
+    match result {
+        Ok(answer) if is_healthy(config, answer.status) => {
+            (Some(CallOutcome { failed: false, slow }), Verdict::Final(answer))
+        }
+        Ok(answer) => {
+            let retry_after = asked_to_wait(&answer, now);
+            let why = format!("the health check was answered {}", answer.status);
+            let again = Verdict::Again { why, came: Ok(answer), retry_after };
+            (Some(CallOutcome { failed: true, slow }), again)
+        }
+        Err(e) => judge(config, now, took, Err(e)),
+    }
+}
+
+fn is_healthy(config: &TargetConfig, status: u16) -> bool {
+    let usual = config.health_statuses.is_empty();
+    if usual { matches!(status, 200..=299) } else { config.health_statuses.contains(&status) }
+}
+
+/// Returns whether a parked request is delivered by an answer that ends it: nobody sees that answer, so it is by a 2xx, or
+/// by what `doneStatuses` says.
+#[must_use]
+pub fn is_done(config: &TargetConfig, status: u16) -> bool {
+    matches!(status, 200..=299) || config.done_statuses.contains(&status)
+}
+
+fn is_failure(config: &TargetConfig, status: u16) -> bool {
+    is_always_failure(status) || config.failure_statuses.contains(&status)
+}
+
+fn asked_to_wait(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    answer.header("retry-after").and_then(|text| parse_retry_after(text, now))
 }
 
 /// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
@@ -76,8 +113,7 @@ mod tests {
 
     fn judged(status: u16, config: &str) -> (Option<bool>, bool) {
         let config = TargetConfig::parse(config.as_bytes()).unwrap();
-        let answer =
-            Answer { status, content_type: None, retry_after: None, body: Bytes::new(), truncated: false };
+        let answer = Answer { status, headers: Vec::new(), body: Bytes::new(), truncated: false };
         let (outcome, verdict) = judge(&config, Timestamp::UNIX_EPOCH, Duration::ZERO, Ok(answer));
         (outcome.map(|o| o.failed), matches!(verdict, Verdict::Final(_)))
     }
@@ -96,6 +132,38 @@ mod tests {
     #[test]
     fn an_ignored_status_is_an_answer_that_does_not_count() {
         assert_eq!(judged(503, r#"{"url":"http://a","ignoredStatuses":[503]}"#), (None, true));
+    }
+
+    #[test]
+    fn a_team_says_which_other_statuses_are_failures() {
+        let config = r#"{"url":"http://a","failureStatuses":[404],"ignoredStatuses":[503]}"#;
+        assert_eq!(judged(404, config), (Some(true), false));
+        assert_eq!(judged(403, config), (Some(false), true));
+    }
+
+    #[test]
+    fn health_is_what_a_2xx_or_the_configuration_says() {
+        let health = |status, config: &str| {
+            let config = TargetConfig::parse(config.as_bytes()).unwrap();
+            let answer = Answer { status, headers: Vec::new(), body: Bytes::new(), truncated: false };
+            let now = Timestamp::UNIX_EPOCH;
+            judge_health(&config, now, Duration::ZERO, Ok(answer)).0.map(|outcome| !outcome.failed)
+        };
+        for (status, healthy) in [(200, true), (204, true), (301, false), (404, false), (503, false)] {
+            assert_eq!(health(status, r#"{"url":"http://a"}"#), Some(healthy), "{status}");
+        }
+        let own = r#"{"url":"http://a","healthStatuses":[200,429]}"#;
+        for (status, healthy) in [(200, true), (429, true), (204, false), (503, false)] {
+            assert_eq!(health(status, own), Some(healthy), "{status}");
+        }
+    }
+
+    #[test]
+    fn nobody_sees_the_answer_to_a_parked_request() {
+        let config = TargetConfig::parse(br#"{"url":"http://a","doneStatuses":[409]}"#).unwrap();
+        for (status, done) in [(200, true), (299, true), (302, false), (404, false), (409, true)] {
+            assert_eq!(is_done(&config, status), done, "{status}");
+        }
     }
 
     #[test]

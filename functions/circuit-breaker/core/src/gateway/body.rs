@@ -8,10 +8,13 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 use tenfold_pattern::http::{Fields, idempotency_key, is_name, name_header, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request};
+use tenfold_ports::downstream::Method;
 use tenfold_ports::{Bytes, Carrier, Context};
 
+use super::passage::passage;
 use crate::call::BODY_MOST;
 use crate::names::{BreakerName, RequestId, TargetName, digest};
+use crate::passage::Passage;
 use crate::rows::{RequestData, RequestRow, RequestStatus};
 
 /// The largest body of a configuration or a command, in bytes.
@@ -41,6 +44,11 @@ pub(super) fn breaker(target: TargetName, request: &Request) -> Result<BreakerNa
     Ok(BreakerName { target, tenant })
 }
 
+/// Parses the header that names the tenant on whose behalf a request is sent.
+pub(super) fn tenant_header(request: &Request) -> Result<Option<SmolStr>, Fault> {
+    name_header(request, "Tenant", TENANT_MOST)
+}
+
 /// A request that is sent to a target.
 pub(super) struct Submission {
     /// The breaker that it is sent through.
@@ -48,19 +56,25 @@ pub(super) struct Submission {
     key: SmolStr,
     ordering: Option<SmolStr>,
     content_type: Option<SmolStr>,
+    passage: Passage,
     carrier: Carrier,
     body: Bytes,
 }
 
 impl Submission {
     /// Parses a request: after this only the target's existence can be wrong.
-    pub(super) fn parse(target: TargetName, request: &Request, context: &Context) -> Result<Self, Problem> {
+    pub(super) fn parse(
+        target: TargetName,
+        method: Method,
+        request: &Request,
+        context: &Context,
+    ) -> Result<Self, Problem> {
         within(&request.body, BODY_MOST)?;
         let mut faults = Vec::new();
         let key = idempotency_key(request).map_err(|fault| faults.push(fault));
         let ordering =
             name_header(request, "Ordering-Key", ORDERING_MOST).map_err(|fault| faults.push(fault));
-        let tenant = name_header(request, "Tenant", TENANT_MOST).map_err(|fault| faults.push(fault));
+        let tenant = tenant_header(request).map_err(|fault| faults.push(fault));
         let (Ok(key), Ok(ordering), Ok(tenant)) = (key, ordering, tenant) else {
             return Err(Problem::invalid(faults));
         };
@@ -69,6 +83,7 @@ impl Submission {
             key,
             ordering,
             content_type: request.header("content-type").cloned(),
+            passage: passage(method, request, context)?,
             carrier: context.carrier(),
             body: request.body.clone(),
         })
@@ -80,6 +95,7 @@ impl Submission {
         let digest = digest(
             self.content_type.as_deref().unwrap_or_default(),
             self.ordering.as_deref().unwrap_or_default(),
+            &self.passage,
             &self.body,
         );
         let id = RequestId::new(target, tenant.as_deref(), &self.key);
@@ -90,6 +106,7 @@ impl Submission {
             key: self.key.clone(),
             ordering: self.ordering.clone(),
             content_type: self.content_type.clone(),
+            passage: self.passage.clone(),
             carrier: self.carrier.clone(),
             accepted: now,
             begun: now,

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use tenfold_ports::api::{Problem, Request, Response};
-use tenfold_ports::downstream::Answer;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::Gateway;
 use super::view::{passed_on, queued};
+use crate::call::kept;
 use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::timing::seconds_until;
 use crate::mutant::{Mutant, is_in};
@@ -60,7 +60,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 Stored::Yes => return Ok(None),
                 Stored::GroupFull => return Err(group_full()),
                 Stored::Gone => row.version = 0,
-                Stored::Other(current) => match repeated(request, row, &current, self.runtime.now())? {
+                Stored::Other(current) => match self.repeated(request, row, &current)? {
                     Some(response) => return Ok(Some(response)),
                     None => row.version = current.version,
                 },
@@ -68,43 +68,40 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
         Err(Problem::unavailable("others with the same Idempotency-Key were faster again and again", 1))
     }
-}
 
-/// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken
-/// over.
-fn repeated(
-    request: &Request,
-    row: &RequestRow,
-    current: &RequestRow,
-    now: Timestamp,
-) -> Result<Option<Response>, Problem> {
-    if current.forgotten(now) {
-        return Ok(None);
-    }
-    if current.data.digest != row.data.digest {
-        let detail = "this Idempotency-Key came before with another body, content type or Ordering-Key; \
-                      take a new key for a new request";
-        return Err(Problem::new(422, "key-reused", "The key was used for another request", detail));
-    }
-    match current.status {
-        RequestStatus::Running if claim_holds(current, now) => {
-            let detail = "the first request with this Idempotency-Key is still running; ask again later";
-            let seconds = seconds_until(now, current.data.until).min(2);
-            Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
+    /// Returns what a repeated key is answered, or none where the row there is nobody's any more and can be taken
+    /// over.
+    fn repeated(
+        &self,
+        request: &Request,
+        row: &RequestRow,
+        current: &RequestRow,
+    ) -> Result<Option<Response>, Problem> {
+        let now = self.runtime.now();
+        if current.forgotten(now) {
+            return Ok(None);
         }
-        RequestStatus::Running => Ok(None),
-        RequestStatus::Queued => Ok(Some(queued(request, row.id, "queued"))),
-        RequestStatus::Dying | RequestStatus::Dead => Ok(Some(queued(request, row.id, "dead"))),
-        RequestStatus::Delivered => {
-            let Some(head) = &current.data.answer else { return Ok(None) };
-            let answer = Answer {
-                status: head.status,
-                content_type: head.content_type.clone(),
-                retry_after: None,
-                body: current.answer_body.clone(),
-                truncated: head.too_large,
-            };
-            passed_on(&answer).map(|response| Some(response.with("idempotent-replayed", "true")))
+        if current.data.digest != row.data.digest {
+            let detail = "this Idempotency-Key came before with another method, path, query, body, content type or \
+                      Ordering-Key; take a new key for a new request";
+            return Err(Problem::new(422, "key-reused", "The key was used for another request", detail));
+        }
+        match current.status {
+            RequestStatus::Running if claim_holds(current, now) => {
+                let detail = "the first request with this Idempotency-Key is still running; ask again later";
+                let seconds = seconds_until(now, current.data.until).min(2);
+                Err(Problem::new(409, "still-running", "The request is still running", detail).after(seconds))
+            }
+            RequestStatus::Running => Ok(None),
+            RequestStatus::Queued => Ok(Some(queued(request, row.id))),
+            RequestStatus::Dying | RequestStatus::Dead => Err(given_up(current)),
+            RequestStatus::Delivered => {
+                let Some(head) = &current.data.answer else { return Ok(None) };
+                let Some(target) = self.registry.target(&row.data.target) else { return Ok(None) };
+                let answer = kept(head, current.answer_body.clone());
+                passed_on(request, &row.data.target, &target.config, &answer)
+                    .map(|response| Some(response.with("idempotent-replayed", "true")))
+            }
         }
     }
 }
@@ -117,4 +114,15 @@ fn claim_holds(current: &RequestRow, now: Timestamp) -> bool {
 fn group_full() -> Problem {
     let detail = format!("{ORDER_GROUP_MOST} requests with this Ordering-Key wait already");
     Problem::new(429, "line-full", "Too many requests wait in line", detail).after(30)
+}
+
+/// What a repeated key is answered whose request was given up: it is not tried again by itself.
+fn given_up(row: &RequestRow) -> Problem {
+    let why = row.data.died.as_deref().unwrap_or("for a reason that is not known");
+    let detail = format!(
+        "the request with this Idempotency-Key was given up ({why}); GET /requests/{id} shows it, a redrive of its target \
+         tries it again, and a new key makes it a new request",
+        id = row.id
+    );
+    Problem::new(409, "request-dead", "The request was given up", detail)
 }

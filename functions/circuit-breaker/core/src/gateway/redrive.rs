@@ -15,7 +15,7 @@ use tenfold_ports::api::{Problem, Response};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::BATCH;
 use tenfold_ports::table::{Key, Query, Read};
-use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
+use tenfold_ports::{Bytes, Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use super::{Gateway, queue_failed, unknown_target};
 use crate::decide::timing::time_left;
@@ -79,6 +79,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             row.data.begun = now;
             row.data.tries = 0;
             row.data.died = None;
+            row.data.answer = None;
+            row.answer_body = Bytes::new();
             row.data.writer = self.runtime.next_u64();
             match park::queue_row(&self.table, &self.runtime, &row).await {
                 Ok(Stored::Yes) => queued += 1,

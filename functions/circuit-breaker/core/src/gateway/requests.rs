@@ -10,17 +10,19 @@ use jiff::Timestamp;
 use tenfold_pattern::ReadError;
 use tenfold_pattern::http::RouteResult;
 use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::downstream::{Answer, Method};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::Read;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::body::Submission;
 use super::keys::KeyClaim;
+use super::passage::not_forwarded;
 use super::view::{RequestView, passed_on, queued};
 use super::{Gateway, unknown_target};
-use crate::call::{self, CallResult, keep};
-use crate::config::{Idempotency, TargetConfig};
-use crate::credentials::TargetCall;
+use crate::call::{self, BODY_MOST, CallResult, keep};
+use crate::config::{Idempotency, TargetConfig, is_always_failure};
+use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::Verdict;
 use crate::decide::retry::{backoff, not_too_late};
 use crate::decide::window::CallOutcome;
@@ -28,37 +30,49 @@ use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
 use crate::park;
+use crate::passage::Passage;
 use crate::registry::{Admission, Permit};
 use crate::rows::{self, RequestRow, RequestStatus};
 
 /// What is left of an invocation's time for writing down what came of a call.
-const RESERVE: Duration = Duration::from_secs(3);
+pub(super) const RESERVE: Duration = Duration::from_secs(3);
 /// Less time than this is not worth a call.
-const LEAST: Duration = Duration::from_millis(50);
+pub(super) const LEAST: Duration = Duration::from_millis(50);
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn submit(
         &self,
         target: TargetName,
+        method: Method,
         request: &Request,
         context: &Context,
     ) -> RouteResult {
-        let submission = Submission::parse(target, request, context)?;
+        let submission = Submission::parse(target, method, request, context)?;
         let mut row = submission.row(self.runtime.now(), self.runtime.next_u64(), self.shards);
         let target = &submission.breaker.target;
         let tenant = submission.breaker.tenant.as_ref().map(|_| &submission.breaker);
 
+        self.takes(target, &row.data.passage, request)?;
         if self.waits_behind(&row).await? {
             self.registry.load(target, &[]).await?;
             self.registry.target(target).ok_or_else(|| unknown_target(target))?;
+            self.takes(target, &row.data.passage, request)?;
             let now = self.runtime.now();
             return self.park(request, row, now, Some(now)).await;
         }
         let permit = match self.registry.admit(target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
-            Admission::Wait { until, .. } => return self.wait(request, row, until).await,
+            Admission::Wait { until, .. } => {
+                self.takes(target, &row.data.passage, request)?;
+                return self.wait(request, row, until).await;
+            }
             Admission::Call(permit) => permit,
         };
+        if let Some(refusal) = permit.config.forward.refuses(&row.data.passage) {
+            let forward = permit.config.forward.clone();
+            permit.release().await;
+            return Err(not_forwarded(refusal, &forward, method, &request.path));
+        }
         if permit.time_for(context.deadline, RESERVE) < LEAST {
             permit.release().await;
             let now = self.runtime.now();
@@ -80,11 +94,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             }
         }
         let timeout = permit.time_for(context.deadline, RESERVE);
-        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
+        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context)
+            .map_err(|refusal| not_forwarded(refusal, &config.forward, method, &request.path))?;
         let target_call = TargetCall {
             config: &config,
             call,
-            delivers: Some(row.id),
+            purpose: Purpose::Delivery(row.id),
             time_left: &|| permit.time_for(context.deadline, RESERVE),
         };
         let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
@@ -108,11 +123,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         match result.verdict {
             Verdict::Final(answer) => {
                 if config.idempotency == Idempotency::Gateway {
-                    let (head, body) = keep(&answer);
-                    row.status = RequestStatus::Delivered;
-                    row.data.answer = Some(head);
-                    row.answer_body = body;
-                    row.expires = result.at + self.retention;
+                    self.answer_key(&mut row, &answer, result.at);
                     // The answer is the truth whether or not it can be stored: the key stays claimed until
                     // the claim lapses, and then the target is asked again with the same key.
                     if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {
@@ -121,7 +132,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 } else {
                     settle.await;
                 }
-                passed_on(&answer)
+                passed_on(request, &row.data.target, config, &answer)
             }
             Verdict::Again { .. } => {
                 let due =
@@ -132,8 +143,36 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
     }
 
+    /// Makes an answer the one of its key. One that says only how the target is now (a failure that is ignored) is not: it
+    /// frees the key, so that the same one again calls the target again.
+    fn answer_key(&self, row: &mut RequestRow, answer: &Answer, at: Timestamp) {
+        if is_always_failure(answer.status) && !is_in(Mutant::PassingAnswerKept) {
+            row.data.until = at;
+            row.expires = at;
+            return;
+        }
+        let (head, body) = keep(answer, BODY_MOST);
+        row.status = RequestStatus::Delivered;
+        row.data.answer = Some(head);
+        row.answer_body = body;
+        row.expires = at + self.retention;
+    }
+
+    /// Refuses what its target does not take, as far as that is known already: nothing is read or written for it.
+    pub(super) fn takes(
+        &self,
+        target: &TargetName,
+        passage: &Passage,
+        request: &Request,
+    ) -> Result<(), Problem> {
+        let Some(row) = self.registry.target(target) else { return Ok(()) };
+        let refusal = row.config.forward.refuses(passage);
+        let refused = |refusal| not_forwarded(refusal, &row.config.forward, passage.method, &request.path);
+        refusal.map_or(Ok(()), |refusal| Err(refused(refusal)))
+    }
+
     /// Hands a permit back; where its breaker is closed by it, what waits is looked at.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         permit: Permit<'_, T, R>,
         outcome: Option<CallOutcome>,
@@ -149,7 +188,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// be tried whenever the breaker lets it through.
     async fn wait(&self, request: &Request, row: RequestRow, until: Option<Timestamp>) -> RouteResult {
         if is_in(Mutant::OpenDropsRequest) {
-            return Ok(queued(request, row.id, "queued"));
+            return Ok(queued(request, row.id));
         }
         let now = self.runtime.now();
         self.park(request, row, now, until).await
@@ -177,7 +216,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         if let Some(look) = look {
             self.wakes.by(&self.queue, name, self.runtime.now(), look).await;
         }
-        Ok(queued(request, row.id, "queued"))
+        Ok(queued(request, row.id))
     }
 
     /// Whether others with the same ordering key wait already.
@@ -205,5 +244,5 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
 
 /// What the sender of a request that could not be stored is answered: that nothing was promised.
 fn not_stored(request: &Request, id: RequestId, problem: Problem) -> RouteResult {
-    if is_in(Mutant::PromisedBeforeStored) { Ok(queued(request, id, "queued")) } else { Err(problem) }
+    if is_in(Mutant::PromisedBeforeStored) { Ok(queued(request, id)) } else { Err(problem) }
 }

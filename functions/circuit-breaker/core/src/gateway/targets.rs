@@ -15,7 +15,7 @@ use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::body::SMALL;
 use super::view::{BreakerView, Count, TargetView, tag};
-use super::{Gateway, unknown_target};
+use super::{Gateway, is_request_id, unknown_target};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, DecisionContext};
 use crate::names::{BreakerName, TargetName};
@@ -34,6 +34,10 @@ const TRIES: usize = 4;
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn put_target(&self, name: &TargetName, request: &Request) -> RouteResult {
         within(&request.body, SMALL)?;
+        if is_request_id(name) {
+            let detail = "is written like the id of a request, which GET /requests/{requestId} asks for";
+            return Err(Problem::invalid(vec![Fault::new("path", detail)]));
+        }
         let config = Arc::new(TargetConfig::parse(&request.body).map_err(Problem::invalid)?);
         let whole = BreakerName::of(name.clone());
         for _ in 0..TRIES {

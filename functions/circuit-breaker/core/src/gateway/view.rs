@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
+use tenfold_pattern::http::forwarding::{path_below, size};
 use tenfold_pattern::http::{EntityTag, RouteResult, location};
 use tenfold_ports::SmolStr;
 use tenfold_ports::api::{Problem, Request, Response};
-use tenfold_ports::downstream::Answer;
+use tenfold_ports::downstream::{Answer, Method};
 
-use crate::call::BODY_MOST;
+use crate::call::{BODY_MOST, HEADERS_MOST, is_reference};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
@@ -137,6 +138,9 @@ pub(super) struct RequestView {
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<SmolStr>,
     status: &'static str,
+    method: Method,
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    path: SmolStr,
     accepted_at: Timestamp,
     attempts: Vec<DeliveryAttempt>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,6 +187,8 @@ impl RequestView {
             target: row.data.target,
             tenant: row.data.tenant,
             status,
+            method: row.data.passage.method,
+            path: row.data.passage.path,
             accepted_at: row.data.accepted,
             attempts: row.data.attempts.into(),
             next_attempt_at: (row.status == RequestStatus::Queued && row.data.due > now)
@@ -193,9 +199,9 @@ impl RequestView {
     }
 }
 
-/// Promises to deliver a request, or says that it is dead.
-pub(super) fn queued(request: &Request, id: RequestId, status: &str) -> Response {
-    let response = Response::json(202, &json!({ "requestId": id, "status": status }));
+/// Promises to deliver a request.
+pub(super) fn queued(request: &Request, id: RequestId) -> Response {
+    let response = Response::json(202, &json!({ "requestId": id, "status": "queued" }));
     response.with("location", location(request, &format!("/requests/{id}")))
 }
 
@@ -204,20 +210,35 @@ pub(super) fn tag(config: &TargetConfig) -> EntityTag {
     EntityTag::of(config)
 }
 
-/// Passes on the target's own answer.
-pub(super) fn passed_on(answer: &Answer) -> RouteResult {
-    if answer.truncated {
+/// Passes on the target's own answer. What it refers to below its URL is referred to below this API, where the target takes
+/// a call there.
+pub(super) fn passed_on(
+    request: &Request,
+    target: &TargetName,
+    config: &TargetConfig,
+    answer: &Answer,
+) -> RouteResult {
+    let too_large = |what: &str| {
         let detail = format!(
-            "the target answered {} with a body of more than {BODY_MOST} bytes, which is not passed on; \
-             the request itself was delivered",
+            "the target answered {} with {what}, which are not passed on; the request itself was delivered",
             answer.status
         );
-        return Err(Problem::new(502, "answer-too-large", "The target's answer is too large", detail));
+        Err(Problem::new(502, "answer-too-large", "The target's answer is too large", detail))
+    };
+    if answer.truncated {
+        return too_large(&format!("more than {BODY_MOST} bytes of body"));
     }
-    let mut response = Response::empty(answer.status);
-    response.body = answer.body.clone();
-    match &answer.content_type {
-        Some(content_type) => Ok(response.with("content-type", content_type.clone())),
-        None => Ok(response),
+    if size(&answer.headers) > HEADERS_MOST {
+        return too_large(&format!("more than {HEADERS_MOST} bytes of headers"));
     }
+    let here = |reference: &SmolStr| {
+        let path = path_below(reference, &config.url)?;
+        let plain = path.split(['?', '#']).next().unwrap_or_default();
+        config.forward.takes(plain).then(|| location(request, &format!("/requests/{target}{path}")))
+    };
+    let headers = answer.headers.iter().map(|(name, value)| {
+        let own = is_reference(name).then(|| here(value)).flatten();
+        (name.clone(), own.unwrap_or_else(|| value.clone()))
+    });
+    Ok(Response { status: answer.status, headers: headers.collect(), body: answer.body.clone() })
 }

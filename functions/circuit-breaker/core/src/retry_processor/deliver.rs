@@ -12,14 +12,15 @@ use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
 use super::memo::Drain;
 use super::order::OrderPosition;
-use crate::call::{self, CallResult, keep};
+use crate::call::{self, BODY_MOST, CallResult, keep};
 use crate::config::TargetConfig;
-use crate::credentials::TargetCall;
-use crate::decide::judge::Verdict;
+use crate::credentials::{Purpose, TargetCall};
+use crate::decide::judge::{Verdict, is_done};
 use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::retry::{backoff, given_up, not_too_late, worth_a_look};
 use crate::decide::timing::time_left;
 use crate::metrics;
+use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
 use crate::park::{Look, Stored};
 use crate::registry::Admission;
@@ -114,11 +115,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             groups.took_back(&row);
             return Ok(Processed::Again(Box::new(row)));
         }
-        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context);
+        let call = match call::delivery(&config, &row.data, row.body.clone(), timeout, context) {
+            Ok(call) => call,
+            Err(refusal) => {
+                permit.release().await;
+                return self.give_up(row, position, drain, &refusal.to_string()).await;
+            }
+        };
         let target_call = TargetCall {
             config: &config,
             call,
-            delivers: Some(row.id),
+            purpose: Purpose::Delivery(row.id),
             time_left: &|| {
                 let left = permit.time_for(context.deadline, CLOCK_MARGIN);
                 time_left(self.runtime.now(), drain.calls_end.get(), Duration::ZERO, left)
@@ -203,8 +210,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     ) -> Result<Processed, ReadError> {
         row.data.attempted(result.attempt());
         match result.verdict {
+            Verdict::Final(answer) if !is_done(config, answer.status) && !is_in(Mutant::RefusedIsDone) => {
+                let (head, body) = keep(&answer, row.room_for_answer());
+                row.data.answer = Some(head);
+                row.answer_body = body;
+                let why = format!("the target answered {}", answer.status);
+                self.give_up(row, position, drain, &why).await
+            }
             Verdict::Final(answer) => {
-                let (head, body) = keep(&answer);
+                let (head, body) = keep(&answer, BODY_MOST);
                 row.status = RequestStatus::Delivered;
                 row.data.answer = Some(head);
                 row.answer_body = body;

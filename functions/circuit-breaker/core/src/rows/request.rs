@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{EXPIRES, ONLY, QUEUE, VERSION, WAKE, unchanged};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
+use crate::passage::Passage;
 
 const STATUS: &str = "status";
 const BODY: &str = "body";
@@ -61,9 +62,9 @@ pub struct RequestRow {
     pub wake: Timestamp,
     /// The time from which on it can be forgotten; not while queued or dying.
     pub expires: Timestamp,
-    /// The request's body, until it is delivered.
+    /// The request's body, while it waits or is dead. A claim is stored without.
     pub body: Bytes,
-    /// The body of the target's answer, once delivered.
+    /// The body of the target's answer, once delivered or refused.
     pub answer_body: Bytes,
     /// What nobody conditions on.
     pub data: RequestData,
@@ -86,6 +87,9 @@ pub struct RequestData {
     /// The media type of the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<SmolStr>,
+    /// What else of it goes through to the target.
+    #[serde(flatten)]
+    pub passage: Passage,
     /// The trace and the correlation id that came with it.
     #[serde(flatten)]
     pub carrier: Carrier,
@@ -144,11 +148,17 @@ pub struct AnswerHead {
     /// The body's media type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<SmolStr>,
+    /// The other end-to-end headers, names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(SmolStr, SmolStr)>,
     /// Whether the body was longer than what is kept, and is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub too_large: bool,
 }
 
+/// The bytes that both bodies have in an item. DynamoDB takes 400 KB in all; the rest is for headers of both, 10 KB each at
+/// most (API Gateway takes no more), and for a hundred attempts.
+const ROOM: usize = 320 * 1024;
 /// The most attempts that are kept of a request; the oldest go first.
 const ATTEMPTS_KEPT: usize = 100;
 
@@ -242,7 +252,7 @@ impl RequestRow {
         let mut item = Item::new(request_key(self.id))
             .with(VERSION, self.version + 1)
             .with(STATUS, self.status.name())
-            .with_doc(self.data.clone());
+            .with_doc(self.kept());
         match self.status {
             RequestStatus::Running | RequestStatus::Delivered => {
                 item = item.with(EXPIRES, self.expires.as_second());
@@ -257,11 +267,31 @@ impl RequestRow {
         if self.status == RequestStatus::Dead {
             item = item.with(EXPIRES, self.expires.as_second());
         }
-        if self.status == RequestStatus::Delivered {
-            item.with(ANSWER, self.answer_body.clone())
-        } else {
-            item.with(BODY, self.body.clone())
+        if self.data.answer.is_some() {
+            item = item.with(ANSWER, self.answer_body.clone());
         }
+        if self.is_sent_again() { item.with(BODY, self.body.clone()) } else { item }
+    }
+
+    /// Returns whether the request itself is kept, since it may be sent again from here. A claim's is sent again by its
+    /// caller, who has it.
+    const fn is_sent_again(&self) -> bool {
+        matches!(self.status, RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead)
+    }
+
+    /// Returns how many bytes of an answer's body have room in the row beside the request.
+    #[must_use]
+    pub fn room_for_answer(&self) -> usize {
+        ROOM.saturating_sub(self.body.len())
+    }
+
+    fn kept(&self) -> RequestData {
+        let mut data = self.data.clone();
+        if !self.is_sent_again() {
+            data.passage.headers = Vec::new();
+            data.passage.query = Vec::new();
+        }
+        data
     }
 
     /// Returns the row after a write of `self` succeeded.
@@ -295,6 +325,7 @@ mod tests {
         });
         let read: RequestData = serde_json::from_value(older.clone()).unwrap();
         assert_eq!((&read.carrier, read.writer), (&Carrier::default(), u64::MAX));
+        assert_eq!(read.passage, Passage::default());
         assert_eq!(serde_json::to_value(&read).unwrap(), older);
         let mut newer = older;
         newer["traceparent"] = json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");

@@ -50,6 +50,11 @@ pub fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
             {
                 return Err(format!("{key} is called delivered, and the target never had it"));
             }
+            RequestStatus::Delivered
+                if row.data.answer.as_ref().is_none_or(|a| !(200..300).contains(&a.status)) =>
+            {
+                return Err(format!("{key} is called delivered, and the target refused it"));
+            }
             RequestStatus::Delivered => {}
             RequestStatus::Dead => {
                 let id = row.id.to_string();

@@ -43,6 +43,8 @@ tenfold_world::workloads! {
     a_long_drain_keeps_its_lease: "order, a long drain", 1, FEW, long_drain;
     who_drains_looks_again_when_asked: "asked to look again", 1, FEW, asked;
     what_dies_leaves_a_letter_and_comes_back: "death and redrive", 1, FEW, death;
+    what_a_target_refuses_is_dead: "refused while it waits", 1, FEW, refused;
+    a_passing_failure_is_no_keys_answer: "a passing failure", 1, WHOLE, passing;
     the_same_key_calls_once: "same key", 1, MORE, same_key;
     thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
     tenants_are_isolated: "tenants", 1, WHOLE, tenants;
@@ -193,6 +195,56 @@ fn death(world: &World) -> RunOutcome {
     stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
         0 => Ok(()),
         n => Err(format!("{n} requests were not delivered after their redrive").into()),
+    })
+}
+
+/// What the target refuses while it waits is dead with its answer: nobody would ever see that it was not done. A redrive
+/// brings it back.
+fn refused(world: &World) -> RunOutcome {
+    let config =
+        config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":3,"baseDelayMs":10}"#);
+    let stack = Stack::new(world, &config);
+    world.service(|s| s.health = Health::Down);
+    let posts = vec![Post::new("a"), Post::ordered("b", "k")];
+    world.quiesce_while(|world| {
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+        world.run()
+    })?;
+    world.service(|s| s.health = Health::Answers(422));
+    stack.spawn_processor(world, world.now() + minutes(1));
+    world.run()?;
+    world.quiesce_while(|world| stack.run_schedule(world))?;
+    promises_are_kept(world, &stack)?;
+    let shown = rows(world).iter().all(|row| row.data.answer.as_ref().is_some_and(|a| a.status == 422));
+    if !shown {
+        return Err("a request that was refused does not show the target's answer".into());
+    }
+    world.service(|s| s.health = Health::Well);
+    world.quiesce();
+    stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
+    world.run()?;
+    stack.finish(world, |_| Ok(()))
+}
+
+/// An ignored failure is passed on, and says nothing of the key: the same one again is worked on anew.
+fn passing(world: &World) -> RunOutcome {
+    let stack = Stack::new(world, &config(r#","ignoredStatuses":[503]"#));
+    world.service(|s| s.health = Health::Answers(503));
+    stack.spawn_request(world, "a");
+    world.run()?;
+    world.service(|s| s.health = Health::Well);
+    stack.spawn_request(world, "a");
+    world.run()?;
+    stack.finish(world, |world| {
+        let served = answers(world).last().is_some_and(|Answered(_, status)| *status == 200);
+        if world.faults() == 0 && !served {
+            return Err(format!(
+                "the target is well again, and its caller was answered {:?}",
+                answers(world)
+            )
+            .into());
+        }
+        Ok(())
     })
 }
 

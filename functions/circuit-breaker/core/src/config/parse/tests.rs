@@ -39,8 +39,8 @@ fn every_fault_of_any_kind_is_named_at_once() {
         "/window/size",
         "/window/length",
         "/timeoutMs",
-        "/failureRateThreshold",
         "/ignoredStatuses",
+        "/failureRateThreshold",
         "/idempotency",
         "/retry/baseDelayMs",
         "/retry/maxAttempts",
@@ -83,4 +83,24 @@ fn contradictions_are_refused() {
     ] {
         assert_eq!(faults(body), [at], "{body}");
     }
+}
+
+#[test]
+fn no_status_means_two_things() {
+    for (body, at) in [
+        (r#"{"url":"http://a","ignoredStatuses":[404],"failureStatuses":[404]}"#, "/failureStatuses"),
+        (r#"{"url":"http://a","failureStatuses":[409],"doneStatuses":[409]}"#, "/doneStatuses"),
+        (r#"{"url":"http://a","doneStatuses":[429]}"#, "/doneStatuses"),
+        (r#"{"url":"http://a","doneStatuses":[500]}"#, "/doneStatuses"),
+        (r#"{"url":"http://a","failureStatuses":[500]}"#, "/failureStatuses"),
+        (r#"{"url":"http://a","healthStatuses":["200"]}"#, "/healthStatuses"),
+        (r#"{"url":"http://a","forward":{"methods":["post"]}}"#, "/forward/methods"),
+        (r#"{"url":"http://a","forward":{"paths":["x"]}}"#, "/forward/paths"),
+        (r#"{"url":"http://a","forward":{"paths":["/a/../b"]}}"#, "/forward/paths"),
+        (r#"{"url":"http://a","forward":{"path":["/"]}}"#, "/forward/path"),
+    ] {
+        assert_eq!(faults(body), [at], "{body}");
+    }
+    let config = r#"{"url":"http://a","ignoredStatuses":[429],"doneStatuses":[429,304]}"#;
+    assert!(TargetConfig::parse(config.as_bytes()).is_ok(), "what is ignored ends its request");
 }
