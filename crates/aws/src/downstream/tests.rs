@@ -63,7 +63,7 @@ async fn an_answer_comes_back_whole() {
 
 #[tokio::test]
 async fn an_answer_may_have_hundreds_of_headers_and_several_values_of_one() {
-    let many: String = (0..600).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let many = (0..600).map(|n| format!("x-{n}: 1\r\n")).collect::<Vec<_>>().concat();
     let answer =
         format!("HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n{many}content-length: 0\r\n\r\n");
     let (address, _) = service(answer.leak(), true).await;

@@ -349,3 +349,31 @@ fn health_checks_identify_themselves_and_count_nothing_where_they_cannot() {
         });
     }
 }
+
+#[test]
+fn what_is_only_passed_on_identifies_itself_too() {
+    lab(&format!(r#","forward":{{"methods":["GET","POST"]}}{HEADER}"#), |lab| {
+        lab.put_secret("key");
+        let own = [("x-api-key", "of the caller")];
+        assert_eq!(lab.call(request("GET", "/requests/pay", &own, "")).status, 200);
+        assert_eq!(lab.sent("x-api-key"), ["key"]);
+        lab.refuse_secrets(Some(SecretError::Denied));
+        let response = lab.call(request("GET", "/requests/pay", &own, ""));
+        assert_eq!(response.status, 502);
+        assert!(String::from_utf8_lossy(&response.body).contains("its credentials could not be read"));
+        assert!(lab.calls().is_empty());
+        assert_eq!(breaker(lab.world), None);
+    });
+}
+
+#[test]
+fn what_the_caller_has_identified_itself_by_does_not_stand_beside_a_signature() {
+    lab(r#","credentials":{"type":"awsSigV4","service":"lambda"}"#, |lab| {
+        let headers = [("idempotency-key", "a"), ("authorization", "Bearer of-the-caller")];
+        assert_eq!(lab.call(request("POST", "/requests/pay", &headers, "{}")).status, 200);
+        let call = &lab.calls()[0];
+        let all: Vec<_> = call.headers.iter().filter(|(name, _)| name == "authorization").collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].1.starts_with("signed for lambda"), "{all:?}");
+    });
+}

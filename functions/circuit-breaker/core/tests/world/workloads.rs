@@ -11,6 +11,7 @@ use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
 use super::draining::{asked, long_drain, order, order_twice};
+use super::secrets::credentials;
 use super::{
     Answered, Called, Post, Stack, answers, breaker, config, minutes, one_at_once, promises_are_kept,
     put_breaker, rows, seconds, target,
@@ -362,29 +363,6 @@ fn configuration(world: &World) -> RunOutcome {
         return Err(format!("{body} was taken, and is not what is stored").into());
     }
     stack.finish(world, |_| Ok(()))
-}
-
-/// Secrets cannot always be had: nobody is called without, nothing counts then, and what waits for them is delivered.
-fn credentials(world: &World, secret: &str) -> RunOutcome {
-    let config = config(&format!(
-        r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":1,"openDurationMs":1000,
-           "credentials":{{"type":"header","name":"x-api-key","secret":"{secret}"}}"#
-    ));
-    let stack = Stack::new(world, &config);
-    put_breaker(world, &config, BreakerState::Open { until: world.now() });
-    world.put_secret(&secret.parse().map_err(|_| "no reference")?, "key");
-    world.service(|s| s.wants = Some(("x-api-key".into(), "key".into())));
-    stack.spawn_request(world, "a");
-    stack.spawn_monitor(world, world.now(), MonitorEvent::Schedule);
-    world.run()?;
-    stack.finish(world, |world| {
-        let refused =
-            rows(world).into_iter().filter_map(|row| row.data.answer).any(|answer| answer.status == 401);
-        if refused || answers(world).iter().any(|Answered(_, status)| *status == 401) {
-            return Err("the target was called without credentials".into());
-        }
-        Ok(())
-    })
 }
 
 /// The health monitor closes what is well again and, told by an alarm, opens what is not.
