@@ -24,7 +24,7 @@ LAMBDA_SECONDS = 900
 # The wildcards that there are, by who takes the role and by resource: what knows no resources (Service Authorization
 # Reference), and the network interfaces of a VPC, which Lambda makes and names. Subnets and security groups that another
 # account shares have its account in their ARNs, so theirs is open. The Rust side holds policies against calls, and these
-# are no calls of ours.
+# are no calls of ours. Which secrets targets want their deployer says, by how their names begin.
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 WILDCARDS = {
     "lambda.amazonaws.com": {
@@ -38,6 +38,12 @@ WILDCARDS = {
             "ec2:CreateNetworkInterface",
             "ec2:DeleteNetworkInterface",
             "ec2:UnassignPrivateIpAddresses",
+        },
+        ("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${SecretsPrefix}*",): {
+            "ssm:GetParameter"
+        },
+        ("arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretsPrefix}*",): {
+            "secretsmanager:GetSecretValue"
         },
     },
     "states.amazonaws.com": {
@@ -56,6 +62,8 @@ WILDCARDS = {
         | TRACES,
     },
 }
+# The managed policy that there is: the deployer's own, for calls of its own targets.
+TAKES_OVER = {"Fn::If": ["HasTargetPolicy", [{"Ref": "TargetPolicyArn"}], {"Ref": "AWS::NoValue"}]}
 # What Lambda alone needs is denied to the code of the stack's functions (developer guide, "Giving Lambda functions access
 # to resources in an Amazon VPC").
 FUNCTION_NAME = "${AWS::StackName}-"
@@ -110,7 +118,8 @@ def too_much(template: Template, name: str) -> list[str]:
     role = template.of_type("AWS::IAM::Role")[name]
     takers = {s["Principal"].get("Service") for s in role["AssumeRolePolicyDocument"]["Statement"]}
     found = [f"is taken by {taker}, whose wildcards nobody has listed" for taker in takers - set(WILDCARDS)]
-    if managed := role.get("ManagedPolicyArns"):
+    managed = role.get("ManagedPolicyArns")
+    if managed and managed != TAKES_OVER:
         found.append(f"takes over {managed}; write out what is called")
     for statement in template.allowed(name):
         # What is taken away in some case only is held below.

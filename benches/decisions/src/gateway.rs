@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::park::Wakes;
 use circuit_breaker_core::registry::Registry;
@@ -35,6 +36,7 @@ fn request(decision: &'static str, idempotency: &str) -> Case {
         queue: NoQueue,
         dead_letters: NoQueue,
         downstream: Target,
+        credentials: Credentials::none(),
         runtime: runtime.clone(),
         registry: Registry::new(rows.clone(), runtime, TTL),
         retention: Duration::from_hours(14 * 24),

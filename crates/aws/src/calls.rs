@@ -32,6 +32,7 @@ fn action(service: &str, operation: &str) -> String {
     let (service, operation) = match service.as_str() {
         "sqs" | "sns" => (service.as_str(), operation.strip_suffix("Batch").unwrap_or(operation)),
         "sfn" => ("states", operation),
+        "secrets manager" => ("secretsmanager", operation),
         other => (other, operation),
     };
     format!("{service}:{operation}")

@@ -53,6 +53,8 @@ pub struct Aws {
     // For services whose AWS_ENDPOINT_URL_<SERVICE> differs from the common one.
     endpoints: Vec<(&'static str, String)>,
     calls: CallCounter,
+    #[cfg(feature = "signing")]
+    credentials: Credentials,
 }
 
 /// The services whose endpoint the environment can set, by the name in its variable.
@@ -61,6 +63,8 @@ const SERVICES: &[(&str, &str)] = &[
     ("SQS", "AWS_ENDPOINT_URL_SQS"),
     ("SNS", "AWS_ENDPOINT_URL_SNS"),
     ("SFN", "AWS_ENDPOINT_URL_SFN"),
+    ("SSM", "AWS_ENDPOINT_URL_SSM"),
+    ("SECRETS_MANAGER", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
 ];
 
 impl Aws {
@@ -90,6 +94,8 @@ impl Aws {
             ));
         };
         let credentials = Credentials::from_keys(key, secret, get("AWS_SESSION_TOKEN"));
+        #[cfg(feature = "signing")]
+        let for_signing = credentials.clone();
         let endpoint = get("AWS_ENDPOINT_URL");
         let endpoints: Vec<_> =
             SERVICES.iter().filter_map(|(service, variable)| Some((*service, get(variable)?))).collect();
@@ -107,7 +113,13 @@ impl Aws {
             .time_source(SharedTimeSource::new(SystemTimeSource::new()))
             .http_client(Lazy(http_client(tls)));
         config.set_endpoint_url(endpoint);
-        Ok(Self { config: config.build(), endpoints, calls: CallCounter::default() })
+        Ok(Self {
+            config: config.build(),
+            endpoints,
+            calls: CallCounter::default(),
+            #[cfg(feature = "signing")]
+            credentials: for_signing,
+        })
     }
 
     /// The count of the calls of all clients made here.
@@ -166,6 +178,37 @@ impl Aws {
             config = config.endpoint_url(url);
         }
         aws_sdk_sfn::Client::from_conf(config.build())
+    }
+
+    /// A client of Systems Manager.
+    #[cfg(feature = "secrets")]
+    #[must_use]
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
+        let mut config = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(self.calls.clone());
+        if let Some(url) = self.endpoint("SSM") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_ssm::Client::from_conf(config.build())
+    }
+
+    /// A client of Secrets Manager.
+    #[cfg(feature = "secrets")]
+    #[must_use]
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let mut config =
+            aws_sdk_secretsmanager::config::Builder::from(&self.config).interceptor(self.calls.clone());
+        if let Some(url) = self.endpoint("SECRETS_MANAGER") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
+    /// What signs calls with the function's own credentials, in its region unless said otherwise.
+    #[cfg(feature = "signing")]
+    #[must_use]
+    pub fn signer(&self) -> crate::signer::AwsSigner {
+        let region = self.config.region().map_or("", Region::as_ref);
+        crate::signer::AwsSigner::new(self.credentials.clone(), region)
     }
 
     /// The endpoint that the environment sets for a service alone, by the service's name in the variable.

@@ -8,6 +8,8 @@
 //! | [`topic`] | `sns` | `Topic` |
 //! | [`flow`] | `sfn` | `Flow` |
 //! | [`downstream`] | `http` | `Downstream` |
+//! | [`secrets`] | `secrets` | `Secrets` |
+//! | [`signer`] | `signing` | `Signer` |
 //! | [`system`] | | `Clock`, `Rng` |
 //!
 //! [`client::Aws`] builds the SDK's clients once, from what Lambda puts into the environment.
@@ -37,6 +39,10 @@ pub mod queue;
 #[cfg(feature = "sdk")]
 pub mod retry;
 mod runtime;
+#[cfg(feature = "secrets")]
+pub mod secrets;
+#[cfg(feature = "signing")]
+pub mod signer;
 pub mod system;
 #[cfg(feature = "dynamodb")]
 pub mod table;

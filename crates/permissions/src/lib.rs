@@ -61,13 +61,14 @@ fn actions(site: &Site) -> Result<&'static [&'static str], NoAdapter> {
         "topic" => tenfold_aws::topic::ACTIONS,
         "flow" => tenfold_aws::flow::ACTIONS,
         "downstream" => tenfold_aws::downstream::ACTIONS,
+        "secrets" => tenfold_aws::secrets::ACTIONS,
         _ => &[],
     };
     let found = table.iter().find(|(name, _)| *name == method);
     found.map(|(_, actions)| *actions).ok_or(NoAdapter(*site))
 }
 
-/// Whether a call with several kinds of writes makes this one: the site says which.
+/// Whether a call with several kinds of writes, or of one of several services, makes this one: the site says which.
 fn is_made(site: &Site, action: &str) -> bool {
     const KINDS: [&str; 3] = ["(update)", "(delete)", "(check)"];
     let any = |kind| site.about.split(" + ").any(|row| row.ends_with(kind));
@@ -78,6 +79,8 @@ fn is_made(site: &Site, action: &str) -> bool {
         "dynamodb:UpdateItem" => any("(update)"),
         "dynamodb:DeleteItem" => any("(delete)"),
         "dynamodb:ConditionCheckItem" => any("(check)"),
+        "ssm:GetParameter" => site.about == "parameter",
+        "secretsmanager:GetSecretValue" => site.about == "secret",
         _ => true,
     }
 }

@@ -14,6 +14,7 @@ pub mod invocations;
 pub mod queue;
 pub(crate) mod rates;
 pub mod schedule;
+pub mod secrets;
 pub(crate) mod services;
 pub mod stream;
 pub mod table;

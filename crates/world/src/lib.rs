@@ -9,7 +9,7 @@
 //! [quiescence](World::quiesce), and says which invariant does not hold.
 //!
 //! What is modelled of AWS is in [`table`], [`stream`], [`queue`], [`topic`], [`bus`], [`blob`], [`flags`],
-//! [`schedule`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
+//! [`schedule`], [`secrets`], [`alarm`], [`invocations`], [`flow`] and [`downstream`]; what can go wrong in [`fault`].
 //!
 //! The source is laid in floors; what a file imports is on its own floor or below: `sim`, `smoke` and
 //! `harness`, [`explore`], `ports` (what handlers call), `run` (who goes on next), `aws` (what services do),
@@ -29,7 +29,9 @@ pub mod scale;
 pub mod sim;
 pub mod smoke;
 
-pub use aws::{alarm, blob, bus, downstream, flags, invocations, queue, schedule, stream, table, topic};
+pub use aws::{
+    alarm, blob, bus, downstream, flags, invocations, queue, schedule, secrets, stream, table, topic,
+};
 pub use explore::{Bounds, Memory, SearchReport, Workload, exhaust, replay, sample, trace_detail};
 pub use harness::{quiet, request};
 pub use kernel::actor::Actor;

@@ -12,6 +12,7 @@ pub(crate) mod flow;
 mod invocations;
 pub(crate) mod queue;
 mod schedule;
+mod secrets;
 mod sources;
 mod stream;
 mod table;

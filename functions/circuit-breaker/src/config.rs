@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::rows;
 use tenfold_aws::Aws;
 use tenfold_aws::downstream::HttpDownstream;
 use tenfold_aws::egress::Egress;
 use tenfold_aws::queue::SqsQueue;
+use tenfold_aws::secrets::AwsSecrets;
 use tenfold_aws::table::DynamoTable;
 use tenfold_lambda::Environment;
 use tenfold_ports::Runtime;
@@ -65,6 +67,13 @@ impl Config {
     #[must_use]
     pub fn downstream(&self) -> HttpDownstream {
         HttpDownstream::new(self.egress.clone())
+    }
+
+    /// Returns what calls of targets identify themselves by: secrets are read with the function's role, tokens asked for
+    /// under the same rules of egress. Nothing is read or connected before a target wants it.
+    #[must_use]
+    pub fn credentials(&self, aws: &Aws) -> Credentials {
+        Credentials::new(AwsSecrets::new(aws), aws.signer(), self.downstream())
     }
 
     /// Returns a registry that knows nothing of any breaker yet.

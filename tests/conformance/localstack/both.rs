@@ -14,11 +14,14 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_ssm::types::ParameterType;
 use reqwest::Method;
 use serde_json::Value;
 use tenfold_aws::Aws;
 use tenfold_aws::queue::SqsQueue;
+use tenfold_aws::secrets::AwsSecrets;
 use tenfold_aws::table::DynamoTable;
+use tenfold_ports::secrets::SecretSource;
 use tenfold_world::{Bounds, Env, World, replay};
 use tokio::runtime::{Builder, Runtime};
 
@@ -136,6 +139,34 @@ impl Both {
     /// The name of the table.
     pub fn table_name() -> &'static str {
         TABLE.as_str()
+    }
+
+    /// Secrets of both services.
+    pub fn secrets(&self) -> AwsSecrets {
+        AwsSecrets::new(&self.aws)
+    }
+
+    /// Puts a secret, or replaces the one that is there.
+    pub fn put_secret(&self, source: &SecretSource, text: &str) -> Result<(), Failure> {
+        let failed = |why: &dyn Display| Failure::Unanswered(format!("put a secret: {why}"));
+        self.local(async {
+            match source {
+                SecretSource::Parameter(name) => {
+                    let call = self.aws.ssm().put_parameter().name(name.as_str()).value(text).overwrite(true);
+                    let call = call.r#type(ParameterType::SecureString);
+                    Box::pin(call.send()).await.map(drop).map_err(|why| failed(&why))
+                }
+                SecretSource::Secret(name) => {
+                    let client = self.aws.secrets_manager();
+                    let put = client.put_secret_value().secret_id(name.as_str()).secret_string(text);
+                    if Box::pin(put.send()).await.is_ok() {
+                        return Ok(());
+                    }
+                    let create = client.create_secret().name(name.as_str()).secret_string(text);
+                    Box::pin(create.send()).await.map(drop).map_err(|why| failed(&why))
+                }
+            }
+        })
     }
 
     /// A client of Step Functions, which no port is for.

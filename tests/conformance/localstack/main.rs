@@ -15,6 +15,7 @@ mod mappings;
 mod messages;
 mod pages;
 mod queues;
+mod secrets;
 mod suite;
 mod tables;
 
@@ -60,6 +61,11 @@ fn redrive() {
 #[test]
 fn partial_batches() {
     Area::new("partial batches", 40).workers(12).hold(queues::partial, queues::run);
+}
+
+#[test]
+fn secrets_by_reference() {
+    Area::new("secrets", 20).workers(4).hold(secrets::calls, |both, calls| secrets::run(both, calls));
 }
 
 #[test]

@@ -22,3 +22,6 @@ def before_call(_, case, __):
     if isinstance(case.body, dict):
         for field in case.body.keys() & {"url", "healthUrl"}:
             case.body[field] = URL
+        # No secret is where a made-up reference points to, and what waits for one waits for long.
+        if case.body.get("credentials"):
+            case.body["credentials"] = {"type": "awsSigV4", "service": "execute-api"}

@@ -1,8 +1,9 @@
 //! The adapters against a service of the test's own: what they send, how often, and what they make of answers.
-#![cfg(all(feature = "dynamodb", feature = "sqs", feature = "sns", feature = "sfn"))]
+#![cfg(all(feature = "dynamodb", feature = "sqs", feature = "sns", feature = "sfn", feature = "secrets"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod flows;
+mod secrets;
 mod service;
 mod topics;
 

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use tenfold_aws::Aws;
 use tenfold_aws::flow::StateMachine;
 use tenfold_aws::queue::SqsQueue;
+use tenfold_aws::secrets::AwsSecrets;
 use tenfold_aws::table::DynamoTable;
 use tenfold_aws::topic::SnsTopic;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -82,6 +83,10 @@ impl Service {
 
     pub fn state_machine(&self) -> StateMachine {
         StateMachine::new(self.aws.sfn(), "arn:aws:states:us-east-1:000000000000:stateMachine:saga")
+    }
+
+    pub fn secrets(&self) -> AwsSecrets {
+        AwsSecrets::new(&self.aws)
     }
 
     pub fn seen(&self) -> Vec<Json> {

@@ -17,6 +17,8 @@
 //! # let _ = (item, copies, city, express);
 //! ```
 
+mod hidden;
+
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 

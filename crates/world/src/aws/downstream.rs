@@ -26,6 +26,8 @@ pub struct DownstreamService {
     pub health: Health,
     /// Keys that it answers with 500 although it is well otherwise.
     pub ill: Vec<SmolStr>,
+    /// The header and the value that each call has to have; without it the answer is 401, and nothing is done.
+    pub wants: Option<(SmolStr, SmolStr)>,
     /// How long an answer takes.
     pub latency: SignedDuration,
     /// How often each idempotency key was asked for while the service was well.
@@ -46,6 +48,11 @@ pub(crate) fn answer(status: u16, body: &'static str) -> Answer {
 impl DownstreamService {
     pub(crate) fn take(&mut self, now: Timestamp, actor: usize, call: &Call) -> Result<Answer, NoAnswer> {
         self.calls.push((now, actor, self.health));
+        if self.health != Health::Down
+            && self.wants.as_ref().is_some_and(|wanted| !call.headers.contains(wanted))
+        {
+            return Ok(answer(401, "who are you"));
+        }
         match self.health {
             Health::Down => Err(NoAnswer::NotConnected("refused".to_owned())),
             Health::Answers(status) => Ok(answer(status, "unwell")),

@@ -6,6 +6,7 @@ use super::bus::Rules;
 use super::flags::Documents;
 use super::invocations::Invocations;
 use super::schedule::ScheduleTimer;
+use super::secrets::SecretStore;
 use super::topic::Subscriptions;
 
 /// All of them, each a module of its own.
@@ -18,4 +19,5 @@ pub(crate) struct Services {
     pub functions: Vec<Invocations>,
     pub schedules: Vec<ScheduleTimer>,
     pub alarms: Vec<Alarm>,
+    pub secrets: SecretStore,
 }

@@ -10,7 +10,7 @@ use tenfold_ports::{Bytes, Clock, Context, Downstream};
 
 use crate::config::TargetConfig;
 use crate::decide::forward::NotForwarded;
-use crate::decide::judge::{Verdict, judge, judge_health};
+use crate::decide::judge::Verdict;
 use crate::decide::window::CallOutcome;
 use crate::passage::Passage;
 use crate::rows::{AnswerHead, DeliveryAttempt, RequestData};
@@ -133,41 +133,26 @@ pub fn outgoing(
     Ok(Call { method: passage.method, url, headers, body, timeout, max_body: BODY_MOST })
 }
 
-/// Asks a target for its health, once, and judges what came of it.
-pub async fn check_health<D: Downstream, C: Clock>(
-    target: &D,
-    clock: &C,
-    config: &TargetConfig,
-    url: &SmolStr,
-    timeout: Duration,
-    context: &Context,
-) -> CallResult {
-    let call = Call {
+/// Returns the call that asks a target for its health.
+#[must_use]
+pub fn health(url: &SmolStr, timeout: Duration, context: &Context) -> Call {
+    Call {
         method: Method::Get,
         url: url.clone(),
         headers: context.carrier().headers().collect(),
         body: Bytes::new(),
         timeout,
         max_body: 16 * 1024,
-    };
-    judged_by(judge_health, target, clock, config, call).await
+    }
 }
+
+/// What says how an answer counts, and what it means.
+pub type Judge =
+    fn(&TargetConfig, Timestamp, Duration, Result<Answer, NoAnswer>) -> (Option<CallOutcome>, Verdict);
 
 /// Makes a call, once, and judges what came of it. The answer has the headers that are meant for its reader, and a
 /// `Location` that is absolute.
 pub async fn make<D: Downstream, C: Clock>(
-    target: &D,
-    clock: &C,
-    config: &TargetConfig,
-    call: Call,
-) -> CallResult {
-    judged_by(judge, target, clock, config, call).await
-}
-
-type Judge =
-    fn(&TargetConfig, Timestamp, Duration, Result<Answer, NoAnswer>) -> (Option<CallOutcome>, Verdict);
-
-async fn judged_by<D: Downstream, C: Clock>(
     judge: Judge,
     target: &D,
     clock: &C,

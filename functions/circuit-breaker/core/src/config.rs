@@ -5,10 +5,13 @@
 //!
 //! What is stored of it is read by its names: unknown fields are left alone, and one that comes to be has a default.
 
+mod credentials;
 mod forward;
 mod parse;
 mod statuses;
 mod target;
+mod url;
 
+pub use credentials::{CredentialsConfig, HEADERS_MOST, OAuthConfig, SERVICES_OF_OUR_OWN};
 pub use statuses::is_always_failure;
 pub use target::{Forward, Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

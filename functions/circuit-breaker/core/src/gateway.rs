@@ -22,6 +22,7 @@ use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::downstream::Method;
 use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
+use crate::credentials::Credentials;
 use crate::names::{RequestId, TargetName};
 use crate::park::{self, Look, Wakes};
 use crate::registry::Registry;
@@ -37,6 +38,8 @@ pub struct Gateway<T, Q, D, R> {
     pub dead_letters: Q,
     /// The way to the targets.
     pub downstream: D,
+    /// What calls of targets identify themselves by.
+    pub credentials: Credentials,
     /// Time, chance, metrics.
     pub runtime: R,
     /// The breakers as this environment knows them.

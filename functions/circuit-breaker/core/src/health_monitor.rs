@@ -16,6 +16,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
 
 use crate::call::{self, CallResult};
+use crate::credentials::{Credentials, Purpose, TargetCall};
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::error::ScheduledRunError;
 use crate::metrics;
@@ -38,6 +39,8 @@ pub struct HealthMonitor<T, Q, D, R> {
     pub queue: Q,
     /// The way to the targets.
     pub downstream: D,
+    /// What calls of targets identify themselves by.
+    pub credentials: Credentials,
     /// Time, chance, metrics.
     pub runtime: R,
     /// The breakers as this environment knows them.
@@ -163,6 +166,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
                 permit.release().await;
                 break;
             };
+            // Its credentials cannot be had, which says nothing of the target; the log says why.
+            if !result.is_made() {
+                permit.release().await;
+                break;
+            }
             let failed = result.outcome.is_some_and(|o| o.failed);
             summary.checks += 1;
             summary.failed += usize::from(failed);
@@ -218,7 +226,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         if timeout.is_zero() {
             return None;
         }
-        let (target, clock) = (&self.downstream, &self.runtime);
-        Some(call::check_health(target, clock, &permit.config, url, timeout, context).await)
+        let target_call = TargetCall {
+            config: &permit.config,
+            call: call::health(url, timeout, context),
+            purpose: Purpose::Health,
+            time_left: &|| permit.time_for(context.deadline, RESERVE),
+        };
+        Some(self.credentials.make(&self.downstream, &self.runtime, target_call).await)
     }
 }

@@ -7,12 +7,13 @@
 //! 2. What is decided, without effects ([`decide`]): the window, the state machine, what an answer means,
 //!    when to try again, whose turn it is.
 //! 3. Effects that the functions share: how an environment takes part in the fleet's breakers ([`registry`]),
-//!    one call of a target ([`call`]), how a request is put by ([`park`]), reading all targets ([`targets`]).
+//!    one call of a target ([`call`]) and what it identifies itself by ([`credentials`]), how a request is put by ([`park`]), reading all targets ([`targets`]).
 //! 4. The three functions: [`gateway`], [`retry_processor`], [`health_monitor`].
 //! 5. [`metrics`] by their names, and the bugs that the world has to find ([`mutant`]).
 
 pub mod call;
 pub mod config;
+pub mod credentials;
 pub mod decide;
 pub mod error;
 pub mod gateway;

@@ -66,6 +66,10 @@ pub const fn state(state: &BreakerState) -> Metric {
 
 /// Records a call of a target.
 pub fn call<M: Metrics>(metrics: &M, target: &TargetName, result: &CallResult) {
+    // One that could not identify itself was not made.
+    if !result.is_made() {
+        return;
+    }
     let outcome = result.outcome.unwrap_or(CallOutcome { failed: false, slow: false });
     let values = [
         Metric::count(REQUESTS, 1.0),

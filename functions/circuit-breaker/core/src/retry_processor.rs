@@ -35,6 +35,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::queue::Outgoing;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, SmolStr, Table};
 
+use crate::credentials::Credentials;
 use crate::error::ScheduledRunError;
 use crate::metrics;
 use crate::names::TargetName;
@@ -58,6 +59,8 @@ pub struct RetryProcessor<T, Q, D, R> {
     pub dead_letters: Q,
     /// The way to the targets.
     pub downstream: D,
+    /// What calls of targets identify themselves by.
+    pub credentials: Credentials,
     /// Time, chance, metrics.
     pub runtime: R,
     /// The breakers as this environment knows them.

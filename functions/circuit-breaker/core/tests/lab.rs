@@ -1,6 +1,7 @@
 //! The functions in a world in which nothing goes wrong, one after the other; what they measure and call is seen.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use circuit_breaker_core::health_monitor::{CheckSummary, MonitorEvent};
@@ -10,8 +11,12 @@ use tenfold_pattern::read::UNREADABLE_ROWS;
 use tenfold_ports::api::{Request, Response};
 use tenfold_ports::downstream::{Answer, Call, NoAnswer};
 use tenfold_ports::metrics::{Dimension, Metric};
+use tenfold_ports::secrets::{Secret, SecretError, SecretSource};
+use tenfold_ports::signer::{NotSignable, SigningScope};
 use tenfold_ports::table::{Condition, Item, Key, Table, Write};
-use tenfold_ports::{Bytes, Clock, Context, Downstream, Metrics, Queue, Rng, SmolStr, TraceContext};
+use tenfold_ports::{
+    Bytes, Clock, Context, Downstream, Metrics, Queue, Rng, Secrets, Signer, SmolStr, TraceContext,
+};
 use tenfold_world::{Bounds, Env, QueueId, World, replay};
 
 use crate::world::{Stack, config};
@@ -33,6 +38,13 @@ pub struct Seen {
     pub calls: RefCell<Vec<Call>>,
     /// The status that the target answers.
     pub status: Cell<u16>,
+    /// What is answered before that, to whatever is called.
+    pub answers: RefCell<VecDeque<Result<Answer, NoAnswer>>>,
+    /// How often secrets were read, and what is read before those that are there.
+    pub reads: Cell<u32>,
+    pub secrets: RefCell<VecDeque<Result<Secret, SecretError>>>,
+    /// How far the clocks are ahead of the world's.
+    pub ahead: Cell<SignedDuration>,
     /// The headers that it answers with.
     pub headers: RefCell<Vec<(SmolStr, SmolStr)>>,
 }
@@ -41,7 +53,7 @@ pub struct Seen {
 #[derive(Clone)]
 pub struct Watched {
     env: Env,
-    seen: Rc<Seen>,
+    pub seen: Rc<Seen>,
 }
 
 /// Runs a test once, with the target `pay` configured by these fields.
@@ -53,6 +65,10 @@ pub fn lab(fields: &str, test: impl Fn(&Lab<'_>)) {
             measured: RefCell::default(),
             calls: RefCell::default(),
             status: Cell::new(200),
+            answers: RefCell::default(),
+            reads: Cell::default(),
+            secrets: RefCell::default(),
+            ahead: Cell::default(),
             headers: RefCell::default(),
         };
         test(&Lab { world, stack, seen: Rc::new(seen) });
@@ -196,7 +212,7 @@ impl Lab<'_> {
 
 impl Clock for Watched {
     fn now(&self) -> Timestamp {
-        self.env.now()
+        self.env.now() + self.seen.ahead.get()
     }
 }
 
@@ -217,9 +233,28 @@ impl Metrics for Watched {
     }
 }
 
+impl Secrets for Watched {
+    async fn get(&self, source: &SecretSource) -> Result<Secret, SecretError> {
+        self.seen.reads.set(self.seen.reads.get() + 1);
+        if let Some(secret) = self.seen.secrets.borrow_mut().pop_front() {
+            return secret;
+        }
+        Secrets::get(&self.env, source).await
+    }
+}
+
+impl Signer for Watched {
+    fn sign(&self, call: Call, scope: &SigningScope, now: Timestamp) -> Result<Call, NotSignable> {
+        self.env.sign(call, scope, now)
+    }
+}
+
 impl Downstream for Watched {
     async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
         self.seen.calls.borrow_mut().push(call);
+        if let Some(answer) = self.seen.answers.borrow_mut().pop_front() {
+            return answer;
+        }
         let body = Bytes::from_static(b"done");
         let status = self.seen.status.get();
         Ok(Answer { status, headers: self.seen.headers.borrow().clone(), body, truncated: false })

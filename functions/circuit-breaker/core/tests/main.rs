@@ -5,6 +5,8 @@
 mod ages;
 mod api;
 mod budgets;
+mod canary;
+mod credentials;
 mod lab;
 mod overtaken;
 mod reconfigured;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::decide::breaker::{Breaker, BreakerState};
 use circuit_breaker_core::decide::window::CallOutcome;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
@@ -186,6 +187,7 @@ fn an_alarm_opens_the_breaker_though_the_answer_is_lost_and_another_writes() {
                     table: table.clone(),
                     queue: env.queue(stack.queue),
                     downstream: own.clone(),
+                    credentials: Credentials::none(),
                     runtime: own,
                     registry,
                 };
@@ -217,6 +219,7 @@ fn a_request_that_joins_a_group_does_not_hold_up_its_first() {
                 queue: usual.queue,
                 dead_letters: usual.dead_letters,
                 downstream: usual.downstream,
+                credentials: usual.credentials,
                 runtime: usual.runtime,
                 registry,
                 retention: usual.retention,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
 use circuit_breaker_core::registry::Registry;
@@ -117,6 +118,7 @@ pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> (bool, RunSummary) {
             queue: Refusing::new(usual.queue, &calls),
             dead_letters: Refusing::new(usual.dead_letters, &calls),
             downstream: usual.downstream,
+            credentials: usual.credentials,
             runtime: usual.runtime,
             retention: usual.retention,
             age_alarm: usual.age_alarm,
@@ -146,7 +148,14 @@ pub fn monitored_for(
         let table = Refusing::new(env.clone(), &calls);
         let usual = Registry::new(table.clone(), own.clone(), TTL);
         let queue = env.queue(stack.queue);
-        let monitor = HealthMonitor { table, queue, downstream: own.clone(), runtime: own, registry: usual };
+        let monitor = HealthMonitor {
+            table,
+            queue,
+            downstream: own.clone(),
+            credentials: Credentials::none(),
+            runtime: own,
+            registry: usual,
+        };
         let context = Context::until(env.now() + time);
         monitor.handle(&event, &context).await.is_ok()
     })

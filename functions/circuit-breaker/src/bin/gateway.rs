@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             queue,
             dead_letters,
             downstream: config.downstream(),
+            credentials: config.credentials(&aws),
             runtime,
             retention: config.retention,
             shards: config.shards,

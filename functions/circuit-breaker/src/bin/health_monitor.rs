@@ -17,6 +17,7 @@ fn main() -> ExitCode {
             table,
             queue: SqsQueue::new(aws.sqs(), &retries),
             downstream: config.downstream(),
+            credentials: config.credentials(&aws),
             runtime,
         };
         start

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             queue,
             dead_letters,
             downstream: config.downstream(),
+            credentials: config.credentials(&aws),
             runtime,
             retention: config.retention,
             age_alarm: config.age_alarm,

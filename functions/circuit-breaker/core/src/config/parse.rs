@@ -1,13 +1,13 @@
 //! Reading a configuration as a person writes it: defaults, ranges, contradictions, every fault named at once.
 
-use smol_str::SmolStr;
 use tenfold_pattern::http::Fields;
 use tenfold_ports::api::Fault;
-use url::Url;
 
+use super::credentials;
 use super::forward::forward;
 use super::statuses::Statuses;
 use super::target::{Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
+use super::url::http_url;
 use crate::decide::window::{WindowConfig, WindowType};
 
 const HOUR_MS: u32 = 3_600_000;
@@ -18,8 +18,6 @@ const TIMEOUT_MOST: u32 = 25_000;
 const CALLS_MOST: u32 = 1000;
 /// The most deliveries at a time: as many as one invocation makes.
 const CONCURRENCY_MOST: u32 = 256;
-/// The longest URL.
-const URL_MOST: usize = 2048;
 
 impl TargetConfig {
     /// Parses the body of `PUT /targets/{target}`.
@@ -64,7 +62,10 @@ impl TargetConfig {
                 &[("gateway", Idempotency::Gateway), ("target", Idempotency::Target)],
             ),
             retry: retry(f),
+            headers: credentials::headers(f),
+            credentials: credentials::credentials(f),
         };
+        credentials::do_not_meet(f, &config.headers, config.credentials.as_ref());
         fields.finish().map(|()| config)
     }
 }
@@ -108,22 +109,6 @@ fn whole(fields: &mut Fields, name: &str, usual: u32, least: u32, most: u32) -> 
 
 fn percent(fields: &mut Fields, name: &str, usual: f64) -> f64 {
     fields.number_or(name, usual, 0.01..=100.0)
-}
-
-fn http_url(text: &str) -> Result<SmolStr, String> {
-    let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
-    let wrong = if !text.starts_with("http://") && !text.starts_with("https://") {
-        "should begin with http:// or https://"
-    } else if text.len() > URL_MOST {
-        "is longer than 2,048 characters"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "holds credentials, which would be stored and shown; the target must not need them"
-    } else if url.fragment().is_some() {
-        "has a fragment, which is never sent; leave it out"
-    } else {
-        return Ok(url.as_str().into());
-    };
-    Err(wrong.to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The configuration of a target, as it is stored and shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use tenfold_ports::downstream::Method;
 
+use super::credentials::CredentialsConfig;
 use crate::decide::window::WindowConfig;
 
 /// A target's configuration: how it is called and guarded. Every field holds a value within its range.
@@ -57,6 +58,12 @@ pub struct TargetConfig {
     pub idempotency: Idempotency,
     /// The way in which parked requests are tried again.
     pub retry: RetryConfig,
+    /// The headers that every call has, by their names in lower case: to 20. They are stored and shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<SmolStr, SmolStr>,
+    /// What calls identify themselves by: where its secret is, and never the secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsConfig>,
 }
 
 /// Who makes sure that an idempotency key takes effect once.
@@ -136,6 +143,10 @@ impl Hash for TargetConfig {
         (self.slow_call_duration_ms, &self.ignored_statuses, self.half_open_probes).hash(state);
         (&self.forward, &self.failure_statuses, &self.done_statuses, &self.health_statuses).hash(state);
         (self.open_duration_ms, self.max_open_duration_ms, self.idempotency, self.retry).hash(state);
+        // A configuration that has neither keeps the tag that it had before there were any.
+        if !self.headers.is_empty() || self.credentials.is_some() {
+            (&self.headers, &self.credentials).hash(state);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::requests::{LEAST, RESERVE};
 use super::view::passed_on;
 use super::{Gateway, unknown_target};
 use crate::call;
+use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::Verdict;
 use crate::decide::timing::seconds_until;
 use crate::metrics;
@@ -55,7 +56,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 return Err(not_forwarded(refusal, &config.forward, method, &request.path));
             }
         };
-        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        let target_call = TargetCall {
+            config: &config,
+            call,
+            purpose: Purpose::Passing,
+            time_left: &|| permit.time_for(context.deadline, RESERVE),
+        };
+        let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
         metrics::call(&self.runtime, &name.target, &result);
         self.settle(permit, result.outcome, result.retry_after()).await;
         match result.verdict {

@@ -22,6 +22,7 @@ use super::view::{RequestView, passed_on, queued};
 use super::{Gateway, unknown_target};
 use crate::call::{self, BODY_MOST, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig, is_always_failure};
+use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::Verdict;
 use crate::decide::retry::{backoff, not_too_late};
 use crate::decide::window::CallOutcome;
@@ -95,7 +96,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let timeout = permit.time_for(context.deadline, RESERVE);
         let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context)
             .map_err(|refusal| not_forwarded(refusal, &config.forward, method, &request.path))?;
-        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        let target_call = TargetCall {
+            config: &config,
+            call,
+            purpose: Purpose::Delivery(row.id),
+            time_left: &|| permit.time_for(context.deadline, RESERVE),
+        };
+        let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
         metrics::call(&self.runtime, target, &result);
         self.finish(request, row, permit, &config, result).await
     }

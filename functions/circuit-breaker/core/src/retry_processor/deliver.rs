@@ -14,9 +14,11 @@ use super::memo::Drain;
 use super::order::OrderPosition;
 use crate::call::{self, BODY_MOST, CallResult, keep};
 use crate::config::TargetConfig;
+use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::{Verdict, is_done};
 use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::retry::{backoff, given_up, not_too_late, worth_a_look};
+use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
@@ -120,7 +122,16 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 return self.give_up(row, position, drain, &refusal.to_string()).await;
             }
         };
-        let result = call::make(&self.downstream, &self.runtime, &config, call).await;
+        let target_call = TargetCall {
+            config: &config,
+            call,
+            purpose: Purpose::Delivery(row.id),
+            time_left: &|| {
+                let left = permit.time_for(context.deadline, CLOCK_MARGIN);
+                time_left(self.runtime.now(), drain.calls_end.get(), Duration::ZERO, left)
+            },
+        };
+        let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
         metrics::call(&self.runtime, &name.target, &result);
         let settle = permit.settle(result.outcome, result.retry_after());
         let told = async {

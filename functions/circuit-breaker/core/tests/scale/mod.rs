@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::metrics;
@@ -120,6 +121,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             queue: env.queue(queue),
             dead_letters: env.queue(dead_letters),
             downstream: env.clone(),
+            credentials: Credentials::none(),
             runtime: env.clone(),
             registry: registry(&env),
             retention,
@@ -142,6 +144,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
             table: env.clone(),
             queue: env.queue(queue),
             downstream: env.clone(),
+            credentials: Credentials::none(),
             runtime: env.clone(),
             registry: registry(&env),
         });
@@ -192,6 +195,7 @@ fn add_processor(
             queue: env.queue(queue),
             dead_letters: env.queue(dead_letters),
             downstream: env.clone(),
+            credentials: Credentials::none(),
             runtime: env.clone(),
             registry: registry(&env),
             retention,

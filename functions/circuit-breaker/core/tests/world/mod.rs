@@ -6,6 +6,7 @@
 pub mod costs;
 mod draining;
 mod invariants;
+mod secrets;
 mod traffic;
 pub mod workloads;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use circuit_breaker_core::config::TargetConfig;
+use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::decide::breaker::{Breaker, BreakerState};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::HealthMonitor;
@@ -26,7 +28,7 @@ use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key,
 use jiff::SignedDuration;
 use tenfold_ports::queue::Delivery;
 use tenfold_ports::table::{Table, Write};
-use tenfold_ports::{Context, Downstream, Queue, Runtime};
+use tenfold_ports::{Context, Downstream, Queue, Runtime, Secrets, Signer};
 use tenfold_world::downstream::Health;
 use tenfold_world::{Env, QueueId, QueueOf, QueueSettings, RunOutcome, World};
 
@@ -40,6 +42,11 @@ const AGE_ALARM: Duration = Duration::from_mins(15);
 const SHARDS: u16 = 1;
 /// How many batches a test's event source brings at most.
 const ROUNDS: usize = 20;
+
+/// What there is of an environment besides AWS.
+pub trait Outside: Downstream + Secrets + Signer + 'static {}
+
+impl<O: Downstream + Secrets + Signer + 'static> Outside for O {}
 
 /// A run's queues.
 #[derive(Clone, Copy)]
@@ -95,12 +102,13 @@ impl Stack {
     }
 
     /// A gateway whose time, chance, metrics and way to the targets are `own`.
-    pub fn gateway<O: Clone + Runtime>(&self, env: &Env, own: &O) -> Gateway<Env, QueueOf, O, O> {
+    pub fn gateway<O: Clone + Runtime + Outside>(&self, env: &Env, own: &O) -> Gateway<Env, QueueOf, O, O> {
         Gateway {
             table: env.clone(),
             queue: env.queue(self.queue),
             dead_letters: env.queue(self.dead_letters),
             downstream: own.clone(),
+            credentials: credentials(own),
             runtime: own.clone(),
             registry: registry(env, own),
             retention: RETENTION,
@@ -109,12 +117,17 @@ impl Stack {
         }
     }
 
-    pub fn processor<O: Clone + Runtime>(&self, env: &Env, own: &O) -> RetryProcessor<Env, QueueOf, O, O> {
+    pub fn processor<O: Clone + Runtime + Outside>(
+        &self,
+        env: &Env,
+        own: &O,
+    ) -> RetryProcessor<Env, QueueOf, O, O> {
         RetryProcessor {
             table: env.clone(),
             queue: env.queue(self.queue),
             dead_letters: env.queue(self.dead_letters),
             downstream: own.clone(),
+            credentials: credentials(own),
             runtime: own.clone(),
             registry: registry(env, own),
             retention: RETENTION,
@@ -126,7 +139,7 @@ impl Stack {
 
     /// What the retry processor does in a minute: a sweep, and then what the event source of its queue brings. Gives what
     /// was done; none where the sweep failed.
-    pub async fn minute<O: Clone + Runtime + Downstream>(
+    pub async fn minute<O: Clone + Runtime + Outside>(
         &self,
         env: &Env,
         own: &O,
@@ -141,11 +154,16 @@ impl Stack {
         })
     }
 
-    pub fn monitor<O: Clone + Runtime>(&self, env: &Env, own: &O) -> HealthMonitor<Env, QueueOf, O, O> {
+    pub fn monitor<O: Clone + Runtime + Outside>(
+        &self,
+        env: &Env,
+        own: &O,
+    ) -> HealthMonitor<Env, QueueOf, O, O> {
         HealthMonitor {
             table: env.clone(),
             queue: env.queue(self.queue),
             downstream: own.clone(),
+            credentials: credentials(own),
             runtime: own.clone(),
             registry: registry(env, own),
         }
@@ -153,7 +171,7 @@ impl Stack {
 }
 
 /// What the event source of the retry queue brings, as long as there is something.
-pub async fn deliver<T: Table, Q: Queue, O: Clone + Runtime + Downstream>(
+pub async fn deliver<T: Table, Q: Queue, O: Clone + Runtime + Outside>(
     processor: &RetryProcessor<T, Q, O, O>,
     context: &Context,
 ) -> RunSummary {
@@ -177,6 +195,11 @@ pub async fn deliver<T: Table, Q: Queue, O: Clone + Runtime + Downstream>(
         }
     }
     summary
+}
+
+/// What calls of targets identify themselves by, as a new environment has it.
+fn credentials<O: Clone + Outside>(own: &O) -> Credentials {
+    Credentials::new(own.clone(), own.clone(), own.clone())
 }
 
 fn registry<O: Clone + Runtime>(env: &Env, own: &O) -> Registry<Env, O> {

@@ -11,6 +11,7 @@ use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
 use super::draining::{asked, long_drain, order, order_twice};
+use super::secrets::credentials;
 use super::{
     Answered, Called, Post, Stack, answers, breaker, config, minutes, one_at_once, promises_are_kept,
     put_breaker, rows, seconds, target,
@@ -51,6 +52,10 @@ tenfold_world::workloads! {
     administration_disturbs_nobody: "administration", 1, WHOLE, administration;
     a_configuration_is_changed_by_one_of_those_who_have_seen_it: "configuration", 1, WHOLE, configuration;
     the_monitor_closes_and_opens: "health", 1, WHOLE, health;
+    nobody_is_called_without_a_parameter:
+        "credentials, a parameter", 1, FEW, |world| credentials(world, "ssm:/tenfold/pay");
+    nobody_is_called_without_a_secret:
+        "credentials, a secret", 1, FEW, |world| credentials(world, "secretsmanager:tenfold/pay");
 }
 
 /// A breaker whose break is over, and a target that takes a second to answer.
