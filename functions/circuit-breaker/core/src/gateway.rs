@@ -1,12 +1,16 @@
 //! The API: `circuit-breaker-gateway`.
 //!
 //! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
-//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (and `keys`),
-//! `redrive`.
+//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (and `keys`).
+//! Operating them: `lists` and `filter`, `operate` for one request, `bulk` for many, `dead_letters`.
 
 mod body;
+mod bulk;
+mod dead_letters;
+mod filter;
 mod keys;
-mod redrive;
+mod lists;
+mod operate;
 mod requests;
 mod state;
 mod targets;
@@ -22,6 +26,7 @@ use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 use crate::names::TargetName;
 use crate::park::{self, Look, Wakes};
 use crate::registry::Registry;
+use bulk::BulkCommand;
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]
@@ -86,15 +91,36 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 "POST" => self.force(&body::breaker(body::target(name)?, request)?, &request.body).await,
                 _ => allow(&["POST"]),
             },
+            ["targets", name, "requests"] => match method {
+                "GET" => self.list_requests(&body::target(name)?, request).await,
+                _ => allow(&["GET"]),
+            },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.redrive(&body::target(name)?, context).await,
+                "POST" => self.bulk(BulkCommand::Redrive, &body::target(name)?, request, context).await,
+                _ => allow(&["POST"]),
+            },
+            ["targets", name, "cancel"] => match method {
+                "POST" => self.bulk(BulkCommand::Cancel, &body::target(name)?, request, context).await,
+                _ => allow(&["POST"]),
+            },
+            ["targets", name, "discard"] => match method {
+                "POST" => self.bulk(BulkCommand::Discard, &body::target(name)?, request, context).await,
+                _ => allow(&["POST"]),
+            },
+            ["dead-letters", "clear"] => match method {
+                "POST" => self.clear_dead_letters(context).await,
                 _ => allow(&["POST"]),
             },
             // One resource of the API: a target to post to, an id to ask for.
             ["requests", name] => match method {
                 "POST" => self.submit(body::target(name)?, request, context).await,
                 "GET" => self.get_request(name).await,
-                _ => allow(&["GET", "POST"]),
+                "DELETE" => self.dismiss_request(name).await,
+                _ => allow(&["GET", "POST", "DELETE"]),
+            },
+            ["requests", name, "redrive"] => match method {
+                "POST" => self.redrive_request(name).await,
+                _ => allow(&["POST"]),
             },
             _ => Err(Problem::no_route(&request.path)),
         }

@@ -253,8 +253,13 @@ fn a_method_that_there_is_not_is_told_which_there_are() {
             ("/targets", "GET"),
             ("/targets/pay", "GET, PUT, DELETE"),
             ("/targets/pay/state", "POST"),
+            ("/targets/pay/requests", "GET"),
             ("/targets/pay/redrive", "POST"),
-            ("/requests/pay", "GET, POST"),
+            ("/targets/pay/cancel", "POST"),
+            ("/targets/pay/discard", "POST"),
+            ("/requests/pay", "GET, POST, DELETE"),
+            ("/requests/pay/redrive", "POST"),
+            ("/dead-letters/clear", "POST"),
         ] {
             let response = lab.call(request("PATCH", path, &[], ""));
             assert_eq!((response.status, header(&response, "allow")), (405, allowed), "{path}");

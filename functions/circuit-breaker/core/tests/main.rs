@@ -6,6 +6,7 @@ mod ages;
 mod api;
 mod budgets;
 mod lab;
+mod operating;
 mod overtaken;
 mod reconfigured;
 mod refusing;

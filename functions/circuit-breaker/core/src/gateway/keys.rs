@@ -114,7 +114,7 @@ fn claim_holds(current: &RequestRow, now: Timestamp) -> bool {
     now < current.data.until && !is_in(Mutant::ClaimStolen)
 }
 
-fn group_full() -> Problem {
+pub(super) fn group_full() -> Problem {
     let detail = format!("{ORDER_GROUP_MOST} requests with this Ordering-Key wait already");
     Problem::new(429, "line-full", "Too many requests wait in line", detail).after(30)
 }

@@ -46,6 +46,8 @@ const ROUNDS: usize = 20;
 pub struct Stack {
     pub queue: QueueId,
     pub dead_letters: QueueId,
+    /// Over how many partitions of the index requests are spread.
+    pub shards: u16,
 }
 
 pub fn target() -> TargetName {
@@ -87,7 +89,7 @@ impl Stack {
             table.put(target_item(&target(), TargetRow::new(Arc::clone(config), created)));
             table.watch(invariants::every_change);
         });
-        Self { queue, dead_letters }
+        Self { queue, dead_letters, shards: SHARDS }
     }
 
     pub fn dead_letters<R>(&self, world: &World, look: impl FnOnce(Vec<&str>) -> R) -> R {
@@ -104,7 +106,7 @@ impl Stack {
             runtime: own.clone(),
             registry: registry(env, own),
             retention: RETENTION,
-            shards: SHARDS,
+            shards: self.shards,
             wakes: Wakes::default(),
         }
     }
@@ -119,7 +121,7 @@ impl Stack {
             registry: registry(env, own),
             retention: RETENTION,
             age_alarm: AGE_ALARM,
-            shards: SHARDS,
+            shards: self.shards,
             behind: Behind::default(),
         }
     }
