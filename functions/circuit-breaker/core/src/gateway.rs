@@ -43,8 +43,10 @@ pub struct Gateway<T, Q, D, R> {
     pub runtime: R,
     /// The breakers as this environment knows them.
     pub registry: Registry<T, R>,
-    /// The time for which answers and dead requests are kept.
-    pub retention: Duration,
+    /// The time for which answers are kept.
+    pub answer_retention: Duration,
+    /// The time for which dead requests are kept.
+    pub dead_retention: Duration,
     /// The number of partitions of the index that a target's requests are spread over:
     /// [`SHARDS`](crate::rows::SHARDS), at least 1.
     pub shards: u16,

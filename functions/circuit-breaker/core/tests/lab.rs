@@ -191,6 +191,13 @@ impl Lab<'_> {
     }
 }
 
+impl Watched {
+    /// From here on the target fails.
+    pub fn fail(&self) {
+        self.seen.status.set(500);
+    }
+}
+
 impl Clock for Watched {
     fn now(&self) -> Timestamp {
         self.env.now()

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
 use circuit_breaker_core::decide::breaker::BreakerState;
+use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::metrics::{DISMISSED, REDRIVEN};
 use circuit_breaker_core::names::RequestId;
+use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{RequestRow, RequestStatus, order_group_key, request_key, target_key};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenfold_ports::api::Response;
+use tenfold_ports::{Clock, Context};
 
 use crate::lab::{Lab, lab, request};
-use crate::world::{Stack, config, put_breaker, rows, target};
+use crate::world::{Stack, config, deliver, put_breaker, rows, target};
 
 const DIES: &str = r#","minimumCalls":100,"retry":{"maxAttempts":1,"baseDelayMs":10}"#;
 
@@ -409,5 +413,49 @@ fn letters_of_requests_that_are_dead_no_more_are_cleared_and_others_stay() {
         assert_eq!(body(&post(lab, "/targets/pay/redrive", ""))["redriven"], 12);
         assert_eq!(clear(), json!({ "looked": 13, "cleared": 12, "more": false }));
         assert_eq!(lab.messages(lab.stack.dead_letters), ["nonsense"]);
+    });
+}
+
+#[test]
+fn a_target_is_deleted_with_what_waits_for_it_when_that_is_said() {
+    sharded("", |lab| {
+        park(lab, keys(3));
+        lab.lose_messages();
+        let refused = lab.call(request("DELETE", "/targets/pay", &[], ""));
+        let detail = body(&refused)["detail"].as_str().unwrap().to_owned();
+        assert_eq!(refused.status, 409);
+        assert!(detail.starts_with("3 requests wait") && detail.contains("?waiting=cancel"), "{detail}");
+        assert_eq!(lab.call(request("DELETE", "/targets/pay?waiting=cancel", &[], "")).status, 204);
+        assert_eq!(lab.get("/targets/pay").status, 404);
+        assert_eq!(lab.messages(lab.stack.queue).len(), 1, "at once");
+        assert_eq!(lab.process().dead, 3, "also behind a breaker that was forced open");
+        let (entries, _) = all(lab, "/targets/pay/requests?state=dead");
+        assert!(entries.iter().all(|entry| entry["reason"] == "its target was deleted"), "{entries:?}");
+        assert_eq!(lab.messages(lab.stack.dead_letters).len(), 3);
+    });
+}
+
+#[test]
+fn answers_and_dead_requests_are_kept_for_times_of_their_own() {
+    lab(DIES, |lab| {
+        let stack = lab.stack;
+        lab.ask(move |env, own| async move {
+            let (one, two) = (Duration::from_hours(1), Duration::from_hours(2));
+            let context = Context::until(env.now() + SignedDuration::from_secs(90));
+            let gateway =
+                || Gateway { answer_retention: one, dead_retention: two, ..stack.gateway(&env, &own) };
+            let call = async |method, path: &str, key| {
+                let headers = [("idempotency-key", key)];
+                gateway().handle(&request(method, path, &headers, "{}"), &context).await
+            };
+            assert_eq!(call("POST", "/requests/pay", "answered").await.status, 200);
+            own.fail();
+            assert_eq!(call("POST", "/requests/pay", "dead").await.status, 202);
+            let usual = stack.processor(&env, &own);
+            let processor = RetryProcessor { answer_retention: one, dead_retention: two, ..usual };
+            assert_eq!(deliver(&processor, &context).await.dead, 1);
+        });
+        let kept = |key| row(lab, id(key)).expires.duration_since(lab.world.now()).as_hours();
+        assert_eq!((kept("answered"), kept("dead")), (0, 1), "and the minutes that have passed");
     });
 }

@@ -21,7 +21,8 @@ fn main() -> ExitCode {
             dead_letters,
             downstream: config.downstream(),
             runtime,
-            retention: config.retention,
+            answer_retention: config.answer_retention,
+            dead_retention: config.dead_retention,
             shards: config.shards,
             wakes: Wakes::default(),
         };

@@ -36,7 +36,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.status = RequestStatus::Running;
         let ends = if is_in(Mutant::ClaimTooShort) { self.runtime.now() } else { context.deadline };
         row.data.until = ends + CLOCK_MARGIN;
-        row.expires = self.runtime.now() + self.retention;
+        row.expires = self.runtime.now() + self.answer_retention;
         Ok(match self.take(request, &mut row).await? {
             None => KeyClaim::Claimed(Box::new(row.written())),
             Some(response) => KeyClaim::Answered(response),

@@ -113,7 +113,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
         row.status = RequestStatus::Dead;
         row.data.dismissed = Some(now);
-        row.expires = now + self.retention;
+        row.expires = now + self.dead_retention;
         row.data.writer = self.runtime.next_u64();
         row
     }

@@ -103,7 +103,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                     row.status = RequestStatus::Delivered;
                     row.data.answer = Some(head);
                     row.answer_body = body;
-                    row.expires = result.at + self.retention;
+                    row.expires = result.at + self.answer_retention;
                     // The answer is the truth whether or not it can be stored: the key stays claimed until
                     // the claim lapses, and then the target is asked again with the same key.
                     if let ((), Err(error)) = join(settle, park::store(&self.table, &row)).await {

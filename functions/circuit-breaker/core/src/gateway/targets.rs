@@ -158,21 +158,25 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     }
 
     pub(super) async fn delete_target(&self, name: &TargetName, request: &Request) -> RouteResult {
+        let gives_up = gives_up_what_waits(request).map_err(|fault| Problem::invalid(vec![fault]))?;
         for _ in 0..TRIES {
             let (stored, _) = self.read(&BreakerName::of(name.clone())).await?;
             let target = stored.living().ok_or_else(|| unknown_target(name))?;
             precondition(request, Some(&tag(&target.config)))?;
-            let waiting = self.count(rows::active, name).await?.at_least;
-            if waiting > 0 {
-                let detail =
-                    format!("{waiting} requests wait for {name}; let them be delivered or die first");
-                return Err(Problem::new(409, "requests-wait", "Requests wait for this target", detail));
+            if !gives_up {
+                let waiting = self.count(rows::active, name).await?.at_least;
+                if waiting > 0 {
+                    return Err(requests_wait(name, waiting));
+                }
             }
             // An environment that has read the target a moment ago may still park a request for it: the row
             // stays, marked, and the retry processor finds the request and gives it up.
             let next = TargetRow { deleted: Some(self.runtime.now()), ..target.clone() };
             if self.replace_target(name, &stored, next).await? {
                 self.registry.changed(name, None);
+                if gives_up {
+                    self.wake_all(name).await;
+                }
                 return Ok(Response::empty(204));
             }
         }
@@ -185,6 +189,26 @@ fn after(request: &Request) -> Result<Option<SmolStr>, Fault> {
     let Some(token) = parameter(request, "after")? else { return Ok(None) };
     let sk: SmolStr = page_token::read(LIST, token)?;
     if (1..=LONGEST_KEY).contains(&sk.len()) { Ok(Some(sk)) } else { Err(page_token::no_place()) }
+}
+
+/// Whether what waits for a target is to be given up when it is deleted.
+fn gives_up_what_waits(request: &Request) -> Result<bool, Fault> {
+    match parameter(request, "waiting")? {
+        None => Ok(false),
+        Some(waiting) if waiting == "cancel" => Ok(true),
+        Some(waiting) => {
+            let shown: String = waiting.chars().take(100).collect();
+            Err(Fault::new("query:waiting", format!("is `{shown}`; cancel was expected, or nothing")))
+        }
+    }
+}
+
+fn requests_wait(name: &TargetName, waiting: u64) -> Problem {
+    let detail = format!(
+        "{waiting} requests wait for {name}; let them be delivered or die first, or give them up with it: \
+         DELETE /targets/{name}?waiting=cancel"
+    );
+    Problem::new(409, "requests-wait", "Requests wait for this target", detail)
 }
 
 fn overtaken() -> Problem {
