@@ -17,7 +17,7 @@ def before_call(_, case, __):
         return
     operation = case.operation.definition.raw["operationId"]
     for parameter in case.path_parameters or {}:
-        if operation != "getRequest":
+        if operation not in ("getRequest", "dismissRequest", "redriveRequest"):
             case.path_parameters[parameter] = f"{NAME}-gone" if operation == "deleteTarget" else NAME
     if isinstance(case.body, dict):
         for field in case.body.keys() & {"url", "healthUrl"}:

@@ -26,7 +26,6 @@ use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 use crate::names::TargetName;
 use crate::park::{self, Look, Wakes};
 use crate::registry::Registry;
-use bulk::BulkCommand;
 
 /// What a gateway reaches and remembers.
 #[derive(Debug)]
@@ -98,15 +97,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 _ => allow(&["GET"]),
             },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.bulk(BulkCommand::Redrive, &body::target(name)?, request, context).await,
+                "POST" => self.redrive_many(&body::target(name)?, request, context).await,
                 _ => allow(&["POST"]),
             },
             ["targets", name, "cancel"] => match method {
-                "POST" => self.bulk(BulkCommand::Cancel, &body::target(name)?, request, context).await,
+                "POST" => self.cancel_many(&body::target(name)?, request, context).await,
                 _ => allow(&["POST"]),
             },
             ["targets", name, "discard"] => match method {
-                "POST" => self.bulk(BulkCommand::Discard, &body::target(name)?, request, context).await,
+                "POST" => self.discard_many(&body::target(name)?, request, context).await,
                 _ => allow(&["POST"]),
             },
             ["dead-letters", "clear"] => match method {

@@ -7,6 +7,7 @@ mod api;
 mod budgets;
 mod lab;
 mod operating;
+mod operating_many;
 mod overtaken;
 mod reconfigured;
 mod refusing;

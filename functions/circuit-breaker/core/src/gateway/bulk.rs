@@ -38,7 +38,7 @@ const RESERVE: Duration = Duration::from_secs(5);
 
 /// What is done to many requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BulkCommand {
+enum BulkCommand {
     /// Dead ones are queued again.
     Redrive,
     /// Those that wait are cancelled.
@@ -86,7 +86,34 @@ struct BulkTally {
 }
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
-    pub(super) async fn bulk(
+    pub(super) async fn redrive_many(
+        &self,
+        target: &TargetName,
+        request: &Request,
+        context: &Context,
+    ) -> RouteResult {
+        self.bulk(BulkCommand::Redrive, target, request, context).await
+    }
+
+    pub(super) async fn cancel_many(
+        &self,
+        target: &TargetName,
+        request: &Request,
+        context: &Context,
+    ) -> RouteResult {
+        self.bulk(BulkCommand::Cancel, target, request, context).await
+    }
+
+    pub(super) async fn discard_many(
+        &self,
+        target: &TargetName,
+        request: &Request,
+        context: &Context,
+    ) -> RouteResult {
+        self.bulk(BulkCommand::Discard, target, request, context).await
+    }
+
+    async fn bulk(
         &self,
         command: BulkCommand,
         target: &TargetName,
