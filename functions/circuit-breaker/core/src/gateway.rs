@@ -2,12 +2,13 @@
 //!
 //! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
 //! is made in `view`; each resource has its module: `targets`, `state`, `requests` (and `keys`).
-//! Operating them: `lists` and `filter`, `operate` for one request, `bulk` for many, `dead_letters`.
+//! Operating them: `lists` and `filter`, `operate` for one request, `bulk` for many, `dead_letters`; `history`.
 
 mod body;
 mod bulk;
 mod dead_letters;
 mod filter;
+mod history;
 mod keys;
 mod lists;
 mod operate;
@@ -89,8 +90,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 _ => allow(&["GET", "PUT", "DELETE"]),
             },
             ["targets", name, "state"] => match method {
-                "POST" => self.force(&body::breaker(body::target(name)?, request)?, &request.body).await,
+                "POST" => self.force(&body::breaker(body::target(name)?, request)?, request).await,
                 _ => allow(&["POST"]),
+            },
+            ["targets", name, "history"] => match method {
+                "GET" => self.list_history(&body::target(name)?, request).await,
+                _ => allow(&["GET"]),
             },
             ["targets", name, "requests"] => match method {
                 "GET" => self.list_requests(&body::target(name)?, request).await,
@@ -116,11 +121,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             ["requests", name] => match method {
                 "POST" => self.submit(body::target(name)?, request, context).await,
                 "GET" => self.get_request(name).await,
-                "DELETE" => self.dismiss_request(name).await,
+                "DELETE" => self.dismiss_request(name, request).await,
                 _ => allow(&["GET", "POST", "DELETE"]),
             },
             ["requests", name, "redrive"] => match method {
-                "POST" => self.redrive_request(name).await,
+                "POST" => self.redrive_request(name, request).await,
                 _ => allow(&["POST"]),
             },
             _ => Err(Problem::no_route(&request.path)),

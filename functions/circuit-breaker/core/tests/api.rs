@@ -253,6 +253,7 @@ fn a_method_that_there_is_not_is_told_which_there_are() {
             ("/targets", "GET"),
             ("/targets/pay", "GET, PUT, DELETE"),
             ("/targets/pay/state", "POST"),
+            ("/targets/pay/history", "GET"),
             ("/targets/pay/requests", "GET"),
             ("/targets/pay/redrive", "POST"),
             ("/targets/pay/cancel", "POST"),

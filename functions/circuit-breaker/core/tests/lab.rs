@@ -69,6 +69,7 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: impl In
         query: query.map(|(name, value)| (name.into(), value.into())).collect(),
         headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         body: body.into(),
+        caller: None,
     }
 }
 

@@ -5,6 +5,7 @@
 mod ages;
 mod api;
 mod budgets;
+mod history;
 mod lab;
 mod operating;
 mod operating_many;

@@ -6,7 +6,7 @@ use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::metrics::DISMISSED;
 use circuit_breaker_core::retry_processor::RetryProcessor;
-use circuit_breaker_core::rows::RequestStatus;
+use circuit_breaker_core::rows::{RequestStatus, request_key};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenfold_ports::{Clock, Context};
@@ -173,5 +173,25 @@ fn answers_and_dead_requests_are_kept_for_times_of_their_own() {
         });
         let kept = |key| row(lab, id(key)).expires.duration_since(lab.world.now()).as_hours();
         assert_eq!((kept("answered"), kept("dead")), (0, 1), "and the minutes that have passed");
+    });
+}
+
+#[test]
+fn more_is_said_where_more_wait_than_are_counted() {
+    sharded(DIES, |lab| {
+        put_breaker(lab.world, &config(DIES), BreakerState::ForcedOpen);
+        assert_eq!(send(lab, "first", &[]).status, 202);
+        let queue = || body(&lab.get("/targets/pay"))["queue"].clone();
+        assert_eq!(queue(), json!({ "waiting": 1, "dead": 0, "more": false }));
+        // Of one shard more than is counted.
+        let first = lab.items().into_iter().find(|item| item.key.pk.starts_with("request#")).unwrap();
+        for n in 0..1_000 {
+            let mut copy = first.clone();
+            copy.key = request_key(id(&n.to_string()));
+            lab.put(copy);
+        }
+        assert_eq!(queue(), json!({ "waiting": 1_000, "dead": 0, "more": true }));
+        let refused = body(&lab.call(request("DELETE", "/targets/pay", &[], "")));
+        assert!(refused["detail"].as_str().unwrap().starts_with("at least 1000 requests"), "{refused}");
     });
 }

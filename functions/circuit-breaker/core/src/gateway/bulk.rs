@@ -19,7 +19,7 @@ use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::filter::{QueueSide, RequestFilter};
-use super::operate::leads_a_group;
+use super::operate::{by, leads_a_group};
 use super::{Gateway, unknown_target};
 use crate::decide::queue_page::QueueCursor;
 use crate::decide::timing::time_left;
@@ -151,6 +151,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         if is_first && tally.looked == 0 && command != BulkCommand::Redrive {
             self.must_know(target).await?;
         }
+        tracing::info!(
+            %target, command = command.done(), requests = tally.done, looked = tally.looked, by = by(request),
+            "many requests at once"
+        );
         match (command, tally.done) {
             (_, 0) => {}
             (BulkCommand::Redrive, done) => self.redriven_of(target, done).await,

@@ -5,7 +5,7 @@
 
 use tenfold_pattern::ReadError;
 use tenfold_pattern::http::RouteResult;
-use tenfold_ports::api::{Problem, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::Read;
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
@@ -45,7 +45,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     }
 
     /// `DELETE /requests/{requestId}`: cancels a request that waits, discards a dead one.
-    pub(super) async fn dismiss_request(&self, id: &str) -> RouteResult {
+    pub(super) async fn dismiss_request(&self, id: &str, request: &Request) -> RouteResult {
         for _ in 0..TRIES {
             let row = self.known_request(id).await?;
             if row.status == RequestStatus::Delivered {
@@ -58,6 +58,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             let led_a_group = leads_a_group(&row);
             let dismissed = self.dismissed(row);
             if self.dismiss(&dismissed, led_a_group).await? == Stored::Yes {
+                tracing::info!(request = id, %target, by = by(request), "request dismissed by hand");
                 self.dismissed_of(&target, 1, led_a_group).await;
                 return self.show(dismissed);
             }
@@ -66,7 +67,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     }
 
     /// `POST /requests/{requestId}/redrive`: queues a dead request again, also one that was dismissed.
-    pub(super) async fn redrive_request(&self, id: &str) -> RouteResult {
+    pub(super) async fn redrive_request(&self, id: &str, request: &Request) -> RouteResult {
         for _ in 0..TRIES {
             let row = self.known_request(id).await?;
             match row.status {
@@ -81,6 +82,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             let again = self.again(row);
             match park::queue_row(&self.table, &self.runtime, &again).await? {
                 Stored::Yes => {
+                    tracing::info!(request = id, %target, by = by(request), "request redriven by hand");
                     self.redriven_of(&target, 1).await;
                     return self.show(again);
                 }
@@ -146,6 +148,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let now = self.runtime.now();
         self.wakes.by(&self.queue, target, now, now).await;
     }
+}
+
+/// Returns who has sent a command, for the log.
+pub(super) fn by(request: &Request) -> &str {
+    request.caller.as_deref().unwrap_or("-")
 }
 
 /// Whether a request may be the first of its order group: only those that wait are in one.
