@@ -9,10 +9,12 @@ use circuit_breaker_core::retry_processor::RetryProcessor;
 use circuit_breaker_core::rows::{RequestStatus, request_key};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tenfold_pattern::http::page_token;
 use tenfold_ports::{Clock, Context};
 
 use crate::lab::{Lab, header, lab, request};
 use crate::operating::{DIES, all, body, bury, delete, id, keys, park, post, row, send, sharded};
+use crate::refusing::asked;
 use crate::world::{config, deliver, put_breaker, rows};
 
 /// Calls a command again and again until it has come to its end. Gives the answers.
@@ -193,5 +195,59 @@ fn more_is_said_where_more_wait_than_are_counted() {
         assert_eq!(queue(), json!({ "waiting": 1_000, "dead": 0, "more": true }));
         let refused = body(&lab.call(request("DELETE", "/targets/pay", &[], "")));
         assert!(refused["detail"].as_str().unwrap().starts_with("at least 1000 requests"), "{refused}");
+    });
+}
+
+#[test]
+fn a_refusal_leaves_the_rest_to_the_next_call() {
+    lab("", |lab| {
+        park(lab, keys(60));
+        let cancel = |path: &str| request("POST", path, &[], "");
+        let answer = asked(lab, cancel("/targets/pay/cancel"), &["write 10"]);
+        let told = body(&answer);
+        assert_eq!((answer.status, &told["cancelled"], &told["looked"]), (200, &json!(49), &json!(0)));
+        let next = format!("/targets/pay/cancel?after={}", told["next"].as_str().unwrap());
+        let told = body(&lab.call(cancel(&next)));
+        assert_eq!((&told["cancelled"], &told["next"]), (&json!(11), &Value::Null));
+        // Nothing was done.
+        park(lab, ["later".to_owned()]);
+        for calls in ["write 1", "rows", "query pay#active"] {
+            assert_eq!(asked(lab, cancel("/targets/pay/cancel"), &[calls]).status, 503, "{calls}");
+        }
+    });
+}
+
+#[test]
+fn letters_in_hand_are_given_back_when_something_is_refused() {
+    lab(DIES, |lab| {
+        bury(lab, keys(3), &[]);
+        assert_eq!(delete(lab, id("k000")).status, 200);
+        let clear = || request("POST", "/dead-letters/clear", &[], "");
+        for calls in ["rows", "receive"] {
+            assert_eq!(asked(lab, clear(), &[calls]).status, 503, "{calls}");
+        }
+        let told = body(&asked(lab, clear(), &["delete"]));
+        assert_eq!(told, json!({ "looked": 3, "cleared": 0, "more": false }));
+        assert_eq!(body(&lab.call(clear()))["looked"], 2, "the others are there at once");
+        lab.world.pass(SignedDuration::from_mins(4));
+        assert_eq!(body(&lab.call(clear())), json!({ "looked": 3, "cleared": 1, "more": false }));
+    });
+}
+
+#[test]
+fn a_cursor_that_is_made_up_is_refused() {
+    lab("", |lab| {
+        park(lab, keys(1));
+        let far = i64::MAX / 2;
+        for began in [i64::MIN, -1, far, (lab.world.now() + SignedDuration::from_hours(1)).as_millisecond()] {
+            let list = r#"targets/pay cancelled {"tenant":null,"older_than":null,"reason":null}"#;
+            let after = page_token::write(list, &json!({ "began": began, "at": [] }));
+            let path = format!("/targets/pay/cancel?after={after}");
+            assert_eq!(post(lab, &path, "").status, 400, "{began}");
+        }
+        let list = r#"targets/pay cancelled {"tenant":null,"older_than":null,"reason":null}"#;
+        let now = lab.world.now().as_millisecond();
+        let after = page_token::write(list, &json!({ "began": now, "at": [] }));
+        assert_eq!(post(lab, &format!("/targets/pay/cancel?after={after}"), "").status, 200);
     });
 }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use serde_json::json;
 use tenfold_pattern::http::RouteResult;
 use tenfold_pattern::read::{ReadError, readable};
@@ -35,10 +35,18 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let (mut width, mut more) = (1, false);
         let done = loop {
             let receives = (0..width).map(|_| self.dead_letters.receive(BATCH, WAIT));
-            let letters: Vec<Delivery> = match try_join_all(receives).await {
-                Ok(batches) => batches.into_iter().flatten().collect(),
-                Err(error) => break Err(queue_failed(&error)),
-            };
+            let (mut letters, mut failed) = (Vec::<Delivery>::new(), None);
+            for batch in join_all(receives).await {
+                match batch {
+                    Ok(batch) => letters.extend(batch),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if let Some(error) = failed {
+                // Those that came beside it are in hand.
+                kept.extend(letters.into_iter().map(|letter| letter.receipt));
+                break Err(queue_failed(&error));
+            }
             if letters.is_empty() {
                 break Ok(());
             }
