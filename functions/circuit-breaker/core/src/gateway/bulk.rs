@@ -138,8 +138,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             match self.bulk_page(command, target, &filter, &place, &mut tally).await {
                 Ok(Some(at)) => place.at = at,
                 Ok(None) => break None,
-                // What was done is told, and the next call goes on with the page that was refused.
-                Err(error) if tally.done > 0 => {
+                // What was done and looked at is told, and the next call goes on with the page that was refused.
+                Err(error) if tally.done + tally.looked > 0 => {
                     tracing::warn!(%target, %error, "not all of a page was done");
                     break Some(place);
                 }

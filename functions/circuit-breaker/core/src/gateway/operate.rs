@@ -8,7 +8,7 @@ use tenfold_pattern::http::RouteResult;
 use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::Read;
-use tenfold_ports::{Downstream, Queue, Runtime, Table};
+use tenfold_ports::{Bytes, Downstream, Queue, Runtime, Table};
 
 use super::keys::group_full;
 use super::view::RequestView;
@@ -103,6 +103,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.data.tries = 0;
         row.data.died = None;
         row.data.dismissed = None;
+        row.data.answer = None;
+        row.answer_body = Bytes::new();
         row.data.writer = self.runtime.next_u64();
         row
     }
