@@ -39,7 +39,8 @@ fn request(decision: &'static str, idempotency: &str) -> Case {
         credentials: Credentials::none(),
         runtime: runtime.clone(),
         registry: Registry::new(rows.clone(), runtime, TTL),
-        retention: Duration::from_hours(14 * 24),
+        answer_retention: Duration::from_hours(14 * 24),
+        dead_retention: Duration::from_hours(14 * 24),
         shards: 8,
         wakes: Wakes::default(),
     };

@@ -95,6 +95,7 @@ pub fn request(event: &str) -> Result<Request, NoRequest> {
                 Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?))
             })),
             body,
+            caller: event.request_context.identity.user_arn.filter(|arn| !arn.is_empty()).map(SmolStr::from),
         };
     faults.extend(wrong_correlation(&request));
     if faults.is_empty() {

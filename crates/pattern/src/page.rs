@@ -36,6 +36,8 @@ where
 /// # Errors
 /// The table did not answer.
 pub async fn count<T: Table>(table: &T, mut query: Query) -> Result<u64, CallError> {
+    // As many a page as the table counts in one call.
+    query.limit = u32::MAX;
     let mut sum = 0;
     loop {
         let (n, next) = table.count(query.clone()).await?;

@@ -26,6 +26,8 @@ pub struct Request {
     pub headers: Vec<(SmolStr, SmolStr)>,
     /// The body, decoded.
     pub body: Bytes,
+    /// The ARN of who has signed the request, as API Gateway has found it; none where it asks for no signature.
+    pub caller: Option<SmolStr>,
 }
 
 impl Request {

@@ -215,8 +215,8 @@ pub trait Table {
     /// The call failed.
     async fn query(&self, query: Query) -> Result<Page, CallError>;
 
-    /// Counts the items of one page without reading them: how many, and where the next page begins. A page
-    /// ends by the table's own limit (1 MiB read), not by [`Query::limit`].
+    /// Counts the items of one page without answering them: how many, and where the next page begins. Like a page that
+    /// is read it ends by [`Query::limit`] or by the table's own limit (1 MiB read), so a count costs what reading costs.
     ///
     /// # Errors
     /// The call failed.

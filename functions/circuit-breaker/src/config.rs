@@ -14,6 +14,8 @@ use tenfold_aws::table::DynamoTable;
 use tenfold_lambda::Environment;
 use tenfold_ports::Runtime;
 
+const TWO_WEEKS: Duration = Duration::from_hours(14 * 24);
+
 /// The table, and the times that the functions go by; each uses what it needs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -21,8 +23,10 @@ pub struct Config {
     pub table: String,
     /// `STATE_TTL_MS`: how long a read of a breaker is good for; 1 s unless said otherwise.
     pub state_ttl: Duration,
-    /// `RETENTION_SECONDS`: how long answers and dead requests are kept; 14 days unless said otherwise.
-    pub retention: Duration,
+    /// `ANSWER_RETENTION_SECONDS`: how long answers are kept; 14 days unless said otherwise.
+    pub answer_retention: Duration,
+    /// `DEAD_RETENTION_SECONDS`: how long dead requests are kept; 14 days unless said otherwise.
+    pub dead_retention: Duration,
     /// `QUEUE_AGE_THRESHOLD_SECONDS`: from which age of a waiting request on its alarm is raised; 15 min unless said
     /// otherwise.
     pub age_alarm: Duration,
@@ -50,7 +54,8 @@ impl Config {
         Self {
             table: env.text("TABLE_NAME").get(),
             state_ttl: env.milliseconds("STATE_TTL_MS").or(Duration::from_secs(1)),
-            retention: env.seconds("RETENTION_SECONDS").or(Duration::from_hours(14 * 24)),
+            answer_retention: env.seconds("ANSWER_RETENTION_SECONDS").or(TWO_WEEKS),
+            dead_retention: env.seconds("DEAD_RETENTION_SECONDS").or(TWO_WEEKS),
             age_alarm: env.seconds("QUEUE_AGE_THRESHOLD_SECONDS").or(Duration::from_mins(15)),
             shards: shards(env),
             egress: egress(env),

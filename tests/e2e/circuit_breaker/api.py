@@ -40,20 +40,38 @@ class Api(Caller):
                 return
             query = {"after": answer.json()["next"]}
 
-    def delete_target(self, target: str) -> requests.Response:
-        return self.call("DELETE", f"/targets/{target}")
+    def delete_target(self, target: str, **query: str) -> requests.Response:
+        return self.call("DELETE", f"/targets/{target}", params=query)
 
     def force(self, target: str, command: Any, **query: str) -> requests.Response:
         return self.call("POST", f"/targets/{target}/state", json=command, params=query)
 
-    def redrive(self, target: str) -> requests.Response:
-        return self.call("POST", f"/targets/{target}/redrive")
+    def list_requests(self, target: str, **query: str) -> requests.Response:
+        return self.call("GET", f"/targets/{target}/requests", params=query)
+
+    def redrive(self, target: str, which: Any = None, **query: str) -> requests.Response:
+        return self.call("POST", f"/targets/{target}/redrive", json=which, params=query)
+
+    def cancel(self, target: str, which: Any = None, **query: str) -> requests.Response:
+        return self.call("POST", f"/targets/{target}/cancel", json=which, params=query)
+
+    def discard(self, target: str, which: Any = None, **query: str) -> requests.Response:
+        return self.call("POST", f"/targets/{target}/discard", json=which, params=query)
+
+    def clear_dead_letters(self) -> requests.Response:
+        return self.call("POST", "/dead-letters/clear")
 
     def post_request(self, target: str, body: bytes, headers: dict[str, Any]) -> requests.Response:
         return self.call("POST", f"/requests/{target}", data=body, headers=headers)
 
     def get_request(self, request_id: str) -> requests.Response:
         return self.call("GET", f"/requests/{request_id}")
+
+    def dismiss_request(self, request_id: str) -> requests.Response:
+        return self.call("DELETE", f"/requests/{request_id}")
+
+    def redrive_request(self, request_id: str) -> requests.Response:
+        return self.call("POST", f"/requests/{request_id}/redrive")
 
 
 class Guarded:

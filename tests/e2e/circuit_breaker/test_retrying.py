@@ -97,17 +97,20 @@ def test_a_dead_request_can_be_redriven(guarded, settled, stack):
 
     payments.service.does()
     redriven = payments.api.redrive(payments.name)
-    assert (redriven.status_code, redriven.json()) == (200, {"redriven": 3, "more": False})
+    told = {"redriven": 3, "looked": 3, "unreadable": 0, "next": None}
+    assert (redriven.status_code, redriven.json()) == (200, told)
     requests = settled(payments, ids)
     assert [request["answer"]["status"] for request in requests] == [200] * 3
     assert all("reason" not in request for request in requests)
     assert payments.service.effects == dict.fromkeys(keys, 1)
     no_letters(stack, payments)
     assert payments.view()["queue"]["dead"] == 0
-    assert payments.api.redrive(payments.name).json() == {"redriven": 0, "more": False}
+    again = {"redriven": 0, "looked": 0, "unreadable": 0, "next": None}
+    assert payments.api.redrive(payments.name).json() == again
 
 
-def test_a_redrive_leaves_the_dead_letters_of_others(guarded, settled, stack):
+def test_letters_of_others_stay_and_are_not_hidden(guarded, settled, stack):
+    """A redrive receives no letter. Who clears them has all targets' in hand for a moment, and gives them back."""
     mine, other = (guarded(retry={**QUICK["retry"], "maxAttempts": 2}, **STAYS_CLOSED) for _ in range(2))
     ids = {}
     for one in (mine, other):
@@ -115,13 +118,43 @@ def test_a_redrive_leaves_the_dead_letters_of_others(guarded, settled, stack):
         ids[one.name] = [one.park()]
         settled(one, ids[one.name], "dead")
         told_dead(one, 1)
+    letters_for(stack, mine, ids[mine.name])
     mine.service.does()
     assert mine.api.redrive(mine.name).json()["redriven"] == 1
+    settled(mine, ids[mine.name])
+    no_letters(stack, mine)
     letters_for(stack, other, ids[other.name])
     assert other.view()["queue"]["dead"] == 1
     other.service.does()
     assert other.api.redrive(other.name).json()["redriven"] == 1
     no_letters(stack, other)
+
+
+def test_what_waits_is_listed_and_cancelled(guarded, settled, stack):
+    payments = guarded(**STAYS_CLOSED)
+    payments.force("open")
+    ids = [payments.park(tenant=tenant) for tenant in ("red", "blue", "red")]
+    listed = eventually(
+        "all are in the list",
+        lambda: payments.api.list_requests(payments.name, state="queued").json(),
+        lambda page: len(page["requests"]) == 3,
+    )
+    assert [request["requestId"] for request in listed["requests"]] == ids
+    assert listed["next"] is None
+    dismissed = payments.api.dismiss_request(ids[1])
+    assert (dismissed.status_code, dismissed.json()["reason"]) == (200, "cancelled by hand")
+    assert payments.api.redrive_request(ids[1]).json()["status"] == "queued"
+    cancelled = eventually(
+        "those of a tenant are cancelled",
+        lambda: payments.api.cancel(payments.name, {"tenant": "red"}).json(),
+        lambda told: told["looked"] == 1 or told["cancelled"] == 2,
+    )
+    assert cancelled["next"] is None
+    payments.force("auto")
+    settled(payments, [ids[1]])
+    assert payments.api.dismiss_request(ids[1]).status_code == 409
+    assert len(payments.service.effects) == 1
+    assert stack.messages("DeadLetterQueueUrl", payments.name) == []
 
 
 def told_dead(guarded, n: int) -> None:
@@ -132,8 +165,8 @@ def told_dead(guarded, n: int) -> None:
 def letters_for(stack, guarded, ids) -> list[dict]:
     """The letters of a target, once there is one for each request.
 
-    All targets' letters are in one queue, and each redrive has all of them in its hands for a moment: what is not
-    there now is there again. And there may be two for a request: it is sent again where its answer was lost.
+    All targets' letters are in one queue, and another test may be clearing them: what is not there now is there again
+    at once. And there may be two for a request: it is sent again where its answer was lost.
     """
     return eventually(
         "there is a letter for each",
@@ -143,14 +176,13 @@ def letters_for(stack, guarded, ids) -> list[dict]:
 
 
 def no_letters(stack, guarded) -> None:
-    """A letter that another target's redrive had in its hands stays until the next redrive of its own. Where that
-    redrive has died, it has it for as long as the queue hides a message."""
+    """They are cleared, by this test or by another one that clears at the same moment. Where that has died with a letter
+    in hand, it has it for as long as the queue hides a message."""
 
     def look():
-        letters = stack.messages("DeadLetterQueueUrl", guarded.name)
-        if letters:
-            assert guarded.api.redrive(guarded.name).json()["redriven"] == 0
-        return letters
+        if stack.messages("DeadLetterQueueUrl", guarded.name):
+            assert guarded.api.clear_dead_letters().status_code == 200
+        return stack.messages("DeadLetterQueueUrl", guarded.name)
 
     eventually("its letters are gone", look, lambda letters: letters == [], within=300, every=0.5)
 

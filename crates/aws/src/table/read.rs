@@ -80,7 +80,8 @@ impl DynamoTable {
 
     pub(super) async fn count_page(&self, query: &Query) -> Result<(u64, Option<Cursor>), CallError> {
         let index = self.index_of(query)?;
-        let call = self.query_call(query, index)?.select(Select::Count);
+        let limit = i32::try_from(query.limit.max(1)).unwrap_or(i32::MAX);
+        let call = self.query_call(query, index)?.limit(limit).select(Select::Count);
         let answer = call.send().await.map_err(|e| call_error(&e, Effect::Read))?;
         Ok((u64::try_from(answer.count).unwrap_or(0), next(&answer, index)?))
     }

@@ -48,6 +48,20 @@ fn a_custom_domains_base_path_is_no_part_of_the_path() {
 }
 
 #[test]
+fn the_caller_is_whoever_has_signed() {
+    let caller = |identity: Value| {
+        let context = json!({ "path": "/prod/a", "httpMethod": "GET", "identity": identity });
+        let event = json!({ "httpMethod": "GET", "path": "/a", "resource": "/a", "requestContext": context });
+        request(&event.to_string()).unwrap().caller
+    };
+    let alice = "arn:aws:iam::123456789012:user/alice";
+    assert_eq!(caller(json!({ "userArn": alice, "sourceIp": "192.0.2.1" })).as_deref(), Some(alice));
+    for nobody in [json!({ "userArn": null }), json!({ "userArn": "" }), json!({})] {
+        assert_eq!(caller(nobody), None);
+    }
+}
+
+#[test]
 fn a_binary_body_is_decoded_and_absent_maps_are_empty() {
     let request = request(POST).unwrap();
     assert_eq!((request.method.as_str(), &request.body[..]), ("POST", &[0, 255, 254, b'a'][..]));

@@ -3,7 +3,7 @@
 //! Nothing here calls a port, reads a clock or draws a random number: the time and chance are handed in.
 //! [`window`] counts calls; [`permits`], [`breaker`] and `half_open` are the state machine; [`judge`] says
 //! what an answer means; [`forward`] what a target takes; [`report`] when the fleet is told of calls; [`retry`] and [`timing`] say when a parked request is tried, [`pace`] how many at a time, `order`
-//! (on [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is.
+//! (on [`OrderGroup`](crate::rows::OrderGroup)) whose turn it is; `queue_page` what is on a page of a list.
 
 pub mod breaker;
 pub mod forward;
@@ -12,6 +12,7 @@ pub mod judge;
 mod order;
 pub mod pace;
 pub mod permits;
+pub(crate) mod queue_page;
 pub mod report;
 pub mod retry;
 pub mod timing;

@@ -2,13 +2,18 @@
 //!
 //! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
 //! is made in `view`; each resource has its module: `targets`, `state`, `requests` (with `passage`, `keys` and
-//! `passing`), `redrive`.
+//! `passing`). Operating them: `lists` and `filter`, `operate` for one request, `bulk` for many, `dead_letters`; `history`.
 
 mod body;
+mod bulk;
+mod dead_letters;
+mod filter;
+mod history;
 mod keys;
+mod lists;
+mod operate;
 mod passage;
 mod passing;
-mod redrive;
 mod requests;
 mod state;
 mod targets;
@@ -44,8 +49,10 @@ pub struct Gateway<T, Q, D, R> {
     pub runtime: R,
     /// The breakers as this environment knows them.
     pub registry: Registry<T, R>,
-    /// The time for which answers and dead requests are kept.
-    pub retention: Duration,
+    /// The time for which answers are kept.
+    pub answer_retention: Duration,
+    /// The time for which dead requests are kept.
+    pub dead_retention: Duration,
     /// The number of partitions of the index that a target's requests are spread over:
     /// [`SHARDS`](crate::rows::SHARDS), at least 1.
     pub shards: u16,
@@ -101,17 +108,42 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 _ => allow(&["GET", "PUT", "DELETE"]),
             },
             ["targets", name, "state"] => match method {
-                "POST" => self.force(&body::breaker(body::target(name)?, request)?, &request.body).await,
+                "POST" => self.force(&body::breaker(body::target(name)?, request)?, request).await,
                 _ => allow(&["POST"]),
             },
+            ["targets", name, "history"] => match method {
+                "GET" => self.list_history(&body::target(name)?, request).await,
+                _ => allow(&["GET"]),
+            },
+            ["targets", name, "requests"] => match method {
+                "GET" => self.list_requests(&body::target(name)?, request).await,
+                _ => allow(&["GET"]),
+            },
             ["targets", name, "redrive"] => match method {
-                "POST" => self.redrive(&body::target(name)?, context).await,
+                "POST" => self.redrive_many(&body::target(name)?, request, context).await,
+                _ => allow(&["POST"]),
+            },
+            ["targets", name, "cancel"] => match method {
+                "POST" => self.cancel_many(&body::target(name)?, request, context).await,
+                _ => allow(&["POST"]),
+            },
+            ["targets", name, "discard"] => match method {
+                "POST" => self.discard_many(&body::target(name)?, request, context).await,
+                _ => allow(&["POST"]),
+            },
+            ["dead-letters", "clear"] => match method {
+                "POST" => self.clear_dead_letters(context).await,
                 _ => allow(&["POST"]),
             },
             // One resource of the API: an id to ask for, a target to send to. No target has an id for a name.
             ["requests", id] if RequestId::parse(id).is_some() => match method {
                 "GET" => self.get_request(id).await,
-                _ => allow(&["GET"]),
+                "DELETE" => self.dismiss_request(id, request).await,
+                _ => allow(&["GET", "DELETE"]),
+            },
+            ["requests", id, "redrive"] if RequestId::parse(id).is_some() => match method {
+                "POST" => self.redrive_request(id, request).await,
+                _ => allow(&["POST"]),
             },
             ["requests", name, ..] => self.forward(body::target(name)?, request, context).await,
             _ => Err(Problem::no_route(&request.path)),

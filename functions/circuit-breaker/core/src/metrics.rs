@@ -24,6 +24,8 @@ pub const DELIVERED: &str = "Delivered";
 pub const DEAD: &str = "Dead";
 /// The dead requests that were queued again.
 pub const REDRIVEN: &str = "Redriven";
+/// The requests that a person cancelled or discarded.
+pub const DISMISSED: &str = "Dismissed";
 /// The probes made.
 pub const PROBES: &str = "Probes";
 /// The probes that failed.

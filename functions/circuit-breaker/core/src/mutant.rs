@@ -47,4 +47,6 @@ tenfold_ports::mutants! {
     OrderIgnored = "an order group in any order",
     /// A request with an ordering key does not look for others before it.
     OrderJumped = "an order group that newcomers jump",
+    /// A cancelled request stays in its order group.
+    CancelledInLine = "a cancelled request that keeps its place in line",
 }

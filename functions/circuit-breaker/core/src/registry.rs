@@ -18,6 +18,7 @@
 //! its own traces (a permit, a result, a trip) is decided anew.
 
 mod breakers;
+mod by_hand;
 mod kept;
 mod memory;
 mod permit;

@@ -65,8 +65,10 @@ pub struct RetryProcessor<T, Q, D, R> {
     pub runtime: R,
     /// The breakers as this environment knows them.
     pub registry: Registry<T, R>,
-    /// The time for which answers and dead requests are kept.
-    pub retention: Duration,
+    /// The time for which answers are kept.
+    pub answer_retention: Duration,
+    /// The time for which dead requests are kept.
+    pub dead_retention: Duration,
     /// The age of a waiting request from which on the alarm on it is raised.
     pub age_alarm: Duration,
     /// The number of partitions of the index that a target's requests are spread over:

@@ -6,6 +6,7 @@
 //! | `breaker#<target>` or `breaker#<target>:<tenant>` | `-` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
 //! | `line#<target>#<ordering key>` | `-` | an order group: which requests wait, in their order |
+//! | `history#<target>` | time and a random number | who has changed the target or forced a breaker of it, and to what |
 //! | `drain#<target>` | `-` | the lease of whoever delivers what waits for the target; none: nobody does |
 //!
 //! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or
@@ -14,6 +15,7 @@
 
 mod breaker;
 mod drain;
+mod history;
 mod order_group;
 mod request;
 mod target;
@@ -23,6 +25,7 @@ use tenfold_ports::table::Condition;
 
 pub use breaker::{BreakerRow, breaker_key};
 pub use drain::{DrainLease, DrainRow, drain_key};
+pub use history::{HistoryChange, HistoryEntry, history};
 pub use order_group::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
 pub use request::{
     AnswerHead, DeliveryAttempt, RequestData, RequestRow, RequestStatus, active, dead, request_key,

@@ -253,9 +253,15 @@ fn a_method_that_there_is_not_is_told_which_there_are() {
             ("/targets", "GET"),
             ("/targets/pay", "GET, PUT, DELETE"),
             ("/targets/pay/state", "POST"),
+            ("/targets/pay/history", "GET"),
+            ("/targets/pay/requests", "GET"),
             ("/targets/pay/redrive", "POST"),
             ("/requests/pay", "POST"),
-            ("/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07", "GET"),
+            ("/targets/pay/cancel", "POST"),
+            ("/targets/pay/discard", "POST"),
+            ("/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07", "GET, DELETE"),
+            ("/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07/redrive", "POST"),
+            ("/dead-letters/clear", "POST"),
         ] {
             let response = lab.call(request("PATCH", path, &[("idempotency-key", "k")], ""));
             assert_eq!((response.status, header(&response, "allow")), (405, allowed), "{path}");

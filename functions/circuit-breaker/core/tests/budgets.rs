@@ -1,8 +1,12 @@
 //! What one unit of work costs in AWS calls: counted, not timed. `make bench` prints the same counts.
 
-use crate::world::costs::{Calls, closed, counted, delivered, failed, idle, kept_by, open, posts, waiting};
-use crate::world::{Post, config, put_breaker};
+use crate::world::costs::{
+    Calls, TEN, closed, counted, delivered, failed, idle, kept_by, open, operated, operated_on_dead, posts,
+    waiting,
+};
+use crate::world::{Post, config, put_breaker, target};
 use circuit_breaker_core::decide::breaker::BreakerState;
+use circuit_breaker_core::names::RequestId;
 use jiff::SignedDuration;
 
 fn all(pairs: &[(&'static str, usize)]) -> Calls {
@@ -92,4 +96,71 @@ fn a_half_open_epoch_of_three_probes_costs_two_writes_a_probe() {
     // When it closes, what waits is asked to be looked at.
     let expected = [("downstream.call", 3), ("queue.send", 1), ("table.get_many", 1), ("table.write", 6)];
     assert_eq!(counts, all(&expected));
+}
+
+/// Ten requests, or ten in one order group.
+fn ten(ordering: Option<&'static str>) -> Vec<Post> {
+    TEN.iter().map(|key| Post { ordering, ..Post::new(key) }).collect()
+}
+
+fn path(key: &str, command: &str) -> String {
+    format!("/requests/{}{command}", RequestId::new(&target(), None, key))
+}
+
+#[test]
+fn a_page_of_a_list_costs_a_query_a_shard_and_one_read() {
+    let list = "/targets/pay/requests?state=queued";
+    assert_eq!(operated(&ten(None), "GET", list, ""), all(&[("table.get_many", 1), ("table.query", 1)]));
+    // An empty one is asked whether there is such a target.
+    assert_eq!(operated(&[], "GET", list, ""), all(&[("table.get", 1), ("table.query", 1)]));
+    assert_eq!(
+        operated(&[], "GET", "/targets/pay/history", ""),
+        all(&[("table.get", 1), ("table.query", 1)])
+    );
+}
+
+#[test]
+fn one_request_is_cancelled_for_a_read_and_a_write() {
+    let cancelled = |ordering| operated(&ten(ordering), "DELETE", &path("a", ""), "");
+    assert_eq!(cancelled(None), all(&[("table.get", 1), ("table.write", 1)]));
+    // Its group is read too, and the next one's turn has come.
+    assert_eq!(cancelled(Some("k")), all(&[("queue.send", 1), ("table.get", 2), ("table.transact", 1)]));
+}
+
+#[test]
+fn one_request_is_redriven_for_a_read_a_write_and_a_message() {
+    let expected = [("queue.send", 1), ("table.get", 1), ("table.get_many", 1), ("table.write", 1)];
+    assert_eq!(operated_on_dead(false, "POST", &path("a", "/redrive")), all(&expected));
+    assert_eq!(operated_on_dead(true, "POST", &path("a", "/redrive")), all(&[("table.get", 1)]));
+}
+
+#[test]
+fn ten_requests_are_redriven_cancelled_or_discarded_for_a_write_each() {
+    // The target, and the ten rows.
+    let redriven = [("queue.send", 1), ("table.get_many", 2), ("table.query", 1), ("table.write", 10)];
+    assert_eq!(operated_on_dead(false, "POST", "/targets/pay/redrive"), all(&redriven));
+    let dismissed = all(&[("table.get_many", 1), ("table.query", 1), ("table.write", 10)]);
+    assert_eq!(operated_on_dead(false, "POST", "/targets/pay/discard"), dismissed);
+    assert_eq!(operated(&ten(None), "POST", "/targets/pay/cancel", ""), dismissed);
+}
+
+#[test]
+fn ten_dead_letters_are_cleared_by_one_receive_one_read_and_one_deletion() {
+    // After a full batch two are asked for at once; they find nothing.
+    let cleared = [("queue.delete", 1), ("queue.receive", 3), ("table.get_many", 1)];
+    assert_eq!(operated_on_dead(true, "POST", "/dead-letters/clear"), all(&cleared));
+    let kept = [("queue.hide", 1), ("queue.receive", 3), ("table.get_many", 1)];
+    assert_eq!(operated_on_dead(false, "POST", "/dead-letters/clear"), all(&kept));
+}
+
+#[test]
+fn a_change_of_a_target_costs_one_transaction_with_its_history() {
+    let config = r#"{"url":"http://pay.example/"}"#;
+    // What waits and what is dead is counted for the answer.
+    let put = [("queue.send", 1), ("table.count", 2), ("table.get_many", 1), ("table.transact", 1)];
+    assert_eq!(operated(&[], "PUT", "/targets/pay", config), all(&put));
+    let forced = [("queue.send", 1), ("table.get_many", 1), ("table.transact", 1)];
+    assert_eq!(operated(&[], "POST", "/targets/pay/state", r#"{"force":"closed"}"#), all(&forced));
+    let deleted = [("queue.send", 1), ("table.get_many", 1), ("table.transact", 1)];
+    assert_eq!(operated(&ten(None), "DELETE", "/targets/pay?waiting=cancel", ""), all(&deleted));
 }

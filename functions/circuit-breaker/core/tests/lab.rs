@@ -88,6 +88,7 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: impl In
         query: query.map(|(name, value)| (name.into(), value.into())).collect(),
         headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         body: body.into(),
+        caller: None,
     }
 }
 
@@ -207,6 +208,13 @@ impl Lab<'_> {
     /// What rows could not be read since this was asked last.
     pub fn unreadable(&self) -> usize {
         self.seen.unreadable.take()
+    }
+}
+
+impl Watched {
+    /// From here on the target fails.
+    pub fn fail(&self) {
+        self.seen.status.set(500);
     }
 }
 

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use circuit_breaker_core::credentials::Credentials;
+use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::{RetryProcessor, RunSummary};
 use circuit_breaker_core::rows::{TargetRow, target_item};
 use jiff::SignedDuration;
+use tenfold_ports::api::{Request, Response};
 use tenfold_ports::queue::{Delivery, Depth, Outgoing, Rejected};
 use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
 use tenfold_ports::{CallError, Clock, Context, Queue, SmolStr, Table};
@@ -120,7 +122,8 @@ pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> (bool, RunSummary) {
             downstream: usual.downstream,
             credentials: usual.credentials,
             runtime: usual.runtime,
-            retention: usual.retention,
+            answer_retention: usual.answer_retention,
+            dead_retention: usual.dead_retention,
             age_alarm: usual.age_alarm,
             shards: usual.shards,
             behind: usual.behind,
@@ -128,6 +131,30 @@ pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> (bool, RunSummary) {
         let context = Context::until(env.now() + SignedDuration::from_secs(90));
         let swept = processor.handle_schedule(&context).await.is_ok();
         (swept, deliver(&processor, &context).await)
+    })
+}
+
+/// A call of the API for which these calls are refused.
+pub fn asked(lab: &Lab<'_>, request: Request, calls: &[&'static str]) -> Response {
+    let (stack, calls) = (lab.stack, calls.iter().copied().collect::<BTreeSet<_>>());
+    lab.ask(move |env, own| async move {
+        let usual = stack.gateway(&env, &own);
+        let table = Refusing::new(env.clone(), &calls);
+        let gateway = Gateway {
+            credentials: Credentials::none(),
+            registry: Registry::new(table.clone(), own, TTL),
+            table,
+            queue: Refusing::new(usual.queue, &calls),
+            dead_letters: Refusing::new(usual.dead_letters, &calls),
+            downstream: usual.downstream,
+            runtime: usual.runtime,
+            answer_retention: usual.answer_retention,
+            dead_retention: usual.dead_retention,
+            shards: usual.shards,
+            wakes: usual.wakes,
+        };
+        let context = Context::until(env.now() + SignedDuration::from_secs(29));
+        gateway.handle(&request, &context).await
     })
 }
 

@@ -69,6 +69,8 @@ fn a_single_read_says_that_repeating_it_does_not_help() {
             lab.get(&path),
             lab.call(request("POST", "/requests/aaa", &[("idempotency-key", "k")], "")),
             lab.call(request("POST", "/targets/aaa/redrive", &[], "")),
+            lab.call(request("DELETE", &path, &[], "")),
+            lab.call(request("POST", &format!("{path}/redrive"), &[], "")),
             lab.call(request("DELETE", "/targets/aaa", &[], "")),
         ] {
             assert_eq!(
@@ -132,7 +134,7 @@ fn a_request_whose_order_group_cannot_be_read_holds_up_no_other() {
 }
 
 #[test]
-fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
+fn a_redrive_takes_those_behind_what_it_cannot_read_and_its_letter_is_kept() {
     lab(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
         let strange_row = strange(lab, "strange", "dead", dead(&target(), 0));
         lab.put(strange_row.clone());
@@ -144,12 +146,59 @@ fn a_redrive_takes_those_behind_what_it_cannot_read_and_keeps_its_letter() {
         park(lab, "a");
         assert_eq!(lab.process().dead, 1);
         assert_eq!(lab.messages(lab.stack.dead_letters).len(), 3);
-        let response = lab.call(request("POST", "/targets/pay/redrive", &[], ""));
-        assert_eq!(body(&response), json!({ "redriven": 1, "more": false }));
-        assert!(lab.unreadable() >= 2);
+        let post = |path: &str| body(&lab.call(request("POST", path, &[], "")));
+        let redriven = json!({ "redriven": 1, "looked": 2, "unreadable": 1, "next": null });
+        assert_eq!(post("/targets/pay/redrive"), redriven);
+        assert_eq!(lab.unreadable(), 1);
+        assert_eq!(post("/dead-letters/clear"), json!({ "looked": 3, "cleared": 1, "more": false }));
+        assert_eq!(lab.unreadable(), 1);
         assert_eq!(lab.messages(lab.stack.dead_letters), ["nonsense".to_owned(), letter]);
         assert_eq!(lab.process().delivered, 1);
         assert!(lab.items().contains(&strange_row));
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_in_the_list_by_its_id() {
+    lab(r#","retry":{"maxAttempts":1,"baseDelayMs":10}"#, |lab| {
+        lab.put(strange(lab, "strange", "queued", active(&target(), 0)));
+        lab.put(strange(lab, "stranger", "dead", dead(&target(), 0)));
+        park(lab, "a");
+        for (state, key) in [("queued", "strange"), ("dead", "stranger")] {
+            let list = body(&lab.get(&format!("/targets/pay/requests?state={state}")));
+            let first = json!({ "requestId": id(key).to_string(), "unreadable": true });
+            assert_eq!((&list["requests"][0], lab.unreadable()), (&first, 1));
+            assert_eq!(list["requests"].as_array().unwrap().len(), if state == "queued" { 2 } else { 1 });
+        }
+    });
+}
+
+#[test]
+fn many_are_cancelled_and_discarded_behind_what_cannot_be_read() {
+    lab(r#","minimumCalls":50,"retry":{"maxAttempts":2,"baseDelayMs":60000}"#, |lab| {
+        let rows = [
+            strange(lab, "strange", "queued", active(&target(), 0)),
+            strange(lab, "stranger", "dead", dead(&target(), 0)),
+        ];
+        rows.iter().cloned().for_each(|row| lab.put(row));
+        let post = |path: &str| body(&lab.call(request("POST", path, &[], "")));
+        park(lab, "a");
+        // Its order group cannot be read.
+        lab.seen.status.set(500);
+        let ordered = [("idempotency-key", "o"), ("ordering-key", "k")];
+        assert_eq!(lab.call(request("POST", "/requests/pay", &ordered, "{}")).status, 202);
+        let group = lab.world.table(|table| table.get(&order_group_key(&target(), "k")).cloned()).unwrap();
+        lab.put(Item::new(order_group_key(&target(), "k")).with("stamp", 7));
+        let cancelled = json!({ "cancelled": 1, "looked": 3, "unreadable": 2, "next": null });
+        assert_eq!(post("/targets/pay/cancel"), cancelled);
+        lab.put(group);
+        lab.world.pass(SignedDuration::from_mins(2));
+        assert_eq!(lab.process().dead, 1);
+        let discarded = json!({ "discarded": 1, "looked": 2, "unreadable": 1, "next": null });
+        assert_eq!(post("/targets/pay/discard"), discarded);
+        assert_eq!(lab.unreadable(), 4, "with the one that the drain met");
+        let items = lab.items();
+        assert!(rows.iter().all(|row| items.contains(row)), "they wait for a version that reads them");
     });
 }
 

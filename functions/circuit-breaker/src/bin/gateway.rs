@@ -22,7 +22,8 @@ fn main() -> ExitCode {
             downstream: config.downstream(),
             credentials: config.credentials(&aws),
             runtime,
-            retention: config.retention,
+            answer_retention: config.answer_retention,
+            dead_retention: config.dead_retention,
             shards: config.shards,
             wakes: Wakes::default(),
         };

@@ -62,7 +62,7 @@ impl Items {
         now: Timestamp,
         lags: bool,
     ) -> Result<(u64, Option<Cursor>), CallError> {
-        let (found, next) = self.find(query, now, lags, usize::MAX)?;
+        let (found, next) = self.find(query, now, lags, query.limit as usize)?;
         Ok((found.len() as u64, next))
     }
 

@@ -22,7 +22,7 @@ pub(super) const SMALL: usize = 16 * 1024;
 /// The longest reason of a command, in characters.
 const REASON_MOST: usize = 200;
 /// The longest name of a tenant, in characters.
-const TENANT_MOST: usize = 64;
+pub(super) const TENANT_MOST: usize = 64;
 /// The longest ordering key, in characters.
 const ORDERING_MOST: usize = 128;
 
@@ -118,6 +118,7 @@ impl Submission {
             attempts: VecDeque::new(),
             answer: None,
             died: None,
+            dismissed: None,
         };
         RequestRow {
             id,

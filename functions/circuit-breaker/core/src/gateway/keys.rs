@@ -36,7 +36,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.status = RequestStatus::Running;
         let ends = if is_in(Mutant::ClaimTooShort) { self.runtime.now() } else { context.deadline };
         row.data.until = ends + CLOCK_MARGIN;
-        row.expires = self.runtime.now() + self.retention;
+        row.expires = self.runtime.now() + self.answer_retention;
         Ok(match self.take(request, &mut row).await? {
             None => KeyClaim::Claimed(Box::new(row.written())),
             Some(response) => KeyClaim::Answered(response),
@@ -111,7 +111,7 @@ fn claim_holds(current: &RequestRow, now: Timestamp) -> bool {
     now < current.data.until && !is_in(Mutant::ClaimStolen)
 }
 
-fn group_full() -> Problem {
+pub(super) fn group_full() -> Problem {
     let detail = format!("{ORDER_GROUP_MOST} requests with this Ordering-Key wait already");
     Problem::new(429, "line-full", "Too many requests wait in line", detail).after(30)
 }
@@ -120,8 +120,8 @@ fn group_full() -> Problem {
 fn given_up(row: &RequestRow) -> Problem {
     let why = row.data.died.as_deref().unwrap_or("for a reason that is not known");
     let detail = format!(
-        "the request with this Idempotency-Key was given up ({why}); GET /requests/{id} shows it, a redrive of its target \
-         tries it again, and a new key makes it a new request",
+        "the request with this Idempotency-Key was given up ({why}); GET /requests/{id} shows it, POST \
+         /requests/{id}/redrive tries it again, and a new key makes it a new request",
         id = row.id
     );
     Problem::new(409, "request-dead", "The request was given up", detail)

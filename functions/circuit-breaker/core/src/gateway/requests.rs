@@ -1,4 +1,4 @@
-//! `/requests/{target}` passes a request on, or parks it; `/requests/{requestId}` shows one.
+//! `POST /requests/{target}` passes a request on, or parks it.
 //!
 //! The calls in their order, and what a crash between them means, are in the pattern's README.
 
@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use jiff::Timestamp;
-use tenfold_pattern::ReadError;
 use tenfold_pattern::http::RouteResult;
-use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request};
 use tenfold_ports::downstream::{Answer, Method};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::Read;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::body::Submission;
 use super::keys::KeyClaim;
 use super::passage::not_forwarded;
-use super::view::{RequestView, passed_on, queued};
+use super::view::{passed_on, queued};
 use super::{Gateway, unknown_target};
 use crate::call::{self, BODY_MOST, CallResult, keep};
 use crate::config::{Idempotency, TargetConfig, is_always_failure};
@@ -32,7 +30,7 @@ use crate::names::{RequestId, TargetName};
 use crate::park;
 use crate::passage::Passage;
 use crate::registry::{Admission, Permit};
-use crate::rows::{self, RequestRow, RequestStatus};
+use crate::rows::{RequestRow, RequestStatus};
 
 /// What is left of an invocation's time for writing down what came of a call.
 pub(super) const RESERVE: Duration = Duration::from_secs(3);
@@ -155,7 +153,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.status = RequestStatus::Delivered;
         row.data.answer = Some(head);
         row.answer_body = body;
-        row.expires = at + self.retention;
+        row.expires = at + self.answer_retention;
     }
 
     /// Refuses what its target does not take, as far as that is known already: nothing is read or written for it.
@@ -225,20 +223,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let Some(ordering) = ordering else { return Ok(false) };
         let group = park::read_group(&self.table, &row.data.target, ordering).await?.group;
         Ok(!group.waiting.is_empty())
-    }
-
-    pub(super) async fn get_request(&self, id: &str) -> RouteResult {
-        let none = || {
-            let detail = "no request was queued or answered under this id, or it is forgotten by now; while the \
-                          first is still running, send it again with the same Idempotency-Key";
-            Problem::new(404, "unknown-request", "There is no such request", detail)
-        };
-        let id = RequestId::parse(id).ok_or_else(none)?;
-        let item = self.table.get(&rows::request_key(id), Read::Consistent).await.map_err(ReadError::from)?;
-        let row = item.as_ref().map(RequestRow::read).transpose().map_err(ReadError::from)?;
-        let row = row.filter(|row| !row.forgotten(self.runtime.now())).ok_or_else(none)?;
-        let view = RequestView::new(row, self.runtime.now()).ok_or_else(none)?;
-        Ok(Response::json(200, &view))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `POST /targets/{target}/state`: a person forces a breaker into a state, or gives it back to itself.
 
 use tenfold_pattern::http::RouteResult;
-use tenfold_ports::api::Response;
+use tenfold_ports::api::{Request, Response};
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::body::{ForceCommand, Forced};
@@ -9,15 +9,21 @@ use super::view::BreakerView;
 use super::{Gateway, unknown_target};
 use crate::decide::breaker::{Breaker, BreakerState, DecisionContext};
 use crate::names::BreakerName;
+use crate::rows::HistoryChange;
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
-    pub(super) async fn force(&self, name: &BreakerName, body: &[u8]) -> RouteResult {
-        let command = ForceCommand::parse(body)?;
+    pub(super) async fn force(&self, name: &BreakerName, request: &Request) -> RouteResult {
+        let command = ForceCommand::parse(&request.body)?;
         // Not by what this environment knows: somebody may have said otherwise a moment ago.
         self.registry.read_consistently(&name.target, &[name]).await?;
         let target = self.registry.target(&name.target).ok_or_else(|| unknown_target(&name.target))?;
         let decide = |b: &Breaker, context: DecisionContext<'_>| forced(b, context, &command);
-        let changed = self.registry.commit(name, &target.config, decide).await?;
+        let beside = |breaker: &Breaker| {
+            let (tenant, state) = (name.tenant.clone(), breaker.state.name().into());
+            let change = HistoryChange::Forced { tenant, state, reason: breaker.reason.clone() };
+            self.noted(&name.target, request, change)
+        };
+        let changed = self.registry.commit_beside(name, &target.config, decide, beside).await?;
         let lets_through = |b: &Breaker| matches!(b.state, BreakerState::Closed | BreakerState::ForcedClosed);
         if changed.as_ref().is_some_and(lets_through) {
             self.wake_all(&name.target).await;

@@ -6,12 +6,12 @@ use futures_util::future::{join, try_join_all};
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 use tenfold_pattern::ReadError;
-use tenfold_pattern::commit::{self, Committed};
+use tenfold_pattern::commit::{self, Committed, Transacted};
 use tenfold_pattern::http::conditional::{not_modified, precondition};
 use tenfold_pattern::http::{RouteResult, page_token, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::table::{Cursor, Item, Key, Query, Read};
-use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
+use tenfold_ports::table::{Cancelled, Cursor, Item, Key, Query, Read, Write};
+use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::body::SMALL;
 use super::view::{BreakerView, Count, TargetView, tag};
@@ -19,11 +19,15 @@ use super::{Gateway, is_request_id, unknown_target};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, DecisionContext};
 use crate::names::{BreakerName, TargetName};
-use crate::rows::{self, BreakerRow, QUEUE_INDEX, StoredTarget, TargetRow, breaker_key, target_key};
+use crate::rows::{
+    self, BreakerRow, HistoryChange, QUEUE_INDEX, StoredTarget, TargetRow, breaker_key, target_key,
+};
 use crate::targets;
 
 /// The most targets of a page.
 const PAGE: u32 = 50;
+/// The most requests of a shard that are counted: a count is paid for like reading the places in the index.
+const COUNT_MOST: u32 = 1_000;
 /// The longest sort key of DynamoDB, in bytes.
 const LONGEST_KEY: usize = 1024;
 /// The list that page tokens are of.
@@ -52,7 +56,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             if let (true, Some(row)) = (is_new, &breaker) {
                 breaker = Some(self.begin_anew(&whole, &next, row).await?);
             }
-            if self.replace_target(name, &stored, next.clone()).await? {
+            let config = Arc::clone(&next.config);
+            let etag = tag(&config).to_smolstr();
+            let entry = self.noted(name, request, HistoryChange::Configured { config, etag });
+            if self.replace_target(name, &stored, next.clone(), entry).await? {
                 self.registry.changed(name, Some(next.clone()));
                 if !is_new {
                     self.wake_all(name).await;
@@ -84,20 +91,22 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
     }
 
-    /// Writes a target in place of what was read. Returns whether nobody else was faster.
+    /// Writes a target in place of what was read, and an entry of its history beside it. Returns whether nobody else was
+    /// faster.
     async fn replace_target(
         &self,
         name: &TargetName,
         stored: &StoredTarget,
         next: TargetRow,
+        entry: Write,
     ) -> Result<bool, ReadError> {
         let stamp = (self.runtime.next_u64() >> 1) as i64;
-        let mine = |item: &Item| StoredTarget::is_of(item, stamp);
-        match commit::write(&self.table, &stored.replace(name, next, stamp), mine).await? {
-            Committed::Yes => Ok(true),
-            Committed::Conflict(_) => Ok(false),
-            Committed::Unclear(_) => Err(ReadError::Silent(CallError::Unknown)),
-        }
+        let mine = |reasons: &[Cancelled]| match reasons.first() {
+            Some(Cancelled::Condition(Some(item))) => StoredTarget::is_of(item, stamp),
+            _ => false,
+        };
+        let writes = [stored.replace(name, next, stamp), entry];
+        Ok(commit::transact(&self.table, &writes, mine).await? == Transacted::Yes)
     }
 
     pub(super) async fn get_target(&self, name: &BreakerName, request: &Request) -> RouteResult {
@@ -130,16 +139,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         Ok((stored, items[1].as_ref().map(BreakerRow::read).transpose()?))
     }
 
-    /// Counts the requests of a target in all shards of the queue's index: of each as many as DynamoDB reads in one call,
-    /// which are some thousands.
+    /// Counts the requests of a target in all shards of the queue's index, of each up to [`COUNT_MOST`].
     async fn count(
         &self,
         partition: fn(&TargetName, u16) -> SmolStr,
         name: &TargetName,
     ) -> Result<Count, ReadError> {
         let counts = (0..self.shards).map(async |shard| {
-            let query = Query { index: Some(QUEUE_INDEX), ..Query::partition(partition(name, shard)) };
-            self.table.count(query).await
+            let query = Query::partition(partition(name, shard));
+            self.table.count(Query { index: Some(QUEUE_INDEX), limit: COUNT_MOST, ..query }).await
         });
         let add = |sum: Count, (n, next): (u64, Option<Cursor>)| Count {
             at_least: sum.at_least + n,
@@ -162,21 +170,26 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     }
 
     pub(super) async fn delete_target(&self, name: &TargetName, request: &Request) -> RouteResult {
+        let gives_up = gives_up_what_waits(request).map_err(|fault| Problem::invalid(vec![fault]))?;
         for _ in 0..TRIES {
             let (stored, _) = self.read(&BreakerName::of(name.clone())).await?;
             let target = stored.living().ok_or_else(|| unknown_target(name))?;
             precondition(request, Some(&tag(&target.config)))?;
-            let waiting = self.count(rows::active, name).await?.at_least;
-            if waiting > 0 {
-                let detail =
-                    format!("{waiting} requests wait for {name}; let them be delivered or die first");
-                return Err(Problem::new(409, "requests-wait", "Requests wait for this target", detail));
+            if !gives_up {
+                let waiting = self.count(rows::active, name).await?;
+                if waiting.at_least > 0 {
+                    return Err(requests_wait(name, waiting));
+                }
             }
             // An environment that has read the target a moment ago may still park a request for it: the row
             // stays, marked, and the retry processor finds the request and gives it up.
             let next = TargetRow { deleted: Some(self.runtime.now()), ..target.clone() };
-            if self.replace_target(name, &stored, next).await? {
+            let entry = self.noted(name, request, HistoryChange::Deleted { waiting_cancelled: gives_up });
+            if self.replace_target(name, &stored, next, entry).await? {
                 self.registry.changed(name, None);
+                if gives_up {
+                    self.wake_all(name).await;
+                }
                 return Ok(Response::empty(204));
             }
         }
@@ -189,6 +202,28 @@ fn after(request: &Request) -> Result<Option<SmolStr>, Fault> {
     let Some(token) = parameter(request, "after")? else { return Ok(None) };
     let sk: SmolStr = page_token::read(LIST, token)?;
     if (1..=LONGEST_KEY).contains(&sk.len()) { Ok(Some(sk)) } else { Err(page_token::no_place()) }
+}
+
+/// Whether what waits for a target is to be given up when it is deleted.
+fn gives_up_what_waits(request: &Request) -> Result<bool, Fault> {
+    match parameter(request, "waiting")? {
+        None => Ok(false),
+        Some(waiting) if waiting == "cancel" => Ok(true),
+        Some(waiting) => {
+            let shown: String = waiting.chars().take(100).collect();
+            Err(Fault::new("query:waiting", format!("is `{shown}`; cancel was expected, or nothing")))
+        }
+    }
+}
+
+fn requests_wait(name: &TargetName, waiting: Count) -> Problem {
+    let least = if waiting.more { "at least " } else { "" };
+    let detail = format!(
+        "{least}{} requests wait for {name}; let them be delivered or die first, or give them up with it: \
+         DELETE /targets/{name}?waiting=cancel",
+        waiting.at_least
+    );
+    Problem::new(409, "requests-wait", "Requests wait for this target", detail)
 }
 
 fn overtaken() -> Problem {

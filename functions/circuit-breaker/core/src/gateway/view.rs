@@ -147,6 +147,9 @@ pub(super) struct RequestView {
     next_attempt_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The time at which a person cancelled or discarded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dismissed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<AnswerView>,
 }
@@ -194,6 +197,7 @@ impl RequestView {
             next_attempt_at: (row.status == RequestStatus::Queued && row.data.due > now)
                 .then_some(row.data.due),
             reason: row.data.died,
+            dismissed_at: row.data.dismissed,
             answer,
         })
     }

@@ -254,15 +254,20 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         }
     }
 
+    /// Returns the way to the table.
+    pub(super) const fn table(&self) -> &T {
+        &self.table
+    }
+
     /// Remembers a row that somebody else has written, and returns it.
-    fn overtaken(&self, name: &BreakerName, current: &Item) -> Result<BreakerRow, ReadError> {
+    pub(super) fn overtaken(&self, name: &BreakerName, current: &Item) -> Result<BreakerRow, ReadError> {
         let row = BreakerRow::read(current)?;
         self.memory.keep(name, row.clone(), self.runtime.now(), self.runtime.unit());
         Ok(row)
     }
 
     /// Remembers a row that was written, and tells of a change of state.
-    fn committed(&self, name: &BreakerName, before: &Breaker, row: BreakerRow) -> Breaker {
+    pub(super) fn committed(&self, name: &BreakerName, before: &Breaker, row: BreakerRow) -> Breaker {
         let breaker = row.breaker.clone();
         if before.epoch != breaker.epoch {
             self.record_change(name, &breaker);

@@ -222,7 +222,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 row.status = RequestStatus::Delivered;
                 row.data.answer = Some(head);
                 row.answer_body = body;
-                row.expires = result.at + self.retention;
+                row.expires = result.at + self.answer_retention;
                 let Some(next) = self.store_off_group(&mut row, position, &drain.groups).await? else {
                     return Ok(Processed::only(Disposition::Dropped));
                 };

@@ -63,7 +63,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         self.runtime.record(&metrics::of(&row.data.target), &[Metric::count(metrics::DEAD, 1.0)]);
         row.status = RequestStatus::Dead;
         row.wake = now;
-        row.expires = now + self.retention;
+        row.expires = now + self.dead_retention;
         row.data.writer = self.runtime.next_u64();
         park::store(&self.table, &row).await?;
         Ok(Processed::before(Disposition::Dead, next))

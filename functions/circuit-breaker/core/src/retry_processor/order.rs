@@ -61,6 +61,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         };
         let stored = park::store_in_group(&self.table, &self.runtime, row, Some(group), shorten).await?;
         if stored != Stored::Yes {
+            // Who has settled it, a person who has cancelled it say, has taken it off.
+            groups.note(&ordering, None);
             return Ok(None);
         }
         groups.note(&ordering, first.get());

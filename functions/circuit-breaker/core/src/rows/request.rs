@@ -118,6 +118,9 @@ pub struct RequestData {
     /// The reason why it is dead, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
+    /// The time at which a person cancelled or discarded it: it is dead, and not in the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissed: Option<Timestamp>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
@@ -257,6 +260,7 @@ impl RequestRow {
             RequestStatus::Running | RequestStatus::Delivered => {
                 item = item.with(EXPIRES, self.expires.as_second());
             }
+            RequestStatus::Dead if self.data.dismissed.is_some() => {}
             RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead => {
                 let (target, shard) = (&self.data.target, self.data.shard);
                 let is_dead = self.status == RequestStatus::Dead;

@@ -83,10 +83,43 @@ pub fn waiting(config: &Arc<TargetConfig>) -> Calls {
 
 /// The calls of a run of the retry processor after `before`.
 fn processed(config: &Arc<TargetConfig>, before: impl Fn(&World, &Stack)) -> Calls {
+    then(config, before, |world, stack| stack.spawn_processor(world, world.now()))
+}
+
+/// A call of the API while these requests wait behind a breaker that was forced open.
+pub fn operated(posts: &[Post], method: &'static str, path: &str, body: &'static str) -> Calls {
+    let park = |world: &World, stack: &Stack| {
+        put_breaker(world, &config(""), BreakerState::ForcedOpen);
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts.to_vec());
+        world.run().unwrap();
+    };
+    then(&config(""), park, |world, stack| stack.spawn_call(world, method, path, body))
+}
+
+/// A call of the API while ten requests are dead, and their letters there; with `redriven` they wait again.
+pub fn operated_on_dead(redriven: bool, method: &'static str, path: &str) -> Calls {
+    let fields =
+        config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":1,"baseDelayMs":10}"#);
+    let die = |world: &World, stack: &Stack| {
+        world.service(|s| s.health = Health::Answers(500));
+        posts(world, stack, &TEN);
+        world.pass(SignedDuration::from_mins(1));
+        stack.spawn_processor(world, world.now());
+        world.run().unwrap();
+        if redriven {
+            stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
+            world.run().unwrap();
+        }
+    };
+    then(&fields, die, |world, stack| stack.spawn_call(world, method, path, ""))
+}
+
+/// The calls of `act` after `before`.
+fn then(config: &Arc<TargetConfig>, before: impl Fn(&World, &Stack), act: impl Fn(&World, &Stack)) -> Calls {
     let counts = counted(config, &before);
     let mut calls = counted(config, |world, stack| {
         before(world, stack);
-        stack.spawn_processor(world, world.now());
+        act(world, stack);
         world.run().unwrap();
     });
     calls.retain(|call, n| {

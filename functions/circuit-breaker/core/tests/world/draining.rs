@@ -1,10 +1,12 @@
 //! Workloads of the drain: its order, its lease, and who asks it to look again.
 
 use circuit_breaker_core::decide::breaker::BreakerState;
+use circuit_breaker_core::names::RequestId;
+use circuit_breaker_core::rows::{RequestStatus, order_group_key};
 use jiff::SignedDuration;
 use tenfold_world::{RunOutcome, World};
 
-use super::{Post, Stack, answers, config, minutes, one_at_once, put_breaker, rows, seconds};
+use super::{Called, Post, Stack, answers, config, minutes, one_at_once, put_breaker, rows, seconds, target};
 
 /// Requests with one ordering key take effect in the order in which they were answered.
 pub fn order(world: &World) -> RunOutcome {
@@ -99,4 +101,40 @@ pub fn asked(world: &World) -> RunOutcome {
     }
     world.service(|s| s.ill.clear());
     stack.finish(world, |_| Ok(()))
+}
+
+/// The first of an order group is cancelled while a drain delivers it: one of them is too late, and the next goes on.
+pub fn cancelled(world: &World) -> RunOutcome {
+    let path = |key: &str| format!("/requests/{}", RequestId::new(&target(), None, key));
+    let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
+    let stack = Stack::new(world, &config);
+    put_breaker(world, &config, BreakerState::ForcedOpen);
+    world.quiesce_while(|world| {
+        let posts = vec![Post::ordered("a", "k"), Post::ordered("b", "k"), Post::ordered("alone", "m")];
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
+        world.run()?;
+        stack.spawn_call(world, "DELETE", &path("alone"), "");
+        world.run()
+    })?;
+    put_breaker(world, &config, BreakerState::Closed);
+    stack.spawn_processor(world, world.now());
+    stack.spawn_call(world, "DELETE", &path("a"), "");
+    world.run()?;
+    stack.finish(world, |world| {
+        let rows = rows(world);
+        let of =
+            |key: &str| rows.iter().find(|row| row.data.key == key).ok_or_else(|| format!("{key} is lost"));
+        let (a, b) = (of("a")?, of("b")?);
+        let is_cancelled = a.data.dismissed.is_some();
+        for Called(_, status) in world.reports().iter().filter(|Called(called, _)| *called == path("a")) {
+            if (*status == 200) != is_cancelled && *status != 503 {
+                return Err(format!("the cancel was answered {status}, and a is {:?}", a.status).into());
+            }
+        }
+        if b.status != RequestStatus::Delivered {
+            return Err(format!("b is {:?}, though only a was cancelled", b.status).into());
+        }
+        let group = world.table(|table| table.get(&order_group_key(&target(), "k")).is_some());
+        if group { Err("an order group is left of which nobody waits".into()) } else { Ok(()) }
+    })
 }

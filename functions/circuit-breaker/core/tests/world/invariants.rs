@@ -12,7 +12,8 @@ use super::{Answered, Stack, answers, rows};
 pub fn every_change(_: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
     let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
     epochs_only_grow(before, after)?;
-    delivered_is_final(before, after)
+    delivered_is_final(before, after)?;
+    dead_comes_back_by_hand_only(before, after)
 }
 
 /// The epoch never shrinks, and grows with every change of state.
@@ -37,6 +38,16 @@ fn delivered_is_final(before: &Item, after: &Item) -> Result<(), String> {
     Ok(())
 }
 
+/// What is dead is queued again or discarded by a person, and by nobody else.
+fn dead_comes_back_by_hand_only(before: &Item, after: &Item) -> Result<(), String> {
+    let status = |item: &Item| item.text("status").ok().cloned().unwrap_or_default();
+    let goes_on = matches!(status(after).as_str(), "queued" | "dead");
+    if before.key.pk.starts_with("request#") && status(before) == "dead" && !goes_on {
+        return Err(format!("{} was dead and then written over as {}", before.key, status(after)));
+    }
+    Ok(())
+}
+
 /// Every 202 ends delivered or dead, never both and never lost, and what is delivered had its effect.
 pub fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
     let rows = rows(world);
@@ -56,6 +67,8 @@ pub fn promises_are_kept(world: &World, stack: &Stack) -> Result<(), String> {
                 return Err(format!("{key} is called delivered, and the target refused it"));
             }
             RequestStatus::Delivered => {}
+            // Nobody is told of what somebody has done.
+            RequestStatus::Dead if row.data.dismissed.is_some() => {}
             RequestStatus::Dead => {
                 let id = row.id.to_string();
                 if stack.dead_letters(world, |letters| !letters.iter().any(|l| l.contains(&id))) {

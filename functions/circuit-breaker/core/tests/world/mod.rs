@@ -53,6 +53,8 @@ impl<O: Downstream + Secrets + Signer + 'static> Outside for O {}
 pub struct Stack {
     pub queue: QueueId,
     pub dead_letters: QueueId,
+    /// Over how many partitions of the index requests are spread.
+    pub shards: u16,
 }
 
 pub fn target() -> TargetName {
@@ -94,7 +96,7 @@ impl Stack {
             table.put(target_item(&target(), TargetRow::new(Arc::clone(config), created)));
             table.watch(invariants::every_change);
         });
-        Self { queue, dead_letters }
+        Self { queue, dead_letters, shards: SHARDS }
     }
 
     pub fn dead_letters<R>(&self, world: &World, look: impl FnOnce(Vec<&str>) -> R) -> R {
@@ -111,8 +113,9 @@ impl Stack {
             credentials: credentials(own),
             runtime: own.clone(),
             registry: registry(env, own),
-            retention: RETENTION,
-            shards: SHARDS,
+            answer_retention: RETENTION,
+            dead_retention: RETENTION,
+            shards: self.shards,
             wakes: Wakes::default(),
         }
     }
@@ -130,9 +133,10 @@ impl Stack {
             credentials: credentials(own),
             runtime: own.clone(),
             registry: registry(env, own),
-            retention: RETENTION,
+            answer_retention: RETENTION,
+            dead_retention: RETENTION,
             age_alarm: AGE_ALARM,
-            shards: SHARDS,
+            shards: self.shards,
             behind: Behind::default(),
         }
     }

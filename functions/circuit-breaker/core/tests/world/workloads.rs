@@ -10,7 +10,7 @@ use tenfold_ports::table::Item;
 use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
-use super::draining::{asked, long_drain, order, order_twice};
+use super::draining::{asked, cancelled, long_drain, order, order_twice};
 use super::secrets::credentials;
 use super::{
     Answered, Called, Post, Stack, answers, breaker, config, minutes, one_at_once, promises_are_kept,
@@ -46,6 +46,7 @@ tenfold_world::workloads! {
     what_dies_leaves_a_letter_and_comes_back: "death and redrive", 1, FEW, death;
     what_a_target_refuses_is_dead: "refused while it waits", 1, FEW, refused;
     a_passing_failure_is_no_keys_answer: "a passing failure", 1, WHOLE, passing;
+    what_is_cancelled_is_not_delivered_and_holds_up_nothing: "a cancel beside a drain", 1, FEW, cancelled;
     the_same_key_calls_once: "same key", 1, MORE, same_key;
     thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
     tenants_are_isolated: "tenants", 1, WHOLE, tenants;
@@ -185,6 +186,11 @@ fn death(world: &World) -> RunOutcome {
     stack.spawn_processor(world, world.now() + minutes(1));
     world.run()?;
     world.quiesce_while(|world| stack.run_schedule(world))?;
+    // Those letters stay: both are dead.
+    world.quiesce_while(|world| {
+        stack.spawn_call(world, "POST", "/dead-letters/clear", "");
+        world.run()
+    })?;
     promises_are_kept(world, &stack)?;
     world.service(|s| s.health = Health::Well);
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
@@ -192,6 +198,9 @@ fn death(world: &World) -> RunOutcome {
     // What a redrive cut short left dead, the next one takes.
     world.quiesce();
     stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
+    world.run()?;
+    // With what was redriven already: those letters go.
+    stack.spawn_call(world, "POST", "/dead-letters/clear", "");
     world.run()?;
     stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
         0 => Ok(()),

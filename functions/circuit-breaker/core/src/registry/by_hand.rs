@@ -1,0 +1,59 @@
+//! Changing a breaker by hand: with an entry of its target's history beside it.
+
+use tenfold_pattern::ReadError;
+use tenfold_pattern::commit::{self, Transacted};
+use tenfold_ports::table::{Cancelled, Write};
+use tenfold_ports::{CallError, Runtime, Table};
+
+use super::breakers::Registry;
+use crate::config::TargetConfig;
+use crate::decide::breaker::{Breaker, DecisionContext};
+use crate::names::BreakerName;
+use crate::rows::BreakerRow;
+
+/// How often a change is decided anew that somebody overtook.
+const TRIES: usize = 24;
+
+impl<T: Table, R: Runtime> Registry<T, R> {
+    /// Changes a breaker, and writes what `beside` makes of it in the same transaction. The decision is made anew
+    /// whenever somebody else was faster; where a try may have been applied it sees what it has done. Returns the breaker
+    /// as it was written, or none where the decision was to change nothing.
+    ///
+    /// # Errors
+    /// Nothing could be written, or it is not known whether it was.
+    pub(crate) async fn commit_beside(
+        &self,
+        name: &BreakerName,
+        config: &TargetConfig,
+        decide: impl Fn(&Breaker, DecisionContext<'_>) -> Option<Breaker>,
+        beside: impl Fn(&Breaker) -> Write,
+    ) -> Result<Option<Breaker>, ReadError> {
+        let writer = self.runtime.next_u64();
+        let jitter = self.runtime.unit();
+        let mut row = self.row(name);
+        let mine = |reasons: &[Cancelled]| match reasons.first() {
+            Some(Cancelled::Condition(Some(item))) => {
+                BreakerRow::read(item).is_ok_and(|current| current.writer == writer)
+            }
+            _ => false,
+        };
+        for _ in 0..TRIES {
+            let context = DecisionContext { now: self.runtime.now(), config, jitter };
+            let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
+            let both = [row.replace(name, next.clone(), writer), beside(&next)];
+            match commit::transact(self.table(), &both, mine).await? {
+                Transacted::Yes => {
+                    let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
+                    return Ok(Some(self.committed(name, &row.breaker, committed)));
+                }
+                Transacted::Cancelled(reasons) => match reasons.first() {
+                    Some(Cancelled::Condition(Some(current))) => row = self.overtaken(name, current)?,
+                    Some(Cancelled::Condition(None)) => break,
+                    // Another transaction held one of the two.
+                    _ => {}
+                },
+            }
+        }
+        Err(ReadError::Silent(CallError::Throttled))
+    }
+}
