@@ -6,6 +6,7 @@
 pub mod costs;
 mod draining;
 mod invariants;
+mod refusals;
 mod secrets;
 mod traffic;
 pub mod workloads;

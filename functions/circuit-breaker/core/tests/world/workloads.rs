@@ -3,7 +3,7 @@
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::health_monitor::MonitorEvent;
 use circuit_breaker_core::names::TargetName;
-use circuit_breaker_core::rows::{RequestRow, TargetRow, target_key};
+use circuit_breaker_core::rows::{TargetRow, target_key};
 use jiff::SignedDuration;
 use tenfold_pattern::http::EntityTag;
 use tenfold_ports::table::Item;
@@ -11,6 +11,7 @@ use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
 use super::draining::{asked, cancelled, long_drain, order, order_twice};
+use super::refusals::{passing, refused};
 use super::secrets::credentials;
 use super::{
     Answered, Called, Post, Stack, answers, breaker, config, minutes, one_at_once, promises_are_kept,
@@ -205,57 +206,6 @@ fn death(world: &World) -> RunOutcome {
     stack.finish(world, |world| match rows(world).iter().filter(|row| row.data.answer.is_none()).count() {
         0 => Ok(()),
         n => Err(format!("{n} requests were not delivered after their redrive").into()),
-    })
-}
-
-/// What the target refuses while it waits is dead with its answer: nobody would ever see that it was not done. A redrive
-/// brings it back.
-fn refused(world: &World) -> RunOutcome {
-    let config =
-        config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":3,"baseDelayMs":10}"#);
-    let stack = Stack::new(world, &config);
-    world.service(|s| s.health = Health::Down);
-    let posts = vec![Post::new("a"), Post::ordered("b", "k")];
-    world.quiesce_while(|world| {
-        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
-        world.run()
-    })?;
-    world.service(|s| s.health = Health::Answers(422));
-    stack.spawn_processor(world, world.now() + minutes(1));
-    world.run()?;
-    world.quiesce_while(|world| stack.run_schedule(world))?;
-    promises_are_kept(world, &stack)?;
-    let is_refused = |row: &RequestRow| row.data.died.as_deref() == Some("the target answered 422");
-    let refused: Vec<_> = rows(world).into_iter().filter(is_refused).collect();
-    if !refused.iter().all(|row| row.data.answer.as_ref().is_some_and(|a| a.status == 422)) {
-        return Err("a request that was refused does not show the target's answer".into());
-    }
-    world.service(|s| s.health = Health::Well);
-    world.quiesce();
-    stack.spawn_call(world, "POST", "/targets/pay/redrive", "");
-    world.run()?;
-    stack.finish(world, |_| Ok(()))
-}
-
-/// An ignored failure is passed on, and says nothing of the key: the same one again is worked on anew.
-fn passing(world: &World) -> RunOutcome {
-    let stack = Stack::new(world, &config(r#","ignoredStatuses":[503]"#));
-    world.service(|s| s.health = Health::Answers(503));
-    stack.spawn_request(world, "a");
-    world.run()?;
-    world.service(|s| s.health = Health::Well);
-    stack.spawn_request(world, "a");
-    world.run()?;
-    stack.finish(world, |world| {
-        let served = answers(world).last().is_some_and(|Answered(_, status)| *status == 200);
-        if world.faults() == 0 && !served {
-            return Err(format!(
-                "the target is well again, and its caller was answered {:?}",
-                answers(world)
-            )
-            .into());
-        }
-        Ok(())
     })
 }
 
