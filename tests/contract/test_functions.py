@@ -24,7 +24,7 @@ LAMBDA_SECONDS = 900
 # The wildcards that there are, by who takes the role and by resource: what knows no resources (Service Authorization
 # Reference), and the network interfaces of a VPC, which Lambda makes and names. Subnets and security groups that another
 # account shares have its account in their ARNs, so theirs is open. The Rust side holds policies against calls, and these
-# are no calls of ours. Which secrets targets want their deployer says, by how their names begin.
+# are no calls of ours. Which secrets targets may want is said by how their names begin.
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 WILDCARDS = {
     "lambda.amazonaws.com": {
@@ -39,10 +39,10 @@ WILDCARDS = {
             "ec2:DeleteNetworkInterface",
             "ec2:UnassignPrivateIpAddresses",
         },
-        ("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${SecretsPrefix}*",): {
+        ("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/*",): {
             "ssm:GetParameter"
         },
-        ("arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretsPrefix}*",): {
+        ("arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/*",): {
             "secretsmanager:GetSecretValue"
         },
     },

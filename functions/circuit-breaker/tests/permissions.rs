@@ -12,8 +12,8 @@ use tenfold_world::Site;
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/sam/circuit-breaker.yaml");
 
 /// As the template names what targets may name for their credentials.
-const PARAMETERS: &str = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId:parameter/SecretsPrefix*";
-const SECRETS: &str = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:SecretsPrefix*";
+const PARAMETERS: &str = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId:parameter/AWS::StackName/*";
+const SECRETS: &str = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:AWS::StackName/*";
 
 /// What a call is about, by its name in the template.
 fn resource(site: &Site) -> Option<&'static str> {

@@ -67,11 +67,11 @@ class Api(Caller):
     def get_request(self, request_id: str) -> requests.Response:
         return self.call("GET", f"/requests/{request_id}")
 
-    def dismiss_request(self, request_id: str) -> requests.Response:
-        return self.call("DELETE", f"/requests/{request_id}")
+    def dismiss_request(self, target: str, request_id: str) -> requests.Response:
+        return self.call("DELETE", f"/targets/{target}/requests/{request_id}")
 
-    def redrive_request(self, request_id: str) -> requests.Response:
-        return self.call("POST", f"/requests/{request_id}/redrive")
+    def redrive_request(self, target: str, request_id: str) -> requests.Response:
+        return self.call("POST", f"/targets/{target}/requests/{request_id}/redrive")
 
 
 class Guarded:

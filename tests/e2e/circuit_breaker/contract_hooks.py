@@ -17,8 +17,7 @@ def before_call(_, case, __):
         return
     operation = case.operation.definition.raw["operationId"]
     for parameter in case.path_parameters or {}:
-        is_of_id = operation in ("getRequest", "deleteRequest", "redriveRequest")
-        if not is_of_id and parameter != "path+":
+        if operation != "getRequest" and parameter not in ("path+", "requestId"):
             case.path_parameters[parameter] = f"{NAME}-gone" if operation == "deleteTarget" else NAME
     if isinstance(case.body, dict):
         for field in case.body.keys() & {"url", "healthUrl"}:

@@ -8,8 +8,8 @@ from contract import keeps_its_contract
 
 
 # The same route as POST of the same resource, where the target takes them at all; see `test_whole_http.py`.
-ALIKE = ["putRequest", "patchRequest", "headRequest"]
-BELOW = ["postBelow", "putBelow", "patchBelow", "deleteBelow", "headBelow"]
+ALIKE = ["putRequest", "patchRequest", "deleteRequest", "headRequest"]
+BELOW = ["postBelow", "putBelow", "patchBelow", "deleteBelow", "getBelow", "headBelow"]
 
 
 @pytest.mark.slow

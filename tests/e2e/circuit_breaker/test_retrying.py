@@ -141,9 +141,9 @@ def test_what_waits_is_listed_and_cancelled(guarded, settled, stack):
     )
     assert [request["requestId"] for request in listed["requests"]] == ids
     assert listed["next"] is None
-    dismissed = payments.api.dismiss_request(ids[1])
+    dismissed = payments.api.dismiss_request(payments.name, ids[1])
     assert (dismissed.status_code, dismissed.json()["reason"]) == (200, "cancelled by hand")
-    assert payments.api.redrive_request(ids[1]).json()["status"] == "queued"
+    assert payments.api.redrive_request(payments.name, ids[1]).json()["status"] == "queued"
     cancelled = eventually(
         "those of a tenant are cancelled",
         lambda: payments.api.cancel(payments.name, {"tenant": "red"}).json(),
@@ -152,7 +152,7 @@ def test_what_waits_is_listed_and_cancelled(guarded, settled, stack):
     assert cancelled["next"] is None
     payments.force("auto")
     settled(payments, [ids[1]])
-    assert payments.api.dismiss_request(ids[1]).status_code == 409
+    assert payments.api.dismiss_request(payments.name, ids[1]).status_code == 409
     assert len(payments.service.effects) == 1
     assert stack.messages("DeadLetterQueueUrl", payments.name) == []
 

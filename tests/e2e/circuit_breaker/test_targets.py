@@ -17,7 +17,6 @@ DEFAULTS = {
     "failureRateThreshold": 50.0,
     "slowCallRateThreshold": 100.0,
     "slowCallDurationMs": 5000,
-    "forward": {"methods": ["POST"]},
     "ignoredStatuses": [],
     "halfOpenProbes": 3,
     "openDurationMs": 30_000,

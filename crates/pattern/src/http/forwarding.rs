@@ -47,6 +47,23 @@ pub fn of_request(headers: &[(SmolStr, SmolStr)]) -> Headers {
     through
 }
 
+/// Returns the parameters of a query that are for whoever it is passed on to: without a signature by which the request was
+/// let in (AWS Signature Version 4 in the query).
+#[must_use]
+pub fn of_query(query: &[(SmolStr, SmolStr)]) -> Headers {
+    const SIGNATURE: [&str; 7] = [
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Security-Token",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+    ];
+    let is_signature = |name: &str| SIGNATURE.iter().any(|known| known.eq_ignore_ascii_case(name));
+    query.iter().filter(|(name, _)| !is_signature(name)).cloned().collect()
+}
+
 /// Returns the headers of a message that are not of one connection only (RFC 9110 §7.6.1): neither those that always are,
 /// nor those that its `Connection` header names, nor its length.
 #[must_use]
@@ -69,7 +86,8 @@ pub fn size(headers: &[(SmolStr, SmolStr)]) -> usize {
     headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
 }
 
-/// Returns the URL of a path below another one, with these parameters behind its own. `below` is empty, or begins with a
+/// Returns the URL of a path below another one, with these parameters behind its own, but for those whose names it has
+/// itself. `below` is empty, or begins with a
 /// slash and is percent-encoded as it was sent; it stays so.
 ///
 /// # Errors
@@ -81,8 +99,11 @@ pub fn below(url: &str, below: &str, query: &[(SmolStr, SmolStr)]) -> Result<Smo
         let path = format!("{}{below}", whole.path().trim_end_matches('/'));
         whole.set_path(&path);
     }
-    if !query.is_empty() {
-        whole.query_pairs_mut().extend_pairs(query);
+    // What the URL says itself is not said again: of two values many servers take the last.
+    let own: Vec<String> = whole.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    let more: Vec<_> = query.iter().filter(|(name, _)| !own.iter().any(|known| known == name)).collect();
+    if !more.is_empty() {
+        whole.query_pairs_mut().extend_pairs(more);
     }
     Ok(whole.to_smolstr())
 }
@@ -117,7 +138,11 @@ pub fn may_be_below(path: &str) -> Result<(), &'static str> {
 /// is relative to what was called, and not to us. What is no URL reference stays as it is.
 #[must_use]
 pub fn absolute(called: &str, location: &str) -> SmolStr {
-    let resolved = Url::parse(called).and_then(|called| called.join(location));
+    let resolved = Url::parse(called).and_then(|mut called| {
+        // What was asked for may have been ours to know: a reference that is only a fragment would repeat it.
+        called.set_query(None);
+        called.join(location)
+    });
     resolved.map_or_else(|_| location.into(), |url| url.to_smolstr())
 }
 
@@ -192,6 +217,12 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_in_the_query_does_not_go_on_either() {
+        let came = headers(&[("X-Amz-Signature", "s"), ("X-Amz-Security-Token", "t"), ("a", "1")]);
+        assert_eq!(of_query(&came), headers(&[("a", "1")]));
+    }
+
+    #[test]
     fn a_path_is_put_behind_as_it_was_sent() {
         let at = |url, path| below(url, path, &[]).unwrap();
         assert_eq!(at("https://a.example", "/x"), "https://a.example/x");
@@ -204,6 +235,8 @@ mod tests {
         let query = headers(&[("b", "2&3"), ("a", ""), ("a", "ä ")]);
         let whole = below("https://a.example/v1?k=1", "/x", &query).unwrap();
         assert_eq!(whole, "https://a.example/v1/x?k=1&b=2%263&a=&a=%C3%A4+");
+        let pinned = below("https://a.example/v1?k=1", "", &headers(&[("k", "2")])).unwrap();
+        assert_eq!(pinned, "https://a.example/v1?k=1");
     }
 
     #[test]
@@ -241,6 +274,7 @@ mod tests {
         assert_eq!(absolute(called, "https://b.example/x#y"), "https://b.example/x#y");
         assert_eq!(absolute(called, "//b.example/x"), "https://b.example/x");
         assert_eq!(absolute(called, "https://["), "https://[");
+        assert_eq!(absolute("https://a.example/v1?key=hush", "#top"), "https://a.example/v1#top");
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub const BODY_MOST: usize = 256 * 1024;
 /// The most bytes that headers have in all, of a request and of an answer: API Gateway takes no more.
 pub const HEADERS_MOST: usize = 10 * 1024;
 
+/// After what time a target is called again whose credentials were to blame.
+pub const HELD_BACK: Duration = Duration::from_secs(15);
+
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallResult {
@@ -51,6 +54,13 @@ impl CallResult {
         }
     }
 
+    /// Returns whether the credentials are to blame that are configured for the target: they could not be had, or it refused
+    /// them. Nothing was done, and neither the target nor the request is at fault.
+    #[must_use]
+    pub const fn is_held_back(&self) -> bool {
+        matches!((&self.outcome, &self.verdict), (None, Verdict::Again { .. }))
+    }
+
     /// Returns for how long the target asked to be left alone.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
@@ -71,7 +81,8 @@ pub fn keep(answer: &Answer, most: usize) -> (AnswerHead, Bytes) {
         return (head, Bytes::new());
     }
     let mut headers = answer.headers.clone();
-    headers.retain(|(name, _)| name != CONTENT_TYPE);
+    // A cookie is of whoever was answered first.
+    headers.retain(|(name, _)| name != CONTENT_TYPE && name != "set-cookie");
     let head = AnswerHead {
         status: answer.status,
         content_type: answer.header(CONTENT_TYPE).cloned(),

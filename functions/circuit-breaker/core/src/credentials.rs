@@ -8,7 +8,10 @@
 //! neither way in its breaker, and the request waits.
 //!
 //! **Refused.** An answer of 401 says that nothing was done. What was kept is then read anew, at most every ten seconds,
-//! and where it is another than was sent, the call is made once more.
+//! and where it is another than was sent, the call is made once more. One that is refused all the same waits, as one whose
+//! credentials cannot be had: they are ours to mend, and not its sender's.
+//!
+//! **To whom.** A health check on another origin than the target's has none of them.
 //!
 //! **Nowhere else.** Secrets are in this environment's memory and in the calls. No error has one: of what a token endpoint
 //! or a service of secrets answers only its kind is told.
@@ -29,6 +32,7 @@ use tenfold_ports::downstream::{Call, NoAnswer};
 use tenfold_ports::secrets::{Secret, SecretError, SecretReference, SecretSource, Secrets};
 use tenfold_ports::signer::Signer;
 use tenfold_ports::{Clock, Downstream};
+use url::Url;
 
 use crate::call::Judge;
 use crate::call::{self, CallResult};
@@ -119,14 +123,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-impl CallResult {
-    /// Returns whether the target was called: it was not where its credentials could not be had.
-    #[must_use]
-    pub const fn is_made(&self) -> bool {
-        !matches!((&self.outcome, &self.verdict), (None, Verdict::Again { came: Err(_), .. }))
-    }
-}
-
 impl Credentials {
     /// Credentials that are read from `secrets`, signatures that `signer` makes, and tokens that `token_endpoints` are asked
     /// for. Nothing is read yet.
@@ -155,6 +151,13 @@ impl Credentials {
     ) -> CallResult {
         let TargetCall { config, mut call, purpose, time_left } = target_call;
         let judge: Judge = if purpose == Purpose::Health { judge_health } else { judge };
+        if purpose == Purpose::Health && !same_origin(&config.url, &call.url) {
+            return call::make(judge, target, clock, config, call).await;
+        }
+        if matches!(config.credentials, Some(CredentialsConfig::AwsSigV4(_))) {
+            // They are what AWS takes for the action, and would be signed in our name.
+            call.headers.retain(|(name, _)| !name.starts_with("x-amz-"));
+        }
         config.headers.iter().for_each(|(name, value)| set_header(&mut call, name, value));
         let Some(credentials) = &config.credentials else {
             return call::make(judge, target, clock, config, call).await;
@@ -171,15 +174,44 @@ impl Credentials {
             Err(why) => return not_made(clock.now(), &why),
         };
         let result = call::make(judge, target, clock, config, call).await;
-        if result.attempt().status != Some(UNAUTHORIZED) || sent.is_none() {
+        if result.attempt().status != Some(UNAUTHORIZED) {
             return result;
         }
+        if sent.is_none() {
+            return refused(result, purpose);
+        }
         match authorized(Reading::Anew).await {
-            Ok(Authorized { call, by }) if by != sent => call::make(judge, target, clock, config, call).await,
-            Ok(_) => result,
+            Ok(Authorized { call, by }) if by != sent => {
+                refused(call::make(judge, target, clock, config, call).await, purpose)
+            }
+            Ok(_) => refused(result, purpose),
             // Whether what was sent is still right is not known, and nothing was done: it is tried again.
             Err(why) => not_made(clock.now(), &why),
         }
+    }
+
+    /// Returns whether it is known of a moment ago that a target's credentials cannot be had: then nobody takes a permit, or
+    /// waits, for a call that is not made.
+    #[must_use]
+    pub fn are_missing(&self, config: &TargetConfig, now: Timestamp) -> bool {
+        let secret = match &config.credentials {
+            Some(CredentialsConfig::Oauth2(oauth)) => {
+                let token = self.tokens.kept(oauth, now, oauth::lives);
+                if token.is_some_and(|token| token.peek().is_some_and(Result::is_err)) {
+                    return true;
+                }
+                &oauth.secret
+            }
+            Some(
+                CredentialsConfig::Header { secret, .. }
+                | CredentialsConfig::Basic { secret, .. }
+                | CredentialsConfig::StandardWebhooks { secret },
+            ) => secret,
+            Some(CredentialsConfig::AwsSigV4(_)) | None => return false,
+        };
+        let read = self.secrets.kept(&secret.source, now, secret_lives);
+        read.is_some_and(|read| read.peek().is_some_and(Result::is_err))
+            && self.secrets.before(&secret.source).is_none()
     }
 
     /// Puts a target's credentials into a call.
@@ -245,7 +277,11 @@ impl Credentials {
             Reading::Kept => self.secrets.get(source, now, secret_lives, begin),
             Reading::Anew => self.secrets.renew(source, now, secret_lives, begin),
         };
-        let whole = read.await;
+        let whole = match read.await {
+            // What was read before is better than nothing, while those that keep secrets do not answer.
+            Err(SecretError::Silent) => self.secrets.before(source).unwrap_or(Err(SecretError::Silent)),
+            whole => whole,
+        };
         let field = |whole: Secret| reference.field.iter().try_fold(whole, |whole, field| whole.field(field));
         whole.and_then(field).map_err(|error| Unauthorized::Secret(source.kind(), error))
     }
@@ -301,6 +337,26 @@ fn not_made(at: Timestamp, why: &Unauthorized) -> CallResult {
     let came = Err(NoAnswer::NotConnected(why.clone()));
     let verdict = Verdict::Again { why, came, retry_after: None };
     CallResult { at, took: Duration::ZERO, outcome: None, verdict }
+}
+
+/// What comes of a call whose credentials the target has refused, where its sender does not wait for the answer: nothing
+/// that counts, and the request is tried again.
+fn refused(result: CallResult, purpose: Purpose) -> CallResult {
+    let CallResult { at, took, outcome, verdict } = result;
+    match (verdict, purpose) {
+        (Verdict::Final(answer), Purpose::Delivery(_)) if answer.status == UNAUTHORIZED => {
+            tracing::warn!("a target has refused the credentials that are configured for it");
+            let why = "the target refused the credentials that are configured for it (401)".to_owned();
+            let verdict = Verdict::Again { why, came: Ok(answer), retry_after: None };
+            CallResult { at, took, outcome: None, verdict }
+        }
+        (verdict, _) => CallResult { at, took, outcome, verdict },
+    }
+}
+
+fn same_origin(one: &str, other: &str) -> bool {
+    let origin = |url: &str| Url::parse(url).map(|url| url.origin());
+    matches!((origin(one), origin(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Sets a header, in place of any that the call has under this name.

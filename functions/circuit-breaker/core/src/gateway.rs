@@ -82,7 +82,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// Sends something to a target: what does something is tried until it is done, what only asks is passed on.
     async fn forward(&self, target: TargetName, request: &Request, context: &Context) -> RouteResult {
         let Some(method) = Method::named(&request.method) else {
-            return Err(Problem::method_not_allowed(&request.method, &Method::ALL.map(|(name, _)| name)));
+            self.registry.load(&target, &[]).await?;
+            let row = self.registry.target(&target).ok_or_else(|| unknown_target(&target))?;
+            let methods: Vec<_> = row.config.forward.methods.iter().map(|method| method.name()).collect();
+            return Err(Problem::method_not_allowed(&request.method, &methods));
         };
         if method.is_safe() {
             self.pass(target, method, request, context).await
@@ -119,6 +122,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 "GET" => self.list_requests(&body::target(name)?, request).await,
                 _ => allow(&["GET"]),
             },
+            // Below the target, so that who may send requests may not command those of others.
+            ["targets", name, "requests", id] => match method {
+                "DELETE" => self.dismiss_request(&body::target(name)?, id, request).await,
+                _ => allow(&["DELETE"]),
+            },
+            ["targets", name, "requests", id, "redrive"] => match method {
+                "POST" => self.redrive_request(&body::target(name)?, id, request).await,
+                _ => allow(&["POST"]),
+            },
             ["targets", name, "redrive"] => match method {
                 "POST" => self.redrive_many(&body::target(name)?, request, context).await,
                 _ => allow(&["POST"]),
@@ -138,12 +150,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             // One resource of the API: an id to ask for, a target to send to. No target has an id for a name.
             ["requests", id] if RequestId::parse(id).is_some() => match method {
                 "GET" => self.get_request(id).await,
-                "DELETE" => self.dismiss_request(id, request).await,
-                _ => allow(&["GET", "DELETE"]),
-            },
-            ["requests", id, "redrive"] if RequestId::parse(id).is_some() => match method {
-                "POST" => self.redrive_request(id, request).await,
-                _ => allow(&["POST"]),
+                _ => allow(&["GET"]),
             },
             ["requests", name, ..] => self.forward(body::target(name)?, request, context).await,
             _ => Err(Problem::no_route(&request.path)),

@@ -145,6 +145,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         if suspected.is_none() && target.breaker.decide(deciding) != Decision::Probe {
             return summary;
         }
+        // No permit is taken for what cannot be asked.
+        if self.credentials.are_missing(&target.row.config, self.runtime.now()) {
+            let missing = Metric::count(metrics::CREDENTIALS_UNAVAILABLE, 1.0);
+            self.runtime.record(&metrics::of(&target.name), &[missing]);
+            return summary;
+        }
         let name = BreakerName::of(target.name.clone());
         // As many probes as an epoch takes, one after the other, until it is decided.
         for _ in 0..target.row.config.half_open_probes {
@@ -167,7 +173,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
                 break;
             };
             // Its credentials cannot be had, which says nothing of the target; the log says why.
-            if !result.is_made() {
+            if result.is_held_back() {
+                metrics::call(&self.runtime, &target.name, &result);
                 permit.release().await;
                 break;
             }

@@ -42,6 +42,8 @@ pub const QUEUE_AGE: &str = "QueueAge";
 pub const RETRY_RUNS: &str = "RetryRuns";
 /// The runs of the health monitor by its schedule that came to their end.
 pub const MONITOR_RUNS: &str = "MonitorRuns";
+/// The calls that were not made, or that the target refused, since its credentials could not be had or are not right.
+pub const CREDENTIALS_UNAVAILABLE: &str = "CredentialsUnavailable";
 /// The number of targets whose breaker is not closed, or that fail by half of what would open it, at the end of a run of
 /// the health monitor. Targets that were forced are not among them.
 pub const FAILING_TARGETS: &str = "FailingTargets";
@@ -68,8 +70,8 @@ pub const fn state(state: &BreakerState) -> Metric {
 
 /// Records a call of a target.
 pub fn call<M: Metrics>(metrics: &M, target: &TargetName, result: &CallResult) {
-    // One that could not identify itself was not made.
-    if !result.is_made() {
+    if result.is_held_back() {
+        metrics.record(&of(target), &[Metric::count(CREDENTIALS_UNAVAILABLE, 1.0)]);
         return;
     }
     let outcome = result.outcome.unwrap_or(CallOutcome { failed: false, slow: false });

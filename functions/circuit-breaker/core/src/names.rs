@@ -5,7 +5,6 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_ports::api::Fault;
-use tenfold_ports::downstream::Method;
 use uuid::Uuid;
 
 use crate::passage::Passage;
@@ -119,7 +118,7 @@ impl fmt::Display for RequestId {
 pub fn digest(content_type: &str, ordering: &str, passage: &Passage, body: &[u8]) -> Uuid {
     let mut head = format!("{content_type}\n{ordering}");
     // A request to the URL itself has the digest that it always had.
-    if passage.method != Method::Post || !passage.path.is_empty() || !passage.query.is_empty() {
+    if !passage.is_plain() {
         let Passage { method, path, query, .. } = passage;
         let _ = write!(head, "\n{}\n{path}\n{query:?}", method.name());
     }
@@ -128,6 +127,8 @@ pub fn digest(content_type: &str, ordering: &str, passage: &Passage, body: &[u8]
 
 #[cfg(test)]
 mod tests {
+    use tenfold_ports::downstream::Method;
+
     use super::*;
 
     #[test]

@@ -32,6 +32,14 @@ fn is_post(method: &Method) -> bool {
     *method == Method::Post
 }
 
+impl Passage {
+    /// Returns whether it is a `POST` to the target's URL itself.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.method == Method::Post && self.path.is_empty() && self.query.is_empty()
+    }
+}
+
 impl Default for Passage {
     fn default() -> Self {
         Self { method: post(), path: SmolStr::default(), query: Vec::new(), headers: Vec::new() }

@@ -259,8 +259,9 @@ fn a_method_that_there_is_not_is_told_which_there_are() {
             ("/requests/pay", "POST"),
             ("/targets/pay/cancel", "POST"),
             ("/targets/pay/discard", "POST"),
-            ("/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07", "GET, DELETE"),
-            ("/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07/redrive", "POST"),
+            ("/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07", "GET"),
+            ("/targets/pay/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07", "DELETE"),
+            ("/targets/pay/requests/0e1f7c1a-52c5-5c39-9d3b-31a57a0cbe07/redrive", "POST"),
             ("/dead-letters/clear", "POST"),
         ] {
             let response = lab.call(request("PATCH", path, &[("idempotency-key", "k")], ""));

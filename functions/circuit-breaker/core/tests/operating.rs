@@ -90,7 +90,7 @@ pub fn post(lab: &Lab<'_>, path: &str, text: &'static str) -> Response {
 }
 
 pub fn delete(lab: &Lab<'_>, id: RequestId) -> Response {
-    lab.call(request("DELETE", &format!("/requests/{id}"), &[], ""))
+    lab.call(request("DELETE", &format!("/targets/pay/requests/{id}"), &[], ""))
 }
 
 #[test]
@@ -215,7 +215,10 @@ fn a_dead_request_is_discarded_and_keeps_its_reason() {
         assert_eq!(body(&lab.get("/targets/pay"))["queue"]["dead"], 1);
         assert_eq!(body(&post(lab, "/targets/pay/redrive", ""))["redriven"], 1);
         // By its id it can still be tried again.
-        assert_eq!(body(&post(lab, &format!("/requests/{}/redrive", id("k000")), ""))["status"], "queued");
+        assert_eq!(
+            body(&post(lab, &format!("/targets/pay/requests/{}/redrive", id("k000")), ""))["status"],
+            "queued"
+        );
         assert_eq!(lab.process().delivered, 2);
     });
 }
@@ -224,7 +227,7 @@ fn a_dead_request_is_discarded_and_keeps_its_reason() {
 fn what_was_delivered_is_neither_cancelled_nor_redriven() {
     lab("", |lab| {
         assert_eq!(lab.post("a").status, 200);
-        let redriven = post(lab, &format!("/requests/{}/redrive", id("a")), "");
+        let redriven = post(lab, &format!("/targets/pay/requests/{}/redrive", id("a")), "");
         for response in [delete(lab, id("a")), redriven] {
             let problem = body(&response);
             assert_eq!(
@@ -244,7 +247,7 @@ fn one_dead_request_is_redriven_to_the_end_of_its_order_group() {
         bury(lab, keys(1), &ordered);
         put_breaker(lab.world, &config(DIES), BreakerState::ForcedOpen);
         assert_eq!(send(lab, "later", &ordered).status, 202);
-        let path = format!("/requests/{}/redrive", id("k000"));
+        let path = format!("/targets/pay/requests/{}/redrive", id("k000"));
         assert_eq!(body(&post(lab, &path, ""))["status"], "queued");
         let stored = row(lab, id("k000"));
         assert_eq!(body(&post(lab, &path, ""))["status"], "queued", "said again it changes nothing");
@@ -270,7 +273,7 @@ fn a_request_of_a_target_that_is_gone_is_not_redriven() {
     lab(DIES, |lab| {
         bury(lab, keys(1), &[]);
         assert_eq!(lab.call(request("DELETE", "/targets/pay", &[], "")).status, 204);
-        let path = format!("/requests/{}/redrive", id("k000"));
+        let path = format!("/targets/pay/requests/{}/redrive", id("k000"));
         assert_eq!(body(&post(lab, &path, ""))["type"], "urn:tenfold:problem:unknown-target");
         assert_eq!(delete(lab, id("k000")).status, 200, "it can be discarded");
     });

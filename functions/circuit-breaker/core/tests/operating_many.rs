@@ -122,7 +122,7 @@ fn letters_of_requests_that_are_dead_no_more_are_cleared_and_others_stay() {
         lab.send(lab.stack.dead_letters, "nonsense".to_owned());
         let letters = || lab.messages(lab.stack.dead_letters).len();
         assert_eq!(letters(), 15);
-        assert_eq!(post(lab, &format!("/requests/{}/redrive", id("k003")), "").status, 200);
+        assert_eq!(post(lab, &format!("/targets/pay/requests/{}/redrive", id("k003")), "").status, 200);
         assert_eq!(delete(lab, id("k004")).status, 200);
         assert_eq!(letters(), 15, "who redrives or discards receives no letter");
         let clear = || body(&post(lab, "/dead-letters/clear", ""));

@@ -133,7 +133,12 @@ fn the_answer_comes_back_with_its_headers_and_so_does_its_repetition() {
         for repeated in [false, true] {
             let response = lab.call(keyed("POST", "/requests/pay/orders/", "k"));
             assert_eq!(response.status, 201);
-            assert_eq!(of(&response, "set-cookie"), ["a=1", "b=2"]);
+            let cookies = of(&response, "set-cookie");
+            assert_eq!(
+                cookies,
+                if repeated { vec![] } else { vec!["a=1", "b=2"] },
+                "they are of whoever was first"
+            );
             assert_eq!(of(&response, "etag"), ["\"1\""]);
             assert_eq!(of(&response, "content-type"), ["text/plain"]);
             assert_eq!(of(&response, "location"), ["/live/requests/pay/orders/7"], "below this API");
@@ -273,6 +278,63 @@ fn a_large_request_has_room_for_a_large_refusal() {
         lab.world.pass(SignedDuration::from_mins(1));
         assert_eq!(lab.process().dead, 1);
         assert_eq!(view(lab, &response)["answer"]["status"], 400);
+    });
+}
+
+/// Nothing was done.
+#[test]
+fn a_401_is_no_keys_answer() {
+    lab("", |lab| {
+        answer_with(lab, 401, &[]);
+        assert_eq!(lab.post("k").status, 401);
+        answer_with(lab, 200, &[]);
+        assert_eq!(lab.post("k").status, 200);
+    });
+}
+
+/// A version that knows of no method would post it to the URL itself.
+#[test]
+fn what_is_no_plain_post_is_not_readable_for_a_version_of_before() {
+    let fields = format!("{OPEN}{NO_BREAK}");
+    lab(&fields, |lab| {
+        answer_with(lab, 503, &[]);
+        for (method, path, key) in [("POST", "/requests/pay", "a"), ("DELETE", "/requests/pay/7", "b")] {
+            assert_eq!(lab.call(keyed(method, path, key)).status, 202);
+        }
+        let items = lab.items();
+        let statuses = items.iter().filter_map(|item| item.text("status").ok().map(ToString::to_string));
+        let mut statuses: Vec<_> = statuses.collect();
+        statuses.sort();
+        assert_eq!(statuses, ["queued", "queued-as-sent"]);
+        answer_with(lab, 200, &[]);
+        lab.world.pass(SignedDuration::from_mins(1));
+        assert_eq!(lab.process().delivered, 2);
+    });
+}
+
+#[test]
+fn what_waits_for_a_deleted_target_is_not_sent_to_the_next_of_its_name() {
+    lab(NO_BREAK, |lab| {
+        answer_with(lab, 503, &[]);
+        let response = lab.post("k");
+        answer_with(lab, 200, &[]);
+        assert_eq!(lab.call(request("DELETE", "/targets/pay?waiting=cancel", &[], "")).status, 204);
+        lab.world.pass(SignedDuration::from_secs(10));
+        let again = format!(r#"{{"url":"http://other.example/"{NO_BREAK}}}"#);
+        assert_eq!(lab.call(request("PUT", "/targets/pay", &[], again)).status, 201);
+        lab.world.pass(SignedDuration::from_mins(1));
+        assert_eq!(lab.process().dead, 1);
+        assert_eq!(view(lab, &response)["reason"], "its target was deleted");
+    });
+}
+
+#[test]
+fn a_202_of_the_targets_own_is_told_from_ours() {
+    lab(NO_BREAK, |lab| {
+        answer_with(lab, 202, &[("location", "/jobs/7"), ("tenfold-request-id", "lie")]);
+        assert!(of(&lab.post("a"), "tenfold-request-id").is_empty());
+        answer_with(lab, 503, &[]);
+        assert_eq!(of(&lab.post("b"), "tenfold-request-id").len(), 1);
     });
 }
 

@@ -12,7 +12,7 @@ use tenfold_pattern::http::fields::Node;
 use tenfold_ports::secrets::SecretReference;
 use tenfold_ports::signer::SigningScope;
 
-use super::url::http_url;
+use super::url::{may_have_secrets, secure_url};
 
 /// The most headers of a target's configuration.
 pub const HEADERS_MOST: usize = 20;
@@ -185,12 +185,16 @@ pub(super) fn credentials(fields: &mut Fields) -> Option<CredentialsConfig> {
     config
 }
 
-/// Notes where the header of the credentials is one of those in clear too.
+/// Notes where the credentials would go over the network in clear, and where their header is one of those in clear too.
 pub(super) fn do_not_meet(
     fields: &mut Fields,
+    url: &str,
     headers: &BTreeMap<SmolStr, SmolStr>,
     credentials: Option<&CredentialsConfig>,
 ) {
+    if credentials.is_some() && !may_have_secrets(url) {
+        fields.fault::<()>("url", "is not https, and the credentials would cross the network in clear");
+    }
     if let Some(CredentialsConfig::Header { name, .. }) = credentials
         && headers.contains_key(name)
     {
@@ -213,7 +217,7 @@ fn header(inner: &mut Fields) -> Option<CredentialsConfig> {
 }
 
 fn oauth(inner: &mut Fields) -> Option<CredentialsConfig> {
-    let token_url = inner.hidden_parsed("tokenUrl", http_url);
+    let token_url = inner.hidden_parsed("tokenUrl", secure_url);
     let client_id = inner.hidden_parsed("clientId", value);
     let (scope, audience) =
         (inner.optional_hidden_parsed("scope", value), inner.optional_hidden_parsed("audience", value));

@@ -65,7 +65,7 @@ impl TargetConfig {
             headers: credentials::headers(f),
             credentials: credentials::credentials(f),
         };
-        credentials::do_not_meet(f, &config.headers, config.credentials.as_ref());
+        credentials::do_not_meet(f, &config.url, &config.headers, config.credentials.as_ref());
         fields.finish().map(|()| config)
     }
 }

@@ -35,7 +35,7 @@ pub struct TargetConfig {
     /// The time from which on a call is slow: 1 to `timeout_ms` ms.
     pub slow_call_duration_ms: u32,
     /// What of a request goes through to the target besides its body.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Forward::is_default")]
     pub forward: Forward,
     /// The statuses that are the target's own answer and count neither way: of 400 to 599.
     pub ignored_statuses: BTreeSet<u16>,
@@ -98,6 +98,11 @@ impl Default for Forward {
 }
 
 impl Forward {
+    /// Whether only a `POST` to the URL itself is passed on. It is not stored, so that a target keeps the tag that it had.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Returns whether a path below the target's URL (empty, or beginning with a slash) is passed on.
     #[must_use]
     pub fn takes(&self, path: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The URLs that may be configured.
 
 use smol_str::SmolStr;
-use url::Url;
+use url::{Host, Url};
 
 /// The longest URL.
 const URL_MOST: usize = 2048;
@@ -21,4 +21,30 @@ pub(super) fn http_url(text: &str) -> Result<SmolStr, String> {
         return Ok(url.as_str().into());
     };
     Err(wrong.to_owned())
+}
+
+/// Returns whether secrets may go to a URL: over TLS, or to an address or a name that is of one's own network only.
+pub(super) fn may_have_secrets(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return true };
+    let is_own_name = |name: &str| {
+        let own = ["localhost", "internal", "local"];
+        !name.contains('.') || name.rsplit('.').next().is_some_and(|last| own.contains(&last))
+    };
+    url.scheme() == "https"
+        || match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+            Some(Host::Domain(name)) => is_own_name(name),
+            None => false,
+        }
+}
+
+/// Reads a URL that secrets go to.
+pub(super) fn secure_url(text: &str) -> Result<SmolStr, String> {
+    let url = http_url(text)?;
+    if may_have_secrets(&url) {
+        Ok(url)
+    } else {
+        Err("is not https, and secrets would cross the network in clear".to_owned())
+    }
 }

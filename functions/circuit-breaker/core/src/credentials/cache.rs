@@ -15,7 +15,7 @@ use super::outside::Later;
 /// For how long something is used whose issuer does not say.
 pub(super) const KEPT: Duration = Duration::from_mins(5);
 /// For how long it is not asked for again that something cannot be had.
-pub(super) const FAILURE_KEPT: Duration = Duration::from_secs(5);
+pub(super) const FAILURE_KEPT: Duration = Duration::from_secs(15);
 /// A read that has not ended by then is not waited for any more: whoever began it is gone.
 const READ_MOST: Duration = Duration::from_secs(10);
 /// What was read anew is not read anew again before this has passed.
@@ -35,6 +35,26 @@ struct Kept<V: Clone> {
     /// Whether it was read although an older value was there.
     anew: bool,
     value: Reading<V>,
+    /// The last value that was good, where this one may turn out not to be.
+    before: Option<V>,
+}
+
+/// A value that may be none.
+pub(super) trait MayFail {
+    /// Whether it is what was asked for.
+    fn is_good(&self) -> bool;
+}
+
+impl<T, E> MayFail for Result<T, E> {
+    fn is_good(&self) -> bool {
+        self.is_ok()
+    }
+}
+
+impl<V: Clone + MayFail> Kept<V> {
+    fn last_good(&self) -> Option<V> {
+        self.value.peek().filter(|value| value.is_good()).or(self.before.as_ref()).cloned()
+    }
 }
 
 impl<V: Clone> Kept<V> {
@@ -44,7 +64,7 @@ impl<V: Clone> Kept<V> {
     }
 }
 
-impl<K: Clone + Eq + Hash, V: Clone + 'static> Cache<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone + MayFail + 'static> Cache<K, V> {
     /// A cache of at most so many.
     pub(super) fn new(most: usize) -> Self {
         Self { all: RefCell::default(), most }
@@ -54,6 +74,11 @@ impl<K: Clone + Eq + Hash, V: Clone + 'static> Cache<K, V> {
     pub(super) fn kept(&self, key: &K, now: Timestamp, lives: fn(&V) -> Duration) -> Option<Reading<V>> {
         let all = self.all.borrow();
         all.get(key).filter(|kept| kept.is_alive(now, lives)).map(|kept| kept.value.clone())
+    }
+
+    /// Returns the last good value before the one that is kept.
+    pub(super) fn before(&self, key: &K) -> Option<V> {
+        self.all.borrow().get(key).and_then(|kept| kept.before.clone())
     }
 
     /// Returns what is kept, or begins to read it.
@@ -100,7 +125,8 @@ impl<K: Clone + Eq + Hash, V: Clone + 'static> Cache<K, V> {
             }
         }
         let value = value.shared();
-        all.insert(key.clone(), Kept { begun: now, anew, value: value.clone() });
+        let before = all.get(key).and_then(Kept::last_good);
+        all.insert(key.clone(), Kept { begun: now, anew, value: value.clone(), before });
         value
     }
 }
@@ -121,6 +147,12 @@ mod tests {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "so values are looked at")]
     fn a_minute(_: &u32) -> Duration {
         Duration::from_mins(1)
+    }
+
+    impl MayFail for u32 {
+        fn is_good(&self) -> bool {
+            true
+        }
     }
 
     /// A cache and what counts its reads.

@@ -24,6 +24,9 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// For how long a token is used at most, whatever its issuer says.
 const LIVES_MOST: Duration = Duration::from_hours(12);
 
+/// For how long it is used at least: an endpoint is not asked for each call.
+const LIVES_LEAST: Duration = Duration::from_secs(1);
+
 /// A token, and for how long it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
@@ -131,7 +134,7 @@ fn usable_for(expires_in: Option<f64>) -> Duration {
     let Some(whole) = expires_in.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else {
         return KEPT;
     };
-    whole.saturating_sub(MARGIN).max(whole.min(MARGIN * 2) / 2).min(LIVES_MOST)
+    whole.saturating_sub(MARGIN).max(whole.min(MARGIN * 2) / 2).clamp(LIVES_LEAST, LIVES_MOST)
 }
 
 #[cfg(test)]

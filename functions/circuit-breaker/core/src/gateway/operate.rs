@@ -1,4 +1,4 @@
-//! `/requests/{requestId}`: showing one request, cancelling or discarding it, and trying it again by hand.
+//! `/requests/{requestId}` and `/targets/{target}/requests/{requestId}`: showing one request, cancelling or discarding it, and trying it again by hand.
 //!
 //! A request that a person *dismisses* stays as a row until it is forgotten: dead, and no longer in the index. So its
 //! key is not free for another call, no list and no command to many has it, and by its id it can still be redriven.
@@ -39,51 +39,65 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.filter(known).ok_or_else(unknown_request)
     }
 
+    /// Reads a request of a target.
+    async fn request_of(&self, target: &TargetName, id: &str) -> Result<RequestRow, Problem> {
+        let row = self.known_request(id).await?;
+        if row.data.target == *target { Ok(row) } else { Err(unknown_request()) }
+    }
+
     fn show(&self, row: RequestRow) -> RouteResult {
         let view = RequestView::new(row, self.runtime.now()).ok_or_else(unknown_request)?;
         Ok(Response::json(200, &view))
     }
 
-    /// `DELETE /requests/{requestId}`: cancels a request that waits, discards a dead one.
-    pub(super) async fn dismiss_request(&self, id: &str, request: &Request) -> RouteResult {
+    /// `DELETE /targets/{target}/requests/{requestId}`: cancels a request that waits, discards a dead one.
+    pub(super) async fn dismiss_request(
+        &self,
+        target: &TargetName,
+        id: &str,
+        request: &Request,
+    ) -> RouteResult {
         for _ in 0..TRIES {
-            let row = self.known_request(id).await?;
+            let row = self.request_of(target, id).await?;
             if row.status == RequestStatus::Delivered {
                 return Err(delivered(&row, "there is nothing to cancel"));
             }
             if row.data.dismissed.is_some() {
                 return self.show(row);
             }
-            let target = row.data.target.clone();
             let led_a_group = leads_a_group(&row);
             let dismissed = self.dismissed(row);
             if self.dismiss(&dismissed, led_a_group).await? == Stored::Yes {
                 tracing::info!(request = id, %target, by = by(request), "request dismissed by hand");
-                self.dismissed_of(&target, 1, led_a_group).await;
+                self.dismissed_of(target, 1, led_a_group).await;
                 return self.show(dismissed);
             }
         }
         Err(overtaken())
     }
 
-    /// `POST /requests/{requestId}/redrive`: queues a dead request again, also one that was dismissed.
-    pub(super) async fn redrive_request(&self, id: &str, request: &Request) -> RouteResult {
+    /// `POST /targets/{target}/requests/{requestId}/redrive`: queues a dead request again, also one that was dismissed.
+    pub(super) async fn redrive_request(
+        &self,
+        target: &TargetName,
+        id: &str,
+        request: &Request,
+    ) -> RouteResult {
         for _ in 0..TRIES {
-            let row = self.known_request(id).await?;
+            let row = self.request_of(target, id).await?;
             match row.status {
                 RequestStatus::Delivered => return Err(delivered(&row, "there is nothing to try again")),
                 // That is what was asked for.
                 RequestStatus::Queued | RequestStatus::Running => return self.show(row),
                 RequestStatus::Dying | RequestStatus::Dead => {}
             }
-            let target = row.data.target.clone();
-            self.registry.load(&target, &[]).await?;
-            self.registry.target(&target).ok_or_else(|| unknown_target(&target))?;
+            self.registry.load(target, &[]).await?;
+            self.registry.target(target).ok_or_else(|| unknown_target(target))?;
             let again = self.again(row);
             match park::queue_row(&self.table, &self.runtime, &again).await? {
                 Stored::Yes => {
                     tracing::info!(request = id, %target, by = by(request), "request redriven by hand");
-                    self.redriven_of(&target, 1).await;
+                    self.redriven_of(target, 1).await;
                     return self.show(again);
                 }
                 Stored::GroupFull => return Err(group_full()),

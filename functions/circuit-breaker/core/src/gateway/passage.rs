@@ -2,7 +2,7 @@
 //!
 //! Whether a target takes it is decided in [`forward`](crate::decide::forward).
 
-use tenfold_pattern::http::forwarding::{may_be_below, of_request, size};
+use tenfold_pattern::http::forwarding::{may_be_below, of_query, of_request, size};
 use tenfold_ports::api::{Fault, Problem, Request};
 use tenfold_ports::context::{CORRELATION_ID, TRACEPARENT};
 use tenfold_ports::downstream::Method;
@@ -28,7 +28,8 @@ pub(super) fn passage(method: Method, request: &Request, context: &Context) -> R
     {
         faults.push(Fault::new("path", why));
     }
-    let long = path.len() + request.query.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let query = of_query(&request.query);
+    let long = path.len() + query.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
     if long > URL_MOST {
         let detail = format!("path and query have {long} bytes; at most {URL_MOST} are taken");
         faults.push(Fault::new("path", detail));
@@ -46,7 +47,7 @@ pub(super) fn passage(method: Method, request: &Request, context: &Context) -> R
         let detail = format!("the headers have more than {HEADERS_MOST} bytes in all");
         return Err(Problem::new(431, "headers-too-large", "The headers are too large", detail));
     }
-    Ok(Passage { method, path: path.into(), query: request.query.clone(), headers })
+    Ok(Passage { method, path: path.into(), query, headers })
 }
 
 /// What stands behind `/requests/{target}`, as it was sent.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tenfold_pattern::http::RouteResult;
-use tenfold_ports::api::{Problem, Request};
+use tenfold_ports::api::{Fault, Problem, Request};
 use tenfold_ports::downstream::{Method, NoAnswer};
 use tenfold_ports::{Bytes, Context, Downstream, Queue, Runtime, Table};
 
@@ -30,6 +30,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         context: &Context,
     ) -> RouteResult {
         let tenant = tenant_header(request).map_err(|fault| Problem::invalid(vec![fault]))?;
+        if !request.body.is_empty() {
+            let detail =
+                "what asks for nothing to be done has no body here; the target would be asked something else";
+            return Err(Problem::invalid(vec![Fault::new("", detail)]));
+        }
         let mut passage = passage(method, request, context)?;
         passage.headers.extend(tenant.iter().map(|tenant| ("tenant".into(), tenant.clone())));
         let name = BreakerName { target, tenant };

@@ -18,7 +18,7 @@ use super::keys::KeyClaim;
 use super::passage::not_forwarded;
 use super::view::{passed_on, queued};
 use super::{Gateway, unknown_target};
-use crate::call::{self, BODY_MOST, CallResult, keep};
+use crate::call::{self, BODY_MOST, CallResult, HELD_BACK, keep};
 use crate::config::{Idempotency, TargetConfig, is_always_failure};
 use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::Verdict;
@@ -57,6 +57,11 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             self.takes(target, &row.data.passage, request)?;
             let now = self.runtime.now();
             return self.park(request, row, now, Some(now)).await;
+        }
+        let now = self.runtime.now();
+        let known = self.registry.target(target);
+        if known.is_some_and(|known| self.credentials.are_missing(&known.config, now)) {
+            return self.wait(request, row, Some(now + HELD_BACK)).await;
         }
         let permit = match self.registry.admit(target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
@@ -114,7 +119,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         config: &TargetConfig,
         result: CallResult,
     ) -> RouteResult {
-        row.data.attempted(result.attempt());
+        let is_held_back = result.is_held_back();
+        if is_held_back {
+            row.data.noted(result.attempt());
+        } else {
+            row.data.attempted(result.attempt());
+        }
         row.data.writer = self.runtime.next_u64();
         let retry_after = result.retry_after();
         let settle = self.settle(permit, result.outcome, retry_after);
@@ -133,18 +143,24 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 passed_on(request, &row.data.target, config, &answer)
             }
             Verdict::Again { .. } => {
-                let due =
-                    result.at + backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit());
+                let wait = if is_held_back {
+                    HELD_BACK
+                } else {
+                    backoff(&config.retry, row.data.tries, retry_after, self.runtime.unit())
+                };
+                let due = result.at + wait;
                 let due = not_too_late(&row, &config.retry, due);
                 join(settle, self.park(request, row, due, Some(due))).await.1
             }
         }
     }
 
-    /// Makes an answer the one of its key. One that says only how the target is now (a failure that is ignored) is not: it
-    /// frees the key, so that the same one again calls the target again.
+    /// Makes an answer the one of its key. One that says only how the target is now (a failure that is ignored), or that
+    /// nothing was done for want of credentials, is not: it frees the key, so that the same one again calls the target
+    /// again.
     fn answer_key(&self, row: &mut RequestRow, answer: &Answer, at: Timestamp) {
-        if is_always_failure(answer.status) && !is_in(Mutant::PassingAnswerKept) {
+        let is_passing = is_always_failure(answer.status) || matches!(answer.status, 401 | 407);
+        if is_passing && !is_in(Mutant::PassingAnswerKept) {
             row.data.until = at;
             row.expires = at;
             return;

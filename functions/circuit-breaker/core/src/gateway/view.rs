@@ -1,8 +1,13 @@
 //! What goes out: what the API shows, as JSON, and the target's own answers.
 
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
+use smol_str::ToSmolStr;
 use tenfold_pattern::http::forwarding::{path_below, size};
 use tenfold_pattern::http::{EntityTag, RouteResult, location};
 use tenfold_ports::SmolStr;
@@ -14,6 +19,9 @@ use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState};
 use crate::names::{BreakerName, RequestId, TargetName};
 use crate::rows::{DeliveryAttempt, RequestRow, RequestStatus};
+
+/// The header of a 202 of ours, with the id of the request that waits.
+const PARKED: &str = "tenfold-request-id";
 
 /// A breaker, in lists and after a change.
 #[derive(Serialize)]
@@ -160,9 +168,15 @@ struct AnswerView {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<SmolStr>,
+    /// All values of its other headers.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<SmolStr, Vec<SmolStr>>,
     /// The body, where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    /// The body, where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
     /// The number of bytes of the body, which can be had by sending the request again.
     bytes: usize,
     too_large: bool,
@@ -178,10 +192,13 @@ impl RequestView {
             RequestStatus::Dying | RequestStatus::Dead => "dead",
         };
         let bytes = row.answer_body.len();
+        let text = String::from_utf8(row.answer_body.to_vec()).ok();
         let answer = row.data.answer.map(|head| AnswerView {
             status: head.status,
             content_type: head.content_type,
-            body: String::from_utf8(row.answer_body.to_vec()).ok(),
+            headers: by_name(head.headers),
+            body_base64: text.is_none().then(|| STANDARD.encode(&row.answer_body)),
+            body: text,
             bytes,
             too_large: head.too_large,
         });
@@ -203,9 +220,16 @@ impl RequestView {
     }
 }
 
-/// Promises to deliver a request.
+fn by_name(headers: Vec<(SmolStr, SmolStr)>) -> BTreeMap<SmolStr, Vec<SmolStr>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    headers.into_iter().for_each(|(name, value)| all.entry(name).or_default().push(value));
+    all
+}
+
+/// Promises to deliver a request. The header tells the promise from a 202 of the target's own.
 pub(super) fn queued(request: &Request, id: RequestId) -> Response {
     let response = Response::json(202, &json!({ "requestId": id, "status": "queued" }));
+    let response = response.with(PARKED, id.to_smolstr());
     response.with("location", location(request, &format!("/requests/{id}")))
 }
 
@@ -238,9 +262,13 @@ pub(super) fn passed_on(
     let here = |reference: &SmolStr| {
         let path = path_below(reference, &config.url)?;
         let plain = path.split(['?', '#']).next().unwrap_or_default();
-        config.forward.takes(plain).then(|| location(request, &format!("/requests/{target}{path}")))
+        let forward = &config.forward;
+        let is_asked_for = forward.methods.contains(&Method::Get) && (forward.query || !path.contains('?'));
+        (is_asked_for && forward.takes(plain))
+            .then(|| location(request, &format!("/requests/{target}{path}")))
     };
-    let headers = answer.headers.iter().map(|(name, value)| {
+    let others = answer.headers.iter().filter(|(name, _)| name != PARKED);
+    let headers = others.map(|(name, value)| {
         let own = is_reference(name).then(|| here(value)).flatten();
         (name.clone(), own.unwrap_or_else(|| value.clone()))
     });

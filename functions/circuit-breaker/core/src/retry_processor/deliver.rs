@@ -12,7 +12,7 @@ use super::RetryProcessor;
 use super::disposition::{Disposition, Processed};
 use super::memo::Drain;
 use super::order::OrderPosition;
-use crate::call::{self, BODY_MOST, CallResult, keep};
+use crate::call::{self, BODY_MOST, CallResult, HELD_BACK, keep};
 use crate::config::TargetConfig;
 use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::{Verdict, is_done};
@@ -84,10 +84,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let tenant = name.tenant.as_ref().map(|_| &name);
         let now = self.runtime.now();
         // Before anybody is asked for a permit.
-        if let Some(target) = self.registry.target(&name.target)
-            && let Some(why) = given_up(&row, &target.config, now)
-        {
-            return self.give_up(row, position, drain, &why).await;
+        if let Some(target) = self.registry.target(&name.target) {
+            // It was sent to the one of before, which was deleted with all that waited.
+            let is_of_before = row.data.begun + CLOCK_MARGIN < target.created;
+            let deleted = || is_of_before.then(|| "its target was deleted".to_owned());
+            if let Some(why) = given_up(&row, &target.config, now).or_else(deleted) {
+                return self.give_up(row, position, drain, &why).await;
+            }
+            if self.credentials.are_missing(&target.config, now) {
+                groups.took_back(&row);
+                return Ok(Processed::Blocked(Box::new(row), Some(now + HELD_BACK)));
+            }
         }
         let permit = match self.registry.admit(&name.target, tenant).await? {
             Admission::Unknown => {
@@ -133,6 +140,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         };
         let result = self.credentials.make(&self.downstream, &self.runtime, target_call).await;
         metrics::call(&self.runtime, &name.target, &result);
+        if result.is_held_back() {
+            // So will be the others: nothing is written of each.
+            permit.release().await;
+            groups.took_back(&row);
+            return Ok(Processed::Blocked(Box::new(row), Some(result.at + HELD_BACK)));
+        }
         let settle = permit.settle(result.outcome, result.retry_after());
         let told = async {
             let settled = settle.await;
@@ -215,7 +228,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 row.data.answer = Some(head);
                 row.answer_body = body;
                 let why = format!("the target answered {}", answer.status);
-                self.give_up(row, position, drain, &why).await
+                // Also where letters do not go: it must not be called again.
+                self.mark_dying(row, position, drain, &why).await
             }
             Verdict::Final(answer) => {
                 let (head, body) = keep(&answer, BODY_MOST);

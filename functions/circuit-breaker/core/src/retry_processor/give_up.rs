@@ -25,7 +25,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
     /// Gives a request up, for a reason in words.
     pub(super) async fn give_up(
         &self,
-        mut row: RequestRow,
+        row: RequestRow,
         position: OrderPosition,
         drain: &Drain<'_>,
         why: &str,
@@ -34,6 +34,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             drain.groups.took_back(&row);
             return Ok(Processed::only(Disposition::Left));
         }
+        self.mark_dying(row, position, drain, why).await
+    }
+
+    /// Gives a request up whether or not letters go: its row keeps its place until one does.
+    pub(super) async fn mark_dying(
+        &self,
+        mut row: RequestRow,
+        position: OrderPosition,
+        drain: &Drain<'_>,
+        why: &str,
+    ) -> Result<Processed, ReadError> {
         // Its place in the index stays: whoever looks at what is too old finds it.
         row.status = RequestStatus::Dying;
         row.data.died = Some(why.to_owned());

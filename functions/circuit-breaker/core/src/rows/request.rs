@@ -18,6 +18,9 @@ use crate::passage::Passage;
 const STATUS: &str = "status";
 const BODY: &str = "body";
 const ANSWER: &str = "answer";
+/// What the status of a request ends in that waits or is dead and is no `POST` to the target's URL itself. A version that knows
+/// of no other would send it as one; so it cannot read it, leaves it alone and says so.
+const AS_SENT: &str = "-as-sent";
 
 /// What became of a request so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,13 +169,18 @@ const ROOM: usize = 320 * 1024;
 const ATTEMPTS_KEPT: usize = 100;
 
 impl RequestData {
-    /// Adds an attempt to those kept.
+    /// Adds an attempt to those kept, and counts it.
     pub fn attempted(&mut self, attempt: DeliveryAttempt) {
+        self.noted(attempt);
+        self.tries += 1;
+    }
+
+    /// Adds an attempt to those kept that counts for nothing: of it nothing came.
+    pub fn noted(&mut self, attempt: DeliveryAttempt) {
         if self.attempts.len() == ATTEMPTS_KEPT {
             self.attempts.pop_front();
         }
         self.attempts.push_back(attempt);
-        self.tries += 1;
     }
 }
 
@@ -212,7 +220,8 @@ impl RequestRow {
         };
         let id = item.key.pk.strip_prefix("request#").and_then(RequestId::parse);
         let name = item.text(STATUS)?;
-        let status = RequestStatus::ALL.iter().find(|(_, n)| n == name).map(|(s, _)| *s);
+        let name = name.strip_suffix(AS_SENT).unwrap_or(name);
+        let status = RequestStatus::ALL.iter().find(|(_, n)| *n == name).map(|(s, _)| *s);
         let time = |name: &str| {
             if item.get(name).is_none() {
                 return Ok(Timestamp::UNIX_EPOCH);
@@ -254,7 +263,7 @@ impl RequestRow {
     fn item(&self) -> Item {
         let mut item = Item::new(request_key(self.id))
             .with(VERSION, self.version + 1)
-            .with(STATUS, self.status.name())
+            .with(STATUS, self.status_name())
             .with_doc(self.kept());
         match self.status {
             RequestStatus::Running | RequestStatus::Delivered => {
@@ -275,6 +284,12 @@ impl RequestRow {
             item = item.with(ANSWER, self.answer_body.clone());
         }
         if self.is_sent_again() { item.with(BODY, self.body.clone()) } else { item }
+    }
+
+    /// Returns the name of its status as it is stored.
+    fn status_name(&self) -> SmolStr {
+        let as_sent = if self.is_sent_again() && !self.data.passage.is_plain() { AS_SENT } else { "" };
+        format_smolstr!("{}{as_sent}", self.status.name())
     }
 
     /// Returns whether the request itself is kept, since it may be sent again from here. A claim's is sent again by its

@@ -121,7 +121,6 @@ mod tests {
         let read: TargetRow = serde_json::from_value(older.clone()).unwrap();
         assert_eq!(read.config.retry.max_concurrent_calls, USUAL_CONCURRENCY, "which it does not say");
         let mut written = older.clone();
-        written["config"]["forward"] = json!({ "methods": ["POST"] });
         written["config"]["retry"]["maxConcurrentCalls"] = json!(USUAL_CONCURRENCY);
         assert_eq!(serde_json::to_value(&read).unwrap(), written);
         let mut newer = older;

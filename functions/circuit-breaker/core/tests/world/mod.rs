@@ -70,7 +70,9 @@ thread_local! {
 pub fn config(text: &str) -> Arc<TargetConfig> {
     CONFIGS.with_borrow_mut(|configs| {
         let config = configs.entry(text.to_owned()).or_insert_with(|| {
-            let body = format!(r#"{{"url":"http://pay.example/"{text}}}"#);
+            // Credentials go over TLS only.
+            let scheme = if text.contains(r#""credentials""#) { "https" } else { "http" };
+            let body = format!(r#"{{"url":"{scheme}://pay.example/"{text}}}"#);
             Arc::new(TargetConfig::parse(body.as_bytes()).unwrap())
         });
         Arc::clone(config)

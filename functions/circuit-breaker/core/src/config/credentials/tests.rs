@@ -4,12 +4,12 @@ use crate::config::{CredentialsConfig, TargetConfig};
 const CANARY: &str = "hunter2-canary";
 
 fn parsed(fields: &str) -> TargetConfig {
-    TargetConfig::parse(format!(r#"{{"url":"http://a.example/",{fields}}}"#).as_bytes()).unwrap()
+    TargetConfig::parse(format!(r#"{{"url":"https://a.example/",{fields}}}"#).as_bytes()).unwrap()
 }
 
 /// Where the faults of these fields are. None of them repeats the canary.
 fn faults(fields: &str) -> Vec<String> {
-    let body = format!(r#"{{"url":"http://a.example/",{fields}}}"#);
+    let body = format!(r#"{{"url":"https://a.example/",{fields}}}"#);
     let faults = TargetConfig::parse(body.as_bytes()).expect_err(fields);
     assert!(!format!("{faults:?}").contains(CANARY), "{faults:?}");
     faults.into_iter().map(|fault| fault.at).collect()
