@@ -19,6 +19,7 @@
 
 mod breakers;
 mod kept;
+mod left;
 mod memory;
 mod permit;
 

@@ -5,8 +5,10 @@
 mod ages;
 mod api;
 mod budgets;
+mod guard;
 mod lab;
 mod overtaken;
+mod own_loop;
 mod reconfigured;
 mod refusing;
 mod rings;
