@@ -8,7 +8,7 @@ use crate::CallError;
 /// A function on Lambda needs no such thing, and the deterministic world is of one thread. But where the type of a future
 /// is not known (in a box, as in a `tower::Service` for axum) it has to be said that it can be sent, and stable Rust cannot
 /// say that of an `async fn` in somebody else's trait. So a table that is for more than one thread implements this trait,
-/// with the same `async fn`s: `tenfold_aws::DynamoTable` and `tenfold_memory::MemoryTable` do.
+/// with the same `async fn`s: `tenfold_aws::table::DynamoTable` and `tenfold_memory::MemoryTable` do.
 ///
 /// ```
 /// use tenfold_ports::table::{Read, Key, SendTable};

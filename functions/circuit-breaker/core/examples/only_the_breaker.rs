@@ -1,7 +1,8 @@
 //! Only the breaker, around a flaky call: `cargo run -p circuit-breaker-core --example only_the_breaker`.
 //!
-//! The table is in memory, and time goes on when it is told to. In a service of yours they are `tenfold_aws::DynamoTable` and
-//! `SystemRuntime`, and `tokio::spawn(guard::tend(&registry, tokio::time::sleep))` does what `registry.tend()` does here.
+//! The table is in memory, and time goes on when it is told to. In a service of yours they are a `DynamoTable` and a
+//! `SystemRuntime` of `tenfold-aws`, and `tokio::spawn(guard::tend(&registry, tokio::time::sleep))` does what
+//! `registry.tend()` does here.
 
 use std::error::Error;
 use std::sync::Arc;
