@@ -10,5 +10,6 @@ mod parse;
 mod statuses;
 mod target;
 
+pub use parse::{CONCURRENCY_MOST, TIMEOUT_MOST};
 pub use statuses::is_always_failure;
 pub use target::{Forward, Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};
