@@ -6,7 +6,8 @@
 //! * [`Guard::call`] is a function around a future.
 //! * A guard is a [`tower_layer::Layer`], and what it makes of a service is a [`Guarded`] one, whose futures may go to other
 //!   threads: it fits into a stack of hyper's or axum's.
-//! * [`tend`] is to be spawned once a process: it tells the fleet of the calls, and reads what others have told.
+//! * [`tend`] is to be spawned once a process: it tells the fleet of the calls, and reads what others have told. Where nobody
+//!   does so, no breaker trips, and the log says that.
 //!
 //! Nothing is parked: whoever is turned away is told how long to wait, and comes again by himself.
 //!
@@ -15,7 +16,7 @@
 //! A future that is dropped before its end (its caller hung up, a time-out outside of the guard was shorter, or the
 //! work panicked) hands its permit back too. It counts as slow if it had taken `slowCallDurationMs` by then, and neither way
 //! otherwise: whoever hangs up early says nothing of the target. The permit of a probe is free again when somebody
-//! [`tend`]s; should nobody, by the clock. So `timeoutMs` of the target, or at least `slowCallDurationMs`, should be
+//! [`tend`]s; should nobody, or was it dropped while the result of a probe was being written, by the clock. So `timeoutMs` of the target, or at least `slowCallDurationMs`, should be
 //! shorter than any time-out outside of the guard: what ends each call there would never trip the breaker.
 //!
 //! # Example
@@ -204,6 +205,9 @@ impl<T: Table, R: Runtime, S, C> Guard<T, R, S, C> {
         };
         if let Some(permit) = underway.permit.take() {
             permit.settle(outcome, retry_after).await;
+        }
+        if outcome.is_some_and(CallOutcome::is_bad) {
+            self.registry.note_failure(&self.target);
         }
         ended.map_or(Err(GuardError::TimedOut(timeout)), |result| result.map_err(GuardError::Failed))
     }

@@ -22,6 +22,7 @@ mod kept;
 mod left;
 mod memory;
 mod permit;
+mod untended;
 
 pub use breakers::Registry;
 pub use permit::{Admission, Permit, Settled};

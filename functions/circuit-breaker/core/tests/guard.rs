@@ -108,6 +108,18 @@ fn it_trips_turns_away_probes_and_closes() {
 }
 
 #[test]
+fn nothing_trips_until_somebody_tends() {
+    let fleet = Fleet::new("");
+    for _ in 0..9 {
+        let result = fleet.guard().call(|_| ready(Err::<(), _>("no"))).now_or_never().unwrap();
+        assert_eq!(result, Err(GuardError::Failed("no")));
+        fleet.runtime.advance(Duration::from_secs(20));
+    }
+    fleet.tend();
+    assert!(!fleet.call(Ok("never asked")).unwrap_err().was_called());
+}
+
+#[test]
 fn a_work_is_told_what_it_may() {
     let fleet = Fleet::new("");
     let told = |permitted: Permitted| ready(Ok::<_, ()>((permitted.timeout, permitted.is_probe)));

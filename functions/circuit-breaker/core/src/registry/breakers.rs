@@ -13,6 +13,7 @@ use tenfold_ports::{CallError, Runtime, Table};
 
 use super::left::LeftProbes;
 use super::memory::{Memory, Report};
+use super::untended::Untended;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::permits::ProbeGrant;
@@ -46,13 +47,20 @@ pub struct Registry<T, R> {
     pub(super) runtime: R,
     pub(super) memory: Memory,
     pub(super) left: LeftProbes,
+    untended: Untended,
 }
 
 impl<T: Table, R: Runtime> Registry<T, R> {
     /// Returns a registry that knows nothing yet, and reads a breaker again when what it knows is `ttl` old.
     #[must_use]
     pub fn new(table: T, runtime: R, ttl: Duration) -> Self {
-        Self { table, runtime, memory: Memory::new(ttl), left: LeftProbes::default() }
+        Self {
+            table,
+            runtime,
+            memory: Memory::new(ttl),
+            left: LeftProbes::default(),
+            untended: Untended::default(),
+        }
     }
 
     /// Reads what of a target and its breakers is not known or older than a TTL, in one call.
@@ -111,6 +119,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
     pub async fn tend(&self) {
         let now = self.runtime.now();
         let due = self.memory.due(now);
+        self.untended.tended();
         let mut by_target: BTreeMap<TargetName, Vec<BreakerName>> = BTreeMap::new();
         for name in due {
             by_target.entry(name.target.clone()).or_default().push(name);
@@ -136,6 +145,13 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         self.memory.forget(name);
         if let Some(row) = row {
             self.memory.learn_target(name, row, self.runtime.now());
+        }
+    }
+
+    /// Says so in the log where failures of a target have been waiting for long for somebody to [`tend`](Self::tend).
+    pub(crate) fn note_failure(&self, target: &TargetName) {
+        if self.untended.failed(self.runtime.now()) {
+            tracing::warn!(%target, "nobody tends the registry: failures are not reported, and no breaker trips");
         }
     }
 
