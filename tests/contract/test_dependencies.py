@@ -17,13 +17,15 @@ MAY_NEED = {
     "tenfold-lambda": {"tenfold-ports", "tenfold-aws"},
     "tenfold-world": {"tenfold-ports"},
     # For tests only, as the world is.
+    "tenfold-memory": {"tenfold-ports"},
     "tenfold-permissions": {"tenfold-aws", "tenfold-world"},
     "tenfold-conformance": set(),
 }
 # What its tests and examples may need besides.
 TESTS_MAY_NEED = {
-    "core": {"tenfold-world"},
+    "core": {"tenfold-memory", "tenfold-world"},
     "functions": {"tenfold-world", "tenfold-permissions"},
+    "tenfold-memory": {"tenfold-world"},
     "tenfold-pattern": {"tenfold-world"},
     # An example that is a whole function.
     "tenfold-aws": {"tenfold-lambda"},

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use smol_str::SmolStr;
-use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Read, TransactError, Write, WriteError};
-use tenfold_ports::{CallError, Table};
+use tenfold_ports::CallError;
+use tenfold_ports::table::{
+    Cursor, Item, Key, Page, Query, Read, SendTable, TransactError, Write, WriteError,
+};
 
 pub use value::{Attributes, read_item, take_key};
 
@@ -69,7 +71,7 @@ impl DynamoTable {
 }
 
 // The SDK's futures take kilobytes and nest deep. In a box they do neither to those who wait for them.
-impl Table for DynamoTable {
+impl SendTable for DynamoTable {
     async fn get(&self, key: &Key, read: Read) -> Result<Option<Item>, CallError> {
         Box::pin(self.get_item(key, read)).await
     }

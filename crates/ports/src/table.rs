@@ -6,11 +6,13 @@
 
 mod condition;
 mod item;
+mod send;
 mod size;
 mod value;
 
 pub use condition::{Condition, Update};
 pub use item::{Item, Key};
+pub use send::SendTable;
 pub use value::{BadItem, Doc, Document, Value};
 
 use smol_str::SmolStr;
@@ -183,7 +185,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// A table.
+/// A table. One whose futures may go to other threads implements [`SendTable`] instead, and has this trait by that.
 pub trait Table {
     /// Reads one item.
     ///

@@ -50,3 +50,35 @@ impl ErrorType for RunFailure {
         self.0.name()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Only the breaker, on AWS: what is sent to other threads there. It is enough that this compiles.
+
+    use std::convert::Infallible;
+    use std::future::Ready;
+    use std::time::Duration;
+
+    use circuit_breaker_core::guard::{Guard, Guarded};
+    use tenfold_aws::SystemRuntime;
+    use tenfold_aws::table::DynamoTable;
+    use tenfold_lambda::Emf;
+    use tower::Service;
+    use tower::util::BoxCloneService;
+
+    type Own = Guard<DynamoTable, SystemRuntime<Emf>, fn(Duration) -> Ready<()>>;
+
+    const fn is_sent<T: Send>(_: &T) {}
+
+    const fn may_be_served<S: Service<u8, Future: Send> + Clone + Send>() {}
+
+    #[test]
+    fn a_guarded_client_may_be_served_on_all_threads() {
+        const { may_be_served::<Guarded<BoxCloneService<u8, (), Infallible>, Own>>() };
+    }
+
+    #[test]
+    fn a_guarded_call_may_be_spawned() {
+        _ = |guard: &Own| is_sent(&guard.call(async |_| Ok::<(), ()>(())));
+    }
+}

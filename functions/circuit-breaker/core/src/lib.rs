@@ -9,7 +9,8 @@
 //! 3. Effects that the functions share: how an environment takes part in the fleet's breakers ([`registry`]),
 //!    one call of a target ([`call`]) and what it identifies itself by ([`credentials`]), how a request is put by ([`park`]), reading all targets ([`targets`]).
 //! 4. The three functions: [`gateway`], [`retry_processor`], [`health_monitor`].
-//! 5. [`metrics`] by their names, and the bugs that the world has to find ([`mutant`]).
+//! 5. The same breakers for a service of your own, without the other parts: a [`guard`] in front of its calls.
+//! 6. [`metrics`] by their names, and the bugs that the world has to find ([`mutant`]).
 
 pub mod call;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod credentials;
 pub mod decide;
 pub mod error;
 pub mod gateway;
+pub mod guard;
 pub mod health_monitor;
 pub mod metrics;
 pub mod mutant;

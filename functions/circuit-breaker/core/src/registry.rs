@@ -20,8 +20,10 @@
 mod breakers;
 mod by_hand;
 mod kept;
+mod left;
 mod memory;
 mod permit;
+mod untended;
 
 pub use breakers::Registry;
 pub use permit::{Admission, Permit, Settled};

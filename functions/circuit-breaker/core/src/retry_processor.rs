@@ -178,8 +178,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         messages: Vec<WakeMessage>,
         context: &Context,
     ) -> (RunSummary, Vec<SmolStr>) {
-        let end = (self.runtime.now() + RUN).min(context.deadline);
-        let invocation = Invocation { context, end, calls: Cell::new(0) };
+        let invocation = self.invocation(context);
         let (wakes, undecodable) = by_target(messages);
         let drains = wakes.into_iter().map(async |(target, (look, ids))| {
             let (summary, done) = self.drain(&target, look, &invocation).await;
@@ -201,6 +200,57 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         }
         tracing::info!(?summary, again = again.len(), "targets drained");
         (summary, again)
+    }
+
+    /// Drains one target: delivers what waits for it until nothing more of it is due, the breaker lets nothing through, or the
+    /// time is up, as for a message that names it. For a loop of your own, in a container, say.
+    ///
+    /// It is a method and no type of its own, since a drain needs all that a retry processor has: the fleet's breakers,
+    /// what this environment knows of the groups, the dead-letter queue, and the retry queue, to which it sends a message for
+    /// when the target is to be looked at again. A loop that looks every few seconds needs none of these messages: give it a
+    /// queue that nobody reads. At most one drain a target is under way in the fleet, so several processes may loop, and
+    /// the functions on Lambda may go on beside them. [`Look::Due`] is what a loop wants, [`Look::All`] after a breaker has
+    /// closed or a configuration was changed, and [`Look::TooOld`] now and then behind one that stays open.
+    ///
+    /// Its future stays on one thread: await it in `main`, or spawn it with `tokio::task::spawn_local`.
+    ///
+    /// # Errors
+    /// The table or a queue did not answer or refused something. What was begun is safe, and the next drain goes on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use circuit_breaker_core::{names::TargetName, park::Look, retry_processor::RetryProcessor};
+    /// use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
+    ///
+    /// async fn work_off<T: Table, Q: Queue, D: Downstream, R: Runtime>(
+    ///     processor: RetryProcessor<T, Q, D, R>,
+    ///     target: TargetName,
+    /// ) {
+    ///     loop {
+    ///         let context = Context::until(processor.runtime.now() + Duration::from_secs(60));
+    ///         match processor.drain_target(&target, Look::Due, &context).await {
+    ///             Ok(summary) => println!("{} delivered, {} failed", summary.delivered, summary.failed),
+    ///             Err(error) => println!("to be gone on with: {error}"),
+    ///         }
+    ///         processor.registry.tend().await;
+    ///         tokio::time::sleep(Duration::from_secs(5)).await;
+    ///     }
+    /// }
+    /// ```
+    pub async fn drain_target(
+        &self,
+        target: &TargetName,
+        look: Look,
+        context: &Context,
+    ) -> Result<RunSummary, ReadError> {
+        let (summary, done) = self.drain(target, look, &self.invocation(context)).await;
+        done.map(|()| summary).inspect_err(|error| self.put_off_by(error.clone()))
+    }
+
+    /// Begins a call that goes on until its time is up.
+    fn invocation<'a>(&self, context: &'a Context) -> Invocation<'a> {
+        let end = (self.runtime.now() + RUN).min(context.deadline);
+        Invocation { context, end, calls: Cell::new(0) }
     }
 
     /// Counts messages that could not be acted on or sent. The run goes on, so Lambda counts no error.

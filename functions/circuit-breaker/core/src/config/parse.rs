@@ -12,12 +12,13 @@ use crate::decide::window::{WindowConfig, WindowType};
 
 const HOUR_MS: u32 = 3_600_000;
 const DAY_MS: u32 = 24 * HOUR_MS;
-/// The longest time-out: API Gateway waits for 29 s.
-const TIMEOUT_MOST: u32 = 25_000;
+/// The longest time-out, in milliseconds: API Gateway waits for 29 s.
+pub const TIMEOUT_MOST: u32 = 25_000;
 /// The most calls that a minimum or a count window has.
 const CALLS_MOST: u32 = 1000;
-/// The most deliveries at a time: as many as one invocation makes.
-const CONCURRENCY_MOST: u32 = 256;
+/// The most deliveries at a time, and the most calls that an invocation has under way for all its targets: each may hold
+/// a body and an answer of 256 KiB.
+pub const CONCURRENCY_MOST: u32 = 256;
 
 impl TargetConfig {
     /// Parses the body of `PUT /targets/{target}`.

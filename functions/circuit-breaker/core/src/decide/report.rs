@@ -18,6 +18,11 @@ const SOME: f64 = 8.0;
 const SOON: Duration = Duration::from_millis(500);
 /// From how many writes a second of a breaker's row on its writers wait.
 const CROWDED: f64 = 25.0;
+/// The longest that a crowd of writers waits.
+const CROWD_WAITS: Duration = Duration::from_secs(30);
+/// The longest wait after reports that were refused, and how often it halves for fewer of them.
+const REFUSED_WAITS: Duration = Duration::from_secs(16);
+const REFUSED_DOUBLINGS: u32 = 6;
 /// Within what time all other calls are reported, unless many do.
 const LATER: Duration = Duration::from_secs(1);
 
@@ -50,14 +55,15 @@ pub fn has_few(calls_a_second: f64) -> bool {
 #[must_use]
 pub fn when_crowded(writes: f64, jitter: f64) -> Option<Duration> {
     let crowd = writes / CROWDED;
-    (crowd > 1.0).then(|| Duration::from_secs(1).mul_f64((crowd * crowd).min(30.0) * jitter))
+    (crowd > 1.0).then(|| Duration::from_secs_f64((crowd * crowd).min(CROWD_WAITS.as_secs_f64()) * jitter))
 }
 
 /// Returns how long to wait after so many reports in a row that the table refused, or that others overtook: from none to
-/// all of a time that doubles, at most 16 s.
+/// all of a time that doubles, to a most.
 #[must_use]
 pub fn after_refusals(refusals: u32, jitter: f64) -> Duration {
-    Duration::from_millis(250 << refusals.min(6)).mul_f64(jitter)
+    let halvings = REFUSED_DOUBLINGS.saturating_sub(refusals);
+    (REFUSED_WAITS / (1 << halvings)).mul_f64(jitter)
 }
 
 #[cfg(test)]

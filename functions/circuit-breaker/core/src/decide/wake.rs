@@ -6,8 +6,8 @@ use super::breaker::{Decision, DecisionContext};
 use crate::park::Look;
 use crate::targets::TargetState;
 
-/// For how far ahead the sweep of each minute sends messages.
-const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// How often there is a sweep: what is due before the next one, whoever looks now sends a message for.
+pub const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// For how long a change of a breaker or a configuration is one that nobody may have told of: two sweeps, and what
 /// they are late.
 const LATELY: SignedDuration = SignedDuration::from_secs(150);
@@ -28,13 +28,13 @@ pub fn look_at(target: &TargetState, first: Option<Timestamp>, now: Timestamp) -
         if first + oldest <= now {
             return Some((Look::TooOld, now));
         }
-        return until.filter(|until| *until <= now + AHEAD).map(|until| (Look::Due, until));
+        return until.filter(|until| *until <= now + SWEEP_EVERY).map(|until| (Look::Due, until));
     }
     let turned = (target.breaker.epoch > 0).then_some(target.breaker.since);
     if turned.into_iter().chain(target.row.changed).any(|changed| now < changed + LATELY) {
         return Some((Look::All, now));
     }
-    (first <= now + AHEAD).then(|| (Look::Due, first.max(now)))
+    (first <= now + SWEEP_EVERY).then(|| (Look::Due, first.max(now)))
 }
 
 #[cfg(test)]

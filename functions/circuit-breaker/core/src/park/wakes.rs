@@ -11,14 +11,13 @@ use tenfold_ports::queue::Outgoing;
 
 use super::message::{Look, Wake};
 use crate::decide::timing::delay;
+use crate::decide::wake::SWEEP_EVERY;
 use crate::names::TargetName;
 
 /// How long after a write the index certainly has it, as far as anybody can say: a look that comes sooner may miss it.
 pub const INDEX_LAG: Duration = Duration::from_secs(1);
 /// How much later than it may be tried a request is looked at, so that one message serves those that come together.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(2);
-/// A message that comes so far ahead of its time is enough: the sweep of the last minute sends another.
-const FAR: SignedDuration = SignedDuration::from_mins(1);
 /// The number of targets of which it is remembered.
 const REMEMBERED: usize = 2_000;
 
@@ -33,7 +32,8 @@ impl Wakes {
     /// could not be sent is no loss but of time: the sweep of the next minute finds the request.
     pub async fn by<Q: Queue>(&self, queue: &Q, target: &TargetName, now: Timestamp, due: Timestamp) {
         let due = due.max(now + INDEX_LAG);
-        if self.comes(target, due.min(now + FAR), due + TOGETHER) {
+        // One that comes before the next sweep is enough for all that is due later: that sends another.
+        if self.comes(target, due.min(now + SWEEP_EVERY), due + TOGETHER) {
             return;
         }
         let message = outgoing(target, Look::Due, now, due);

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use jiff::Timestamp;
 use tenfold_pattern::ReadError;
 use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::metrics::Metric;
 use tenfold_ports::table::{BATCH, Item, Read};
 use tenfold_ports::{CallError, Runtime, Table};
 
+use super::left::LeftProbes;
 use super::memory::{Memory, Report};
+use super::untended::Untended;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::permits::ProbeGrant;
@@ -43,13 +46,21 @@ pub struct Registry<T, R> {
     table: T,
     pub(super) runtime: R,
     pub(super) memory: Memory,
+    pub(super) left: LeftProbes,
+    untended: Untended,
 }
 
 impl<T: Table, R: Runtime> Registry<T, R> {
     /// Returns a registry that knows nothing yet, and reads a breaker again when what it knows is `ttl` old.
     #[must_use]
     pub fn new(table: T, runtime: R, ttl: Duration) -> Self {
-        Self { table, runtime, memory: Memory::new(ttl) }
+        Self {
+            table,
+            runtime,
+            memory: Memory::new(ttl),
+            left: LeftProbes::default(),
+            untended: Untended::default(),
+        }
     }
 
     /// Reads what of a target and its breakers is not known or older than a TTL, in one call.
@@ -102,11 +113,13 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         }
     }
 
-    /// Reads anew what was asked for and is older than a TTL, and reports what is to be reported. It is called when nobody
+    /// Reads anew what was asked for and is older than a TTL, reports what is to be reported, and gives back the permits of
+    /// probes that were [left](super::Permit::leave). It is called when nobody
     /// waits for it: after an answer, or beside another call. Where there is nothing to do it costs nothing.
     pub async fn tend(&self) {
         let now = self.runtime.now();
         let due = self.memory.due(now);
+        self.untended.tended();
         let mut by_target: BTreeMap<TargetName, Vec<BreakerName>> = BTreeMap::new();
         for name in due {
             by_target.entry(name.target.clone()).or_default().push(name);
@@ -123,7 +136,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
                 self.report(name).await;
             }
         });
-        join_all(targets).await;
+        join(join_all(targets), self.settle_left()).await;
     }
 
     /// Remembers a target as it was written just now, and none of its breakers: the next call of this environment reads
@@ -133,6 +146,18 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         if let Some(row) = row {
             self.memory.learn_target(name, row, self.runtime.now());
         }
+    }
+
+    /// Says so in the log where failures of a target have been waiting for long for somebody to [`tend`](Self::tend).
+    pub(crate) fn note_failure(&self, target: &TargetName) {
+        if self.untended.failed(self.runtime.now()) {
+            tracing::warn!(%target, "nobody tends the registry: failures are not reported, and no breaker trips");
+        }
+    }
+
+    /// Returns the time now, as this environment has it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.runtime.now()
     }
 
     /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.

@@ -9,6 +9,7 @@ use tenfold_ports::metrics::Metric;
 use tenfold_ports::{CallError, Runtime, Table};
 
 use super::breakers::Registry;
+use super::left::LeftProbe;
 use super::memory::Deciding;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
@@ -41,7 +42,7 @@ pub enum Admission<'a, T, R> {
     Unknown,
 }
 
-/// The leave to call a target once, to be handed back by [`Permit::settle`] or [`Permit::release`].
+/// The leave to call a target once, to be handed back by [`Permit::settle`], [`Permit::release`] or [`Permit::leave`].
 ///
 /// One that is dropped instead, as its process died, counts no call; a probe's is free again by the clock.
 #[derive(Debug)]
@@ -136,6 +137,39 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         Ok(Admission::Call(Permit { config, breaker: name, kind, registry: self }))
     }
 
+    /// Stores what came of a probe.
+    async fn settle_probe(
+        &self,
+        breaker: &BreakerName,
+        config: &TargetConfig,
+        grant: &ProbeGrant,
+        (outcome, retry_after): (Option<CallOutcome>, Option<Duration>),
+    ) -> Settled {
+        let failed = outcome.is_some_and(|o| o.failed);
+        let probes =
+            [Metric::count(metrics::PROBES, 1.0), Metric::count(metrics::PROBE_FAILURES, f64::from(failed))];
+        self.runtime.record(&metrics::of(&breaker.target), &probes);
+        let result =
+            |b: &Breaker, context: DecisionContext<'_>| b.settle(context, grant, outcome, retry_after);
+        match self.commit_anew(breaker, config, result).await {
+            Ok(written) => Settled {
+                stored: true,
+                closed: written.is_some_and(|breaker| breaker.state == BreakerState::Closed),
+            },
+            Err(error) => {
+                self.result_lost(breaker, &error);
+                Settled { stored: false, closed: false }
+            }
+        }
+    }
+
+    /// Stores what came of probes that were left.
+    pub(super) async fn settle_left(&self) {
+        for LeftProbe { breaker, config, grant, outcome } in self.left.take() {
+            self.settle_probe(&breaker, &config, &grant, (outcome, None)).await;
+        }
+    }
+
     /// Logs and counts the result of a probe that could not be stored.
     fn result_lost(&self, name: &BreakerName, error: &ReadError) {
         tracing::warn!(breaker = %name, %error, "result of a probe not stored");
@@ -181,7 +215,6 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
 
     /// Hands the permit back with what came of the call; none: it counts neither way. `retry_after` is how
     /// long the target asked to be left alone. What is to be reported of it, [`Registry::tend`] reports.
-    ///
     pub async fn settle(self, outcome: Option<CallOutcome>, retry_after: Option<Duration>) -> Settled {
         let Self { config, breaker, kind, registry } = self;
         match (kind, outcome) {
@@ -191,28 +224,25 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                 registry.memory.count(&breaker, &config, epoch, (outcome, retry_after), clock, jitter);
             }
             (PermitKind::Probe(grant), outcome) => {
-                let failed = outcome.is_some_and(|o| o.failed);
-                let probes = [
-                    Metric::count(metrics::PROBES, 1.0),
-                    Metric::count(metrics::PROBE_FAILURES, f64::from(failed)),
-                ];
-                registry.runtime.record(&metrics::of(&breaker.target), &probes);
-                let result = |b: &Breaker, context: DecisionContext<'_>| {
-                    b.settle(context, &grant, outcome, retry_after)
-                };
-                let stored = registry.commit_anew(&breaker, &config, result).await;
-                return match stored {
-                    Ok(breaker) => Settled {
-                        stored: true,
-                        closed: breaker.is_some_and(|breaker| breaker.state == BreakerState::Closed),
-                    },
-                    Err(error) => {
-                        registry.result_lost(&breaker, &error);
-                        Settled { stored: false, closed: false }
-                    }
-                };
+                return registry.settle_probe(&breaker, &config, &grant, (outcome, retry_after)).await;
             }
         }
         Settled { stored: true, closed: false }
+    }
+
+    /// Hands the permit back at once, with what is known of a call that was dropped before it came to its end; none: it
+    /// counts neither way. The next [`Registry::tend`] gives a probe's permit back to the fleet.
+    pub fn leave(self, outcome: Option<CallOutcome>) {
+        let Self { config, breaker, kind, registry } = self;
+        match (kind, outcome) {
+            (PermitKind::Uncounted, _) | (PermitKind::Counted { .. }, None) => {}
+            (PermitKind::Counted { epoch }, Some(outcome)) => {
+                let (clock, jitter) = (|| registry.runtime.now(), || registry.runtime.unit());
+                registry.memory.count(&breaker, &config, epoch, (outcome, None), clock, jitter);
+            }
+            (PermitKind::Probe(grant), outcome) => {
+                registry.left.add(LeftProbe { breaker, config, grant, outcome });
+            }
+        }
     }
 }

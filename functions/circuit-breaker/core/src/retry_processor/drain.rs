@@ -11,12 +11,13 @@ use super::lease::HeldDrain;
 use super::memo::{Drain, Invocation};
 use super::pass::PassEnd;
 use super::{RetryProcessor, RunSummary};
+use crate::config::TIMEOUT_MOST;
 use crate::decide::breaker::Decision;
 use crate::names::{BreakerName, TargetName};
 use crate::park::{self, INDEX_LAG, Look};
 
 /// The longest that a call may take, where a target's configuration is not known: it was deleted.
-const LONGEST_CALL: Duration = Duration::from_secs(25);
+const LONGEST_CALL: Duration = Duration::from_millis(TIMEOUT_MOST as u64);
 /// How long after a refusal a drain asks to be called again.
 const AFTER_REFUSALS: SignedDuration = SignedDuration::from_secs(55);
 /// A message that comes so much too early for the end of a break, by the clocks, is sent once more.

@@ -3,16 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tenfold_ports::Context;
 
 use super::groups::Groups;
+use crate::decide::wake::SWEEP_EVERY;
 use crate::park::Look;
 
 /// Requests that are due within so many seconds of each other are looked at together.
 const TOGETHER_SECONDS: i64 = 10;
-/// For how long a drain asks to be called again: the sweep of the next minute does the rest.
-const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// Until when an invocation works, and what it has under way.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl<'a> Drain<'a> {
         let next = self.next.borrow();
         next.values()
             .enumerate()
-            .filter(|(n, due)| *n == 0 || **due <= now + AHEAD)
+            .filter(|(n, due)| *n == 0 || **due <= now + SWEEP_EVERY)
             .map(|(_, due)| *due)
             .collect()
     }

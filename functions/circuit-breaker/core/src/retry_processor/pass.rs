@@ -16,6 +16,7 @@ use super::disposition::{Disposition, Processed};
 use super::lease::HeldDrain;
 use super::memo::Drain;
 use super::{RetryProcessor, RunSummary};
+use crate::config::CONCURRENCY_MOST;
 use crate::decide::breaker::Decision;
 use crate::decide::pace::Pace;
 use crate::decide::retry::given_up;
@@ -25,8 +26,6 @@ use crate::rows::{RequestRow, RequestStatus};
 
 /// What a delivery may still need of the invocation's time after its call: writing it down.
 pub(super) const RESERVE: Duration = Duration::from_secs(5);
-/// The most calls that an invocation has under way for all its targets: each may hold a body and an answer of 256 KiB.
-const CALLS_MOST: usize = 256;
 /// The most requests at a time that are put off or given up without a call.
 const QUIET_MOST: usize = 32;
 /// After how many refusals of the table in a row a pass ends: what is called then could not be written down.
@@ -135,7 +134,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             let open = pass.stop.is_none() && pass.blocked.is_none() && !pass.renewing;
             pass.pace = pass.pace.limited(self.most_calls(&target));
             let of_all = drain.invocation.calls.get();
-            let may_call = open && pass.calls < pass.pace.width() && (of_all < CALLS_MOST || pass.calls == 0);
+            let may_call = open
+                && pass.calls < pass.pace.width()
+                && (of_all < CONCURRENCY_MOST as usize || pass.calls == 0);
             let may_work = open && pass.quiet < QUIET_MOST;
             let is_quiet = pass.ready.front().is_some_and(|turn| self.is_quiet(turn, look));
             if !pass.ready.is_empty() && if is_quiet { may_work } else { may_call } {

@@ -1,0 +1,31 @@
+//! Probes whose calls were dropped, to be given back when somebody tends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::TargetConfig;
+use crate::decide::permits::ProbeGrant;
+use crate::decide::window::CallOutcome;
+use crate::names::BreakerName;
+
+/// A probe whose call was dropped, and what is known of it.
+#[derive(Debug)]
+pub(super) struct LeftProbe {
+    pub(super) breaker: BreakerName,
+    pub(super) config: Arc<TargetConfig>,
+    pub(super) grant: ProbeGrant,
+    pub(super) outcome: Option<CallOutcome>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct LeftProbes(Mutex<Vec<LeftProbe>>);
+
+impl LeftProbes {
+    pub(super) fn add(&self, probe: LeftProbe) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(probe);
+    }
+
+    pub(super) fn take(&self) -> Vec<LeftProbe> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
