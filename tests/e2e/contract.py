@@ -14,7 +14,7 @@ from stack import ROOT, Stack
 
 WHOLE = float(os.environ.get("TENFOLD_LOAD", "0.1")) >= 1
 SEED = 20251120
-EXAMPLES = 24 if WHOLE else 5
+EXAMPLES = 24 if WHOLE else 3
 PHASES = "examples,coverage,fuzzing,stateful" if WHOLE else "examples,fuzzing,stateful"
 EXCLUDED = [
     # A contract cannot say which fields contradict each other, or which names there are.

@@ -121,9 +121,12 @@ pub fn may_be_below(path: &str) -> Result<(), &'static str> {
         // A target may decode once more than it should.
         let once = percent_decode_str(part).decode_utf8_lossy().into_owned();
         let twice = percent_decode_str(&once).decode_utf8_lossy().into_owned();
-        [once, twice]
-            .iter()
-            .any(|decoded| decoded.split(['/', '\\']).any(|piece| matches!(piece, "." | "..")))
+        // Some servers end a part at its first `;`, some at a NUL.
+        let leads_out = |piece: &str| {
+            let name = piece.split([';', '\0']).next().unwrap_or_default();
+            matches!(name.trim(), "." | "..")
+        };
+        [once, twice].iter().any(|decoded| decoded.split(['/', '\\']).any(leads_out))
     };
     if path.split('/').any(is_dots) {
         return Err("has a part `.` or `..`, which would lead elsewhere");
@@ -256,6 +259,11 @@ mod tests {
             "/a?b",
             "/a#b",
             "/a\nb",
+            "/..;/b",
+            "/..;x=1",
+            "/%2e%2e%3b/b",
+            "/..%00/b",
+            "/.;/b",
         ] {
             assert!(below("https://a.example/v1", bad, &[]).is_err(), "{bad}");
         }

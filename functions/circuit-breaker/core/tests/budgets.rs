@@ -104,7 +104,7 @@ fn ten(ordering: Option<&'static str>) -> Vec<Post> {
 }
 
 fn path(key: &str, command: &str) -> String {
-    format!("/requests/{}{command}", RequestId::new(&target(), None, key))
+    format!("/targets/pay/requests/{}{command}", RequestId::new(&target(), None, key))
 }
 
 #[test]

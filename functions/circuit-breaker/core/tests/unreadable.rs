@@ -69,8 +69,8 @@ fn a_single_read_says_that_repeating_it_does_not_help() {
             lab.get(&path),
             lab.call(request("POST", "/requests/aaa", &[("idempotency-key", "k")], "")),
             lab.call(request("POST", "/targets/aaa/redrive", &[], "")),
-            lab.call(request("DELETE", &path, &[], "")),
-            lab.call(request("POST", &format!("{path}/redrive"), &[], "")),
+            lab.call(request("DELETE", &format!("/targets/pay{path}"), &[], "")),
+            lab.call(request("POST", &format!("/targets/pay{path}/redrive"), &[], "")),
             lab.call(request("DELETE", "/targets/aaa", &[], "")),
         ] {
             assert_eq!(

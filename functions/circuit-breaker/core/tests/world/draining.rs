@@ -105,7 +105,7 @@ pub fn asked(world: &World) -> RunOutcome {
 
 /// The first of an order group is cancelled while a drain delivers it: one of them is too late, and the next goes on.
 pub fn cancelled(world: &World) -> RunOutcome {
-    let path = |key: &str| format!("/requests/{}", RequestId::new(&target(), None, key));
+    let path = |key: &str| format!("/targets/pay/requests/{}", RequestId::new(&target(), None, key));
     let config = config(r#","idempotency":"target","minimumCalls":100,"retry":{"baseDelayMs":100}"#);
     let stack = Stack::new(world, &config);
     put_breaker(world, &config, BreakerState::ForcedOpen);

@@ -9,7 +9,7 @@ use super::{Answered, Stack, answers, config, put_breaker, rows};
 /// Secrets cannot always be had: nobody is called without, nothing counts then, and what waits for them is delivered.
 pub fn credentials(world: &World, secret: &str) -> RunOutcome {
     let config = config(&format!(
-        r#","healthUrl":"http://pay.example/health","idempotency":"target","halfOpenProbes":1,"openDurationMs":1000,
+        r#","healthUrl":"https://pay.example/health","idempotency":"target","halfOpenProbes":1,"openDurationMs":1000,
            "credentials":{{"type":"header","name":"x-api-key","secret":"{secret}"}}"#
     ));
     let stack = Stack::new(world, &config);
