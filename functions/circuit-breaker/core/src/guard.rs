@@ -183,6 +183,8 @@ impl<T: Table, R: Runtime, S, C> Guard<T, R, S, C> {
             permit.release().await;
             return Err(GuardError::NoTime);
         }
+        // A call that is cut short says nothing of the target, but that it was slow if it was.
+        let is_short = timeout < permit.config.timeout();
         let permitted =
             Permitted { timeout, is_probe: permit.is_probe(), config: Arc::clone(&permit.config) };
         let mut underway =
@@ -193,6 +195,7 @@ impl<T: Table, R: Runtime, S, C> Guard<T, R, S, C> {
         };
         let classification = match &ended {
             Some(result) => self.classify.classify(result),
+            None if is_short => Classification::Ignored,
             None => Classification::Failure { retry_after: None },
         };
         let slow = underway.is_slow();
@@ -200,6 +203,9 @@ impl<T: Table, R: Runtime, S, C> Guard<T, R, S, C> {
             Classification::Success => (Some(CallOutcome { failed: false, slow }), None),
             Classification::Failure { retry_after } => {
                 (Some(CallOutcome { failed: true, slow }), retry_after)
+            }
+            Classification::Ignored if slow && ended.is_none() => {
+                (Some(CallOutcome { failed: false, slow }), None)
             }
             Classification::Ignored => (None, None),
         };

@@ -147,8 +147,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
         }
         // No permit is taken for what cannot be asked.
         if self.credentials.are_missing(&target.row.config, self.runtime.now()) {
-            let missing = Metric::count(metrics::CREDENTIALS_UNAVAILABLE, 1.0);
-            self.runtime.record(&metrics::of(&target.name), &[missing]);
+            metrics::held_back(&self.runtime, &target.name);
             return summary;
         }
         let name = BreakerName::of(target.name.clone());

@@ -68,11 +68,15 @@ pub const fn state(state: &BreakerState) -> Metric {
     Metric::plain(STATE, value)
 }
 
+/// Records a call that was not made for want of credentials, or that was refused for them.
+pub fn held_back<M: Metrics>(metrics: &M, target: &TargetName) {
+    metrics.record(&of(target), &[Metric::count(CREDENTIALS_UNAVAILABLE, 1.0)]);
+}
+
 /// Records a call of a target.
 pub fn call<M: Metrics>(metrics: &M, target: &TargetName, result: &CallResult) {
     if result.is_held_back() {
-        metrics.record(&of(target), &[Metric::count(CREDENTIALS_UNAVAILABLE, 1.0)]);
-        return;
+        return held_back(metrics, target);
     }
     let outcome = result.outcome.unwrap_or(CallOutcome { failed: false, slow: false });
     let values = [

@@ -155,6 +155,20 @@ fn what_takes_too_long_is_ended_and_is_a_failure() {
     assert!(matches!(fleet.state(), BreakerState::Open { .. }));
 }
 
+/// Its caller's haste says nothing of the target.
+#[test]
+fn a_call_that_a_deadline_cuts_short_is_no_failure() {
+    let fleet = Fleet::new("");
+    let guard = Guard::new(Arc::clone(&fleet.registry), pay(), |_| ready(()));
+    for _ in 0..5 {
+        let soon = fleet.runtime.now() + SignedDuration::from_millis(100);
+        let result = guard.call_until(soon, |_| pending::<std::result::Result<(), ()>>()).now_or_never();
+        assert_eq!(result.unwrap(), Err(GuardError::TimedOut(Duration::from_millis(100))));
+        fleet.tend();
+    }
+    assert_eq!(fleet.call(Ok("called")), Ok("called"));
+}
+
 #[test]
 fn a_team_says_what_a_failure_is_and_how_long_it_wants_to_be_left_alone() {
     let fleet = Fleet::new(r#","maxOpenDurationMs":60000"#);

@@ -380,3 +380,17 @@ fn a_health_check_that_finds_nothing_is_failed() {
         }
     });
 }
+
+#[test]
+fn a_key_that_was_answered_is_so_also_where_its_path_is_no_longer_forwarded() {
+    lab(OPEN, |lab| {
+        assert_eq!(lab.call(keyed("PUT", "/requests/pay/7", "k")).status, 200);
+        assert_eq!(
+            lab.call(request("PUT", "/targets/pay", &[], r#"{"url":"http://pay.example/"}"#)).status,
+            200
+        );
+        let repeated = lab.call(keyed("PUT", "/requests/pay/7", "k"));
+        assert_eq!((repeated.status, of(&repeated, "idempotent-replayed").len()), (200, 1));
+        assert_eq!(lab.call(keyed("PUT", "/requests/pay/7", "l")).status, 404);
+    });
+}

@@ -1,7 +1,10 @@
 //! Idempotency keys: who may write a request's row, and what a repeated key is answered.
 
 use jiff::Timestamp;
+use tenfold_pattern::ReadError;
+use tenfold_pattern::http::RouteResult;
 use tenfold_ports::api::{Problem, Request, Response};
+use tenfold_ports::table::Read;
 use tenfold_ports::{Context, Downstream, Queue, Runtime, Table};
 
 use super::Gateway;
@@ -11,7 +14,7 @@ use crate::decide::permits::CLOCK_MARGIN;
 use crate::decide::timing::seconds_until;
 use crate::mutant::{Mutant, is_in};
 use crate::park::{self, Stored};
-use crate::rows::{ORDER_GROUP_MOST, RequestRow, RequestStatus};
+use crate::rows::{ORDER_GROUP_MOST, RequestRow, RequestStatus, request_key};
 
 /// How often an abandoned key is taken over before somebody else is let have it.
 const TAKE_TRIES: usize = 4;
@@ -25,6 +28,18 @@ pub(super) enum KeyClaim {
 }
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
+    /// Answers a request that its target does not take: with what its key came to, where that was before the target's
+    /// configuration was changed. Otherwise its sender would believe that nothing was done.
+    ///
+    /// # Errors
+    /// The problem, where the key is new.
+    pub(super) async fn refused(&self, request: &Request, row: &RequestRow, problem: Problem) -> RouteResult {
+        let item = self.table.get(&request_key(row.id), Read::Consistent).await.map_err(ReadError::from)?;
+        let before = item.as_ref().map(RequestRow::read).transpose().map_err(ReadError::from)?;
+        let answer = before.map(|before| self.repeated(request, row, &before)).transpose()?;
+        answer.flatten().ok_or(problem)
+    }
+
     /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
     /// must have ended.
     pub(super) async fn claim(
@@ -121,7 +136,8 @@ fn given_up(row: &RequestRow) -> Problem {
     let why = row.data.died.as_deref().unwrap_or("for a reason that is not known");
     let detail = format!(
         "the request with this Idempotency-Key was given up ({why}); GET /requests/{id} shows it, POST \
-         /requests/{id}/redrive tries it again, and a new key makes it a new request",
+         /targets/{target}/requests/{id}/redrive tries it again, and a new key makes it a new request",
+        target = row.data.target,
         id = row.id
     );
     Problem::new(409, "request-dead", "The request was given up", detail)

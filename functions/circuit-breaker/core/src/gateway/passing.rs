@@ -13,7 +13,7 @@ use super::passage::{not_forwarded, passage};
 use super::requests::{LEAST, RESERVE};
 use super::view::passed_on;
 use super::{Gateway, unknown_target};
-use crate::call;
+use crate::call::{self, HELD_BACK};
 use crate::credentials::{Purpose, TargetCall};
 use crate::decide::judge::Verdict;
 use crate::decide::timing::seconds_until;
@@ -40,6 +40,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let name = BreakerName { target, tenant };
         let tenant = name.tenant.as_ref().map(|_| &name);
         self.takes(&name.target, &passage, request)?;
+        let now = self.runtime.now();
+        let known = self.registry.target(&name.target);
+        if known.is_some_and(|known| self.credentials.are_missing(&known.config, now)) {
+            metrics::held_back(&self.runtime, &name.target);
+            let detail = "the credentials that are configured for the target cannot be had; ask again";
+            return Err(Problem::unavailable(detail, HELD_BACK.as_secs()));
+        }
         let permit = match self.registry.admit(&name.target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(&name.target)),
             Admission::Wait { until, .. } => {

@@ -50,31 +50,38 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let target = &submission.breaker.target;
         let tenant = submission.breaker.tenant.as_ref().map(|_| &submission.breaker);
 
-        self.takes(target, &row.data.passage, request)?;
+        if let Err(problem) = self.takes(target, &row.data.passage, request) {
+            return self.refused(request, &row, problem).await;
+        }
         if self.waits_behind(&row).await? {
             self.registry.load(target, &[]).await?;
             self.registry.target(target).ok_or_else(|| unknown_target(target))?;
-            self.takes(target, &row.data.passage, request)?;
+            if let Err(problem) = self.takes(target, &row.data.passage, request) {
+                return self.refused(request, &row, problem).await;
+            }
             let now = self.runtime.now();
             return self.park(request, row, now, Some(now)).await;
         }
         let now = self.runtime.now();
         let known = self.registry.target(target);
         if known.is_some_and(|known| self.credentials.are_missing(&known.config, now)) {
+            metrics::held_back(&self.runtime, target);
             return self.wait(request, row, Some(now + HELD_BACK)).await;
         }
         let permit = match self.registry.admit(target, tenant).await? {
             Admission::Unknown => return Err(unknown_target(target)),
             Admission::Wait { until, .. } => {
-                self.takes(target, &row.data.passage, request)?;
+                if let Err(problem) = self.takes(target, &row.data.passage, request) {
+                    return self.refused(request, &row, problem).await;
+                }
                 return self.wait(request, row, until).await;
             }
             Admission::Call(permit) => permit,
         };
         if let Some(refusal) = permit.config.forward.refuses(&row.data.passage) {
-            let forward = permit.config.forward.clone();
+            let problem = not_forwarded(refusal, &permit.config.forward, method, &request.path);
             permit.release().await;
-            return Err(not_forwarded(refusal, &forward, method, &request.path));
+            return self.refused(request, &row, problem).await;
         }
         if permit.time_for(context.deadline, RESERVE) < LEAST {
             permit.release().await;
@@ -172,7 +179,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.expires = at + self.answer_retention;
     }
 
-    /// Refuses what its target does not take, as far as that is known already: nothing is read or written for it.
+    /// Refuses what its target does not take, as far as that is known already.
     pub(super) fn takes(
         &self,
         target: &TargetName,

@@ -44,6 +44,9 @@ pub enum GuardError<E> {
     /// The target did not answer in this time. It may have done what it was asked.
     #[error("the target did not answer within {0:?}")]
     TimedOut(Duration),
+    /// The service has not become ready to be called. It was not called.
+    #[error("{0}")]
+    NotReady(E),
     /// The call's own error, however it counts.
     #[error("{0}")]
     Failed(E),

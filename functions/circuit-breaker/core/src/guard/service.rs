@@ -74,7 +74,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<I::Response, GuardError<I::Error>>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(GuardError::Failed)
+        self.inner.poll_ready(cx).map_err(GuardError::NotReady)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {

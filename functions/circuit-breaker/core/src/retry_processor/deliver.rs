@@ -28,6 +28,8 @@ use crate::rows::{RequestRow, RequestStatus};
 
 /// For how long a request is put off whose tenant's breaker was opened by hand: a look at it is asked for when that ends.
 const BY_HAND: SignedDuration = SignedDuration::from_mins(15);
+/// Why a request is given up whose target is gone.
+const DELETED: &str = "its target was deleted";
 /// Over what time requests come back that were put off together: so much for each, and at least this.
 const EACH: Duration = Duration::from_millis(10);
 const LEAST: Duration = Duration::from_secs(1);
@@ -83,22 +85,28 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let name = BreakerName { target: row.data.target.clone(), tenant: row.data.tenant.clone() };
         let tenant = name.tenant.as_ref().map(|_| &name);
         let now = self.runtime.now();
+        // One that is put under this name later is another.
+        if drain.gone.get().is_some_and(|gone| row.data.begun + CLOCK_MARGIN < gone) {
+            return self.give_up(row, position, drain, DELETED).await;
+        }
         // Before anybody is asked for a permit.
         if let Some(target) = self.registry.target(&name.target) {
             // It was sent to the one of before, which was deleted with all that waited.
             let is_of_before = row.data.begun + CLOCK_MARGIN < target.created;
-            let deleted = || is_of_before.then(|| "its target was deleted".to_owned());
+            let deleted = || is_of_before.then(|| DELETED.to_owned());
             if let Some(why) = given_up(&row, &target.config, now).or_else(deleted) {
                 return self.give_up(row, position, drain, &why).await;
             }
             if self.credentials.are_missing(&target.config, now) {
+                metrics::held_back(&self.runtime, &name.target);
                 groups.took_back(&row);
                 return Ok(Processed::Blocked(Box::new(row), Some(now + HELD_BACK)));
             }
         }
         let permit = match self.registry.admit(&name.target, tenant).await? {
             Admission::Unknown => {
-                return self.give_up(row, position, drain, "its target was deleted").await;
+                drain.gone.set(Some(now));
+                return self.give_up(row, position, drain, DELETED).await;
             }
             Admission::Wait { refused: Some(error), .. } => {
                 groups.took_back(&row);

@@ -118,7 +118,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 continue;
             }
             match self.end_drain(lease).await? {
-                Some(asked) => look = asked,
+                Some(asked) => {
+                    drain.groups.forget();
+                    look = asked;
+                }
                 None => return Ok(None),
             }
         }

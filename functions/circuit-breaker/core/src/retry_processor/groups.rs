@@ -48,6 +48,11 @@ impl Groups {
         self.tried.borrow_mut().remove(&row.id);
     }
 
+    /// Forgets whose turn it is: somebody asks for another look, since that may have changed.
+    pub(super) fn forget(&self) {
+        self.first.borrow_mut().clear();
+    }
+
     pub(super) fn is_behind(&self, ordering: &SmolStr, id: RequestId) -> bool {
         self.first.borrow().get(ordering).is_some_and(|first| *first != id)
     }

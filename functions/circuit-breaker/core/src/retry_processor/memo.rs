@@ -38,6 +38,8 @@ pub(super) struct Drain<'a> {
     pub(super) put_off: Cell<u32>,
     /// Whether a dead letter could not be sent: no other is tried.
     pub(super) no_letters: Cell<bool>,
+    /// Since when it is known that there is no such target. What was sent before that is given up without another read.
+    pub(super) gone: Cell<Option<Timestamp>>,
     /// When something is due that is not dealt with, by stretches of time.
     next: RefCell<BTreeMap<i64, Timestamp>>,
 }
@@ -52,6 +54,7 @@ impl<'a> Drain<'a> {
             look: Cell::new(Look::Due),
             put_off: Cell::new(0),
             no_letters: Cell::new(false),
+            gone: Cell::new(None),
             next: RefCell::new(BTreeMap::new()),
         }
     }

@@ -44,7 +44,9 @@ pub fn target_key(name: &TargetName) -> Key {
     Key::new(TARGETS, name.as_str())
 }
 
-/// Returns a target's row as an item, for those who write it without a look at what is there.
+/// Returns a target's row as an item, for those who write it without a look at what is there: once, since a later
+/// `created` begins the target's breakers anew, whatever state they are in. Who writes it again keeps `created` of the row that
+/// is there, and sets `changed`.
 #[must_use]
 pub fn target_item(name: &TargetName, target: TargetRow) -> Item {
     let item = Item::new(target_key(name));
