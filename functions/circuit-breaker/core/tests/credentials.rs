@@ -1,7 +1,6 @@
 //! Targets that want credentials: what is read and sent, when, and what becomes of a request without.
 
 use circuit_breaker_core::decide::breaker::BreakerState;
-use circuit_breaker_core::metrics::CREDENTIALS_UNAVAILABLE;
 use circuit_breaker_core::rows::RequestStatus;
 use jiff::SignedDuration;
 use tenfold_ports::api::Response;
@@ -34,7 +33,7 @@ impl Lab<'_> {
         self.world.put_secret(&reference, text);
     }
 
-    fn refuse_secrets(&self, error: Option<SecretError>) {
+    pub fn refuse_secrets(&self, error: Option<SecretError>) {
         self.world.secrets(|secrets| secrets.refuses = error);
     }
 
@@ -51,13 +50,13 @@ impl Lab<'_> {
     }
 
     /// A header of all calls since this was asked last.
-    fn sent(&self, name: &str) -> Vec<String> {
+    pub fn sent(&self, name: &str) -> Vec<String> {
         let value = |call: &Call| header(call, name).map_or("none".to_owned(), ToString::to_string);
         self.calls().iter().map(value).collect()
     }
 
     /// What one environment answers to requests with these keys, each after `meanwhile`.
-    fn posts(&self, keys: &[&'static str], meanwhile: impl Fn(&Seen, &str) + 'static) -> Vec<u16> {
+    pub fn posts(&self, keys: &[&'static str], meanwhile: impl Fn(&Seen, &str) + 'static) -> Vec<u16> {
         let (stack, keys) = (self.stack, keys.to_vec());
         self.ask(move |env, own| async move {
             let gateway = stack.gateway(&env, &own);
@@ -80,7 +79,7 @@ impl Lab<'_> {
 fn nothing(_: &Seen, _: &str) {}
 
 /// Before the request `b` six minutes pass.
-fn six_minutes(seen: &Seen, key: &str) {
+pub fn six_minutes(seen: &Seen, key: &str) {
     if key == "b" {
         seen.ahead.set(seen.ahead.get() + SignedDuration::from_mins(6));
     }
@@ -377,41 +376,6 @@ fn what_the_caller_has_identified_itself_by_does_not_stand_beside_a_signature() 
         let all: Vec<_> = call.headers.iter().filter(|(name, _)| name == "authorization").collect();
         assert_eq!(all.len(), 1, "{all:?}");
         assert!(all[0].1.starts_with("signed for lambda"), "{all:?}");
-    });
-}
-
-/// Hours without a secret must not end what waits: only its age does.
-#[test]
-fn what_waits_for_credentials_loses_no_attempt_and_is_not_written_again() {
-    let fields = HEADER.replace(r#""baseDelayMs":10"#, r#""baseDelayMs":10,"maxAttempts":2"#);
-    lab(&fields, |lab| {
-        lab.refuse_secrets(Some(SecretError::Denied));
-        for key in ["a", "b", "c"] {
-            assert_eq!(lab.post(key).status, 202);
-        }
-        let before = rows(lab.world);
-        for _ in 0..10 {
-            lab.world.pass(SignedDuration::from_mins(1));
-            assert_eq!(lab.process().dead, 0);
-        }
-        assert_eq!(rows(lab.world), before);
-        assert!(before.iter().all(|row| row.data.tries == 0));
-        assert_eq!(breaker(lab.world), None);
-        assert!(lab.measured(CREDENTIALS_UNAVAILABLE).len() > 10);
-        lab.refuse_secrets(None);
-        lab.put_secret("key");
-        lab.world.pass(SignedDuration::from_mins(1));
-        assert_eq!(lab.process().delivered, 3);
-    });
-}
-
-/// While those that keep secrets do not answer, what was read goes on being used.
-#[test]
-fn a_secret_that_was_read_outlives_an_outage_of_those_that_keep_it() {
-    lab(HEADER, |lab| {
-        lab.seen.secrets.borrow_mut().extend([Ok(Secret::new("key")), Err(SecretError::Silent)]);
-        assert_eq!(lab.posts(&["a", "b"], six_minutes), [200, 200]);
-        assert_eq!(lab.sent("x-api-key"), ["key", "key"]);
     });
 }
 

@@ -8,6 +8,7 @@ mod budgets;
 mod canary;
 mod credentials;
 mod guard;
+mod held_back;
 mod history;
 mod lab;
 mod operating;
