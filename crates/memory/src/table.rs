@@ -263,7 +263,7 @@ impl SendTable for MemoryTable {
     }
 
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
-        let page = self.find(&query, usize::MAX)?;
+        let page = self.find(&query, query.limit.max(1) as usize)?;
         Ok((page.items.len() as u64, page.next))
     }
 }
