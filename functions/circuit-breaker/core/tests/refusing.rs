@@ -141,7 +141,7 @@ pub fn asked(lab: &Lab<'_>, request: Request, calls: &[&'static str]) -> Respons
         let usual = stack.gateway(&env, &own);
         let table = Refusing::new(env.clone(), &calls);
         let gateway = Gateway {
-            credentials: Credentials::none(),
+            credentials: usual.credentials,
             registry: Registry::new(table.clone(), own, TTL),
             table,
             queue: Refusing::new(usual.queue, &calls),

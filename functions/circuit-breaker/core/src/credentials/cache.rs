@@ -22,7 +22,7 @@ const READ_MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A read, which may have ended.
-pub(super) type Reading<V> = Shared<Later<V>>;
+pub(super) type SharedRead<V> = Shared<Later<V>>;
 
 /// Values by key, each read when it is first wanted.
 pub(super) struct Cache<K, V: Clone> {
@@ -34,7 +34,7 @@ struct Kept<V: Clone> {
     begun: Timestamp,
     /// Whether it was read although an older value was there.
     anew: bool,
-    value: Reading<V>,
+    value: SharedRead<V>,
     /// The last value that was good, where this one may turn out not to be.
     before: Option<V>,
 }
@@ -71,7 +71,7 @@ impl<K: Clone + Eq + Hash, V: Clone + MayFail + 'static> Cache<K, V> {
     }
 
     /// Returns what is kept. How long a value lives, from the beginning of its read on, `lives` says.
-    pub(super) fn kept(&self, key: &K, now: Timestamp, lives: fn(&V) -> Duration) -> Option<Reading<V>> {
+    pub(super) fn kept(&self, key: &K, now: Timestamp, lives: fn(&V) -> Duration) -> Option<SharedRead<V>> {
         let all = self.all.borrow();
         all.get(key).filter(|kept| kept.is_alive(now, lives)).map(|kept| kept.value.clone())
     }
@@ -88,7 +88,7 @@ impl<K: Clone + Eq + Hash, V: Clone + MayFail + 'static> Cache<K, V> {
         now: Timestamp,
         lives: fn(&V) -> Duration,
         begin: impl FnOnce() -> Later<V>,
-    ) -> Reading<V> {
+    ) -> SharedRead<V> {
         self.kept(key, now, lives).unwrap_or_else(|| self.put(key, now, lives, false, begin()))
     }
 
@@ -99,7 +99,7 @@ impl<K: Clone + Eq + Hash, V: Clone + MayFail + 'static> Cache<K, V> {
         now: Timestamp,
         lives: fn(&V) -> Duration,
         begin: impl FnOnce() -> Later<V>,
-    ) -> Reading<V> {
+    ) -> SharedRead<V> {
         let recent = |kept: &Kept<V>| kept.anew && now < kept.begun + PAUSE && kept.is_alive(now, lives);
         let recent = self.all.borrow().get(key).filter(|kept| recent(kept)).map(|kept| kept.value.clone());
         recent.unwrap_or_else(|| self.put(key, now, lives, true, begin()))
@@ -112,7 +112,7 @@ impl<K: Clone + Eq + Hash, V: Clone + MayFail + 'static> Cache<K, V> {
         lives: fn(&V) -> Duration,
         anew: bool,
         value: Later<V>,
-    ) -> Reading<V> {
+    ) -> SharedRead<V> {
         let mut all = self.all.borrow_mut();
         if all.len() >= self.most && !all.contains_key(key) {
             all.retain(|_, kept| kept.is_alive(now, lives));
@@ -165,7 +165,7 @@ mod tests {
         (Cache::new(3), read)
     }
 
-    fn now(reading: Reading<u32>) -> u32 {
+    fn now(reading: SharedRead<u32>) -> u32 {
         reading.now_or_never().unwrap()
     }
 

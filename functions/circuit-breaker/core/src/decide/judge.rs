@@ -37,10 +37,8 @@ pub fn judge(
     match result {
         Ok(answer) if config.ignored_statuses.contains(&answer.status) => (None, Verdict::Final(answer)),
         Ok(answer) if is_failure(config, answer.status) => {
-            let retry_after = asked_to_wait(&answer, now);
             let why = format!("the target answered {}", answer.status);
-            let again = Verdict::Again { why, came: Ok(answer), retry_after };
-            (Some(CallOutcome { failed: true, slow }), again)
+            (Some(CallOutcome { failed: true, slow }), again(why, answer, now))
         }
         Ok(answer) => (Some(CallOutcome { failed: false, slow }), Verdict::Final(answer)),
         Err(e) => {
@@ -65,10 +63,8 @@ pub fn judge_health(
             (Some(CallOutcome { failed: false, slow }), Verdict::Final(answer))
         }
         Ok(answer) => {
-            let retry_after = asked_to_wait(&answer, now);
             let why = format!("the health check was answered {}", answer.status);
-            let again = Verdict::Again { why, came: Ok(answer), retry_after };
-            (Some(CallOutcome { failed: true, slow }), again)
+            (Some(CallOutcome { failed: true, slow }), again(why, answer, now))
         }
         Err(e) => judge(config, now, took, Err(e)),
     }
@@ -90,8 +86,9 @@ fn is_failure(config: &TargetConfig, status: u16) -> bool {
     is_always_failure(status) || config.failure_statuses.contains(&status)
 }
 
-fn asked_to_wait(answer: &Answer, now: Timestamp) -> Option<Duration> {
-    answer.header("retry-after").and_then(|text| parse_retry_after(text, now))
+fn again(why: String, answer: Answer, now: Timestamp) -> Verdict {
+    let retry_after = answer.header("retry-after").and_then(|text| parse_retry_after(text, now));
+    Verdict::Again { why, came: Ok(answer), retry_after }
 }
 
 /// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
-use tenfold_pattern::http::{Fields, idempotency_key, is_name, name_header, parameter, within};
+use tenfold_pattern::http::{Fields, idempotency_key, is_name, name_header, page_token, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request};
 use tenfold_ports::downstream::Method;
 use tenfold_ports::{Bytes, Carrier, Context};
@@ -19,6 +19,8 @@ use crate::rows::{RequestData, RequestRow, RequestStatus};
 
 /// The largest body of a configuration or a command, in bytes.
 pub(super) const SMALL: usize = 16 * 1024;
+/// The longest sort key of DynamoDB, in bytes.
+const LONGEST_KEY: usize = 1024;
 /// The longest reason of a command, in characters.
 const REASON_MOST: usize = 200;
 /// The longest name of a tenant, in characters.
@@ -42,6 +44,14 @@ pub(super) fn breaker(target: TargetName, request: &Request) -> Result<BreakerNa
     });
     let tenant = tenant.map_err(|fault| Problem::invalid(vec![fault]))?;
     Ok(BreakerName { target, tenant })
+}
+
+/// Returns the sort key that the page before of a list ended with. Whatever row has it: what cannot be read must not hide
+/// those behind it.
+pub(super) fn after(list: &str, request: &Request) -> Result<Option<SmolStr>, Fault> {
+    let Some(token) = parameter(request, "after")? else { return Ok(None) };
+    let sk: SmolStr = page_token::read(list, token)?;
+    if (1..=LONGEST_KEY).contains(&sk.len()) { Ok(Some(sk)) } else { Err(page_token::no_place()) }
 }
 
 /// Parses the header that names the tenant on whose behalf a request is sent.

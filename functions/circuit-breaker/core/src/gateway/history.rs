@@ -5,21 +5,19 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
-use smol_str::{SmolStr, format_smolstr};
-use tenfold_pattern::http::{RouteResult, page_token, parameter};
+use smol_str::format_smolstr;
+use tenfold_pattern::http::{RouteResult, page_token};
 use tenfold_pattern::read::{ReadError, readable};
-use tenfold_ports::api::{Fault, Problem, Request, Response};
+use tenfold_ports::api::{Problem, Request, Response};
 use tenfold_ports::table::{Cursor, Item, Key, Query, Write};
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
-use super::Gateway;
+use super::{Gateway, body};
 use crate::names::TargetName;
 use crate::rows::{HistoryChange, HistoryEntry, history};
 
 /// The most entries of a page.
 const PAGE: u32 = 50;
-/// The longest sort key of DynamoDB, in bytes.
-const LONGEST_KEY: usize = 1024;
 
 /// An entry in the list.
 #[derive(Serialize)]
@@ -36,7 +34,7 @@ enum HistoryView {
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn list_history(&self, target: &TargetName, request: &Request) -> RouteResult {
         let list = format_smolstr!("targets/{target}/history");
-        let after = after(&list, request).map_err(|fault| Problem::invalid(vec![fault]))?;
+        let after = body::after(&list, request).map_err(|fault| Problem::invalid(vec![fault]))?;
         let is_first = after.is_none();
         let partition = history(target);
         let after = after.map(|sk| Cursor { key: Key::new(partition.clone(), sk), index: None });
@@ -65,14 +63,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let entry = HistoryEntry { at: now, by: request.caller.clone(), change };
         entry.write(target, now + self.dead_retention, self.runtime.next_u64())
     }
-}
-
-/// Returns the sort key that the page before ended with. Whatever row has it: what is no entry must not hide those behind
-/// it.
-fn after(list: &str, request: &Request) -> Result<Option<SmolStr>, Fault> {
-    let Some(token) = parameter(request, "after")? else { return Ok(None) };
-    let sk: SmolStr = page_token::read(list, token)?;
-    if (1..=LONGEST_KEY).contains(&sk.len()) { Ok(Some(sk)) } else { Err(page_token::no_place()) }
 }
 
 fn time_of(place: &str) -> Option<Timestamp> {

@@ -13,7 +13,7 @@ use tenfold_ports::api::{Fault, Problem, Request, Response};
 use tenfold_ports::table::{Cancelled, Cursor, Item, Key, Query, Read, Write};
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
-use super::body::SMALL;
+use super::body::{SMALL, after};
 use super::view::{BreakerView, Count, TargetView, tag};
 use super::{Gateway, is_request_id, unknown_target};
 use crate::config::TargetConfig;
@@ -28,8 +28,6 @@ use crate::targets;
 const PAGE: u32 = 50;
 /// The most requests of a shard that are counted: a count is paid for like reading the places in the index.
 const COUNT_MOST: u32 = 1_000;
-/// The longest sort key of DynamoDB, in bytes.
-const LONGEST_KEY: usize = 1024;
 /// The list that page tokens are of.
 const LIST: &str = "targets";
 /// How often a target is written anew that somebody else changed meanwhile.
@@ -157,7 +155,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     }
 
     pub(super) async fn list_targets(&self, request: &Request) -> RouteResult {
-        let after = after(request).map_err(|fault| Problem::invalid(vec![fault]))?;
+        let after = after(LIST, request).map_err(|fault| Problem::invalid(vec![fault]))?;
         let after = after.map(|sk| Cursor { key: Key::new(rows::TARGETS, sk), index: None });
         let query = Query { limit: PAGE, after, ..Query::partition(rows::TARGETS) };
         let page = self.table.query(query).await.map_err(ReadError::from)?;
@@ -195,13 +193,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         }
         Err(overtaken())
     }
-}
-
-/// The sort key that the page before ended with. Whatever row has it: what is no target must not hide those behind it.
-fn after(request: &Request) -> Result<Option<SmolStr>, Fault> {
-    let Some(token) = parameter(request, "after")? else { return Ok(None) };
-    let sk: SmolStr = page_token::read(LIST, token)?;
-    if (1..=LONGEST_KEY).contains(&sk.len()) { Ok(Some(sk)) } else { Err(page_token::no_place()) }
 }
 
 /// Whether what waits for a target is to be given up when it is deleted.

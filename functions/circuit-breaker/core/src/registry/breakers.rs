@@ -23,9 +23,11 @@ use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
 
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
 /// and a conflict brings the row along, so it costs no read.
-const TRIES: usize = 24;
+pub(super) const TRIES: usize = 24;
 /// The same for a report: it can wait, and is made again after a pause that grows.
 const REPORT_TRIES: usize = 3;
+/// How many breakers of a target are reported at a time: one that the table does not take must not hold up its neighbours.
+const REPORTS: usize = 8;
 
 /// What becomes of a decision whose result may have been applied already: its answer was lost, and somebody else has
 /// written since.
@@ -132,8 +134,8 @@ impl<T: Table, R: Runtime> Registry<T, R> {
                     tracing::warn!(%target, %error, "breakers not read anew");
                 }
             }
-            for name in &names {
-                self.report(name).await;
+            for some in names.chunks(REPORTS) {
+                join_all(some.iter().map(|name| self.report(name))).await;
             }
         });
         join(join_all(targets), self.settle_left()).await;

@@ -5,14 +5,11 @@ use tenfold_pattern::commit::{self, Transacted};
 use tenfold_ports::table::{Cancelled, Write};
 use tenfold_ports::{CallError, Runtime, Table};
 
-use super::breakers::Registry;
+use super::breakers::{Registry, TRIES};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, DecisionContext};
 use crate::names::BreakerName;
 use crate::rows::BreakerRow;
-
-/// How often a change is decided anew that somebody overtook.
-const TRIES: usize = 24;
 
 impl<T: Table, R: Runtime> Registry<T, R> {
     /// Changes a breaker, and writes what `beside` makes of it in the same transaction. The decision is made anew
