@@ -82,9 +82,9 @@ pub fn failing() -> Case {
 /// The breaker is open for the next hour.
 pub fn open() -> Case {
     let (target, config, rows) = rows("");
-    let until = Timestamp::now() + SignedDuration::from_hours(1);
-    let breaker =
-        Breaker { state: BreakerState::Open { until }, ..Breaker::new(&config, Timestamp::UNIX_EPOCH) };
+    let now = Timestamp::now();
+    let until = now + SignedDuration::from_hours(1);
+    let breaker = Breaker { state: BreakerState::Open { until }, ..Breaker::new(&config, now) };
     let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
     sure(at_once(rows.write(row.replace(&BreakerName::of(target.clone()), breaker, 1))));
     let registry = Registry::new(rows, Process::default(), TTL);

@@ -135,11 +135,13 @@ impl Kept {
     ) -> bool {
         let Some(read_at) = self.read_at else { return true };
         let Some(now) = now else { return false };
-        if (now >= read_at + ttl || now < read_at) && !self.wanted {
+        // What seems to have been read later than now was read by another clock: by its age nothing can be said.
+        let age = Duration::try_from(now.duration_since(read_at)).unwrap_or(Duration::MAX);
+        if age >= ttl && !self.wanted {
             self.wanted = true;
             tell();
         }
-        now >= read_at + stale || now < read_at
+        age >= stale
     }
 
     /// Begins to count the latest calls anew, unless that was just now.

@@ -89,7 +89,30 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         target: &TargetName,
         tenant: Option<&BreakerName>,
     ) -> Result<Admission<'_, T, R>, ReadError> {
-        let mut deciding = self.memory.deciding(target, tenant, Some(self.runtime.now()));
+        match self.memory.deciding(target, tenant, Some(self.runtime.now())) {
+            Deciding::Closed(config, epoch) => Ok(self.call_counted(target, tenant, config, epoch)),
+            // In a box, so that the future of nearly all calls is small: it is copied wherever it goes.
+            deciding => Box::pin(self.admit_slowly(target, tenant, deciding)).await,
+        }
+    }
+
+    fn call_counted(
+        &self,
+        target: &TargetName,
+        tenant: Option<&BreakerName>,
+        config: Arc<TargetConfig>,
+        epoch: u64,
+    ) -> Admission<'_, T, R> {
+        let breaker = tenant.map_or_else(|| BreakerName::of(target.clone()), BreakerName::clone);
+        Admission::Call(Permit { config, breaker, kind: PermitKind::Counted { epoch }, registry: self })
+    }
+
+    async fn admit_slowly(
+        &self,
+        target: &TargetName,
+        tenant: Option<&BreakerName>,
+        mut deciding: Deciding,
+    ) -> Result<Admission<'_, T, R>, ReadError> {
         if matches!(deciding, Deciding::Unknown) {
             let whole = BreakerName::of(target.clone());
             let names: Vec<&BreakerName> = [Some(&whole), tenant].into_iter().flatten().collect();
@@ -99,17 +122,13 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             // However long the read took.
             deciding = self.memory.deciding(target, tenant, None);
         }
-        let now = self.runtime.now();
         let (config, name, breaker) = match deciding {
             // There was no room for it, among so many others that were read meanwhile.
             Deciding::Unknown => return Err(ReadError::Silent(CallError::Throttled)),
-            Deciding::Closed(config, epoch) => {
-                let breaker = tenant.map_or_else(|| BreakerName::of(target.clone()), BreakerName::clone);
-                let kind = PermitKind::Counted { epoch };
-                return Ok(Admission::Call(Permit { config, breaker, kind, registry: self }));
-            }
+            Deciding::Closed(config, epoch) => return Ok(self.call_counted(target, tenant, config, epoch)),
             Deciding::Breaker(config, name, breaker) => (config, name, breaker),
         };
+        let now = self.runtime.now();
         let why = format!("{}: {}", breaker.state.name(), breaker.reason);
         let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.runtime.unit() })
         {
@@ -224,7 +243,8 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                 registry.memory.count(&breaker, &config, epoch, (outcome, retry_after), clock, jitter);
             }
             (PermitKind::Probe(grant), outcome) => {
-                return registry.settle_probe(&breaker, &config, &grant, (outcome, retry_after)).await;
+                return Box::pin(registry.settle_probe(&breaker, &config, &grant, (outcome, retry_after)))
+                    .await;
             }
         }
         Settled { stored: true, closed: false }
