@@ -113,6 +113,9 @@ SAID = [
     # Requests
     Said(f"{CORE}/call.rs", "BODY_MOST", "A request's body and a target's answer have at most {}", kib),
     Said(f"{CORE}/call.rs", "HEADERS_MOST", "and the headers of either {} (so API Gateway)", kib),
+    Said(f"{CORE}/rows/body.rs", "INLINE_MOST", "| a body of more than {} | parked: 1 PutItem more", kib),
+    Said(f"{CORE}/rows/body.rs", "INLINE_MOST", "A body of more than {} is deleted when its request is delivered", kib),
+    Said(f"{CORE}/rows/body.rs", "WAITS_MOST", "{} days from when the request was taken in or redriven, or", days),
     Said(f"{CORE}/gateway/passage.rs", "URL_MOST", "Path and query have at most {}", kib),
     Said(f"{CORE}/gateway/body.rs", "TENANT_MOST", "| `Tenant` | optional, to {}:"),
     Said(f"{CORE}/gateway/body.rs", "ORDERING_MOST", "| `Ordering-Key` | optional, to {}:"),
@@ -126,6 +129,7 @@ SAID = [
     # Configuration
     Said(f"{CORE}/config/parse.rs", "TIMEOUT_MOST", "A call takes at most {} s: API Gateway waits 29 s", thousandth),
     Said(f"{CORE}/config/parse.rs", "TIMEOUT_MOST", "| `timeoutMs` | 5000 | 100 to {} |"),
+    Said(f"{CORE}/config/parse.rs", "MAX_AGE_MOST", "| `retry.maxAgeSeconds` | 86,400 | 1 to {} |"),
     Said(f"{CORE}/config/url.rs", "URL_MOST", "`http` or `https`, to {} characters"),
     Said(f"{CORE}/config/parse.rs", "CALLS_MOST", "| `window.size` | 100 calls, 60 s | 1 to {} calls"),
     Said(f"{CORE}/config/parse.rs", "CONCURRENCY_MOST", "| `retry.maxConcurrentCalls` | 25 | 1 to {} |"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::gateway::Gateway;
-use circuit_breaker_core::park::Wakes;
+use circuit_breaker_core::park::{DeadLetters, Wakes};
 use circuit_breaker_core::registry::Registry;
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::api::Request;
@@ -34,7 +34,7 @@ fn request(decision: &'static str, idempotency: &str) -> Case {
     let gateway = Gateway {
         table: rows.clone(),
         queue: NoQueue,
-        dead_letters: NoQueue,
+        dead_letters: DeadLetters(NoQueue),
         downstream: Target,
         credentials: Credentials::none(),
         runtime: runtime.clone(),

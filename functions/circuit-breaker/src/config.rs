@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use circuit_breaker_core::credentials::Credentials;
+use circuit_breaker_core::park::DeadLetters;
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::rows;
 use tenfold_aws::Aws;
@@ -117,8 +118,9 @@ impl Queues {
 
     /// Returns the retry queue and the dead-letter queue.
     #[must_use]
-    pub fn of(&self, aws: &Aws) -> (SqsQueue, SqsQueue) {
-        (SqsQueue::new(aws.sqs(), &self.retries), SqsQueue::new(aws.sqs(), &self.dead_letters))
+    pub fn of(&self, aws: &Aws) -> (SqsQueue, DeadLetters<SqsQueue>) {
+        let queue = |url| SqsQueue::new(aws.sqs(), url);
+        (queue(&self.retries), DeadLetters(queue(&self.dead_letters)))
     }
 }
 

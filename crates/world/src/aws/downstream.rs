@@ -28,6 +28,8 @@ pub struct DownstreamService {
     pub ill: Vec<SmolStr>,
     /// The header and the value that each call has to have; without it the answer is 401, and nothing is done.
     pub wants: Option<(SmolStr, SmolStr)>,
+    /// The body that each call has to have that is no safe one; with another one the answer is 400, and nothing is done.
+    pub wants_body: Option<Bytes>,
     /// How long an answer takes.
     pub latency: SignedDuration,
     /// How often each idempotency key was asked for while the service was well.
@@ -52,6 +54,12 @@ impl DownstreamService {
             && self.wants.as_ref().is_some_and(|wanted| !call.headers.contains(wanted))
         {
             return Ok(answer(401, "who are you"));
+        }
+        if self.health != Health::Down
+            && !call.method.is_safe()
+            && self.wants_body.as_ref().is_some_and(|wanted| *wanted != call.body)
+        {
+            return Ok(answer(400, "another body"));
         }
         match self.health {
             Health::Down => Err(NoAnswer::NotConnected("refused".to_owned())),

@@ -7,7 +7,9 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use world::costs::{Calls, TEN, closed, delivered, failed, idle, kept_by, open};
+use tenfold_world::downstream::Health;
+use world::bodies::LARGE;
+use world::costs::{Calls, SMALL, TEN, closed, failed, idle, kept_by, open, tried};
 
 /// What is done, and for how many requests.
 struct Unit {
@@ -36,10 +38,11 @@ fn main() {
     let units = [
         unit("closed, key kept by the target", TEN.len(), closed(&target)),
         unit("closed, key kept by the gateway", TEN.len(), closed(&gateway)),
-        unit("open, parked at once", TEN.len(), open(&gateway)),
+        unit("open, parked at once", TEN.len(), open(&gateway, SMALL)),
         unit("failed, key kept by the target", 1, failed(&target)),
         unit("failed, key kept by the gateway", 1, failed(&gateway)),
-        unit("parked, delivered by a run", TEN.len(), delivered(&gateway)),
+        unit("parked, delivered by a run", TEN.len(), tried(&gateway, SMALL, Health::Well)),
+        unit("the same, with large bodies", TEN.len(), tried(&gateway, LARGE, Health::Well)),
         unit("a run that finds nothing", 0, idle()),
     ];
     print_table(&units);

@@ -13,6 +13,6 @@ mod target;
 mod url;
 
 pub use credentials::{CredentialsConfig, HEADERS_MOST, OAuthConfig, SERVICES_OF_OUR_OWN};
-pub use parse::{CONCURRENCY_MOST, TIMEOUT_MOST};
+pub use parse::{CONCURRENCY_MOST, MAX_AGE_MOST, TIMEOUT_MOST};
 pub use statuses::is_always_failure;
 pub use target::{Forward, Idempotency, RetryConfig, TargetConfig, USUAL_CONCURRENCY};

@@ -29,7 +29,7 @@ use tenfold_ports::{CallError, Context, Downstream, Queue, Runtime, Table};
 
 use crate::credentials::Credentials;
 use crate::names::{RequestId, TargetName};
-use crate::park::{self, Look, Wakes};
+use crate::park::{self, DeadLetters, Look, Wakes};
 use crate::registry::Registry;
 
 /// What a gateway reaches and remembers.
@@ -40,7 +40,7 @@ pub struct Gateway<T, Q, D, R> {
     /// The retry queue.
     pub queue: Q,
     /// The dead-letter queue.
-    pub dead_letters: Q,
+    pub dead_letters: DeadLetters<Q>,
     /// The way to the targets.
     pub downstream: D,
     /// What calls of targets identify themselves by.

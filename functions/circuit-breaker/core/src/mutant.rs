@@ -31,6 +31,12 @@ tenfold_ports::mutants! {
     OpenDropsRequest = "the open circuit drops the request",
     /// 202 before the row is written.
     PromisedBeforeStored = "promised before it is stored",
+    /// A request's row is written before the body that it points at.
+    RowBeforeBody = "a row that promises a body before it is stored",
+    /// A redrive leaves the body to the time for which it was kept before.
+    RedriveWithoutItsBody = "a redrive whose body expires",
+    /// A body is deleted before the row is written that needs it no more.
+    BodyDeletedFirst = "a body deleted before its request is delivered",
     /// Nobody looks for messages that were lost.
     NoSweep = "lost messages stay lost",
     /// What is given up is only marked so.

@@ -2,12 +2,14 @@
 //!
 //! The row is the truth and is written first; a message only says when to look at a target. One that is lost is made up
 //! for by the retry processor's sweep, and one that comes twice finds the rows changed. So a request is promised (`202`)
-//! from the moment its row is written, whatever becomes of the send.
+//! from the moment its row is written, whatever becomes of the send. A large body is written before its row.
 
+mod body;
 mod message;
 mod wakes;
 
-pub use message::{DeadRequest, Look, Wake};
+pub use body::{delete_body, keep_body, keep_what_is_left, put_body, read_body};
+pub use message::{DeadLetters, DeadRequest, Look, Wake};
 pub use wakes::{INDEX_LAG, Wakes, outgoing};
 
 use smol_str::SmolStr;

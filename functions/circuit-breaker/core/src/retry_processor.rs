@@ -39,7 +39,7 @@ use crate::credentials::Credentials;
 use crate::error::ScheduledRunError;
 use crate::metrics;
 use crate::names::TargetName;
-use crate::park::{Look, Wake};
+use crate::park::{DeadLetters, Look, Wake};
 use crate::registry::Registry;
 pub use behind::Behind;
 use disposition::Disposition;
@@ -56,7 +56,7 @@ pub struct RetryProcessor<T, Q, D, R> {
     /// The retry queue.
     pub queue: Q,
     /// The dead-letter queue.
-    pub dead_letters: Q,
+    pub dead_letters: DeadLetters<Q>,
     /// The way to the targets.
     pub downstream: D,
     /// What calls of targets identify themselves by.
@@ -275,7 +275,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return (0, Vec::new());
         }
         let letters = undecodable.iter().map(|message| Outgoing::new(message.body.clone())).collect();
-        let kept = send::messages(&self.dead_letters, letters).await;
+        let kept = send::messages(&self.dead_letters.0, letters).await;
         tracing::error!(
             messages = undecodable.len(),
             "messages not readable: moved to the dead-letter queue"

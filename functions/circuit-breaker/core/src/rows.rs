@@ -5,6 +5,7 @@
 //! | `targets` | name | a target's configuration; `stamp` names its last write |
 //! | `breaker#<target>` or `breaker#<target>:<tenant>` | `-` | a breaker; `version` counts its writes |
 //! | `request#<id>` | `-` | a request that the gateway answers for |
+//! | `request#<id>` | `body#<digest>` | the body of a request that waits or is dead, where it is large |
 //! | `line#<target>#<ordering key>` | `-` | an order group: which requests wait, in their order |
 //! | `history#<target>` | time and a random number | who has changed the target or forced a breaker of it, and to what |
 //! | `drain#<target>` | `-` | the lease of whoever delivers what waits for the target; none: nobody does |
@@ -13,6 +14,7 @@
 //! are dead (`<target>#dead`), by when they may be tried. What is delivered is found there: messages only say when to
 //! look. Each target has [`SHARDS`] partitions of either kind (`<target>#active#3`), so that no key takes all writes.
 
+mod body;
 mod breaker;
 mod drain;
 mod history;
@@ -23,6 +25,7 @@ mod target;
 use smol_str::SmolStr;
 use tenfold_ports::table::Condition;
 
+pub use body::{INLINE_MOST, StoredBody};
 pub use breaker::{BreakerRow, breaker_key};
 pub use drain::{DrainLease, DrainRow, drain_key};
 pub use history::{HistoryChange, HistoryEntry, history};

@@ -1,13 +1,15 @@
 //! What one unit of work costs in AWS calls: counted, not timed. `make bench` prints the same counts.
 
+use crate::world::bodies::LARGE;
 use crate::world::costs::{
-    Calls, TEN, closed, counted, delivered, failed, idle, kept_by, open, operated, operated_on_dead, posts,
-    waiting,
+    Calls, SMALL, TEN, closed, counted, failed, idle, kept_by, open, operated, operated_on_dead, posts,
+    tried, waiting,
 };
 use crate::world::{Post, config, put_breaker, target};
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::RequestId;
 use jiff::SignedDuration;
+use tenfold_world::downstream::Health;
 
 fn all(pairs: &[(&'static str, usize)]) -> Calls {
     pairs.iter().copied().collect()
@@ -50,7 +52,7 @@ fn a_failure_costs_one_write_more_where_the_gateway_keeps_the_key() {
 fn an_open_breaker_costs_one_put_a_request_and_one_send_a_target_and_no_call() {
     for keeper in ["gateway", "target"] {
         let expected = [("queue.send", 1), ("table.get_many", 1), ("table.write", 10)];
-        assert_eq!(open(&kept_by(keeper)), all(&expected));
+        assert_eq!(open(&kept_by(keeper), SMALL), all(&expected));
     }
 }
 
@@ -70,7 +72,7 @@ fn ten_parked_requests_cost_a_lease_one_read_and_ten_updates() {
         // The drain's lease is taken and given back.
         ("table.write", 12),
     ];
-    assert_eq!(delivered(&config("")), all(&expected));
+    assert_eq!(tried(&config(""), SMALL, Health::Well), all(&expected));
 }
 
 #[test]
@@ -130,17 +132,17 @@ fn one_request_is_cancelled_for_a_read_and_a_write() {
 #[test]
 fn one_request_is_redriven_for_a_read_a_write_and_a_message() {
     let expected = [("queue.send", 1), ("table.get", 1), ("table.get_many", 1), ("table.write", 1)];
-    assert_eq!(operated_on_dead(false, "POST", &path("a", "/redrive")), all(&expected));
-    assert_eq!(operated_on_dead(true, "POST", &path("a", "/redrive")), all(&[("table.get", 1)]));
+    assert_eq!(operated_on_dead(SMALL, false, "POST", &path("a", "/redrive")), all(&expected));
+    assert_eq!(operated_on_dead(SMALL, true, "POST", &path("a", "/redrive")), all(&[("table.get", 1)]));
 }
 
 #[test]
 fn ten_requests_are_redriven_cancelled_or_discarded_for_a_write_each() {
     // The target, and the ten rows.
     let redriven = [("queue.send", 1), ("table.get_many", 2), ("table.query", 1), ("table.write", 10)];
-    assert_eq!(operated_on_dead(false, "POST", "/targets/pay/redrive"), all(&redriven));
+    assert_eq!(operated_on_dead(SMALL, false, "POST", "/targets/pay/redrive"), all(&redriven));
     let dismissed = all(&[("table.get_many", 1), ("table.query", 1), ("table.write", 10)]);
-    assert_eq!(operated_on_dead(false, "POST", "/targets/pay/discard"), dismissed);
+    assert_eq!(operated_on_dead(SMALL, false, "POST", "/targets/pay/discard"), dismissed);
     assert_eq!(operated(&ten(None), "POST", "/targets/pay/cancel", ""), dismissed);
 }
 
@@ -148,9 +150,9 @@ fn ten_requests_are_redriven_cancelled_or_discarded_for_a_write_each() {
 fn ten_dead_letters_are_cleared_by_one_receive_one_read_and_one_deletion() {
     // After a full batch two are asked for at once; they find nothing.
     let cleared = [("queue.delete", 1), ("queue.receive", 3), ("table.get_many", 1)];
-    assert_eq!(operated_on_dead(true, "POST", "/dead-letters/clear"), all(&cleared));
+    assert_eq!(operated_on_dead(SMALL, true, "POST", "/dead-letters/clear"), all(&cleared));
     let kept = [("queue.hide", 1), ("queue.receive", 3), ("table.get_many", 1)];
-    assert_eq!(operated_on_dead(false, "POST", "/dead-letters/clear"), all(&kept));
+    assert_eq!(operated_on_dead(SMALL, false, "POST", "/dead-letters/clear"), all(&kept));
 }
 
 #[test]
@@ -163,4 +165,35 @@ fn a_change_of_a_target_costs_one_transaction_with_its_history() {
     assert_eq!(operated(&[], "POST", "/targets/pay/state", r#"{"force":"closed"}"#), all(&forced));
     let deleted = [("queue.send", 1), ("table.get_many", 1), ("table.transact", 1)];
     assert_eq!(operated(&ten(None), "DELETE", "/targets/pay?waiting=cancel", ""), all(&deleted));
+}
+
+/// What the second costs beside the first.
+fn more(of: Calls, than: &Calls) -> Calls {
+    let beside = of.into_iter().map(|(call, n)| (call, n - than.get(call).copied().unwrap_or_default()));
+    beside.filter(|(_, n)| *n > 0).collect()
+}
+
+#[test]
+fn a_large_body_is_written_once_read_with_each_attempt_and_deleted() {
+    let parked = |body| open(&kept_by("target"), body);
+    assert_eq!(more(parked(LARGE), &parked(SMALL)), all(&[("table.write", 10)]));
+    let delivered = |body| tried(&config(""), body, Health::Well);
+    assert_eq!(more(delivered(LARGE), &delivered(SMALL)), all(&[("table.get", 10), ("table.write", 10)]));
+    let fields = config(r#","minimumCalls":100,"retry":{"baseDelayMs":600000}"#);
+    let failed = |body| tried(&fields, body, Health::Answers(500));
+    assert_eq!(more(failed(LARGE), &failed(SMALL)), all(&[("table.get", 10)]));
+    let dies = config(r#","minimumCalls":100,"retry":{"maxAttempts":1}"#);
+    let dead = |body| tried(&dies, body, Health::Answers(500));
+    assert_eq!(more(dead(LARGE), &dead(SMALL)), all(&[("table.get", 10)]));
+}
+
+#[test]
+fn a_large_body_costs_who_lists_or_discards_nothing_and_who_redrives_a_write() {
+    let list = "/targets/pay/requests?state=dead";
+    for (method, path) in [("GET", list), ("POST", "/targets/pay/discard"), ("POST", "/dead-letters/clear")] {
+        let called = |body| operated_on_dead(body, false, method, path);
+        assert_eq!(called(LARGE), called(SMALL), "{path}");
+    }
+    let redriven = |body| operated_on_dead(body, false, "POST", "/targets/pay/redrive");
+    assert_eq!(more(redriven(LARGE), &redriven(SMALL)), all(&[("table.write", 10)]));
 }

@@ -4,6 +4,7 @@
 
 mod ages;
 mod api;
+mod bodies;
 mod budgets;
 mod canary;
 mod credentials;

@@ -6,16 +6,17 @@ use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::metrics::DISMISSED;
 use circuit_breaker_core::retry_processor::RetryProcessor;
-use circuit_breaker_core::rows::{RequestStatus, request_key};
+use circuit_breaker_core::rows::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, RequestStatus, request_key};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenfold_pattern::http::page_token;
+use tenfold_ports::table::Write;
 use tenfold_ports::{Clock, Context};
 
 use crate::lab::{Lab, header, lab, request};
 use crate::operating::{DIES, all, body, bury, delete, id, keys, park, post, row, send, sharded};
 use crate::refusing::asked;
-use crate::world::{config, deliver, put_breaker, rows};
+use crate::world::{config, deliver, put_breaker, rows, target};
 
 /// Calls a command again and again until it has come to its end. Gives the answers.
 fn until_done(lab: &Lab<'_>, path: &str, text: &'static str) -> Vec<Value> {
@@ -64,7 +65,7 @@ fn a_command_is_for_a_tenant_an_age_and_a_reason() {
             assert_eq!(command(text)["discarded"], 0, "{text}");
         }
         let looked = command(r#"{"tenant":"blue","reason":"attempts failed"}"#);
-        assert_eq!(looked, json!({ "discarded": 1, "looked": 2, "unreadable": 0, "next": null }));
+        assert_eq!(looked, json!({ "discarded": 1, "looked": 2, "left": 0, "unreadable": 0, "next": null }));
         assert_eq!(command(r#"{"olderThanSeconds":30,"tenant":null}"#)["discarded"], 1);
         assert_eq!(lab.measured(DISMISSED).len(), 2);
     });
@@ -103,6 +104,22 @@ fn the_order_of_a_group_is_kept_where_many_are_redriven() {
 }
 
 #[test]
+fn who_finds_a_full_group_stays_dead_and_is_counted() {
+    lab(DIES, |lab| {
+        bury(lab, keys(2), &[("ordering-key", "o")]);
+        bury(lab, ["alone".to_owned()], &[]);
+        let empty = OrderGroupRow::read(&target(), &"o".into(), None).unwrap();
+        let others = (0..ORDER_GROUP_MOST).map(|n| id(&format!("other {n}")));
+        let group = OrderGroup { waiting: others.collect() };
+        let Write::Put { item, .. } = empty.replace(group, 1) else { unreachable!("it is not empty") };
+        lab.put(item);
+        let told = body(&post(lab, "/targets/pay/redrive", ""));
+        assert_eq!(told, json!({ "redriven": 1, "looked": 3, "left": 2, "unreadable": 0, "next": null }));
+        assert_eq!(row(lab, id("k001")).status, RequestStatus::Dead);
+    });
+}
+
+#[test]
 fn only_a_redrive_needs_its_target() {
     lab(DIES, |lab| {
         bury(lab, keys(1), &[]);
@@ -131,6 +148,18 @@ fn letters_of_requests_that_are_dead_no_more_are_cleared_and_others_stay() {
         assert_eq!(body(&post(lab, "/targets/pay/redrive", ""))["redriven"], 12);
         assert_eq!(clear(), json!({ "looked": 13, "cleared": 12, "more": false }));
         assert_eq!(lab.messages(lab.stack.dead_letters), ["nonsense"]);
+    });
+}
+
+#[test]
+fn who_had_no_time_for_all_letters_says_so_whatever_they_were() {
+    lab(DIES, |lab| {
+        bury(lab, keys(14), &[]);
+        let clear = || request("POST", "/dead-letters/clear", &[], "");
+        let soon = Context::until(lab.world.now() + SignedDuration::from_secs(5));
+        let told = body(&lab.call_in(clear(), soon));
+        assert_eq!(told, json!({ "looked": 10, "cleared": 0, "more": true }));
+        assert_eq!(body(&lab.call(clear())), json!({ "looked": 14, "cleared": 0, "more": false }));
     });
 }
 

@@ -9,6 +9,7 @@ use circuit_breaker_core::credentials::Credentials;
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::names::TargetName;
+use circuit_breaker_core::park::DeadLetters;
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::{RetryProcessor, RunSummary};
 use circuit_breaker_core::rows::{TargetRow, target_item};
@@ -118,7 +119,7 @@ pub fn refused(lab: &Lab<'_>, calls: &[&'static str]) -> (bool, RunSummary) {
             registry: Registry::new(table.clone(), own, TTL),
             table,
             queue: Refusing::new(usual.queue, &calls),
-            dead_letters: Refusing::new(usual.dead_letters, &calls),
+            dead_letters: DeadLetters(Refusing::new(usual.dead_letters.0, &calls)),
             downstream: usual.downstream,
             credentials: usual.credentials,
             runtime: usual.runtime,
@@ -145,7 +146,7 @@ pub fn asked(lab: &Lab<'_>, request: Request, calls: &[&'static str]) -> Respons
             registry: Registry::new(table.clone(), own, TTL),
             table,
             queue: Refusing::new(usual.queue, &calls),
-            dead_letters: Refusing::new(usual.dead_letters, &calls),
+            dead_letters: DeadLetters(Refusing::new(usual.dead_letters.0, &calls)),
             downstream: usual.downstream,
             runtime: usual.runtime,
             answer_retention: usual.answer_retention,

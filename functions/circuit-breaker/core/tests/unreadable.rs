@@ -147,7 +147,7 @@ fn a_redrive_takes_those_behind_what_it_cannot_read_and_its_letter_is_kept() {
         assert_eq!(lab.process().dead, 1);
         assert_eq!(lab.messages(lab.stack.dead_letters).len(), 3);
         let post = |path: &str| body(&lab.call(request("POST", path, &[], "")));
-        let redriven = json!({ "redriven": 1, "looked": 2, "unreadable": 1, "next": null });
+        let redriven = json!({ "redriven": 1, "looked": 2, "left": 0, "unreadable": 1, "next": null });
         assert_eq!(post("/targets/pay/redrive"), redriven);
         assert_eq!(lab.unreadable(), 1);
         assert_eq!(post("/dead-letters/clear"), json!({ "looked": 3, "cleared": 1, "more": false }));
@@ -189,12 +189,12 @@ fn many_are_cancelled_and_discarded_behind_what_cannot_be_read() {
         assert_eq!(lab.call(request("POST", "/requests/pay", &ordered, "{}")).status, 202);
         let group = lab.world.table(|table| table.get(&order_group_key(&target(), "k")).cloned()).unwrap();
         lab.put(Item::new(order_group_key(&target(), "k")).with("stamp", 7));
-        let cancelled = json!({ "cancelled": 1, "looked": 3, "unreadable": 2, "next": null });
+        let cancelled = json!({ "cancelled": 1, "looked": 3, "left": 0, "unreadable": 2, "next": null });
         assert_eq!(post("/targets/pay/cancel"), cancelled);
         lab.put(group);
         lab.world.pass(SignedDuration::from_mins(2));
         assert_eq!(lab.process().dead, 1);
-        let discarded = json!({ "discarded": 1, "looked": 2, "unreadable": 1, "next": null });
+        let discarded = json!({ "discarded": 1, "looked": 2, "left": 0, "unreadable": 1, "next": null });
         assert_eq!(post("/targets/pay/discard"), discarded);
         assert_eq!(lab.unreadable(), 4, "with the one that the drain met");
         let items = lab.items();

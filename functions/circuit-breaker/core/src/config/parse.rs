@@ -14,6 +14,8 @@ const HOUR_MS: u32 = 3_600_000;
 const DAY_MS: u32 = 24 * HOUR_MS;
 /// The longest time-out, in milliseconds: API Gateway waits for 29 s.
 pub const TIMEOUT_MOST: u32 = 25_000;
+/// The most that `retry.maxAgeSeconds` may be, in seconds: 14 days.
+pub const MAX_AGE_MOST: u32 = 1_209_600;
 /// The most calls that a minimum or a count window has.
 const CALLS_MOST: u32 = 1000;
 /// The most deliveries at a time, and the most calls that an invocation has under way for all its targets: each may hold
@@ -95,7 +97,7 @@ fn retry(fields: &mut Fields) -> RetryConfig {
     let least = if inner.is_faulty("baseDelayMs") { 10 } else { base };
     let retry = RetryConfig {
         max_attempts: whole(&mut inner, "maxAttempts", 20, 1, 100),
-        max_age_seconds: whole(&mut inner, "maxAgeSeconds", 86_400, 1, 1_209_600),
+        max_age_seconds: whole(&mut inner, "maxAgeSeconds", 86_400, 1, MAX_AGE_MOST),
         base_delay_ms: base,
         max_delay_ms: whole(&mut inner, "maxDelayMs", base.max(300_000), least, DAY_MS),
         max_concurrent_calls: whole(&mut inner, "maxConcurrentCalls", USUAL_CONCURRENCY, 1, CONCURRENCY_MOST),

@@ -15,7 +15,7 @@ use super::passage::passage;
 use crate::call::BODY_MOST;
 use crate::names::{BreakerName, RequestId, TargetName, digest};
 use crate::passage::Passage;
-use crate::rows::{RequestData, RequestRow, RequestStatus};
+use crate::rows::{RequestData, RequestRow, RequestStatus, StoredBody};
 
 /// The largest body of a configuration or a command, in bytes.
 pub(super) const SMALL: usize = 16 * 1024;
@@ -136,7 +136,7 @@ impl Submission {
             status: RequestStatus::Running,
             wake: now,
             expires: now,
-            body: self.body.clone(),
+            body: StoredBody::of(&self.body, now),
             answer_body: Bytes::new(),
             data,
         }

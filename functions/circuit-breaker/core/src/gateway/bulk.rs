@@ -24,7 +24,7 @@ use super::{Gateway, unknown_target};
 use crate::decide::queue_page::QueueCursor;
 use crate::decide::timing::time_left;
 use crate::names::TargetName;
-use crate::park::{self, Stored};
+use crate::park::Stored;
 use crate::rows::{RequestRow, RequestStatus};
 
 /// The number of requests that one call looks at, give or take a page.
@@ -75,12 +75,24 @@ struct BulkPlace {
     at: QueueCursor,
 }
 
+/// What became of one request.
+enum OneOfMany {
+    /// It is done; whether the request may have been the first of its order group.
+    Done { led_a_group: bool },
+    /// The request stays as it was: its order group is full, or others wrote it again and again.
+    Left,
+    /// The request is no longer what is meant.
+    NotMeant,
+}
+
 /// What a call has done so far.
 #[derive(Debug, Default)]
 struct BulkTally {
     /// The number of requests of which it is done.
     done: usize,
     looked: usize,
+    /// The number of requests that it was meant for and that stay as they were.
+    left: usize,
     unreadable: usize,
     /// Whether one of them may have been the first of its order group.
     led_a_group: bool,
@@ -166,6 +178,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let answer = json!({
             command.done(): tally.done,
             "looked": tally.looked,
+            "left": tally.left,
             "unreadable": tally.unreadable,
             "next": next,
         });
@@ -205,17 +218,20 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let rows = page.rows.into_iter().flatten().filter(is_meant);
         let work = by_group(rows).into_iter().map(|rows| self.in_turn(command, rows));
         let parts: Vec<BulkTally> = stream::iter(work).buffer_unordered(WIDTH).collect().await;
-        let mut failed = None;
+        let (mut left, mut failed) = (0, None);
         for part in parts {
             tally.done += part.done;
             tally.led_a_group |= part.led_a_group;
+            left += part.left;
             unreadable += part.unreadable;
             failed = failed.or(part.failed);
         }
         if let Some(error) = failed {
             return Err(error);
         }
+        // Of a page that was refused the next call tells.
         tally.looked += page.looked;
+        tally.left += left;
         tally.unreadable += unreadable;
         Ok(page.next)
     }
@@ -225,11 +241,12 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let mut tally = BulkTally::default();
         for row in rows {
             match self.one_of_many(command, row).await {
-                Ok(Some(led_a_group)) => {
+                Ok(OneOfMany::Done { led_a_group }) => {
                     tally.done += 1;
                     tally.led_a_group |= led_a_group;
                 }
-                Ok(None) => {}
+                Ok(OneOfMany::Left) => tally.left += 1,
+                Ok(OneOfMany::NotMeant) => {}
                 // Its order group cannot be read: it stays as it is.
                 Err(ReadError::Row(error)) => {
                     readable::<()>(&self.runtime, Err(error));
@@ -244,28 +261,22 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         tally
     }
 
-    /// Does it to one request, also where a drain writes it meanwhile. Returns whether it may have been the first of its
-    /// order group; none where it is no longer what is meant, or its order group is full and it stays dead.
-    async fn one_of_many(
-        &self,
-        command: BulkCommand,
-        mut row: RequestRow,
-    ) -> Result<Option<bool>, ReadError> {
+    /// Does it to one request, also where a drain writes it meanwhile.
+    async fn one_of_many(&self, command: BulkCommand, mut row: RequestRow) -> Result<OneOfMany, ReadError> {
         for _ in 0..TRIES {
             let led_a_group = leads_a_group(&row);
-            let stored = match command {
-                BulkCommand::Redrive => park::queue_row(&self.table, &self.runtime, &self.again(row)).await?,
-                BulkCommand::Cancel | BulkCommand::Discard => {
-                    self.dismiss(&self.dismissed(row), led_a_group).await?
-                }
+            let (_, stored) = match command {
+                BulkCommand::Redrive => self.redrive(row).await?,
+                BulkCommand::Cancel | BulkCommand::Discard => self.dismiss(row).await?,
             };
             match stored {
-                Stored::Yes => return Ok(Some(led_a_group)),
+                Stored::Yes => return Ok(OneOfMany::Done { led_a_group }),
                 Stored::Other(current) if is_of(command, &current) => row = *current,
-                _ => return Ok(None),
+                Stored::GroupFull => return Ok(OneOfMany::Left),
+                Stored::Other(_) | Stored::Gone => return Ok(OneOfMany::NotMeant),
             }
         }
-        Ok(None)
+        Ok(OneOfMany::Left)
     }
 }
 

@@ -34,7 +34,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let (mut looked, mut cleared, mut kept) = (0, 0, Vec::new());
         let (mut width, mut more) = (1, false);
         let done = loop {
-            let receives = (0..width).map(|_| self.dead_letters.receive(BATCH, WAIT));
+            let receives = (0..width).map(|_| self.dead_letters.0.receive(BATCH, WAIT));
             let (mut letters, mut failed) = (Vec::<Delivery>::new(), None);
             for batch in join_all(receives).await {
                 match batch {
@@ -62,10 +62,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             };
             kept.extend(others);
             let most = answered.len();
-            cleared += most - send::deletions(&self.dead_letters, answered).await;
+            cleared += most - send::deletions(&self.dead_letters.0, answered).await;
             if time_left(self.runtime.now(), context.deadline, RESERVE, Duration::MAX).is_zero() {
-                // Where none could be cleared, another call would look at others by chance alone.
-                more = cleared > 0;
+                more = true;
                 break Ok(());
             }
         };
@@ -126,7 +125,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     async fn give_back(&self, receipts: Vec<SmolStr>) {
         let batches: Vec<Vec<SmolStr>> = receipts.chunks(BATCH).map(<[SmolStr]>::to_vec).collect();
         for batches in batches.chunks(WIDTH) {
-            let calls = batches.iter().map(|batch| self.dead_letters.hide(batch.clone(), Duration::ZERO));
+            let calls = batches.iter().map(|batch| self.dead_letters.0.hide(batch.clone(), Duration::ZERO));
             for error in join_all(calls).await.into_iter().filter_map(Result::err) {
                 tracing::warn!(%error, "dead letters are hidden for a while");
             }

@@ -58,20 +58,29 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         })
     }
 
-    /// Writes a row whose key is free, forgotten or abandoned. Otherwise returns what a repeated key is
-    /// answered.
+    /// Writes a row whose key is free, forgotten or abandoned, and before it the body that it promises, where that is large.
+    /// Otherwise returns what a repeated key is answered.
     pub(super) async fn take(
         &self,
         request: &Request,
         row: &mut RequestRow,
     ) -> Result<Option<Response>, Problem> {
+        let parks = row.status == RequestStatus::Queued;
+        if parks && !is_in(Mutant::RowBeforeBody) {
+            park::put_body(&self.table, row, &request.body).await?;
+        }
         for _ in 0..TAKE_TRIES {
             row.data.writer = self.runtime.next_u64();
-            let stored = match row.status {
-                RequestStatus::Queued => park::queue_row(&self.table, &self.runtime, row).await?,
-                _ => park::store(&self.table, row).await?,
+            let stored = if parks {
+                park::queue_row(&self.table, &self.runtime, row).await?
+            } else {
+                park::store(&self.table, row).await?
             };
             match stored {
+                Stored::Yes if parks && is_in(Mutant::RowBeforeBody) => {
+                    park::put_body(&self.table, row, &request.body).await?;
+                    return Ok(None);
+                }
                 Stored::Yes => return Ok(None),
                 Stored::GroupFull => return Err(group_full()),
                 Stored::Gone => row.version = 0,

@@ -17,7 +17,7 @@ use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
 use crate::park::{self, Stored};
-use crate::rows::{self, RequestRow, RequestStatus};
+use crate::rows::{self, OrderGroup, RequestRow, RequestStatus};
 
 /// How often a request is decided upon anew that somebody else has written meanwhile.
 const TRIES: usize = 4;
@@ -66,8 +66,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 return self.show(row);
             }
             let led_a_group = leads_a_group(&row);
-            let dismissed = self.dismissed(row);
-            if self.dismiss(&dismissed, led_a_group).await? == Stored::Yes {
+            let (dismissed, stored) = self.dismiss(row).await?;
+            if stored == Stored::Yes {
                 tracing::info!(request = id, %target, by = by(request), "request dismissed by hand");
                 self.dismissed_of(target, 1, led_a_group).await;
                 return self.show(dismissed);
@@ -93,8 +93,8 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             }
             self.registry.load(target, &[]).await?;
             self.registry.target(target).ok_or_else(|| unknown_target(target))?;
-            let again = self.again(row);
-            match park::queue_row(&self.table, &self.runtime, &again).await? {
+            let (again, stored) = self.redrive(row).await?;
+            match stored {
                 Stored::Yes => {
                     tracing::info!(request = id, %target, by = by(request), "request redriven by hand");
                     self.redriven_of(target, 1).await;
@@ -107,8 +107,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         Err(overtaken())
     }
 
-    /// Returns a dead row as it is when it waits again: its attempts and its age count from now.
-    pub(super) fn again(&self, mut row: RequestRow) -> RequestRow {
+    /// Queues a dead request again, whose attempts and age count from now. Returns its row as it is to be, and what became of
+    /// that.
+    pub(super) async fn redrive(&self, mut row: RequestRow) -> Result<(RequestRow, Stored), ReadError> {
         let now = self.runtime.now();
         row.status = RequestStatus::Queued;
         row.wake = now;
@@ -120,11 +121,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.data.answer = None;
         row.answer_body = Bytes::new();
         row.data.writer = self.runtime.next_u64();
-        row
+        if !is_in(Mutant::RedriveWithoutItsBody) {
+            park::keep_body(&self.table, &mut row).await?;
+        }
+        let stored = park::queue_row(&self.table, &self.runtime, &row).await?;
+        Ok((row, stored))
     }
 
-    /// Returns a row that waits or is dead as it is when a person has dismissed it.
-    pub(super) fn dismissed(&self, mut row: RequestRow) -> RequestRow {
+    /// Dismisses a request that waits or is dead, and takes it off its order group where it may be in one. Returns its row as it
+    /// is to be, and what became of that.
+    pub(super) async fn dismiss(&self, mut row: RequestRow) -> Result<(RequestRow, Stored), ReadError> {
+        let in_a_group = leads_a_group(&row);
         let now = self.runtime.now();
         if row.status == RequestStatus::Queued {
             row.data.died = Some(CANCELLED.to_owned());
@@ -133,16 +140,14 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row.data.dismissed = Some(now);
         row.expires = now + self.dead_retention;
         row.data.writer = self.runtime.next_u64();
-        row
-    }
-
-    /// Writes a row that was dismissed, and takes it off its order group where it may be in one.
-    pub(super) async fn dismiss(&self, row: &RequestRow, in_a_group: bool) -> Result<Stored, ReadError> {
-        if !in_a_group || is_in(Mutant::CancelledInLine) {
-            return park::store(&self.table, row).await;
-        }
-        let id = row.id;
-        park::store_in_group(&self.table, &self.runtime, row, None, |group| Some(group.without(id))).await
+        park::keep_what_is_left(&self.table, &mut row).await?;
+        let stored = if !in_a_group || is_in(Mutant::CancelledInLine) {
+            park::store(&self.table, &row).await?
+        } else {
+            let off = |group: &OrderGroup| Some(group.without(row.id));
+            park::store_in_group(&self.table, &self.runtime, &row, None, off).await?
+        };
+        Ok((row, stored))
     }
 
     /// Records that requests were dismissed. Where one of them may have been the first of its order group, the next one's

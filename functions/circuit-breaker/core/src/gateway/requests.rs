@@ -104,7 +104,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             }
         }
         let timeout = permit.time_for(context.deadline, RESERVE);
-        let call = call::delivery(&config, &row.data, row.body.clone(), timeout, context)
+        let call = call::delivery(&config, &row.data, request.body.clone(), timeout, context)
             .map_err(|refusal| not_forwarded(refusal, &config.forward, method, &request.path))?;
         let target_call = TargetCall {
             config: &config,

@@ -49,6 +49,10 @@ impl Wake {
     }
 }
 
+/// The dead-letter queue: a type of its own, so that nobody takes the retry queue for it.
+#[derive(Debug, Clone)]
+pub struct DeadLetters<Q>(pub Q);
+
 /// A message of the dead-letter queue: a request was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

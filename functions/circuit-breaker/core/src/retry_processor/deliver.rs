@@ -22,7 +22,7 @@ use crate::decide::timing::time_left;
 use crate::metrics;
 use crate::mutant::{Mutant, is_in};
 use crate::names::BreakerName;
-use crate::park::{Look, Stored};
+use crate::park::{self, Look, Stored};
 use crate::registry::Admission;
 use crate::rows::{RequestRow, RequestStatus};
 
@@ -123,6 +123,19 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             Admission::Call(permit) => permit,
         };
         let config = std::sync::Arc::clone(&permit.config);
+        // Not before: behind a breaker that lets nothing through it would be read in vain.
+        let body = match park::read_body(&self.table, &row).await {
+            Ok(body) => body,
+            Err(error) => {
+                permit.release().await;
+                groups.took_back(&row);
+                // Until somebody has brought it back it need not be asked for by each drain.
+                if matches!(error, ReadError::Row(_)) {
+                    self.behind.note(row.id, self.runtime.now());
+                }
+                return Err(error);
+            }
+        };
         let timeout = permit.time_for(context.deadline, CLOCK_MARGIN);
         // A call that is cut short says nothing of the target.
         if timeout < config.timeout() / 2 || self.runtime.now() + timeout > drain.calls_end.get() {
@@ -130,7 +143,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             groups.took_back(&row);
             return Ok(Processed::Again(Box::new(row)));
         }
-        let call = match call::delivery(&config, &row.data, row.body.clone(), timeout, context) {
+        let call = match call::delivery(&config, &row.data, body, timeout, context) {
             Ok(call) => call,
             Err(refusal) => {
                 permit.release().await;
@@ -245,9 +258,13 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
                 row.data.answer = Some(head);
                 row.answer_body = body;
                 row.expires = result.at + self.answer_retention;
+                if is_in(Mutant::BodyDeletedFirst) {
+                    park::delete_body(&self.table, &row).await;
+                }
                 let Some(next) = self.store_off_group(&mut row, position, &drain.groups).await? else {
                     return Ok(Processed::only(Disposition::Dropped));
                 };
+                park::delete_body(&self.table, &row).await;
                 tracing::info!(target = %row.data.target, status = answer.status, "request delivered");
                 let delivered = [Metric::count(metrics::DELIVERED, 1.0)];
                 self.runtime.record(&metrics::of(&row.data.target), &delivered);

@@ -76,6 +76,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         row.wake = now;
         row.expires = now + self.dead_retention;
         row.data.writer = self.runtime.next_u64();
+        park::keep_what_is_left(&self.table, &mut row).await?;
         park::store(&self.table, &row).await?;
         Ok(Processed::before(Disposition::Dead, next))
     }
@@ -86,6 +87,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
             return true;
         }
         let dead_letter = DeadRequest::of(row).outgoing();
-        send::messages(&self.dead_letters, vec![dead_letter]).await.is_empty()
+        send::messages(&self.dead_letters.0, vec![dead_letter]).await.is_empty()
     }
 }

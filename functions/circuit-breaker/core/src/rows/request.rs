@@ -10,17 +10,22 @@ use tenfold_ports::Carrier;
 use tenfold_ports::table::{BadItem, Condition, Item, Key, Write};
 use uuid::Uuid;
 
+use super::body::{BODY, StoredBody, WAITS_MOST, body_key};
 use super::{EXPIRES, ONLY, QUEUE, VERSION, WAKE, unchanged};
 use crate::mutant::{Mutant, is_in};
 use crate::names::{RequestId, TargetName};
 use crate::passage::Passage;
 
 const STATUS: &str = "status";
-const BODY: &str = "body";
+/// The attribute that says until when the body's own item is kept, in seconds since 1970.
+const BODY_UNTIL: &str = "bodyUntil";
 const ANSWER: &str = "answer";
 /// What the status of a request ends in that waits or is dead and is no `POST` to the target's URL itself. A version that knows
 /// of no other would send it as one; so it cannot read it, leaves it alone and says so.
 const AS_SENT: &str = "-as-sent";
+/// What the status of such a request ends in instead whose body has an item of its own. A version that knows of none would send
+/// it without.
+const BODY_APART: &str = "-body-apart";
 
 /// What became of a request so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,7 +71,7 @@ pub struct RequestRow {
     /// The time from which on it can be forgotten; not while queued or dying.
     pub expires: Timestamp,
     /// The request's body, while it waits or is dead. A claim is stored without.
-    pub body: Bytes,
+    pub body: StoredBody,
     /// The body of the target's answer, once delivered or refused.
     pub answer_body: Bytes,
     /// What nobody conditions on.
@@ -218,34 +223,41 @@ impl RequestRow {
             attribute: attribute.to_owned(),
             why: why.to_owned(),
         };
-        let id = item.key.pk.strip_prefix("request#").and_then(RequestId::parse);
         let name = item.text(STATUS)?;
-        let name = name.strip_suffix(AS_SENT).unwrap_or(name);
+        let apart = name.strip_suffix(BODY_APART);
+        let name = apart.or_else(|| name.strip_suffix(AS_SENT)).unwrap_or(name);
         let status = RequestStatus::ALL.iter().find(|(_, n)| *n == name).map(|(s, _)| *s);
         let time = |name: &str| {
             if item.get(name).is_none() {
                 return Ok(Timestamp::UNIX_EPOCH);
             }
             let n = item.number(name)?;
-            let time =
-                if name == EXPIRES { Timestamp::from_second(n) } else { Timestamp::from_millisecond(n) };
+            let seconds = matches!(name, EXPIRES | BODY_UNTIL);
+            let time = if seconds { Timestamp::from_second(n) } else { Timestamp::from_millisecond(n) };
             time.map_err(|_| bad(name, "is no time"))
         };
         Ok(Self {
-            id: id.ok_or_else(|| bad("pk", "names no request"))?,
+            id: Self::id_of(&item.key).ok_or_else(|| bad("pk", "names no request"))?,
             version: item.number(VERSION)?,
             status: status.ok_or_else(|| bad(STATUS, "is no status"))?,
             wake: time(WAKE)?,
             expires: time(EXPIRES)?,
-            body: item.bytes(BODY)?.unwrap_or_default(),
+            body: match apart {
+                Some(_) => StoredBody::Apart(time(BODY_UNTIL)?),
+                None => StoredBody::Inline(item.bytes(BODY)?.unwrap_or_default()),
+            },
             answer_body: item.bytes(ANSWER)?.unwrap_or_default(),
             data: item.doc()?,
         })
     }
 
-    /// Returns the id of a request from the key of its item, which is all that the index gives.
+    /// Returns the id of a request from the key of its row, which is all that the index gives; none where it is the key of
+    /// something else.
     #[must_use]
     pub fn id_of(key: &Key) -> Option<RequestId> {
+        if key.sk != ONLY {
+            return None;
+        }
         key.pk.strip_prefix("request#").and_then(RequestId::parse)
     }
 
@@ -283,13 +295,22 @@ impl RequestRow {
         if self.data.answer.is_some() {
             item = item.with(ANSWER, self.answer_body.clone());
         }
-        if self.is_sent_again() { item.with(BODY, self.body.clone()) } else { item }
+        match &self.body {
+            _ if !self.is_sent_again() => item,
+            StoredBody::Inline(body) => item.with(BODY, body.clone()),
+            StoredBody::Apart(until) => item.with(BODY_UNTIL, until.as_second()),
+        }
     }
 
     /// Returns the name of its status as it is stored.
     fn status_name(&self) -> SmolStr {
-        let as_sent = if self.is_sent_again() && !self.data.passage.is_plain() { AS_SENT } else { "" };
-        format_smolstr!("{}{as_sent}", self.status.name())
+        let suffix = match &self.body {
+            _ if !self.is_sent_again() => "",
+            StoredBody::Apart(_) => BODY_APART,
+            StoredBody::Inline(_) if self.data.passage.is_plain() => "",
+            StoredBody::Inline(_) => AS_SENT,
+        };
+        format_smolstr!("{}{suffix}", self.status.name())
     }
 
     /// Returns whether the request itself is kept, since it may be sent again from here. A claim's is sent again by its
@@ -298,10 +319,23 @@ impl RequestRow {
         matches!(self.status, RequestStatus::Queued | RequestStatus::Dying | RequestStatus::Dead)
     }
 
+    /// Returns the key of the item of its body, where it has one.
+    #[must_use]
+    pub fn body_key(&self) -> Key {
+        body_key(request_key(self.id), self.data.digest)
+    }
+
+    /// Returns until when its body may be needed, if it is written as it is now.
+    #[must_use]
+    pub fn body_needed(&self) -> Timestamp {
+        let waits = self.data.begun + WAITS_MOST;
+        if self.status == RequestStatus::Dead { waits.max(self.expires) } else { waits }
+    }
+
     /// Returns how many bytes of an answer's body have room in the row beside the request.
     #[must_use]
     pub fn room_for_answer(&self) -> usize {
-        ROOM.saturating_sub(self.body.len())
+        ROOM.saturating_sub(self.body.len_in_row())
     }
 
     fn kept(&self) -> RequestData {

@@ -13,7 +13,7 @@ use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::{HealthMonitor, MonitorEvent};
 use circuit_breaker_core::metrics;
 use circuit_breaker_core::names::TargetName;
-use circuit_breaker_core::park::Wakes;
+use circuit_breaker_core::park::{DeadLetters, Wakes};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::{Behind, RetryProcessor, WakeMessage};
 use circuit_breaker_core::rows::{EXPIRES, QUEUE_INDEX, SHARDS, TargetRow, target_item};
@@ -119,7 +119,7 @@ fn build(simulation: &mut Simulation, settings: &StackSettings) -> Result<(), St
         let gateway = Rc::new(Gateway {
             table: env.clone(),
             queue: env.queue(queue),
-            dead_letters: env.queue(dead_letters),
+            dead_letters: DeadLetters(env.queue(dead_letters)),
             downstream: env.clone(),
             credentials: Credentials::none(),
             runtime: env.clone(),
@@ -194,7 +194,7 @@ fn add_processor(
         let processor = Rc::new(RetryProcessor {
             table: env.clone(),
             queue: env.queue(queue),
-            dead_letters: env.queue(dead_letters),
+            dead_letters: DeadLetters(env.queue(dead_letters)),
             downstream: env.clone(),
             credentials: Credentials::none(),
             runtime: env.clone(),

@@ -14,6 +14,9 @@ use super::{Post, Stack, config, put_breaker};
 /// How often each call was made, by port and method.
 pub type Calls = BTreeMap<&'static str, usize>;
 
+/// A body that is in the row of its request.
+pub const SMALL: &str = "{}";
+
 pub const TEN: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
 /// The calls that `act` makes.
@@ -32,7 +35,12 @@ pub fn counted(config: &Arc<TargetConfig>, act: impl Fn(&World, &Stack)) -> Call
 
 /// One environment posts these, one after the other.
 pub fn posts(world: &World, stack: &Stack, keys: &[&'static str]) {
-    let posts = keys.iter().copied().map(Post::new).collect();
+    posts_of(world, stack, keys, SMALL);
+}
+
+/// The same, with this body each.
+fn posts_of(world: &World, stack: &Stack, keys: &[&'static str], body: &'static str) {
+    let posts = keys.iter().map(|key| Post { body, ..Post::new(key) }).collect();
     stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts);
     world.run().unwrap();
 }
@@ -47,11 +55,11 @@ pub fn closed(config: &Arc<TargetConfig>) -> Calls {
     counted(config, |world, stack| posts(world, stack, &TEN))
 }
 
-/// Ten requests within a TTL, parked by an open breaker.
-pub fn open(config: &Arc<TargetConfig>) -> Calls {
+/// Ten requests with this body within a TTL, parked by an open breaker.
+pub fn open(config: &Arc<TargetConfig>, body: &'static str) -> Calls {
     counted(config, |world, stack| {
         put_breaker(world, config, BreakerState::Open { until: world.now() + SignedDuration::from_mins(1) });
-        posts(world, stack, &TEN);
+        posts_of(world, stack, &TEN, body);
     })
 }
 
@@ -63,12 +71,14 @@ pub fn failed(config: &Arc<TargetConfig>) -> Calls {
     })
 }
 
-/// Ten parked requests delivered by one run of the retry processor: what parking them cost is not in it.
-pub fn delivered(config: &Arc<TargetConfig>) -> Calls {
+/// Ten parked requests with this body, tried by one run of the retry processor at a target of this health: what parking them
+/// cost is not in it.
+pub fn tried(config: &Arc<TargetConfig>, body: &'static str, health: Health) -> Calls {
     processed(config, |world, stack| {
         put_breaker(world, config, BreakerState::Open { until: world.now() + SignedDuration::from_secs(1) });
-        posts(world, stack, &TEN);
+        posts_of(world, stack, &TEN, body);
         put_breaker(world, config, BreakerState::Closed);
+        world.service(|s| s.health = health);
         world.pass(SignedDuration::from_mins(1));
     })
 }
@@ -96,13 +106,13 @@ pub fn operated(posts: &[Post], method: &'static str, path: &str, body: &'static
     then(&config(""), park, |world, stack| stack.spawn_call(world, method, path, body))
 }
 
-/// A call of the API while ten requests are dead, and their letters there; with `redriven` they wait again.
-pub fn operated_on_dead(redriven: bool, method: &'static str, path: &str) -> Calls {
+/// A call of the API while ten requests with this body are dead, and their letters there; with `redriven` they wait again.
+pub fn operated_on_dead(body: &'static str, redriven: bool, method: &'static str, path: &str) -> Calls {
     let fields =
         config(r#","idempotency":"target","minimumCalls":100,"retry":{"maxAttempts":1,"baseDelayMs":10}"#);
     let die = |world: &World, stack: &Stack| {
         world.service(|s| s.health = Health::Answers(500));
-        posts(world, stack, &TEN);
+        posts_of(world, stack, &TEN, body);
         world.pass(SignedDuration::from_mins(1));
         stack.spawn_processor(world, world.now());
         world.run().unwrap();

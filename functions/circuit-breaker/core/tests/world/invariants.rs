@@ -1,19 +1,44 @@
 //! What must hold: of every change of a row, and of every end.
 
 use circuit_breaker_core::decide::breaker::Breaker;
-use circuit_breaker_core::rows::{BreakerRow, RequestStatus};
-use tenfold_ports::table::Item;
+use circuit_breaker_core::rows::{BreakerRow, EXPIRES, RequestRow, RequestStatus, StoredBody};
+use jiff::Timestamp;
+use tenfold_ports::table::{Item, Key};
 use tenfold_world::World;
 use tenfold_world::table::Items;
 
 use super::{Answered, Stack, answers, rows};
 
 /// What holds of every change of a row, whatever happens.
-pub fn every_change(_: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+pub fn every_change(items: &Items, before: Option<&Item>, after: Option<&Item>) -> Result<(), String> {
+    what_may_be_sent_has_its_body(items, before, after)?;
     let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
     epochs_only_grow(before, after)?;
     delivered_is_final(before, after)?;
     dead_comes_back_by_hand_only(before, after)
+}
+
+/// A request that waits or is dead has its body, for as long as it may be needed: when its row is written, and when the
+/// body's item is changed or deleted.
+fn what_may_be_sent_has_its_body(
+    items: &Items,
+    before: Option<&Item>,
+    after: Option<&Item>,
+) -> Result<(), String> {
+    let Some(changed) = after.or(before).filter(|item| item.key.pk.starts_with("request#")) else {
+        return Ok(());
+    };
+    let row = items.get(&Key::new(changed.key.pk.clone(), "-")).map(|item| RequestRow::read(item).unwrap());
+    let Some(row) = row else { return Ok(()) };
+    let StoredBody::Apart(until) = row.body else { return Ok(()) };
+    let item = items
+        .get(&row.body_key())
+        .ok_or_else(|| format!("{} is {:?} without its body", row.id, row.status))?;
+    let kept = Timestamp::from_second(item.number(EXPIRES).unwrap()).unwrap();
+    if kept < until || until.as_second() < row.body_needed().as_second() {
+        return Err(format!("{} is {:?}, and its body is kept until {kept} only", row.id, row.status));
+    }
+    Ok(())
 }
 
 /// The epoch never shrinks, and grows with every change of state.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in an included module")]
 
+pub mod bodies;
 pub mod costs;
 mod draining;
 mod invariants;
@@ -22,7 +23,7 @@ use circuit_breaker_core::decide::breaker::{Breaker, BreakerState};
 use circuit_breaker_core::gateway::Gateway;
 use circuit_breaker_core::health_monitor::HealthMonitor;
 use circuit_breaker_core::names::{BreakerName, TargetName};
-use circuit_breaker_core::park::{INDEX_LAG, Wakes};
+use circuit_breaker_core::park::{DeadLetters, INDEX_LAG, Wakes};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::retry_processor::{Behind, RetryProcessor, RunSummary, WakeMessage};
 use circuit_breaker_core::rows::{BreakerRow, RequestRow, TargetRow, breaker_key, target_item};
@@ -111,7 +112,7 @@ impl Stack {
         Gateway {
             table: env.clone(),
             queue: env.queue(self.queue),
-            dead_letters: env.queue(self.dead_letters),
+            dead_letters: DeadLetters(env.queue(self.dead_letters)),
             downstream: own.clone(),
             credentials: credentials(own),
             runtime: own.clone(),
@@ -131,7 +132,7 @@ impl Stack {
         RetryProcessor {
             table: env.clone(),
             queue: env.queue(self.queue),
-            dead_letters: env.queue(self.dead_letters),
+            dead_letters: DeadLetters(env.queue(self.dead_letters)),
             downstream: own.clone(),
             credentials: credentials(own),
             runtime: own.clone(),
@@ -216,7 +217,7 @@ fn registry<O: Clone + Runtime>(env: &Env, own: &O) -> Registry<Env, O> {
 /// All requests that are written down.
 pub fn rows(world: &World) -> Vec<RequestRow> {
     world.table(|table| {
-        let requests = table.all().filter(|item| item.key.pk.starts_with("request#"));
+        let requests = table.all().filter(|item| RequestRow::id_of(&item.key).is_some());
         requests.map(|item| RequestRow::read(item).unwrap()).collect()
     })
 }

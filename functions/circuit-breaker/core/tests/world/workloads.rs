@@ -10,6 +10,7 @@ use tenfold_ports::table::Item;
 use tenfold_world::downstream::Health;
 use tenfold_world::{Order, RunOutcome, World};
 
+use super::bodies::{parked, redriven};
 use super::draining::{asked, cancelled, long_drain, order, order_twice};
 use super::refusals::{passing, refused};
 use super::secrets::credentials;
@@ -48,6 +49,8 @@ tenfold_world::workloads! {
     what_a_target_refuses_is_dead: "refused while it waits", 1, FEW, refused;
     a_passing_failure_is_no_keys_answer: "a passing failure", 1, WHOLE, passing;
     what_is_cancelled_is_not_delivered_and_holds_up_nothing: "a cancel beside a drain", 1, FEW, cancelled;
+    a_large_body_is_delivered_as_it_came: "a large body", 1, FEW, parked;
+    a_large_body_comes_back_by_a_redrive: "a large body, redriven", 1, FEW, redriven;
     the_same_key_calls_once: "same key", 1, MORE, same_key;
     thin_traffic_trips: "thin traffic", 1, WHOLE, thin_traffic;
     tenants_are_isolated: "tenants", 1, WHOLE, tenants;
