@@ -1,7 +1,7 @@
 //! The API: `circuit-breaker-gateway`.
 //!
 //! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
-//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (with `passage`, `keys` and
+//! is made in `view`; each resource has its module: `targets`, `tenants`, `state`, `requests` (with `passage`, `keys` and
 //! `passing`). Operating them: `lists` and `filter`, `operate` for one request, `bulk` for many, `dead_letters`; `history`.
 
 mod body;
@@ -17,6 +17,7 @@ mod passing;
 mod requests;
 mod state;
 mod targets;
+mod tenants;
 mod view;
 
 use std::time::Duration;
@@ -118,6 +119,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 "GET" => self.list_history(&body::target(name)?, request).await,
                 _ => allow(&["GET"]),
             },
+            ["targets", name, "tenants"] => match method {
+                "GET" => self.list_tenants(body::target(name)?, request).await,
+                _ => allow(&["GET"]),
+            },
             ["targets", name, "requests"] => match method {
                 "GET" => self.list_requests(&body::target(name)?, request).await,
                 _ => allow(&["GET"]),
@@ -156,11 +161,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             _ => Err(Problem::no_route(&request.path)),
         }
     }
-}
-
-/// Returns whether a name is taken for the id of a request.
-fn is_request_id(name: &TargetName) -> bool {
-    RequestId::parse(name.as_str()).is_some()
 }
 
 fn unknown_target(name: &TargetName) -> Problem {
