@@ -22,6 +22,7 @@ mod view;
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_pattern::send;
 use tenfold_ports::api::{Problem, Request, Response};
@@ -67,9 +68,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         self.route(request, context).await.unwrap_or_else(Response::from)
     }
 
-    /// Does what nobody waits for, after the answer: reads breakers anew, and reports calls.
+    /// Does what nobody waits for, after the answer: reads breakers and credentials anew, and reports calls.
     pub async fn tend(&self) {
-        self.registry.tend().await;
+        join(self.registry.tend(), self.credentials.tend(&self.runtime)).await;
     }
 
     /// Lets all be looked at that waits for a target, since a breaker has closed or its configuration was changed. Where the

@@ -57,25 +57,25 @@ impl fmt::Display for TargetName {
     }
 }
 
+/// The longest name of a tenant, in characters.
+pub const TENANT_MOST: usize = 64;
+
 /// A tenant's name: 1 to 64 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantName(SmolStr);
 
 /// A text is not the name of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("1 to {} visible ASCII characters were expected", TenantName::LONGEST)]
+#[error("1 to {TENANT_MOST} visible ASCII characters were expected")]
 pub struct NotATenant;
 
 impl TenantName {
-    /// The number of characters of the longest one.
-    pub const LONGEST: usize = 64;
-
     /// Parses a name.
     ///
     /// # Errors
     /// The text is no such name.
     pub fn parse(text: &str) -> Result<Self, NotATenant> {
-        if is_name(text, Self::LONGEST) { Ok(Self(text.into())) } else { Err(NotATenant) }
+        if is_name(text, TENANT_MOST) { Ok(Self(text.into())) } else { Err(NotATenant) }
     }
 
     /// Returns the name as text.
@@ -183,6 +183,14 @@ mod tests {
             assert!(TargetName::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(TargetName::parse("pay-2").unwrap().to_string(), "pay-2");
+    }
+
+    #[test]
+    fn a_tenant_is_named_by_some_visible_characters() {
+        for bad in ["", "a b", "ä", &"a".repeat(65)] {
+            assert_eq!(TenantName::parse(bad), Err(NotATenant), "{bad}");
+        }
+        assert_eq!(TenantName::parse("a:b#c").unwrap().into_text(), "a:b#c");
     }
 
     #[test]

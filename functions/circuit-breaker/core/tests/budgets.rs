@@ -5,6 +5,7 @@ use crate::world::costs::{
     operated_on_failed, posts, waiting,
 };
 use crate::world::{Post, config, put_breaker, target};
+use circuit_breaker_core::configure::configure;
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::RequestId;
 use jiff::SignedDuration;
@@ -164,6 +165,21 @@ fn ten_dead_letters_are_cleared_by_one_receive_one_read_and_one_deletion() {
     assert_eq!(operated_on_dead(true, "POST", "/dead-letters/clear"), all(&cleared));
     let kept = [("queue.hide", 1), ("queue.receive", 3), ("table.get_many", 1)];
     assert_eq!(operated_on_dead(false, "POST", "/dead-letters/clear"), all(&kept));
+}
+
+#[test]
+fn configuring_by_a_library_costs_a_read_and_a_transaction_and_only_a_read_where_it_is_so_already() {
+    let configured = |config: &'static [u8]| {
+        counted(&self::config(""), |world, _| {
+            world
+                .ask(move |env| async move { configure(&env, &env, &target(), config).await.unwrap() })
+                .unwrap();
+        })
+    };
+    let plain = br#"{"url":"http://pay.example/"}"#;
+    let slower = br#"{"url":"http://pay.example/","timeoutMs":9000}"#;
+    assert_eq!(configured(plain), all(&[("table.get_many", 1)]));
+    assert_eq!(configured(slower), all(&[("table.get_many", 1), ("table.transact", 1)]));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tenfold_ports::{Bytes, Carrier, Context};
 use super::passage::passage;
 use crate::call::BODY_MOST;
 use crate::configure::CONFIG_MOST;
-use crate::names::{BreakerName, RequestId, TargetName, TenantName, digest};
+use crate::names::{BreakerName, RequestId, TENANT_MOST, TargetName, TenantName, digest};
 use crate::passage::Passage;
 use crate::rows::{RequestData, RequestRow, RequestStatus};
 
@@ -57,7 +57,7 @@ pub(super) fn after(list: &str, request: &Request) -> Result<Option<SmolStr>, Fa
 
 /// Parses the header that names the tenant on whose behalf a request is sent.
 pub(super) fn tenant_header(request: &Request) -> Result<Option<SmolStr>, Fault> {
-    name_header(request, "Tenant", TenantName::LONGEST)
+    name_header(request, "Tenant", TENANT_MOST)
 }
 
 /// A request that is sent to a target.

@@ -39,11 +39,12 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             let both = [row.replace(name, &next), beside(&next.breaker)];
             match commit::transact(self.table(), &both, mine).await? {
                 Transacted::Yes => return Ok(Some(self.committed(name, &row.breaker, next))),
-                Transacted::Cancelled(reasons) => match reasons.first() {
-                    Some(Cancelled::Condition(current)) => row = self.overtaken(name, current.as_ref())?,
-                    // Another transaction held one of the two.
-                    _ => {}
-                },
+                Transacted::Cancelled(reasons) => {
+                    // Otherwise another transaction held one of the two.
+                    if let Some(Cancelled::Condition(current)) = reasons.first() {
+                        row = self.overtaken(name, current.as_ref())?;
+                    }
+                }
             }
         }
         Err(ReadError::Silent(CallError::Throttled))
