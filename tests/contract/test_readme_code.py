@@ -22,10 +22,10 @@ def dedented(code: str) -> str:
 @pytest.mark.parametrize("slug", patterns())
 def test_code_of_a_readme_is_of_an_example(slug):
     folder = ROOT / "functions" / slug
-    examples = [path.read_text() for path in sorted(folder.glob("core/examples/*.rs"))]
+    examples = [path.read_text() for core in ("core/", "") for path in sorted(folder.glob(f"{core}examples/*.rs"))]
     found = of_no_example((folder / "README.md").read_text(), examples)
     assert not found, (
-        f"functions/{slug}/README.md has code that stands in no file of functions/{slug}/core/examples:\n"
+        f"functions/{slug}/README.md has code that stands in no file of functions/{slug}/core/examples and functions/{slug}/examples:\n"
         + "\n".join(found)
     )
 

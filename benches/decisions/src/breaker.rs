@@ -85,8 +85,9 @@ pub fn open() -> Case {
     let now = Timestamp::now();
     let until = now + SignedDuration::from_hours(1);
     let breaker = Breaker { state: BreakerState::Open { until }, ..Breaker::new(&config, now) };
-    let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
-    sure(at_once(rows.write(row.replace(&BreakerName::of(target.clone()), breaker, 1))));
+    let (name, row) = (BreakerName::of(target.clone()), BreakerRow::unwritten(breaker.clone()));
+    let next = row.next(&name, breaker, 1, now);
+    sure(at_once(rows.write(row.replace(&name, &next))));
     let registry = Registry::new(rows, Process::default(), TTL);
     Case::new("breakerOpen", OURS, move || match sure(at_once(registry.admit(black_box(&target), None))) {
         Admission::Wait { until, .. } => drop(black_box(until)),

@@ -1,4 +1,5 @@
-//! Builds the SDK's clients once, at init, from the environment that Lambda gives to a function.
+//! Builds the SDK's clients once, at init, from the environment that Lambda gives to a function; or, elsewhere, with whatever
+//! provides credentials ([`Aws::with_provider`]).
 //!
 //! Nothing here reads a profile file or asks a metadata service, and the TLS roots are read at the first call
 //! (see `Lazy`): a function starts in a few milliseconds, and one that talks to LocalStack over plain HTTP
@@ -7,7 +8,7 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -53,8 +54,9 @@ pub struct Aws {
     // For services whose AWS_ENDPOINT_URL_<SERVICE> differs from the common one.
     endpoints: Vec<(&'static str, String)>,
     calls: CallCounter,
+    // Those that do not change; none: a provider has them.
     #[cfg(feature = "signing")]
-    credentials: Credentials,
+    credentials: Option<Credentials>,
 }
 
 /// The services whose endpoint the environment can set, by the name in its variable.
@@ -94,8 +96,36 @@ impl Aws {
             ));
         };
         let credentials = Credentials::from_keys(key, secret, get("AWS_SESSION_TOKEN"));
-        #[cfg(feature = "signing")]
-        let for_signing = credentials.clone();
+        Ok(Self {
+            #[cfg(feature = "signing")]
+            credentials: Some(credentials.clone()),
+            ..Self::of(credentials, region.clone(), get)
+        })
+    }
+
+    /// The clients of a process that is no Lambda function: a task on Fargate, a server. `provider` has the credentials, and
+    /// renews those that end; the SDK asks it when a call first needs them, and again some time before they end. That of the
+    /// crate `aws-config` finds them wherever AWS may have put them (`load_defaults(…).await.credentials_provider()`). Of the
+    /// process's environment only `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are read.
+    ///
+    /// ```
+    /// use aws_credential_types::Credentials;
+    /// use tenfold_aws::Aws;
+    ///
+    /// let provider = Credentials::from_keys("key", "secret", None); // Or any other.
+    /// let aws = Aws::with_provider(provider, "eu-west-1");
+    /// assert_eq!(aws.config().region().map(AsRef::as_ref), Some("eu-west-1"));
+    /// ```
+    #[must_use]
+    pub fn with_provider(provider: impl ProvideCredentials + 'static, region: impl Into<String>) -> Self {
+        Self::of(provider, region.into(), |name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+    }
+
+    fn of(
+        provider: impl ProvideCredentials + 'static,
+        region: String,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let endpoint = get("AWS_ENDPOINT_URL");
         let endpoints: Vec<_> =
             SERVICES.iter().filter_map(|(service, variable)| Some((*service, get(variable)?))).collect();
@@ -103,8 +133,8 @@ impl Aws {
         let tls = !endpoint.as_ref().is_some_and(plain) || !endpoints.iter().all(|(_, url)| plain(url));
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(provider))
             .retry_config(retries())
             .timeout_config(timeouts(Duration::ZERO))
             // The time-out of an attempt covers a stalled stream too.
@@ -113,13 +143,13 @@ impl Aws {
             .time_source(SharedTimeSource::new(SystemTimeSource::new()))
             .http_client(Lazy(http_client(tls)));
         config.set_endpoint_url(endpoint);
-        Ok(Self {
+        Self {
             config: config.build(),
             endpoints,
             calls: CallCounter::default(),
             #[cfg(feature = "signing")]
-            credentials: for_signing,
-        })
+            credentials: None,
+        }
     }
 
     /// The count of the calls of all clients made here.
@@ -203,7 +233,8 @@ impl Aws {
         aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 
-    /// What signs calls with the function's own credentials, in its region unless said otherwise.
+    /// What signs calls with the function's own credentials, in its region unless said otherwise. With those of a provider,
+    /// which end, it signs nothing: each call is refused as one that cannot be signed.
     #[cfg(feature = "signing")]
     #[must_use]
     pub fn signer(&self) -> crate::signer::AwsSigner {

@@ -23,7 +23,8 @@ pub const ACTIONS: &[MethodActions] = &[("sign", &[])];
 
 /// Signs in the name of the function's role, its session token included.
 pub struct AwsSigner {
-    identity: Identity,
+    /// None: it signs nothing.
+    identity: Option<Identity>,
     region: SmolStr,
 }
 
@@ -34,17 +35,17 @@ impl fmt::Debug for AwsSigner {
 }
 
 impl AwsSigner {
-    /// Signs with these credentials, in this region where a scope names none.
+    /// Signs with these credentials, in this region where a scope names none; without credentials it signs nothing.
     #[must_use]
-    pub fn new(credentials: Credentials, region: &str) -> Self {
-        Self { identity: credentials.into(), region: region.into() }
+    pub fn new(credentials: impl Into<Option<Credentials>>, region: &str) -> Self {
+        Self { identity: credentials.into().map(Identity::from), region: region.into() }
     }
 }
 
 impl Signer for AwsSigner {
     fn sign(&self, mut call: Call, scope: &SigningScope, now: Timestamp) -> Result<Call, NotSignable> {
         let params = v4::SigningParams::builder()
-            .identity(&self.identity)
+            .identity(self.identity.as_ref().ok_or(NotSignable)?)
             .region(scope.region.as_deref().unwrap_or(&self.region))
             .name(&scope.service)
             .time(SystemTime::from(now))

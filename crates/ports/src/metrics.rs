@@ -63,6 +63,11 @@ pub trait Metrics {
     fn record(&self, dimensions: &[Dimension], metrics: &[Metric]);
 }
 
+/// Nobody looks at metrics.
+impl Metrics for () {
+    fn record(&self, _: &[Dimension], _: &[Metric]) {}
+}
+
 impl<T: Metrics + ?Sized> Metrics for &T {
     fn record(&self, dimensions: &[Dimension], metrics: &[Metric]) {
         (**self).record(dimensions, metrics);

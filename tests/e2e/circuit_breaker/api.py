@@ -46,6 +46,9 @@ class Api(Caller):
     def force(self, target: str, command: Any, **query: str) -> requests.Response:
         return self.call("POST", f"/targets/{target}/state", json=command, params=query)
 
+    def list_tenants(self, target: str, **query: str) -> requests.Response:
+        return self.call("GET", f"/targets/{target}/tenants", params=query)
+
     def list_requests(self, target: str, **query: str) -> requests.Response:
         return self.call("GET", f"/targets/{target}/requests", params=query)
 

@@ -2,6 +2,7 @@
 
 from calling import is_problem
 from circuit_breaker.conftest import STILL
+from waiting import eventually
 
 
 def test_one_tenants_failures_are_its_own(guarded, known_everywhere):
@@ -45,6 +46,23 @@ def test_a_tenants_requests_are_delivered_once_it_heals(guarded, settled, proces
     requests = settled(payments, ids)
     assert {request["tenant"] for request in requests} == {"red"}
     payments.eventually_is("closed", nudge=processor.nudge, tenant="red")
+
+
+def test_tenants_with_a_breaker_of_their_own_are_listed(guarded):
+    payments = guarded(minimumCalls=3, **STILL)
+    payments.trip(3, tenant="red")
+    payments.force("open", "unpaid bills", tenant="blue")
+
+    def listed(**query):
+        answer = payments.api.list_tenants(payments.name, **query)
+        assert answer.status_code == 200, answer.text
+        return [(tenant["tenant"], tenant["state"]) for tenant in answer.json()["tenants"]]
+
+    everybody = [("red", "open"), ("blue", "forcedOpen")]
+    eventually("both tenants are in the list", listed, everybody.__eq__)
+    assert listed(state="forcedOpen") == everybody[1:]
+    assert listed(state="closed") == []
+    is_problem(payments.api.list_tenants(payments.name, state="broken"), 400, "invalid-request")
 
 
 def test_names_of_tenants_cannot_leave_their_place(guarded):

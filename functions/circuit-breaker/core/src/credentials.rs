@@ -1,8 +1,9 @@
 //! What calls of a target identify themselves by: put into a call last, over its final headers and body.
 //!
 //! **Reading.** A target's configuration says where a secret is. It is read when a call first needs it, by one of those
-//! that need it at the same time, and kept for five minutes; a token as long as its issuer says. Targets that want no
-//! credentials cost nothing.
+//! that need it at the same time, and kept for five minutes; a token as long as its issuer says. What is used is read anew
+//! before its end, after an answer ([`Credentials::tend`]): nobody waits for that. Targets that want no credentials cost
+//! nothing.
 //!
 //! **Without them.** A call whose credentials cannot be had is not made. That says nothing of the target, so it counts
 //! neither way in its breaker, and the request waits.
@@ -26,12 +27,13 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 use tenfold_ports::downstream::{Call, NoAnswer};
 use tenfold_ports::secrets::{Secret, SecretError, SecretReference, SecretSource, Secrets};
 use tenfold_ports::signer::Signer;
-use tenfold_ports::{Clock, Downstream};
+use tenfold_ports::{Clock, Downstream, Rng};
 use url::Url;
 
 use crate::call::Judge;
@@ -39,7 +41,7 @@ use crate::call::{self, CallResult};
 use crate::config::{CredentialsConfig, OAuthConfig, TargetConfig};
 use crate::decide::judge::{Verdict, judge, judge_health};
 use crate::names::RequestId;
-use cache::{Cache, FAILURE_KEPT, KEPT};
+use cache::{AskedAt, Cache, KEPT};
 use oauth::{Token, TokenError};
 use outside::{Outside, Ports};
 
@@ -100,8 +102,8 @@ pub enum Purpose {
 pub struct Credentials {
     // Behind a pointer, so that who makes calls need not name three more ports in its type.
     outside: Option<Rc<dyn Ports>>,
-    secrets: Cache<SecretSource, Result<Secret, SecretError>>,
-    tokens: Cache<OAuthConfig, Result<Token, TokenError>>,
+    secrets: Cache<SecretSource, Secret, SecretError>,
+    tokens: Cache<OAuthConfig, Token, TokenError>,
 }
 
 /// A call that identifies itself, and by what: none where nothing of it is kept.
@@ -110,11 +112,14 @@ struct Authorized {
     by: Option<Secret>,
 }
 
-/// Whether what is kept is good enough.
+/// Whether what is there is good enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
-    Kept,
+    Cached,
+    /// It was refused.
     Anew,
+    /// It will end.
+    Early,
 }
 
 impl fmt::Debug for Credentials {
@@ -139,11 +144,12 @@ impl Credentials {
     /// No way to any: targets that want credentials are not called.
     #[must_use]
     pub fn none() -> Self {
-        Self { outside: None, secrets: Cache::new(KEPT_MOST), tokens: Cache::new(KEPT_MOST) }
+        let secrets = Cache::new(KEPT_MOST, |_: &Secret| KEPT);
+        Self { outside: None, secrets, tokens: Cache::new(KEPT_MOST, Token::lives) }
     }
 
     /// Makes a call with the headers and credentials of its target, and judges what came of it.
-    pub async fn make<D: Downstream, C: Clock>(
+    pub async fn make<D: Downstream, C: Clock + Rng>(
         &self,
         target: &D,
         clock: &C,
@@ -169,7 +175,7 @@ impl Credentials {
             authorized.call.timeout = time_left().min(call.timeout);
             if authorized.call.timeout < least { Err(Unauthorized::TooLate) } else { Ok(authorized) }
         };
-        let Authorized { call, by: sent } = match authorized(Reading::Kept).await {
+        let Authorized { call, by: sent } = match authorized(Reading::Cached).await {
             Ok(authorized) => authorized,
             Err(why) => return not_made(clock.now(), &why),
         };
@@ -196,8 +202,7 @@ impl Credentials {
     pub fn are_missing(&self, config: &TargetConfig, now: Timestamp) -> bool {
         let secret = match &config.credentials {
             Some(CredentialsConfig::Oauth2(oauth)) => {
-                let token = self.tokens.kept(oauth, now, oauth::lives);
-                if token.is_some_and(|token| token.peek().is_some_and(Result::is_err)) {
+                if self.tokens.is_missing(oauth, now) {
                     return true;
                 }
                 &oauth.secret
@@ -209,13 +214,31 @@ impl Credentials {
             ) => secret,
             Some(CredentialsConfig::AwsSigV4(_)) | None => return false,
         };
-        let read = self.secrets.kept(&secret.source, now, secret_lives);
-        read.is_some_and(|read| read.peek().is_some_and(Result::is_err))
-            && self.secrets.before(&secret.source).is_none()
+        self.secrets.is_missing(&secret.source, now) && self.secrets.last(&secret.source).is_none()
+    }
+
+    /// Reads anew what is used and will end before long, each by itself. It is called when nobody waits for it: after an
+    /// answer, or beside another call. Where there is nothing to do it costs nothing.
+    pub async fn tend<C: Clock + Rng>(&self, clock: &C) {
+        let Some(outside) = &self.outside else { return };
+        let at = asked_at(clock);
+        let secrets = self.secrets.due().into_iter().map(async |source| {
+            let begin = || Rc::clone(outside).secret(source.clone());
+            if let Err(error) = self.secrets.early(&source, at, begin).value().await {
+                tracing::warn!(%error, kind = source.kind(), "a secret was not read anew");
+            }
+        });
+        join_all(secrets).await;
+        let tokens = self.tokens.due().into_iter().map(async |config| {
+            if let Err(why) = self.token(&config, at, Reading::Early).await {
+                tracing::warn!(%why, "a token was not renewed");
+            }
+        });
+        join_all(tokens).await;
     }
 
     /// Puts a target's credentials into a call.
-    async fn authorize<C: Clock>(
+    async fn authorize<C: Clock + Rng>(
         &self,
         config: &CredentialsConfig,
         mut call: Call,
@@ -223,29 +246,29 @@ impl Credentials {
         clock: &C,
         reading: Reading,
     ) -> Result<Authorized, Unauthorized> {
-        let now = clock.now();
+        let at = asked_at(clock);
         let by = match config {
             CredentialsConfig::Header { name, prefix, secret } => {
-                let read = self.secret(secret, now, reading).await?;
+                let read = self.secret(secret, at, reading).await?;
                 let value = format!("{}{}", prefix.as_deref().unwrap_or_default(), read.reveal().trim());
                 set_header(&mut call, name, header_value(&value, secret)?);
                 read
             }
             CredentialsConfig::Basic { username, secret } => {
-                let read = self.secret(secret, now, reading).await?;
+                let read = self.secret(secret, at, reading).await?;
                 let value = basic::of_secret(username.as_deref(), &read)
                     .ok_or(Unauthorized::Unfit(secret.source.kind(), "username and password"))?;
                 set_header(&mut call, "authorization", &value);
                 read
             }
             CredentialsConfig::Oauth2(oauth) => {
-                let Token { token, .. } = self.token(oauth, now, reading).await?;
+                let Token { token, .. } = self.token(oauth, at, reading).await?;
                 set_header(&mut call, "authorization", &format!("Bearer {}", token.reveal()));
                 token
             }
             CredentialsConfig::StandardWebhooks { secret } => {
                 let Purpose::Delivery(id) = purpose else { return Ok(Authorized { call, by: None }) };
-                let read = self.secret(secret, now, reading).await?;
+                let read = self.secret(secret, at, reading).await?;
                 // The time of this attempt: whoever checks it refuses what is minutes old.
                 let signed = webhook::signature(&read, &id.to_string(), clock.now(), &call.body)
                     .ok_or(Unauthorized::Unfit(secret.source.kind(), "keys that begin with whsec_"))?;
@@ -256,7 +279,7 @@ impl Credentials {
                 let outside = self.outside.as_deref().ok_or(Unauthorized::Nowhere)?;
                 // What the caller has sent to somebody else.
                 call.headers.retain(|(name, _)| !SIGNED.contains(&name.as_str()));
-                let call = outside.sign(call, scope, now).map_err(|_| Unauthorized::NotSignable)?;
+                let call = outside.sign(call, scope, at.now).map_err(|_| Unauthorized::NotSignable)?;
                 return Ok(Authorized { call, by: None });
             }
         };
@@ -267,19 +290,20 @@ impl Credentials {
     async fn secret(
         &self,
         reference: &SecretReference,
-        now: Timestamp,
+        at: AskedAt,
         reading: Reading,
     ) -> Result<Secret, Unauthorized> {
         let outside = self.outside.as_ref().ok_or(Unauthorized::Nowhere)?;
         let source = &reference.source;
         let begin = || Rc::clone(outside).secret(source.clone());
         let read = match reading {
-            Reading::Kept => self.secrets.get(source, now, secret_lives, begin),
-            Reading::Anew => self.secrets.renew(source, now, secret_lives, begin),
+            Reading::Cached => self.secrets.get(source, at, begin),
+            Reading::Anew => self.secrets.renew(source, at, begin),
+            Reading::Early => self.secrets.early(source, at, begin),
         };
-        let whole = match read.await {
+        let whole = match read.value().await {
             // What was read before is better than nothing, while those that keep secrets do not answer.
-            Err(SecretError::Silent) => self.secrets.before(source).unwrap_or(Err(SecretError::Silent)),
+            Err(SecretError::Silent) => self.secrets.last(source).ok_or(SecretError::Silent),
             whole => whole,
         };
         let field = |whole: Secret| reference.field.iter().try_fold(whole, |whole, field| whole.field(field));
@@ -290,16 +314,18 @@ impl Credentials {
     async fn token(
         &self,
         config: &OAuthConfig,
-        now: Timestamp,
+        at: AskedAt,
         reading: Reading,
     ) -> Result<Token, Unauthorized> {
-        if reading == Reading::Kept
-            && let Some(kept) = self.tokens.kept(config, now, oauth::lives)
+        if reading == Reading::Cached
+            && let Some(found) = self.tokens.look(config, at.now)
         {
-            return Ok(kept.await?);
+            return Ok(found.value().await?);
         }
         let outside = self.outside.as_ref().ok_or(Unauthorized::Nowhere)?;
-        let secret = self.secret(&config.secret, now, reading).await?;
+        let is_refused = reading == Reading::Anew;
+        let secret = if is_refused { Reading::Anew } else { Reading::Cached };
+        let secret = self.secret(&config.secret, at, secret).await?;
         let begin = |secret| {
             let outside = Rc::clone(outside);
             let call = oauth::request(config, &secret);
@@ -308,26 +334,27 @@ impl Credentials {
         let asked = |token: outside::Later<_>| oauth::token(token);
         let first = begin(secret.clone());
         let token = match reading {
-            Reading::Kept => self.tokens.get(config, now, oauth::lives, || asked(first())),
-            Reading::Anew => self.tokens.renew(config, now, oauth::lives, || asked(first())),
+            Reading::Cached => self.tokens.get(config, at, || asked(first())),
+            Reading::Anew => self.tokens.renew(config, at, || asked(first())),
+            Reading::Early => self.tokens.early(config, at, || asked(first())),
         };
-        match token.await {
+        match token.value().await {
             // The client's secret may have been replaced since it was read.
-            Err(TokenError::Refused) if reading == Reading::Kept => {
-                let anew = self.secret(&config.secret, now, Reading::Anew).await?;
+            Err(TokenError::Refused) if !is_refused => {
+                let anew = self.secret(&config.secret, at, Reading::Anew).await?;
                 if anew == secret {
                     return Err(TokenError::Refused.into());
                 }
                 let again = begin(anew);
-                Ok(self.tokens.renew(config, now, oauth::lives, || asked(again())).await?)
+                Ok(self.tokens.renew(config, at, || asked(again())).value().await?)
             }
             token => Ok(token?),
         }
     }
 }
 
-fn secret_lives(secret: &Result<Secret, SecretError>) -> Duration {
-    if secret.is_ok() { KEPT } else { FAILURE_KEPT }
+fn asked_at<C: Clock + Rng>(clock: &C) -> AskedAt {
+    AskedAt { now: clock.now(), chance: clock.unit() }
 }
 
 /// What comes of a call that was not made: nothing that counts, and the request is tried again.

@@ -1,7 +1,7 @@
 //! The API: `circuit-breaker-gateway`.
 //!
 //! This module owns the routes and what is common to them. What comes in is parsed in `body`, what goes out
-//! is made in `view`; each resource has its module: `targets`, `state`, `requests` (with `passage`, `keys` and
+//! is made in `view`; each resource has its module: `targets`, `tenants`, `state`, `requests` (with `passage`, `keys` and
 //! `passing`). Operating them: `lists` and `filter`, `operate` for one request, `bulk` for many, `dead_letters`; `history`.
 
 mod body;
@@ -17,10 +17,12 @@ mod passing;
 mod requests;
 mod state;
 mod targets;
+mod tenants;
 mod view;
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use tenfold_pattern::http::{RouteResult, segments};
 use tenfold_pattern::send;
 use tenfold_ports::api::{Problem, Request, Response};
@@ -66,9 +68,9 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         self.route(request, context).await.unwrap_or_else(Response::from)
     }
 
-    /// Does what nobody waits for, after the answer: reads breakers anew, and reports calls.
+    /// Does what nobody waits for, after the answer: reads breakers and credentials anew, and reports calls.
     pub async fn tend(&self) {
-        self.registry.tend().await;
+        join(self.registry.tend(), self.credentials.tend(&self.runtime)).await;
     }
 
     /// Lets all be looked at that waits for a target, since a breaker has closed or its configuration was changed. Where the
@@ -118,6 +120,10 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
                 "GET" => self.list_history(&body::target(name)?, request).await,
                 _ => allow(&["GET"]),
             },
+            ["targets", name, "tenants"] => match method {
+                "GET" => self.list_tenants(body::target(name)?, request).await,
+                _ => allow(&["GET"]),
+            },
             ["targets", name, "requests"] => match method {
                 "GET" => self.list_requests(&body::target(name)?, request).await,
                 _ => allow(&["GET"]),
@@ -156,11 +162,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             _ => Err(Problem::no_route(&request.path)),
         }
     }
-}
-
-/// Returns whether a name is taken for the id of a request.
-fn is_request_id(name: &TargetName) -> bool {
-    RequestId::parse(name.as_str()).is_some()
 }
 
 fn unknown_target(name: &TargetName) -> Problem {

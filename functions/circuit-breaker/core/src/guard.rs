@@ -59,7 +59,6 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
-use smol_str::SmolStr;
 use tenfold_ports::{Runtime, Table};
 
 pub use classify::{Classification, Classify, ErrIsFailure};
@@ -70,7 +69,7 @@ pub use tend::{TEND_EVERY, tend};
 use crate::config::TargetConfig;
 use crate::decide::timing::delay;
 use crate::decide::window::CallOutcome;
-use crate::names::{BreakerName, TargetName};
+use crate::names::{BreakerName, TargetName, TenantName};
 use crate::registry::{Admission, Permit, Registry};
 
 /// A breaker in front of one target, and how calls of it end and count. Clones share the registry.
@@ -79,7 +78,7 @@ use crate::registry::{Admission, Permit, Registry};
 /// `C` says how a call counts.
 ///
 /// The target's configuration is read from the table: it was put there through the API, or by
-/// [`target_item`](crate::rows::target_item). Its `timeoutMs`, its window and its thresholds are what the guard goes by; its
+/// [`configure`](crate::configure::configure). Its `timeoutMs`, its window and its thresholds are what the guard goes by; its
 /// `url` is nobody's concern here. The [module](self) has an example.
 #[derive(Debug)]
 pub struct Guard<T, R, S, C = ErrIsFailure> {
@@ -114,8 +113,8 @@ impl<T, R, S> Guard<T, R, S> {
 impl<T, R, S, C> Guard<T, R, S, C> {
     /// Returns a guard that asks the breaker of a tenant too, and counts calls there.
     #[must_use]
-    pub fn of_tenant(mut self, tenant: impl Into<SmolStr>) -> Self {
-        self.tenant = Some(BreakerName { target: self.target.clone(), tenant: Some(tenant.into()) });
+    pub fn of_tenant(mut self, tenant: TenantName) -> Self {
+        self.tenant = Some(BreakerName { target: self.target.clone(), tenant: Some(tenant.into_text()) });
         self
     }
 

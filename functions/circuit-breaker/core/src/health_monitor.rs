@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
 use serde::Serialize;
 use tenfold_pattern::read::{ReadError, readable};
@@ -106,7 +107,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> HealthMonitor<T, Q, D, R> {
             }
         })
         .await?;
-        self.registry.tend().await;
+        join(self.registry.tend(), self.credentials.tend(&self.runtime)).await;
         tracing::info!(
             ?event,
             targets = summary.targets,

@@ -7,13 +7,16 @@
 //! 2. What is decided, without effects ([`decide`]): the window, the state machine, what an answer means,
 //!    when to try again, whose turn it is.
 //! 3. Effects that the functions share: how an environment takes part in the fleet's breakers ([`registry`]),
-//!    one call of a target ([`call`]) and what it identifies itself by ([`credentials`]), how a request is put by ([`park`]), reading all targets ([`targets`]).
+//!    one call of a target ([`call`]) and what it identifies itself by ([`credentials`]), how a request is put by ([`park`]), reading all targets
+//!    ([`targets`]) and configuring one ([`configure`]).
 //! 4. The three functions: [`gateway`], [`retry_processor`], [`health_monitor`].
-//! 5. The same breakers for a service of your own, without the other parts: a [`guard`] in front of its calls.
+//! 5. The same breakers for a service of your own, without the other parts: a [`guard`] in front of its calls, and
+//!    [`configure`] for its target.
 //! 6. [`metrics`] by their names, and the bugs that the world has to find ([`mutant`]).
 
 pub mod call;
 pub mod config;
+pub mod configure;
 pub mod credentials;
 pub mod decide;
 pub mod error;

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
+use tenfold_pattern::http::is_name;
 use tenfold_ports::api::Fault;
 use uuid::Uuid;
 
@@ -37,6 +38,12 @@ impl TargetName {
         }
     }
 
+    /// Returns whether it is taken for the id of a request.
+    #[must_use]
+    pub fn is_request_id(&self) -> bool {
+        RequestId::parse(&self.0).is_some()
+    }
+
     /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -47,6 +54,34 @@ impl TargetName {
 impl fmt::Display for TargetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The longest name of a tenant, in characters.
+pub const TENANT_MOST: usize = 64;
+
+/// A tenant's name: 1 to 64 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantName(SmolStr);
+
+/// A text is not the name of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("1 to {TENANT_MOST} visible ASCII characters were expected")]
+pub struct NotATenant;
+
+impl TenantName {
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// The text is no such name.
+    pub fn parse(text: &str) -> Result<Self, NotATenant> {
+        if is_name(text, TENANT_MOST) { Ok(Self(text.into())) } else { Err(NotATenant) }
+    }
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn into_text(self) -> SmolStr {
+        self.0
     }
 }
 
@@ -64,6 +99,13 @@ impl BreakerName {
     #[must_use]
     pub const fn of(target: TargetName) -> Self {
         Self { target, tenant: None }
+    }
+
+    /// Returns the shard that its tenant falls into, of so many: 0 to `shards`, exclusive.
+    #[must_use]
+    pub fn shard(&self, shards: u16) -> u16 {
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        shard(Uuid::new_v5(&NAMESPACE, tenant.as_bytes()), shards)
     }
 }
 
@@ -102,8 +144,12 @@ impl RequestId {
     /// Returns the shard that it falls into, of so many: 0 to `shards`, exclusive.
     #[must_use]
     pub fn shard(self, shards: u16) -> u16 {
-        (self.0.as_u128() % u128::from(shards.max(1))) as u16
+        shard(self.0, shards)
     }
+}
+
+fn shard(id: Uuid, shards: u16) -> u16 {
+    (id.as_u128() % u128::from(shards.max(1))) as u16
 }
 
 impl fmt::Display for RequestId {
@@ -137,6 +183,14 @@ mod tests {
             assert!(TargetName::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(TargetName::parse("pay-2").unwrap().to_string(), "pay-2");
+    }
+
+    #[test]
+    fn a_tenant_is_named_by_some_visible_characters() {
+        for bad in ["", "a b", "ä", &"a".repeat(65)] {
+            assert_eq!(TenantName::parse(bad), Err(NotATenant), "{bad}");
+        }
+        assert_eq!(TenantName::parse("a:b#c").unwrap().into_text(), "a:b#c");
     }
 
     #[test]

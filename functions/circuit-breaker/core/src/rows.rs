@@ -13,6 +13,9 @@
 //! The index `queue` (partition `queue`, number `wake`) holds the requests that wait (`<target>#active`) or
 //! are dead (`<target>#dead`), by when they may be tried. What is delivered is found there: messages only say when to
 //! look. Each target has [`SHARDS`] partitions of either kind (`<target>#active#3`), so that no key takes all writes.
+//!
+//! The breakers of tenants are in it too, to be listed: by the kind of their state ([`TenantGroup`],
+//! `<target>#tenants#open#2`) and since when they are in it. What is reported in one state does not touch it.
 
 mod body;
 mod breaker;
@@ -26,7 +29,7 @@ use smol_str::SmolStr;
 use tenfold_ports::table::Condition;
 
 pub use body::{INLINE_MOST, StoredBody};
-pub use breaker::{BreakerRow, breaker_key};
+pub use breaker::{BreakerRow, TENANT_KEPT, TenantGroup, breaker_key, tenant_of};
 pub use drain::{DrainLease, DrainRow, drain_key};
 pub use history::{HistoryChange, HistoryEntry, history};
 pub use order_group::{ORDER_GROUP_MOST, OrderGroup, OrderGroupRow, order_group_key};
@@ -35,11 +38,11 @@ pub use request::{
 };
 pub use target::{StoredTarget, TargetRow, target_item, target_key};
 
-/// The index of waiting and dead requests: [`QUEUE`] is its partition, [`WAKE`] its order.
+/// The index of waiting and dead requests, and of tenants' breakers: [`QUEUE`] is its partition, [`WAKE`] its order.
 pub const QUEUE_INDEX: &str = "queue";
-/// The attribute that names a waiting or dead request's partition of the index.
+/// The attribute that names a row's partition of the index.
 pub const QUEUE: &str = "queue";
-/// The attribute that says when a request may be tried, in milliseconds since 1970.
+/// The attribute that says when a request may be tried, or since when a breaker is in its state, in milliseconds since 1970.
 pub const WAKE: &str = "wake";
 /// The partition of all configurations.
 pub const TARGETS: SmolStr = SmolStr::new_static("targets");

@@ -2,10 +2,11 @@
 
 use crate::world::bodies::LARGE;
 use crate::world::costs::{
-    Calls, SMALL, TEN, closed, counted, failed, idle, kept_by, open, operated, operated_on_dead, posts,
-    tried, waiting,
+    Calls, SMALL, TEN, closed, counted, delivered, failed, idle, kept_by, open, operated, operated_on_dead,
+    operated_on_failed, posts, tried, waiting,
 };
 use crate::world::{Post, config, put_breaker, target};
+use circuit_breaker_core::configure::configure;
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::names::RequestId;
 use jiff::SignedDuration;
@@ -122,6 +123,19 @@ fn a_page_of_a_list_costs_a_query_a_shard_and_one_read() {
 }
 
 #[test]
+fn a_page_of_tenants_costs_a_query_a_partition_and_two_reads() {
+    let tenants = |state| {
+        let list = format!("/targets/pay/tenants{state}");
+        let ten: Vec<Post> = TEN.iter().map(|key| Post { tenant: Some(key), ..Post::new(key) }).collect();
+        operated_on_failed(&ten, "GET", &list)
+    };
+    let expected = |queries| all(&[("table.get", 1), ("table.get_many", 1), ("table.query", queries)]);
+    assert_eq!(tenants(""), expected(9));
+    assert_eq!(tenants("?state=closed"), expected(4));
+    assert_eq!(tenants("?state=forcedOpen"), all(&[("table.get", 1), ("table.query", 1)]));
+}
+
+#[test]
 fn one_request_is_cancelled_for_a_read_and_a_write() {
     let cancelled = |ordering| operated(&ten(ordering), "DELETE", &path("a", ""), "");
     assert_eq!(cancelled(None), all(&[("table.get", 1), ("table.write", 1)]));
@@ -156,6 +170,21 @@ fn ten_dead_letters_are_cleared_by_one_receive_one_read_and_one_deletion() {
 }
 
 #[test]
+fn configuring_by_a_library_costs_a_read_and_a_transaction_and_only_a_read_where_it_is_so_already() {
+    let configured = |config: &'static [u8]| {
+        counted(&self::config(""), |world, _| {
+            world
+                .ask(move |env| async move { configure(&env, &env, &target(), config).await.unwrap() })
+                .unwrap();
+        })
+    };
+    let plain = br#"{"url":"http://pay.example/"}"#;
+    let slower = br#"{"url":"http://pay.example/","timeoutMs":9000}"#;
+    assert_eq!(configured(plain), all(&[("table.get_many", 1)]));
+    assert_eq!(configured(slower), all(&[("table.get_many", 1), ("table.transact", 1)]));
+}
+
+#[test]
 fn a_change_of_a_target_costs_one_transaction_with_its_history() {
     let config = r#"{"url":"http://pay.example/"}"#;
     // What waits and what is dead is counted for the answer.
@@ -163,7 +192,8 @@ fn a_change_of_a_target_costs_one_transaction_with_its_history() {
     assert_eq!(operated(&[], "PUT", "/targets/pay", config), all(&put));
     let forced = [("queue.send", 1), ("table.get_many", 1), ("table.transact", 1)];
     assert_eq!(operated(&[], "POST", "/targets/pay/state", r#"{"force":"closed"}"#), all(&forced));
-    let deleted = [("queue.send", 1), ("table.get_many", 1), ("table.transact", 1)];
+    // Whether there are tenants whose breakers were forced.
+    let deleted = [("queue.send", 1), ("table.get_many", 1), ("table.query", 1), ("table.transact", 1)];
     assert_eq!(operated(&ten(None), "DELETE", "/targets/pay?waiting=cancel", ""), all(&deleted));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use circuit_breaker_core::config::TargetConfig;
 use circuit_breaker_core::decide::breaker::BreakerState;
 use circuit_breaker_core::guard::{self, Classification, Guard, GuardError, Permitted};
-use circuit_breaker_core::names::{BreakerName, TargetName};
+use circuit_breaker_core::names::{BreakerName, TargetName, TenantName};
 use circuit_breaker_core::registry::Registry;
 use circuit_breaker_core::rows::{BreakerRow, TargetRow, breaker_key, target_item};
 use futures_util::FutureExt;
@@ -190,7 +190,7 @@ fn a_team_says_what_a_failure_is_and_how_long_it_wants_to_be_left_alone() {
 #[test]
 fn tenants_trip_for_themselves() {
     let fleet = Fleet::new("");
-    let red = fleet.guard().of_tenant("red");
+    let red = fleet.guard().of_tenant(TenantName::parse("red").unwrap());
     for _ in 0..2 {
         red.call(|_| ready(Err::<(), _>(()))).now_or_never().unwrap().unwrap_err();
         fleet.tend();

@@ -70,9 +70,10 @@ impl Meddled {
         let item = self.env.get(&breaker_key(&name), Read::Consistent).await?;
         let row = match &item {
             Some(item) => BreakerRow::read(item).unwrap(),
-            None => BreakerRow { version: 0, breaker: Breaker::new(&config(""), self.env.now()), writer: 0 },
+            None => BreakerRow::unwritten(Breaker::new(&config(""), self.env.now())),
         };
-        self.env.write(row.replace(&name, row.breaker.clone(), DOUBLE)).await
+        let next = row.next(&name, row.breaker.clone(), DOUBLE, self.env.now());
+        self.env.write(row.replace(&name, &next)).await
     }
 
     async fn join(&self) -> Result<(), WriteError> {

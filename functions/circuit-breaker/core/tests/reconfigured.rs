@@ -50,7 +50,7 @@ fn states(config: &TargetConfig, begin: Timestamp) -> Vec<Breaker> {
     let mut all = vec![closed.clone()];
     let mut calls = config.window.empty();
     (0..9).for_each(|n| calls.push(config.window, begin, if n % 2 == 0 { GOOD } else { BAD }));
-    all.extend(closed.absorb(at(config, begin), closed.epoch, &calls, None));
+    all.extend(closed.absorb(at(config, begin), closed.epoch_id(), &calls, None));
     let mut now = begin;
     let mut open = closed.trip(at(config, now), "tripped").unwrap();
     for _ in 0..4 {

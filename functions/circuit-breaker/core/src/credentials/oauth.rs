@@ -11,7 +11,7 @@ use tenfold_ports::secrets::Secret;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::basic;
-use super::cache::{FAILURE_KEPT, KEPT};
+use super::cache::KEPT;
 use super::outside::Later;
 use crate::config::OAuthConfig;
 
@@ -54,9 +54,11 @@ pub enum TokenError {
     NoToken,
 }
 
-/// For how long what came of asking for a token is kept.
-pub(super) fn lives(token: &Result<Token, TokenError>) -> Duration {
-    token.as_ref().map_or(FAILURE_KEPT, |token| token.lives)
+impl Token {
+    /// Returns for how long it is used.
+    pub(super) const fn lives(&self) -> Duration {
+        self.lives
+    }
 }
 
 /// Returns the call that asks for a token. The client identifies itself by HTTP Basic, which every server has to

@@ -50,7 +50,7 @@ use crate::mutant::{Mutant, is_in};
 ///
 /// let mut calls = config.window.empty();
 /// calls.push(config.window, at(1).now, bad);
-/// let open = closed.absorb(at(1), closed.epoch, &calls, None).unwrap();
+/// let open = closed.absorb(at(1), closed.epoch_id(), &calls, None).unwrap();
 /// assert_eq!(open.decide(at(2)), Decision::Wait(Some(at(31).now))); // openDurationMs is 30,000
 ///
 /// let prober = 7; // a random name
@@ -74,6 +74,16 @@ pub struct Breaker {
     pub window: Window,
     /// The number of openings since the breaker last closed.
     pub openings: u32,
+}
+
+/// Which epoch a call counts in. Its number alone would not do: the row of a tenant's breaker ends when nobody has written it
+/// for long, and the next one begins at 0 again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EpochId {
+    /// The number of changes of state before it.
+    pub number: u64,
+    /// The time at which it began.
+    pub since: Timestamp,
 }
 
 /// The state of a breaker.
@@ -100,15 +110,18 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// The names of all states.
+    pub const NAMES: [&'static str; 5] = ["closed", "open", "halfOpen", "forcedOpen", "forcedClosed"];
+
     /// Returns the state's name in the API.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Closed => "closed",
-            Self::Open { .. } => "open",
-            Self::HalfOpen { .. } => "halfOpen",
-            Self::ForcedOpen => "forcedOpen",
-            Self::ForcedClosed => "forcedClosed",
+            Self::Closed => Self::NAMES[0],
+            Self::Open { .. } => Self::NAMES[1],
+            Self::HalfOpen { .. } => Self::NAMES[2],
+            Self::ForcedOpen => Self::NAMES[3],
+            Self::ForcedClosed => Self::NAMES[4],
         }
     }
 }
@@ -151,6 +164,12 @@ impl Breaker {
         }
     }
 
+    /// Returns which epoch it is in.
+    #[must_use]
+    pub const fn epoch_id(&self) -> EpochId {
+        EpochId { number: self.epoch, since: self.since }
+    }
+
     /// Returns whether a call may be made.
     #[must_use]
     pub fn decide(&self, context: DecisionContext<'_>) -> Decision {
@@ -189,11 +208,11 @@ impl Breaker {
     pub fn absorb(
         &self,
         context: DecisionContext<'_>,
-        epoch: u64,
+        epoch: EpochId,
         calls: &Window,
         retry_after: Option<Duration>,
     ) -> Option<Self> {
-        if self.epoch != epoch || self.state != BreakerState::Closed {
+        if self.epoch_id() != epoch || self.state != BreakerState::Closed {
             return None;
         }
         let mut next = self.clone();

@@ -1,4 +1,4 @@
-//! A page of what waits for a target, or of what is dead: its shards, merged by when each request may be tried.
+//! A page of what waits for a target, of what is dead, or of its tenants: partitions of the index, merged by time.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -7,7 +7,7 @@ use tenfold_ports::table::{Cursor, Key, Page};
 use crate::names::RequestId;
 use crate::rows::{RequestRow, WAKE, request_key};
 
-/// The most requests of a page.
+/// The most requests or tenants of a page.
 pub(crate) const QUEUE_PAGE: usize = 50;
 
 /// The longest partition key of DynamoDB, in bytes.
@@ -58,13 +58,13 @@ impl QueuePlace {
 
 impl QueueCursor {
     /// Says whether a list with so many shards has such a place. What comes back from outside may be made up.
-    pub(crate) fn is_in(&self, shards: u16) -> bool {
-        self.0.len() <= usize::from(shards) && self.0.iter().flatten().all(QueuePlace::is_possible)
+    pub(crate) fn is_in(&self, shards: usize) -> bool {
+        self.0.len() <= shards && self.0.iter().flatten().all(QueuePlace::is_possible)
     }
 
     /// Returns where the query of a shard's partition begins; none where that is at its first row.
-    pub(crate) fn query_after(&self, shard: u16, partition: &SmolStr) -> Option<Cursor> {
-        let place = self.0.get(usize::from(shard))?.as_ref()?;
+    pub(crate) fn query_after(&self, shard: usize, partition: &SmolStr) -> Option<Cursor> {
+        let place = self.0.get(shard)?.as_ref()?;
         Some(place.cursor(partition.clone()))
     }
 
@@ -148,7 +148,7 @@ mod tests {
             let (mut seen, mut cursor) = (Vec::new(), QueueCursor::default());
             loop {
                 let pages = shards.iter().enumerate().map(|(shard, rows)| {
-                    query(rows, cursor.query_after(shard as u16, &"p".into()), limit)
+                    query(rows, cursor.query_after(shard, &"p".into()), limit)
                 });
                 let pages: Vec<Page> = pages.collect();
                 let (keys, next) = cursor.merge(pages, None);
@@ -157,7 +157,7 @@ mod tests {
                 let Some(next) = next else { break };
                 let text = serde_json::to_string(&next).unwrap();
                 cursor = serde_json::from_str(&text).unwrap();
-                prop_assert!(cursor.is_in(shards.len() as u16));
+                prop_assert!(cursor.is_in(shards.len()));
             }
             let wakes: Vec<i64> = seen.iter().map(wake_of).collect();
             prop_assert!(wakes.is_sorted());

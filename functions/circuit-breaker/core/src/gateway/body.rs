@@ -6,25 +6,24 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
-use tenfold_pattern::http::{Fields, idempotency_key, is_name, name_header, page_token, parameter, within};
+use tenfold_pattern::http::{Fields, idempotency_key, name_header, page_token, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request};
 use tenfold_ports::downstream::Method;
 use tenfold_ports::{Bytes, Carrier, Context};
 
 use super::passage::passage;
 use crate::call::BODY_MOST;
-use crate::names::{BreakerName, RequestId, TargetName, digest};
+use crate::configure::CONFIG_MOST;
+use crate::names::{BreakerName, RequestId, TENANT_MOST, TargetName, TenantName, digest};
 use crate::passage::Passage;
 use crate::rows::{RequestData, RequestRow, RequestStatus, StoredBody};
 
 /// The largest body of a configuration or a command, in bytes.
-pub(super) const SMALL: usize = 16 * 1024;
+pub(super) const SMALL: usize = CONFIG_MOST;
 /// The longest sort key of DynamoDB, in bytes.
 const LONGEST_KEY: usize = 1024;
 /// The longest reason of a command, in characters.
 const REASON_MOST: usize = 200;
-/// The longest name of a tenant, in characters.
-pub(super) const TENANT_MOST: usize = 64;
 /// The longest ordering key, in characters.
 const ORDERING_MOST: usize = 128;
 
@@ -35,15 +34,17 @@ pub(super) fn target(name: &str) -> Result<TargetName, Problem> {
 
 /// Returns the breaker that a request means: the target's own, or that of the tenant in its query.
 pub(super) fn breaker(target: TargetName, request: &Request) -> Result<BreakerName, Problem> {
-    let tenant = parameter(request, "tenant").and_then(|tenant| match tenant {
-        Some(tenant) if !is_name(tenant, TENANT_MOST) => {
-            let detail = format!("1 to {TENANT_MOST} visible ASCII characters were expected");
-            Err(Fault::new("query:tenant", detail))
-        }
-        tenant => Ok(tenant.cloned()),
-    });
-    let tenant = tenant.map_err(|fault| Problem::invalid(vec![fault]))?;
+    let tenant = tenant_parameter(request).map_err(|fault| Problem::invalid(vec![fault]))?;
     Ok(BreakerName { target, tenant })
+}
+
+/// Parses the query parameter that names a tenant.
+pub(super) fn tenant_parameter(request: &Request) -> Result<Option<SmolStr>, Fault> {
+    let parsed = |tenant: &SmolStr| {
+        let named = TenantName::parse(tenant).map(TenantName::into_text);
+        named.map_err(|error| Fault::new("query:tenant", error.to_string()))
+    };
+    parameter(request, "tenant")?.map(parsed).transpose()
 }
 
 /// Returns the sort key that the page before of a list ended with. Whatever row has it: what cannot be read must not hide

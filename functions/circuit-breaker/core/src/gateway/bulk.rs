@@ -191,7 +191,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let place: BulkPlace = page_token::read(list, after)?;
         // It may be made up, and ages are counted from it.
         let began = 0..=(self.runtime.now() + CLOCKS).as_millisecond();
-        if place.at.is_in(self.shards) && began.contains(&place.began) {
+        if place.at.is_in(self.shards.into()) && began.contains(&place.began) {
             Ok(Some(place))
         } else {
             Err(page_token::no_place())

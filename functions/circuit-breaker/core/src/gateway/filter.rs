@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use smol_str::SmolStr;
-use tenfold_pattern::http::{Fields, is_name, parameter, within};
+use tenfold_pattern::http::{Fields, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request};
 
-use super::body::{SMALL, TENANT_MOST};
-use crate::names::TargetName;
+use super::body::{SMALL, tenant_parameter};
+use crate::names::{TargetName, TenantName};
 use crate::rows::{self, RequestRow, RequestStatus};
 
 /// The longest age that can be asked for, in seconds: a request waits at most two weeks, and is kept at most a year.
@@ -82,14 +82,7 @@ impl RequestFilter {
     /// Parses the query parameters `tenant` and `olderThan`, and notes what is wrong with them.
     pub(super) fn of_query(request: &Request, faults: &mut Vec<Fault>) -> Self {
         let mut fault = |fault: Fault| faults.push(fault);
-        let tenant = parameter(request, "tenant").and_then(|tenant| match tenant {
-            Some(tenant) if !is_name(tenant, TENANT_MOST) => {
-                let detail = format!("1 to {TENANT_MOST} visible ASCII characters were expected");
-                Err(Fault::new("query:tenant", detail))
-            }
-            tenant => Ok(tenant.cloned()),
-        });
-        let tenant = tenant.map_err(&mut fault).ok().flatten();
+        let tenant = tenant_parameter(request).map_err(&mut fault).ok().flatten();
         let older_than = parameter(request, "olderThan").and_then(|seconds| seconds.map(age).transpose());
         Self { tenant, older_than: older_than.map_err(fault).ok().flatten(), reason: None }
     }
@@ -103,8 +96,7 @@ impl RequestFilter {
         }
         let mut fields = Fields::parse(body).map_err(Problem::invalid)?;
         let tenant = fields.optional_parsed("tenant", |tenant| {
-            let expected = format!("1 to {TENANT_MOST} visible ASCII characters were expected");
-            if is_name(tenant, TENANT_MOST) { Ok(SmolStr::new(tenant)) } else { Err(expected) }
+            TenantName::parse(tenant).map(TenantName::into_text).map_err(|error| error.to_string())
         });
         // No number: any age.
         let older_than = Some(fields.whole_or("olderThanSeconds", -1, 0..=OLDEST)).filter(|n| *n >= 0);

@@ -8,7 +8,7 @@ use smol_str::{SmolStr, format_smolstr};
 use tenfold_pattern::http::{RouteResult, page_token, parameter};
 use tenfold_pattern::read::{ReadError, readable};
 use tenfold_ports::api::{Problem, Request, Response};
-use tenfold_ports::table::{Key, Query, Read};
+use tenfold_ports::table::{BadItem, Item, Key, Query, Read};
 use tenfold_ports::{CallError, Downstream, Queue, Runtime, Table};
 
 use super::filter::{QueueSide, RequestFilter, since};
@@ -112,7 +112,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let after = parameter(request, "after").and_then(|after| match (after, side) {
             (Some(after), Some(side)) if faults.is_empty() => {
                 let cursor: QueueCursor = page_token::read(&list_name(target, side, &filter), after)?;
-                if cursor.is_in(self.shards) { Ok(cursor) } else { Err(page_token::no_place()) }
+                if cursor.is_in(self.shards.into()) { Ok(cursor) } else { Err(page_token::no_place()) }
             }
             // Of which list it is cannot be said.
             _ => Ok(QueueCursor::default()),
@@ -133,31 +133,46 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         cursor: QueueCursor,
         until: Option<Timestamp>,
     ) -> Result<QueueRows, ReadError> {
-        let queries = (0..self.shards).map(async |shard| {
-            let partition = side.partition(target, shard);
-            let after = cursor.query_after(shard, &partition);
-            let query = Query::partition(partition);
-            let query = Query { index: Some(QUEUE_INDEX), limit: QUEUE_PAGE as u32, after, ..query };
-            self.table.query(query).await
-        });
-        let pages = try_join_all(queries).await?;
-        let (keys, next) = cursor.merge(pages, until.map(Timestamp::as_millisecond));
-        let rows = self.read_rows(&keys).await?;
+        let partitions = (0..self.shards).map(|shard| side.partition(target, shard)).collect();
+        let (keys, next) = self.read_places(partitions, cursor, until).await?;
+        let rows = self.read_rows(&keys, RequestRow::read, RequestRow::id_of).await?;
         Ok(QueueRows { rows, looked: keys.len(), next })
     }
 
-    /// Reads these rows; those that are gone are left out.
-    async fn read_rows(&self, keys: &[Key]) -> Result<Vec<Result<RequestRow, RequestId>>, CallError> {
+    /// Reads a page of what some partitions of the index hold: the keys of its rows, in the order of time, and where the
+    /// next one begins.
+    pub(super) async fn read_places(
+        &self,
+        partitions: Vec<SmolStr>,
+        cursor: QueueCursor,
+        until: Option<Timestamp>,
+    ) -> Result<(Vec<Key>, Option<QueueCursor>), CallError> {
+        let queries = partitions.into_iter().enumerate().map(|(place, partition)| {
+            let after = cursor.query_after(place, &partition);
+            let query = Query::partition(partition);
+            self.table.query(Query { index: Some(QUEUE_INDEX), limit: QUEUE_PAGE as u32, after, ..query })
+        });
+        let pages = try_join_all(queries).await?;
+        Ok(cursor.merge(pages, until.map(Timestamp::as_millisecond)))
+    }
+
+    /// Reads these rows; those that are gone are left out. Of one that cannot be read, which is logged and counted, there is
+    /// the name in its key; what is none of ours is left out.
+    pub(super) async fn read_rows<A, B>(
+        &self,
+        keys: &[Key],
+        read: impl Fn(&Item) -> Result<A, BadItem>,
+        name: impl Fn(&Key) -> Option<B>,
+    ) -> Result<Vec<Result<A, B>>, CallError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         // The index lags behind, and knows only keys.
         let items = self.table.get_many(keys, Read::Consistent).await?;
-        let rows =
-            items.iter().flatten().filter_map(|item| match readable(&self.runtime, RequestRow::read(item)) {
-                Some(row) => Some(Ok(row)),
-                None => RequestRow::id_of(&item.key).map(Err),
-            });
+        let rows = items.iter().flatten().filter_map(|item| match readable(&self.runtime, read(item)) {
+            Some(row) => Some(Ok(row)),
+            None => name(&item.key).map(Err),
+        });
         Ok(rows.collect())
     }
 

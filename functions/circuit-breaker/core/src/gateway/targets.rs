@@ -6,22 +6,20 @@ use futures_util::future::{join, try_join_all};
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 use tenfold_pattern::ReadError;
-use tenfold_pattern::commit::{self, Committed, Transacted};
 use tenfold_pattern::http::conditional::{not_modified, precondition};
 use tenfold_pattern::http::{RouteResult, page_token, parameter, within};
 use tenfold_ports::api::{Fault, Problem, Request, Response};
-use tenfold_ports::table::{Cancelled, Cursor, Item, Key, Query, Read, Write};
+use tenfold_ports::table::{Cursor, Key, Query, Read};
 use tenfold_ports::{Downstream, Queue, Runtime, Table};
 
 use super::body::{SMALL, after};
 use super::view::{BreakerView, Count, TargetView, tag};
-use super::{Gateway, is_request_id, unknown_target};
+use super::{Gateway, unknown_target};
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, DecisionContext};
+use crate::configure::{TRIES, TargetTable};
+use crate::decide::breaker::Breaker;
 use crate::names::{BreakerName, TargetName};
-use crate::rows::{
-    self, BreakerRow, HistoryChange, QUEUE_INDEX, StoredTarget, TargetRow, breaker_key, target_key,
-};
+use crate::rows::{self, BreakerRow, HistoryChange, QUEUE_INDEX, TargetRow};
 use crate::targets;
 
 /// The most targets of a page.
@@ -30,85 +28,37 @@ const PAGE: u32 = 50;
 const COUNT_MOST: u32 = 1_000;
 /// The list that page tokens are of.
 const LIST: &str = "targets";
-/// How often a target is written anew that somebody else changed meanwhile.
-const TRIES: usize = 4;
 
 impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn put_target(&self, name: &TargetName, request: &Request) -> RouteResult {
         within(&request.body, SMALL)?;
-        if is_request_id(name) {
+        if name.is_request_id() {
             let detail = "is written like the id of a request, which GET /requests/{requestId} asks for";
             return Err(Problem::invalid(vec![Fault::new("path", detail)]));
         }
         let config = Arc::new(TargetConfig::parse(&request.body).map_err(Problem::invalid)?);
-        let whole = BreakerName::of(name.clone());
-        for _ in 0..TRIES {
-            let (stored, mut breaker) = self.read(&whole).await?;
-            let living = stored.living();
-            precondition(request, living.map(|target| tag(&target.config)).as_ref())?;
-            let created = living.map_or_else(|| self.runtime.now(), |target| target.created);
-            let is_new = living.is_none();
-            let changed = (!is_new).then(|| self.runtime.now());
-            let next = TargetRow { changed, ..TargetRow::new(Arc::clone(&config), created) };
-            // A target of this name was deleted before: its breaker goes on in a new epoch.
-            if let (true, Some(row)) = (is_new, &breaker) {
-                breaker = Some(self.begin_anew(&whole, &next, row).await?);
-            }
-            let config = Arc::clone(&next.config);
-            let etag = tag(&config).to_smolstr();
-            let entry = self.noted(name, request, HistoryChange::Configured { config, etag });
-            if self.replace_target(name, &stored, next.clone(), entry).await? {
-                self.registry.changed(name, Some(next.clone()));
-                if !is_new {
-                    self.wake_all(name).await;
-                }
-                let view = self.view(&whole, &next, breaker).await?;
-                return Ok(if is_new { Response { status: 201, ..view } } else { view });
-            }
-        }
-        Err(overtaken())
-    }
-
-    /// Closes the breaker that a deleted target left, unless somebody else was faster. Returns it as it is then.
-    async fn begin_anew(
-        &self,
-        name: &BreakerName,
-        target: &TargetRow,
-        row: &BreakerRow,
-    ) -> Result<BreakerRow, ReadError> {
-        let context = DecisionContext { now: self.runtime.now(), config: &target.config, jitter: 0.0 };
-        let next = row.breaker.force(context, None, "configured anew");
-        let writer = self.runtime.next_u64();
-        let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
-        match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
-            Committed::Yes => Ok(BreakerRow { version: row.version + 1, breaker: next, writer }),
-            Committed::Conflict(Some(current)) | Committed::Unclear(Some(current)) => {
-                Ok(BreakerRow::read(&current)?)
-            }
-            Committed::Conflict(None) | Committed::Unclear(None) => Ok(row.clone()),
-        }
-    }
-
-    /// Writes a target in place of what was read, and an entry of its history beside it. Returns whether nobody else was
-    /// faster.
-    async fn replace_target(
-        &self,
-        name: &TargetName,
-        stored: &StoredTarget,
-        next: TargetRow,
-        entry: Write,
-    ) -> Result<bool, ReadError> {
-        let stamp = (self.runtime.next_u64() >> 1) as i64;
-        let mine = |reasons: &[Cancelled]| match reasons.first() {
-            Some(Cancelled::Condition(Some(item))) => StoredTarget::is_of(item, stamp),
-            _ => false,
+        let targets = self.targets();
+        let may = |living: Option<&TargetRow>| {
+            precondition(request, living.map(|target| tag(&target.config)).as_ref()).map(|()| true)
         };
-        let writes = [stored.replace(name, next, stamp), entry];
-        Ok(commit::transact(&self.table, &writes, mine).await? == Transacted::Yes)
+        let etag = tag(&config).to_smolstr();
+        let change = HistoryChange::Configured { config: Arc::clone(&config), etag };
+        let entry = || self.noted(name, request, change.clone());
+        let Some(put) = targets.put(name, &config, may, entry).await? else { return Err(overtaken()) };
+        self.registry.changed(name, Some(put.row.clone()));
+        if !put.is_new {
+            self.wake_all(name).await;
+        }
+        let view = self.view(&BreakerName::of(name.clone()), &put.row, put.breaker).await?;
+        Ok(if put.is_new { Response { status: 201, ..view } } else { view })
+    }
+
+    const fn targets(&self) -> TargetTable<'_, T, R> {
+        TargetTable { table: &self.table, runtime: &self.runtime }
     }
 
     pub(super) async fn get_target(&self, name: &BreakerName, request: &Request) -> RouteResult {
-        let (stored, breaker) = self.read(name).await?;
+        let (stored, breaker) = self.targets().read(name).await?;
         let target = stored.living().ok_or_else(|| unknown_target(&name.target))?;
         let tag = tag(&target.config);
         if not_modified(request, &tag) {
@@ -127,14 +77,6 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         let view = TargetView::new(name, &target.config, &breaker, self.runtime.now(), counts);
         let response = Response::json(200, &view).with("etag", tag(&target.config).to_smolstr());
         Ok(response.with("cache-control", "no-store"))
-    }
-
-    /// Reads a target and its breaker as they are now.
-    async fn read(&self, name: &BreakerName) -> Result<(StoredTarget, Option<BreakerRow>), ReadError> {
-        let keys = [target_key(&name.target), breaker_key(name)];
-        let items = self.table.get_many(&keys, Read::Consistent).await?;
-        let stored = StoredTarget::read(items[0].as_ref())?;
-        Ok((stored, items[1].as_ref().map(BreakerRow::read).transpose()?))
     }
 
     /// Counts the requests of a target in all shards of the queue's index, of each up to [`COUNT_MOST`].
@@ -170,7 +112,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     pub(super) async fn delete_target(&self, name: &TargetName, request: &Request) -> RouteResult {
         let gives_up = gives_up_what_waits(request).map_err(|fault| Problem::invalid(vec![fault]))?;
         for _ in 0..TRIES {
-            let (stored, _) = self.read(&BreakerName::of(name.clone())).await?;
+            let (stored, _) = self.targets().read(&BreakerName::of(name.clone())).await?;
             let target = stored.living().ok_or_else(|| unknown_target(name))?;
             precondition(request, Some(&tag(&target.config)))?;
             if !gives_up {
@@ -181,13 +123,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
             }
             // An environment that has read the target a moment ago may still park a request for it: the row
             // stays, marked, and the retry processor finds the request and gives it up.
-            let next = TargetRow { deleted: Some(self.runtime.now()), ..target.clone() };
+            let deleted = self.runtime.now();
+            let next = TargetRow { deleted: Some(deleted), ..target.clone() };
             let entry = self.noted(name, request, HistoryChange::Deleted { waiting_cancelled: gives_up });
-            if self.replace_target(name, &stored, next, entry).await? {
+            if self.targets().replace(name, &stored, next, entry).await? {
                 self.registry.changed(name, None);
                 if gives_up {
                     self.wake_all(name).await;
                 }
+                self.end_tenants(name, &target.config, deleted).await;
                 return Ok(Response::empty(204));
             }
         }

@@ -101,6 +101,39 @@ struct QueueView {
     more: bool,
 }
 
+impl WindowView {
+    fn new(breaker: &Breaker, config: &TargetConfig, now: Timestamp) -> Self {
+        let tally = breaker.window.tally(config.window, now);
+        Self {
+            calls: tally.calls,
+            failed: tally.failed,
+            slow: tally.slow,
+            failure_rate: tally.failure_rate(),
+            slow_call_rate: tally.slow_call_rate(),
+        }
+    }
+}
+
+/// A tenant's breaker in the list of a target's.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TenantView {
+    #[serde(flatten)]
+    breaker: BreakerView,
+    window: WindowView,
+    openings: u32,
+}
+
+impl TenantView {
+    pub(super) fn new(name: &BreakerName, config: &TargetConfig, breaker: &Breaker, now: Timestamp) -> Self {
+        Self {
+            breaker: BreakerView::new(name, breaker),
+            window: WindowView::new(breaker, config, now),
+            openings: breaker.openings,
+        }
+    }
+}
+
 impl<'a> TargetView<'a> {
     pub(super) fn new(
         name: &BreakerName,
@@ -109,7 +142,6 @@ impl<'a> TargetView<'a> {
         now: Timestamp,
         (waiting, dead): (Count, Count),
     ) -> Self {
-        let tally = breaker.window.tally(config.window, now);
         let probes = match &breaker.state {
             BreakerState::HalfOpen { permits } => permits
                 .iter()
@@ -120,13 +152,7 @@ impl<'a> TargetView<'a> {
         Self {
             breaker: BreakerView::new(name, breaker),
             config,
-            window: WindowView {
-                calls: tally.calls,
-                failed: tally.failed,
-                slow: tally.slow,
-                failure_rate: tally.failure_rate(),
-                slow_call_rate: tally.slow_call_rate(),
-            },
+            window: WindowView::new(breaker, config, now),
             probes,
             queue: QueueView {
                 waiting: waiting.at_least,

@@ -206,25 +206,22 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         let writer = self.runtime.next_u64();
         let jitter = self.runtime.unit();
         let mut row = self.memory.row(name);
-        let mine = |item: &Item| BreakerRow::read(item).is_ok_and(|current| current.writer == writer);
+        let mine = |item: &Item| BreakerRow::is_of(item, writer);
         for _ in 0..tries {
             let context = DecisionContext { now: self.runtime.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
-            match commit::write(&self.table, &row.replace(name, next.clone(), writer), mine).await? {
-                Committed::Yes => {
-                    let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
-                    return Ok(Some(self.committed(name, &row.breaker, committed)));
-                }
-                Committed::Conflict(Some(current)) => row = self.overtaken(name, &current)?,
-                Committed::Unclear(Some(current)) => {
-                    row = self.overtaken(name, &current)?;
+            let next = row.next(name, next, writer, context.now);
+            match commit::write(&self.table, &row.replace(name, &next), mine).await? {
+                Committed::Yes => return Ok(Some(self.committed(name, &row.breaker, next))),
+                Committed::Conflict(current) => row = self.overtaken(name, current.as_ref())?,
+                Committed::Unclear(current) => {
+                    row = self.overtaken(name, current.as_ref())?;
                     match when_unclear {
                         WhenUnclear::DecideAnew => {}
                         WhenUnclear::Leave => return Ok(None),
                         WhenUnclear::Fail => return Err(ReadError::Silent(CallError::Unknown)),
                     }
                 }
-                Committed::Conflict(None) | Committed::Unclear(None) => break,
             }
         }
         Err(ReadError::Silent(CallError::Throttled))
@@ -286,10 +283,16 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         &self.table
     }
 
-    /// Remembers a row that somebody else has written, and returns it.
-    pub(super) fn overtaken(&self, name: &BreakerName, current: &Item) -> Result<BreakerRow, ReadError> {
+    /// Remembers a row that somebody else has written, or that DynamoDB has deleted at its end, and returns it.
+    pub(super) fn overtaken(
+        &self,
+        name: &BreakerName,
+        current: Option<&Item>,
+    ) -> Result<BreakerRow, ReadError> {
+        let (now, jitter) = (self.runtime.now(), self.runtime.unit());
+        let Some(current) = current else { return Ok(self.memory.gone(name, now, jitter)) };
         let row = BreakerRow::read(current)?;
-        self.memory.keep(name, row.clone(), self.runtime.now(), self.runtime.unit());
+        self.memory.keep(name, row.clone(), now, jitter);
         Ok(row)
     }
 

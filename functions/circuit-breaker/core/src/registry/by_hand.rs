@@ -29,26 +29,22 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         let jitter = self.runtime.unit();
         let mut row = self.row(name);
         let mine = |reasons: &[Cancelled]| match reasons.first() {
-            Some(Cancelled::Condition(Some(item))) => {
-                BreakerRow::read(item).is_ok_and(|current| current.writer == writer)
-            }
+            Some(Cancelled::Condition(Some(item))) => BreakerRow::is_of(item, writer),
             _ => false,
         };
         for _ in 0..TRIES {
             let context = DecisionContext { now: self.runtime.now(), config, jitter };
             let Some(next) = decide(&row.breaker, context) else { return Ok(None) };
-            let both = [row.replace(name, next.clone(), writer), beside(&next)];
+            let next = row.next(name, next, writer, context.now);
+            let both = [row.replace(name, &next), beside(&next.breaker)];
             match commit::transact(self.table(), &both, mine).await? {
-                Transacted::Yes => {
-                    let committed = BreakerRow { version: row.version + 1, breaker: next, writer };
-                    return Ok(Some(self.committed(name, &row.breaker, committed)));
+                Transacted::Yes => return Ok(Some(self.committed(name, &row.breaker, next))),
+                Transacted::Cancelled(reasons) => {
+                    // Otherwise another transaction held one of the two.
+                    if let Some(Cancelled::Condition(current)) = reasons.first() {
+                        row = self.overtaken(name, current.as_ref())?;
+                    }
                 }
-                Transacted::Cancelled(reasons) => match reasons.first() {
-                    Some(Cancelled::Condition(Some(current))) => row = self.overtaken(name, current)?,
-                    Some(Cancelled::Condition(None)) => break,
-                    // Another transaction held one of the two.
-                    _ => {}
-                },
             }
         }
         Err(ReadError::Silent(CallError::Throttled))

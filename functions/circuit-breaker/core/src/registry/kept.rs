@@ -5,14 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
 use crate::decide::report::later;
 use crate::decide::window::{CallTally, Window};
 use crate::names::BreakerName;
-use crate::rows::{BreakerRow, TargetRow};
+use crate::rows::{BreakerRow, TENANT_KEPT, TargetRow};
+
+/// How long ago a row was looked at whose end is not ruled out: a day less than the rows of tenants are kept after their last
+/// write, for clocks and reads that lag.
+const OUTDATED: SignedDuration = SignedDuration::from_hours(6 * 24);
+const _: () = assert!(OUTDATED.as_secs() < TENANT_KEPT.as_secs());
 
 /// What is known of a target.
 #[derive(Debug)]
@@ -76,6 +81,14 @@ impl Known {
         unwritten(&self.target)
     }
 
+    /// Takes over that a breaker has no row any more, whatever this clock says of its end.
+    pub(super) fn lose(&mut self, name: &BreakerName, now: Timestamp, jitter: f64) {
+        if let Some(kept) = self.kept_mut(name) {
+            kept.row.expires = Some(now);
+        }
+        self.keep(name, self.unwritten(), now, jitter);
+    }
+
     /// Takes a row over unless a newer one is known: reads are eventually consistent. Returns whether good calls are to be
     /// reported, since the fleet knows of bad ones.
     pub(super) fn keep(&mut self, name: &BreakerName, row: BreakerRow, now: Timestamp, jitter: f64) -> bool {
@@ -88,13 +101,17 @@ impl Known {
                 .entry(tenant.clone())
                 .or_insert_with(|| Kept::new(row.clone(), config.window.empty())),
         };
+        if kept.is_outdated(now) {
+            kept.drop_unreported(&config);
+        }
         kept.measure(row.version, now);
         kept.begin_recent(now);
         (kept.read_at, kept.wanted, kept.alone) = (Some(now), false, None);
-        if row.version >= kept.row.version {
-            if row.breaker.epoch != kept.row.breaker.epoch {
-                kept.unreported = config.window.empty();
-                (kept.is_bad, kept.report_at, kept.refusals) = (false, None, 0);
+        // One that is not there was, unless it has ended.
+        let is_gone = row.version == 0 && kept.row.has_ended(now);
+        if is_gone || row.version >= kept.row.version {
+            if row.breaker.epoch_id() != kept.row.breaker.epoch_id() {
+                kept.drop_unreported(&config);
             }
             kept.row = row;
         }
@@ -144,6 +161,18 @@ impl Kept {
         age >= stale
     }
 
+    /// Returns whether the row was looked at so long ago that there may have been an end of it and another one since. Its
+    /// epochs are not those of that one.
+    pub(super) fn is_outdated(&self, now: Timestamp) -> bool {
+        now >= self.recent_since + OUTDATED
+    }
+
+    /// Forgets the calls that the fleet does not know of.
+    pub(super) fn drop_unreported(&mut self, config: &TargetConfig) {
+        self.unreported = config.window.empty();
+        (self.is_bad, self.report_at, self.refusals) = (false, None, 0);
+    }
+
     /// Begins to count the latest calls anew, unless that was just now.
     fn begin_recent(&mut self, now: Timestamp) {
         let seconds = now.duration_since(self.recent_since).as_secs_f64();
@@ -162,7 +191,8 @@ impl Kept {
 
     /// Measures how often the fleet writes the row, by a version that was read now.
     pub(super) fn measure(&mut self, version: i64, now: Timestamp) {
-        if let Some(before) = self.read_at {
+        // The first version of a row says nothing of a number of writes.
+        if let Some(before) = self.read_at.filter(|_| self.row.version > 0) {
             let seconds = now.duration_since(before).as_secs_f64().max(0.25);
             self.writes = (version - self.row.version).max(0) as f64 / seconds;
         }
@@ -191,5 +221,5 @@ fn has_bad(window: &Window, config: &TargetConfig, now: Timestamp) -> bool {
 }
 
 pub(super) fn unwritten(target: &TargetRow) -> BreakerRow {
-    BreakerRow { version: 0, breaker: Breaker::new(&target.config, target.created), writer: 0 }
+    BreakerRow::unwritten(Breaker::new(&target.config, target.created))
 }

@@ -10,7 +10,7 @@ use tenfold_ports::table::{BadItem, Item};
 
 use super::kept::{Kept, Known, unwritten};
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, EpochId};
 use crate::decide::report::{after_refusals, has_few, report_after, when_crowded};
 use crate::decide::window::{CallOutcome, Window};
 use crate::mutant::{Mutant, is_in};
@@ -47,7 +47,7 @@ pub(super) enum Deciding {
     /// It is not known, or was read too long ago.
     Unknown,
     /// Nothing is against it: the configuration to call by, and the epoch in which it counts.
-    Closed(Arc<TargetConfig>, u64),
+    Closed(Arc<TargetConfig>, EpochId),
     /// A breaker has something to say.
     Breaker(Arc<TargetConfig>, BreakerName, Box<Breaker>),
 }
@@ -57,7 +57,7 @@ pub(super) enum Deciding {
 pub(super) struct Report {
     pub(super) config: Arc<TargetConfig>,
     /// The epoch in which they count.
-    pub(super) epoch: u64,
+    pub(super) epoch: EpochId,
     pub(super) calls: Window,
     /// Whether the environment has few: there may be no later time to report them.
     pub(super) has_few: bool,
@@ -94,7 +94,7 @@ impl Memory {
             return Deciding::Breaker(Arc::clone(config), BreakerName::of(target.clone()), breaker);
         }
         let Some(name) = tenant else {
-            return Deciding::Closed(Arc::clone(config), known.whole.row.breaker.epoch);
+            return Deciding::Closed(Arc::clone(config), known.whole.row.breaker.epoch_id());
         };
         let kept = name.tenant.as_ref().and_then(|tenant| known.tenants.get_mut(tenant));
         let Some(kept) = kept else { return Deciding::Unknown };
@@ -103,7 +103,7 @@ impl Memory {
         }
         match kept.deciding(config, now) {
             Some(breaker) => Deciding::Breaker(Arc::clone(config), name.clone(), breaker),
-            None => Deciding::Closed(Arc::clone(config), kept.row.breaker.epoch),
+            None => Deciding::Closed(Arc::clone(config), kept.row.breaker.epoch_id()),
         }
     }
 
@@ -196,23 +196,27 @@ impl Memory {
         }
     }
 
+    /// Remembers that the row of a breaker is not there any more, and returns what it is then.
+    pub(super) fn gone(&self, name: &BreakerName, now: Timestamp, jitter: f64) -> BreakerRow {
+        if let Some(known) = self.lock().by_name.get_mut(&name.target) {
+            known.lose(name, now, jitter);
+        }
+        self.row(name)
+    }
+
     /// Returns a breaker as it was read last; closed in epoch 0 where nothing is known of it.
     pub(super) fn row(&self, name: &BreakerName) -> BreakerRow {
         let targets = self.lock();
         match targets.by_name.get(&name.target) {
             Some(known) => known.kept(name).map_or_else(|| known.unwritten(), |kept| kept.row.clone()),
-            None => BreakerRow {
-                version: 0,
-                breaker: Breaker {
-                    epoch: 0,
-                    since: Timestamp::UNIX_EPOCH,
-                    reason: String::new(),
-                    state: BreakerState::Closed,
-                    window: Window::Calls(String::new()),
-                    openings: 0,
-                },
-                writer: 0,
-            },
+            None => BreakerRow::unwritten(Breaker {
+                epoch: 0,
+                since: Timestamp::UNIX_EPOCH,
+                reason: String::new(),
+                state: BreakerState::Closed,
+                window: Window::Calls(String::new()),
+                openings: 0,
+            }),
         }
     }
 
@@ -235,7 +239,7 @@ impl Memory {
         &self,
         name: &BreakerName,
         config: &TargetConfig,
-        epoch: u64,
+        epoch: EpochId,
         (outcome, retry_after): (CallOutcome, Option<Duration>),
         clock: impl Fn() -> Timestamp,
         jitter: impl Fn() -> f64,
@@ -243,7 +247,7 @@ impl Memory {
         let mut targets = self.lock();
         let Targets { by_name, due } = &mut *targets;
         let kept = by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name));
-        let Some(kept) = kept.filter(|kept| kept.row.breaker.epoch == epoch) else { return };
+        let Some(kept) = kept.filter(|kept| kept.row.breaker.epoch_id() == epoch) else { return };
         kept.recent.add(outcome.failed, outcome.slow);
         let is_bad = outcome.is_bad();
         let now = if is_bad || config.window.needs_time() { clock() } else { Timestamp::UNIX_EPOCH };
@@ -293,6 +297,9 @@ impl Memory {
         };
         let config = Arc::clone(&known.target.config);
         let kept = known.kept_mut(name)?;
+        if kept.is_outdated(now) {
+            kept.drop_unreported(&config);
+        }
         let waits = kept.report_at.is_some_and(|at| at > now);
         if !waits && kept.report_at.is_none() && !kept.wanted {
             due.remove(name);
@@ -313,7 +320,7 @@ impl Memory {
         kept.is_bad = false;
         kept.plan_report(&config, now, jitter);
         let calls = std::mem::replace(&mut kept.unreported, config.window.empty());
-        let (epoch, has_few) = (kept.row.breaker.epoch, std::mem::take(&mut kept.has_few));
+        let (epoch, has_few) = (kept.row.breaker.epoch_id(), std::mem::take(&mut kept.has_few));
         Some(Report { config, epoch, calls, has_few })
     }
 
@@ -340,19 +347,19 @@ impl Memory {
         &self,
         name: &BreakerName,
         context: DecisionContext<'_>,
-        (epoch, calls): (u64, Window),
+        (epoch, calls): (EpochId, Window),
         retry_after: Option<Duration>,
     ) {
         let mut targets = self.lock();
         let Targets { by_name, due } = &mut *targets;
         let Some(kept) = by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name)) else { return };
-        if kept.row.breaker.epoch != epoch {
+        if kept.row.breaker.epoch_id() != epoch {
             return;
         }
         let mut all = calls;
         all.merge(context.config.window, context.now, &kept.unreported);
         if let Some(alone) = kept.row.breaker.absorb(context, epoch, &all, retry_after)
-            && alone.epoch != epoch
+            && alone.epoch != epoch.number
         {
             // Not written anywhere: the next read that succeeds puts the fleet's view back.
             kept.alone = Some(Box::new(alone));

@@ -12,7 +12,7 @@ use super::breakers::Registry;
 use super::left::LeftProbe;
 use super::memory::Deciding;
 use crate::config::TargetConfig;
-use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
+use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, EpochId};
 use crate::decide::permits::{ProbeGrant, permit_margin};
 use crate::decide::timing::time_left;
 use crate::decide::window::CallOutcome;
@@ -68,7 +68,7 @@ pub struct Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PermitKind {
     /// In the window, while the breaker is in this epoch.
-    Counted { epoch: u64 },
+    Counted { epoch: EpochId },
     /// Not at all: the breaker is forced closed.
     Uncounted,
     /// As a probe of a half-open epoch.
@@ -101,7 +101,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         target: &TargetName,
         tenant: Option<&BreakerName>,
         config: Arc<TargetConfig>,
-        epoch: u64,
+        epoch: EpochId,
     ) -> Admission<'_, T, R> {
         let breaker = tenant.map_or_else(|| BreakerName::of(target.clone()), BreakerName::clone);
         Admission::Call(Permit { config, breaker, kind: PermitKind::Counted { epoch }, registry: self })
@@ -132,7 +132,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         let why = format!("{}: {}", breaker.state.name(), breaker.reason);
         let kind = match breaker.decide(DecisionContext { now, config: &config, jitter: self.runtime.unit() })
         {
-            Decision::Allow => PermitKind::Counted { epoch: breaker.epoch },
+            Decision::Allow => PermitKind::Counted { epoch: breaker.epoch_id() },
             Decision::AllowUncounted => PermitKind::Uncounted,
             Decision::Wait(until) => {
                 return Ok(Admission::Wait { until, breaker: name, config, why, refused: None });
@@ -141,7 +141,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
                 Ok(Some(grant)) => PermitKind::Probe(grant),
                 // Its epoch was decided, by results that were there.
                 Ok(None) if self.memory.row(&name).breaker.state == BreakerState::Closed => {
-                    PermitKind::Counted { epoch: self.memory.row(&name).breaker.epoch }
+                    PermitKind::Counted { epoch: self.memory.row(&name).breaker.epoch_id() }
                 }
                 none => {
                     let until = Some(now + Duration::from_millis(config.open_duration_ms.into()));

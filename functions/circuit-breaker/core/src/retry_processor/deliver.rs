@@ -170,7 +170,7 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> RetryProcessor<T, Q, D, R> {
         let settle = permit.settle(result.outcome, result.retry_after());
         let told = async {
             let settled = settle.await;
-            self.registry.tend().await;
+            join(self.registry.tend(), self.credentials.tend(&self.runtime)).await;
             settled
         };
         let (settled, processed) = join(told, self.write_down(row, position, drain, &config, result)).await;

@@ -106,6 +106,16 @@ pub fn operated(posts: &[Post], method: &'static str, path: &str, body: &'static
     then(&config(""), park, |world, stack| stack.spawn_call(world, method, path, body))
 }
 
+/// A call of the API after these requests have failed.
+pub fn operated_on_failed(posts: &[Post], method: &'static str, path: &str) -> Calls {
+    let fail = |world: &World, stack: &Stack| {
+        world.service(|s| s.health = Health::Answers(500));
+        stack.spawn_requests(world, world.now(), SignedDuration::ZERO, posts.to_vec());
+        world.run().unwrap();
+    };
+    then(&config(""), fail, |world, stack| stack.spawn_call(world, method, path, ""))
+}
+
 /// A call of the API while ten requests with this body are dead, and their letters there; with `redriven` they wait again.
 pub fn operated_on_dead(body: &'static str, redriven: bool, method: &'static str, path: &str) -> Calls {
     let fields =

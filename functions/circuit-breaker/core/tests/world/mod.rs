@@ -229,9 +229,15 @@ pub fn breaker(world: &World) -> Option<Breaker> {
 
 /// Puts the breaker into a state, as if it had come there.
 pub fn put_breaker(world: &World, config: &Arc<TargetConfig>, state: BreakerState) {
+    put_breaker_of(world, &BreakerName::of(target()), config, state);
+}
+
+/// The same, of a target or a tenant.
+pub fn put_breaker_of(world: &World, name: &BreakerName, config: &Arc<TargetConfig>, state: BreakerState) {
     let breaker = Breaker { epoch: 5, state, openings: 1, ..Breaker::new(config, world.now()) };
-    let row = BreakerRow { version: 0, breaker: breaker.clone(), writer: 0 };
-    let Write::Put { item, .. } = row.replace(&BreakerName::of(target()), breaker, 1) else { return };
+    let row = BreakerRow::unwritten(breaker.clone());
+    let next = row.next(name, breaker, 1, world.now());
+    let Write::Put { item, .. } = row.replace(name, &next) else { return };
     world.edit(|table| table.put(item));
 }
 
