@@ -107,7 +107,7 @@ CLIPPY_DECISIONS = (
 )
 
 # Tests of the platform that a running LocalStack is needed for.
-ON_LOCALSTACK = ("localstack/tests/test_two_stacks.py", "localstack/tests/test_event_sources.py")
+ON_LOCALSTACK = tuple(f"localstack/tests/test_{name}.py" for name in ("two_stacks", "event_sources", "kinesis"))
 
 STAGES = (
     Stage("install", (tenfold("install"),), lane="stack"),

@@ -11,6 +11,7 @@ Read in this order:
     executor       LocalStack's RuntimeExecutor interface on a sandbox
     emulators      DynamoDB Local from the jars in .local/; no emulator outlives LocalStack
     event_sources  several batches of a queue at once
+    table_changes  a table's changes in a Kinesis stream
     mending        where LocalStack misreads a template
     hooks          what LocalStack loads (see pyproject.toml)
 
