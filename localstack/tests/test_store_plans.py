@@ -32,7 +32,7 @@ def free() -> int:
 def pattern():
     """A pattern with these values for laptops."""
 
-    def make(slug: str, **values: str) -> None:
+    def make(slug: str, **values) -> None:
         (paths.TEMPLATES / f"{slug}.yaml").write_text("Resources: {}\n")
         (paths.TEMPLATES / f"{slug}.local.json").write_text(json.dumps(values))
 
@@ -66,6 +66,12 @@ def test_what_names_no_store_is_refused_with_what_there_is(pattern, text):
     pattern("p", Url=text)
     with pytest.raises(Failure, match=r"names no value of a store; there are opensearch.host, .*, postgres.url$"):
         stores.needed(["p"])
+
+
+def test_a_value_that_is_no_string_is_refused(pattern):
+    pattern("p", Days=1, Url="")
+    with pytest.raises(Failure, match=r"^p.local.json: Days must be a string, as sam takes it$"):
+        stores.local_values("p")
 
 
 def test_a_store_that_was_started_anew_is_deployed_to_anew(pattern, monkeypatch):

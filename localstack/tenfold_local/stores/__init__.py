@@ -141,7 +141,10 @@ def session(slug: str) -> str:
 
 def _local_values(slug: str) -> dict[str, str]:
     file = paths.TEMPLATES / f"{slug}.local.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    values = json.loads(file.read_text()) if file.exists() else {}
+    if wrong := [name for name, value in values.items() if not isinstance(value, str)]:
+        raise Failure(f"{file.name}: {', '.join(wrong)} must be a string, as sam takes it")
+    return values
 
 
 def _found(match: re.Match) -> tuple[Store, str]:

@@ -34,13 +34,18 @@ def make(folder: Path) -> None:
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=DAYS))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(_usage(is_authority), critical=True)
         )
 
     authority, server = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     signed = unsigned("Tenfold's local platform", authority, True).sign(authority, hashes.SHA256())
+    # OpenSSL's strict checks, Python's since 3.13, want these.
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
         unsigned("localhost", server, False)
+        .add_extension(issuer, critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(authority, hashes.SHA256())
@@ -54,3 +59,12 @@ def make(folder: Path) -> None:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
+
+
+def _usage(is_authority: bool):
+    from cryptography import x509
+
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    names += ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    wanted = "key_cert_sign" if is_authority else "digital_signature"
+    return x509.KeyUsage(**{name: name == wanted for name in names})
