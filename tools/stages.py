@@ -107,7 +107,7 @@ CLIPPY_DECISIONS = (
 )
 
 # Tests of the platform that a running LocalStack is needed for, or that start servers themselves.
-ON_LOCALSTACK = tuple(f"localstack/tests/test_{name}.py" for name in ("two_stacks", "event_sources", "kinesis", "stores"))
+ON_LOCALSTACK = tuple(f"localstack/tests/test_{name}.py" for name in ("two_stacks", "event_sources", "streams", "stores"))
 
 STAGES = (
     Stage("install", (tenfold("install"),), lane="stack"),

@@ -15,6 +15,13 @@ WITHIN = 60
 BOOTSTRAP = """#!{python}
 import base64, http.client, json, os, pathlib, time
 
+def said(record):
+    if kinesis := record.get("kinesis"):
+        return base64.b64decode(kinesis["data"]).decode(), kinesis["sequenceNumber"]
+    if change := record.get("dynamodb"):
+        return change["NewImage"]["body"]["S"], change["SequenceNumber"]
+    return record["body"], record["messageId"]
+
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 folder = pathlib.Path(os.environ["FOLDER"])
 base = "/2018-06-01/runtime/invocation"
@@ -24,9 +31,7 @@ while True:
     records = json.loads(response.read())["Records"]
     failed = []
     for record in records:
-        kinesis = record.get("kinesis")
-        body = base64.b64decode(kinesis["data"]).decode() if kinesis else record["body"]
-        id = kinesis["sequenceNumber"] if kinesis else record["messageId"]
+        body, id = said(record)
         begun, awaited, ended = (folder / name for name in body.split())
         is_first = not begun.exists()
         begun.touch()
