@@ -113,7 +113,8 @@ def kinesis() -> None:
         said = subprocess.check_output([python, "-c", where], env=environment, text=True)
         _npm_ci(manifests, Path(said.splitlines()[-1]), "the Kinesis emulator")
 
-    _once(paths.FILESYSTEM, [paths.LOCALSTACK / "requirements.lock", *manifests], "installing the Kinesis emulator", install)
+    sources = [paths.LOCALSTACK / "requirements.lock", *manifests]
+    _once(paths.FILESYSTEM, sources, "installing the Kinesis emulator", install)
 
 
 def _npm_ci(manifests: list[Path], into: Path, what: str) -> None:

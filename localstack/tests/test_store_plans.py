@@ -114,6 +114,16 @@ def test_a_stale_pid_file_is_not_taken_for_a_store():
     assert not postgres.was_started()
 
 
+def test_what_stores_hold_does_not_outlive_localstack(monkeypatch, checkout):
+    done = []
+    for name in ("TEMPORARY", "FILESYSTEM", "OUTPUTS", "DEPLOYED"):
+        monkeypatch.setattr(paths, name, checkout / name.lower())
+    monkeypatch.setattr(stores, "stop", lambda quiet: done.append("stopped"))
+    monkeypatch.setattr(server.daemon, "spawn", lambda *_, **__: done.append("spawned"))
+    server._spawn(free())
+    assert done == ["stopped", "spawned"]
+
+
 def test_doctor_names_what_a_needed_store_lacks_and_no_other(pattern, monkeypatch):
     monkeypatch.setattr(prerequisites, "java_since", lambda minimum: None)
     assert list(doctor.needed_stores()) == []

@@ -61,8 +61,8 @@ def problem_of(store: Store) -> str | None:
     ours = store.running()
     if ours and ours.port != port:
         return (
-            f"port {port} is asked for, and this checkout's {store.title} runs on port {ours.port} (process {ours.pid}): "
-            f"go on with {store.port_name}={ours.port}, or end that one first, with `make down`"
+            f"port {port} is asked for, and this checkout's {store.title} runs on port {ours.port} "
+            f"(process {ours.pid}): go on with {store.port_name}={ours.port}, or end that one first, with `make down`"
         )
     if not ours and (obstacle := ports.obstacle(port)):
         return (

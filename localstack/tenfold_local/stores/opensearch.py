@@ -23,8 +23,8 @@ class OpenSearch(Store):
     def problem(self) -> str | None:
         if not prerequisites.java_since(MIN_JAVA):
             return (
-                f"{self.title} needs a JDK, {MIN_JAVA} or later, and there is none in JAVA_HOME, on the PATH or where JDKs "
-                "usually are: install one beside the other, for instance from adoptium.net, or set JAVA_HOME"
+                f"{self.title} needs a JDK, {MIN_JAVA} or later, and there is none in JAVA_HOME, on the PATH or where "
+                "JDKs usually are: install one beside the other, for instance from adoptium.net, or set JAVA_HOME"
             )
         return super().problem()
 

@@ -117,7 +117,8 @@ class Store(abc.ABC):
 
     def process(self) -> dict:
         """How it, and what prepares its data, are run: apart from the caller's settings, and not as root."""
-        options = {"cwd": self.folder, "env": {"PATH": os.environ["PATH"], "TMPDIR": str(self.folder / "tmp"), "LC_ALL": "C"}}
+        environment = {"PATH": os.environ["PATH"], "TMPDIR": str(self.folder / "tmp"), "LC_ALL": "C"}
+        options = {"cwd": self.folder, "env": environment}
         if user := self.user():
             options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         return options
