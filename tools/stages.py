@@ -106,8 +106,8 @@ CLIPPY_DECISIONS = (
     *("cargo", "clippy", *DECISIONS, "--target-dir", "target", "--all-targets", "--", "-D", "warnings"),
 )
 
-# Tests of the platform that a running LocalStack is needed for.
-ON_LOCALSTACK = ("localstack/tests/test_two_stacks.py", "localstack/tests/test_event_sources.py")
+# Tests of the platform that a running LocalStack is needed for, or that start servers themselves.
+ON_LOCALSTACK = tuple(f"localstack/tests/test_{name}.py" for name in ("two_stacks", "event_sources", "streams", "stores"))
 
 STAGES = (
     Stage("install", (tenfold("install"),), lane="stack"),

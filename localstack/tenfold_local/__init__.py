@@ -5,6 +5,9 @@
     prerequisites  what a machine must have
     install        what goes into .local/, once
     ports          ports.env, and who holds a port
+    maven          what comes from Maven, with its SHA-256
+    daemon         a background process, known by its pid file
+    stores         the real servers behind the stores of AWS
     server         LocalStack: start, stop, status
     build          the functions' binaries, as artifacts that `sam deploy` takes
     stacks         the state of a stack, and why it failed

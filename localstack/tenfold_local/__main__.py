@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tenfold_local import build, doctor, install, paths, prerequisites, server
+from tenfold_local import build, doctor, install, paths, prerequisites, server, stores
 from tenfold_local.say import Failure, fail
 
 
@@ -36,12 +36,14 @@ def _parser() -> argparse.ArgumentParser:
     command("install-bench", "install what `make bench` compares with", lambda _: install.bench())
     command("install-gates", "install what `gates` judges with", lambda _: (_installed(), install.gates()))
     command("start", "start LocalStack", lambda _: (server.is_up(), _installed(), server.start()))
-    command("stop", "stop LocalStack", lambda _: server.stop())
-    command("status", "say what runs", lambda _: server.status())
+    command("stop", "stop LocalStack and the stores", lambda _: (server.stop(), stores.stop()))
+    command("status", "say what runs", lambda _: _status())
     command("lock", "resolve the lock files anew", lambda _: install.lock())
     up = command("up", "start LocalStack, build, deploy, write .local/outputs.json", _up)
     up.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
     up.add_argument("--built", action="store_true", help="deploy what `build` has built")
+    real = command("stores", "start stores, without a pattern that needs them", _stores)
+    real.add_argument("names", nargs="+", metavar="STORE", choices=stores.ALL, help=", ".join(stores.ALL))
     build = command("build", "build the functions, and do no more", _build)
     build.add_argument("slugs", nargs="*", metavar="PATTERN", help="all with a template by default")
     aws = command("deploy", "build for release and deploy to AWS", _deploy)
@@ -63,11 +65,28 @@ def _installed() -> None:
 def _up(arguments: argparse.Namespace) -> None:
     # Before anything is installed: that may end a LocalStack that runs.
     server.is_up()
+    stores.require(stores.needed(arguments.slugs or paths.patterns()))
     _installed()
     _continue_in_tools()
     from tenfold_local import deploy
 
     deploy.up(arguments.slugs, arguments.built)
+
+
+def _stores(arguments: argparse.Namespace) -> None:
+    wanted = [stores.ALL[name] for name in arguments.names]
+    stores.require(wanted)
+    _installed()
+    _continue_in_tools()
+    install.stores(wanted)
+    stores.start(wanted)
+
+
+def _status() -> None:
+    dead = stores.status()
+    server.status()
+    if dead:
+        raise Failure(f"{', '.join(dead)}: `make up` starts it anew")
 
 
 def _build(arguments: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def settle(asked: str | None, command: list[str]) -> tuple[str, list[str]]:
         return architecture, command
     wanted = parameters | {PARAMETER: architecture}
     # Of several such options sam takes the last: it has what the others and samconfig.toml say, too.
-    told = [*command, "--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in wanted.items())]
+    told = [*command, "--parameter-overrides", *(f"{name}={quoted(value)}" for name, value in wanted.items())]
     if not _says(told, wanted):
         raise Failure(
             f"{PARAMETER} is not among the parameters of this deployment, and cannot be put beside them, as a value has "
@@ -77,5 +77,5 @@ def _says(command: list[str], parameters: dict[str, str]) -> bool:
         return False
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     return '"' + value.replace('"', '\\"') + '"'

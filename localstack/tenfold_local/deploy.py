@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import yaml
 
-from tenfold_local import architecture, build, paths, server, stacks
+from tenfold_local import architecture, build, install, paths, server, stacks, stores
 from tenfold_local.say import Failure, step, tail, timed
 
 BUCKET = "tenfold-artifacts"
@@ -25,7 +25,10 @@ def up(slugs: list[str], built: bool = False) -> None:
     slugs = slugs or paths.patterns()
     for slug in slugs:
         _require_template(slug)
+    needed = stores.needed(slugs)
+    install.stores(needed)
     server.start()
+    stores.start(needed)
     os.environ.update(server.client_environment())
     if not built:
         build.functions(slugs)
@@ -135,14 +138,9 @@ def _sam_deploy(slug: str, name: str, output) -> int:
 
 def _parameters(slug: str) -> list[str]:
     """Values that make sense on a laptop only: infra/sam/<slug>.local.json."""
-    file = template(slug).with_suffix(".local.json")
-    if not file.exists():
-        return []
-    values = json.loads(file.read_text())
-    return [
-        "--parameter-overrides",
-        *(f"ParameterKey={name},ParameterValue={value}" for name, value in values.items()),
-    ]
+    values = stores.local_values(slug)
+    told = [f"ParameterKey={name},ParameterValue={architecture.quoted(value)}" for name, value in values.items()]
+    return ["--parameter-overrides", *told] if told else []
 
 
 def reachable(value: str, endpoint: str) -> str:
@@ -154,13 +152,11 @@ def reachable(value: str, endpoint: str) -> str:
 
 
 def _digest(slug: str) -> str:
-    """Of everything that a deployment depends on, and of the LocalStack that it went to."""
+    """Of everything that a deployment depends on, and of the LocalStack and the stores that it went to."""
     digest = hashlib.sha256(server.instance().encode())
-    files = [template(slug), template(slug).with_suffix(".local.json")]
-    files += _referenced(template(slug))
-    for path in files:
-        if path.exists():
-            digest.update(str(path).encode() + path.read_bytes())
+    digest.update(f"{stores.local_values(slug)} {stores.session(slug)}".encode())
+    for path in [template(slug), *_referenced(template(slug))]:
+        digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

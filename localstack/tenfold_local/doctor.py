@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenfold_local import paths, ports, prerequisites, server
+from tenfold_local import paths, ports, prerequisites, server, stores
 from tenfold_local.say import Failure
 
 GB = 1e9
 # What the folders of a fresh clone grow to: what is installed, and what cargo builds for `make demo`, and for
 # `make test` with its tests, explorers and gates.
-INSTALLED_GB, DEMO_GB, TEST_GB = 1.4, 2.6, 9.4
+INSTALLED_GB, DEMO_GB, TEST_GB = 1.4, 2.6, 9.8
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Finding:
 
 
 def tell() -> None:
-    findings = [*commands(), disk(), *in_use(), *installed()]
+    findings = [*commands(), disk(), *in_use(), *needed_stores(), *installed()]
     print("\n".join(map(str, findings)))
     if bad := [finding for finding in findings if not finding.is_well]:
         raise Failure(f"{len(bad)} of {len(findings)} in the way: {', '.join(f.what for f in bad)}")
@@ -66,6 +66,15 @@ def in_use() -> Iterable[Finding]:
         yield Finding(port, "LocalStack runs there, ours" if server.is_up() else "LocalStack will have it")
     except Failure as failure:
         yield Finding(port, str(failure), is_well=False)
+
+
+def needed_stores() -> Iterable[Finding]:
+    """The real servers that patterns need, and no others."""
+    for store in stores.needed(paths.patterns()):
+        problem = stores.problem_of(store)
+        is_there = (store.program / ".installed").exists()
+        what = f"{size(store.program):.1f} GB" if is_there else "not yet: the first run gets it"
+        yield Finding(store.title, problem or what, problem is None)
 
 
 def installed() -> Iterable[Finding]:

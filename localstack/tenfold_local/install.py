@@ -6,10 +6,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
-from tenfold_local import paths, server
+from tenfold_local import maven, paths, server
 from tenfold_local.say import run, timed
+from tenfold_local.stores import ALL as STORES
+from tenfold_local.stores.store import Store
 
 UV_VERSION = "0.9.5"
 UV_BINARY = paths.UV / "bin" / "uv"
@@ -61,51 +64,64 @@ def gates() -> None:
     manifests = [paths.NAG / "package.json", paths.NAG / "package-lock.json"]
 
     def install() -> None:
-        paths.GATES_NAG.mkdir(parents=True, exist_ok=True)
-        for manifest in manifests:
-            shutil.copy(manifest, paths.GATES_NAG)
-        run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            "installing cdk-nag with npm",
-            cwd=paths.GATES_NAG,
-        )
+        _npm_ci(manifests, paths.GATES_NAG, "cdk-nag")
 
     _once(paths.GATES_NAG, manifests, "installing cdk-nag", install)
 
 
 def dynamodb() -> None:
-    pom = paths.LOCALSTACK / "dynamodb" / "pom.xml"
+    folder, lib = paths.LOCALSTACK / "dynamodb", paths.DYNAMODB / "lib"
 
     def install() -> None:
-        run(
-            [
-                *("mvn", "--batch-mode", "--quiet", "--file", pom),
-                "dependency:copy-dependencies",
-                "-DincludeScope=runtime",
-                f"-DoutputDirectory={paths.DYNAMODB / 'lib'}",
-            ],
-            "fetching DynamoDB Local with Maven",
+        shutil.rmtree(lib, ignore_errors=True)
+        maven.fetch(folder, lib, "DynamoDB Local")
+
+    _once(paths.DYNAMODB, maven.sources(folder), "installing DynamoDB Local", install)
+
+
+def stores(wanted: Iterable[Store]) -> None:
+    """The real servers that patterns need."""
+    for store in wanted:
+        _once(
+            store.program,
+            maven.sources(store.definition),
+            f"installing {store.title}",
+            lambda store=store: _store(store),
         )
 
-    _once(paths.DYNAMODB, [pom], "installing DynamoDB Local", install)
+
+def _store(store: Store) -> None:
+    store.stop()  # it runs from what is about to be replaced
+    shutil.rmtree(store.program, ignore_errors=True)
+    fetched = store.program / "fetched"
+    maven.fetch(store.definition, fetched, store.title, store.platform())
+    store.unpack(fetched)
+    shutil.rmtree(fetched, ignore_errors=True)
 
 
 def kinesis() -> None:
-    """LocalStack's own installer, now rather than in the middle of somebody's first deployment."""
-    lock = paths.LOCALSTACK / "requirements.lock"
-    program = (
+    """The package that LocalStack would install in the middle of somebody's first deployment, where it looks for it."""
+    manifests = [paths.KINESIS / "package.json", paths.KINESIS / "package-lock.json"]
+    where = (
+        "from localstack.packages import InstallTarget;"
         "from localstack.services.kinesis.packages import kinesismock_package as package;"
-        "package.get_installer().install()"
+        "print(package.get_installer()._get_install_dir(InstallTarget.VAR_LIBS))"
     )
 
     def install() -> None:
-        run(
-            [paths.VENV / "bin" / "python", "-c", program],
-            "installing the Kinesis emulator with npm",
-            env={**os.environ, **server.HOST_MODE},
-        )
+        python, environment = paths.VENV / "bin" / "python", {**os.environ, **server.HOST_MODE}
+        said = subprocess.check_output([python, "-c", where], env=environment, text=True)
+        _npm_ci(manifests, Path(said.splitlines()[-1]), "the Kinesis emulator")
 
-    _once(paths.FILESYSTEM, [lock], "installing the Kinesis emulator", install)
+    sources = [paths.LOCALSTACK / "requirements.lock", *manifests]
+    _once(paths.FILESYSTEM, sources, "installing the Kinesis emulator", install)
+
+
+def _npm_ci(manifests: list[Path], into: Path, what: str) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    for manifest in manifests:
+        shutil.copy(manifest, into)
+    run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], f"installing {what} with npm", cwd=into)
 
 
 def uv(*arguments) -> list:
@@ -168,13 +184,18 @@ def lock() -> None:
                 cwd=folder,
                 check=True,
             )
-    with timed("locking tools/gates/nag"):
-        # Which registry a package came from is no part of the lock, its hash is.
-        run(
-            [
-                *("npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved"),
-                *("--no-audit", "--no-fund"),
-            ],
-            "locking cdk-nag with npm",
-            cwd=paths.NAG,
-        )
+    for folder in (paths.NAG, paths.KINESIS):
+        with timed(f"locking {folder.relative_to(paths.ROOT)}"):
+            # Which registry a package came from is no part of the lock, its hash is.
+            run(
+                [
+                    *("npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved"),
+                    *("--no-audit", "--no-fund"),
+                ],
+                f"locking {folder.name} with npm",
+                cwd=folder,
+            )
+    with timed("locking what Maven fetches"):
+        maven.lock(paths.LOCALSTACK / "dynamodb")
+        for store in STORES.values():
+            maven.lock(store.definition, store.platforms)

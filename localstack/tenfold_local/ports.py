@@ -15,10 +15,10 @@ FILE = LOCALSTACK / "ports.env"
 
 
 def localstack() -> int:
-    return _port("TENFOLD_LOCALSTACK_PORT")
+    return named("TENFOLD_LOCALSTACK_PORT")
 
 
-def _port(name: str) -> int:
+def named(name: str) -> int:
     values = dict(
         line.split("=", 1)
         for line in FILE.read_text().splitlines()

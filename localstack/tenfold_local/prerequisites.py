@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import glob
 import os
 import re
 import shutil
@@ -80,6 +82,26 @@ def java() -> str:
     """JAVA_HOME's java where that is set, as Java's own tools do it."""
     home = os.environ.get("JAVA_HOME")
     return os.path.join(home, "bin", "java") if home else "java"
+
+
+# Where JDKs are put that are not the usual one: by Linux distributions, macOS, SDKMAN.
+JDKS = (
+    "/usr/lib/jvm/*/bin/java",
+    "/Library/Java/JavaVirtualMachines/*/Contents/Home/bin/java",
+    "~/.sdkman/candidates/java/*/bin/java",
+)
+
+
+@functools.cache
+def java_since(minimum: int) -> str | None:
+    """The first java that is new enough: the usual one, or another beside it."""
+    # GitHub's runners have a JAVA_HOME_21_X64, and so on.
+    homes = [home for name, home in sorted(os.environ.items()) if name.startswith("JAVA_HOME_")]
+    others = [path for pattern in JDKS for path in sorted(glob.glob(os.path.expanduser(pattern)))]
+    for candidate in (java(), *(os.path.join(home, "bin", "java") for home in homes), *others):
+        if (found := shutil.which(candidate)) and (_major_version(found, "-version") or 0) >= minimum:
+            return found
+    return None
 
 
 def check() -> None:

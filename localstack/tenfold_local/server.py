@@ -6,17 +6,16 @@ import http.client
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass
 
-from tenfold_local import paths, ports, prerequisites, say
+from tenfold_local import daemon, paths, ports, prerequisites, say, stores
 from tenfold_local.say import Failure
 
 START_SECONDS = 60
-STOP_SECONDS = 15
+# In its command line.
+MARKER = "localstack.runtime.main"
 REGION = "us-east-1"
 # LocalStack's own folders under .local/. In a container (CI often is one) it would take over the
 # container's root folder otherwise.
@@ -39,6 +38,7 @@ def client_environment() -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "TENFOLD_ENDPOINT": endpoint(),
         "TENFOLD_OUTPUTS": str(paths.OUTPUTS),
+        "TENFOLD_STORES": str(paths.ENDPOINTS),
     }
 
 
@@ -110,13 +110,7 @@ def stop(quiet: bool = False) -> None:
         return
     if not quiet:
         say.step("stopping LocalStack")
-    _signal(ours.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while _ours() is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    # The whole session, so that no emulator outlives it.
-    _signal(ours.pid, signal.SIGKILL)
-    paths.PID.unlink(missing_ok=True)
+    daemon.end(paths.PID, MARKER)
 
 
 def status() -> None:
@@ -148,25 +142,22 @@ def _get(path: str) -> dict:
 
 
 def _spawn(port: int) -> subprocess.Popen:
-    # No state survives a stop; what LocalStack installed for itself does. It keeps temporary files
-    # both in TMPDIR and under its own root, at the path of TMPDIR.
+    # No state survives a stop, in the stores neither, which hold what was made of this one's; what LocalStack
+    # installed for itself does. It keeps temporary files both in TMPDIR and under its own root, at the path of TMPDIR.
+    stores.stop(quiet=True)
     for folder in (paths.TEMPORARY, paths.FILESYSTEM / str(paths.TEMPORARY).lstrip("/")):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for file in (paths.OUTPUTS, paths.DEPLOYED):
         file.unlink(missing_ok=True)
-    with paths.LOG.open("wb") as log:
-        process = subprocess.Popen(
-            [str(paths.VENV / "bin" / "python"), "-m", "localstack.runtime.main"],
-            cwd=paths.STATE,
-            env=_environment(port),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    paths.PID.write_text(f"{process.pid} {port}")
-    return process
+    return daemon.spawn(
+        [paths.VENV / "bin" / "python", "-m", MARKER],
+        paths.PID,
+        port,
+        paths.LOG,
+        cwd=paths.STATE,
+        env=_environment(port),
+    )
 
 
 def _environment(port: int) -> dict[str, str]:
@@ -205,35 +196,8 @@ def _environment(port: int) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Ours:
+def _ours() -> daemon.Running | None:
     """The LocalStack that this checkout has started."""
-
-    pid: int
-    port: int
-
-
-def _ours() -> Ours | None:
-    """What the pid file names, if it still is the LocalStack that we started."""
-    try:
-        pid, *port = map(int, paths.PID.read_text().split())
-        command = subprocess.run(
-            ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout
-    except (OSError, ValueError):
-        return None
-    is_zombie = command.startswith("Z")
-    if "localstack.runtime.main" not in command or is_zombie:
-        return None
+    found = daemon.running(paths.PID, MARKER)
     # One that an earlier version of this command has started tells no port.
-    return Ours(pid, port[0] if port else ports.localstack())
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        if number == signal.SIGTERM:
-            os.kill(pid, number)
-        else:
-            os.killpg(pid, number)
-    except ProcessLookupError:
-        pass
+    return daemon.Running(found.pid, found.port or ports.localstack()) if found else None

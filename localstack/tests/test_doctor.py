@@ -12,7 +12,7 @@ from tenfold_local.say import Failure
 @pytest.fixture(autouse=True)
 def empty(tmp_path, monkeypatch):
     """A checkout in which nothing is installed, on a machine that has all it needs, and no LocalStack."""
-    for name in ("LOCAL", "TARGET", "VENV", "TOOLS", "GATES", "GATES_NAG", "DYNAMODB", "PID"):
+    for name in ("LOCAL", "TARGET", "VENV", "TOOLS", "GATES", "GATES_NAG", "DYNAMODB", "STORES", "TEMPLATES", "PID"):
         monkeypatch.setattr(paths, name, tmp_path / name.lower())
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(prerequisites, "all_of_them", lambda: [Prerequisite("a shell", "", "", "sh")])

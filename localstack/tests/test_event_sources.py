@@ -3,60 +3,14 @@
 Needs a LocalStack that runs (`localstack/tenfold start`), and leaves nothing in it.
 """
 
-import io
-import sys
-import time
 import uuid
-import zipfile
 from pathlib import Path
 
 import boto3
 import pytest
-from tenfold_local import server
+from functions import WITHIN, eventually, function
 
-WITHIN = 60
-# Each message names files: one that it makes at its begin, one that it waits for, and one that is made at the end.
-# A message whose second file is named `never` is reported as failed, unless it was delivered before.
-BOOTSTRAP = """#!{python}
-import http.client, json, os, pathlib, time
-
-api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
-folder = pathlib.Path(os.environ["FOLDER"])
-base = "/2018-06-01/runtime/invocation"
-while True:
-    api.request("GET", base + "/next")
-    response = api.getresponse()
-    records = json.loads(response.read())["Records"]
-    failed = []
-    for record in records:
-        begun, awaited, ended = (folder / name for name in record["body"].split())
-        is_first = not begun.exists()
-        begun.touch()
-        if awaited.name == "never" and is_first:
-            failed.append({{"itemIdentifier": record["messageId"]}})
-            continue
-        while awaited.name != "never" and not awaited.exists():
-            time.sleep(0.01)
-        ended.touch()
-    id = response.headers["Lambda-Runtime-Aws-Request-Id"]
-    api.request("POST", f"{{base}}/{{id}}/response", json.dumps({{"batchItemFailures": failed}}))
-    api.getresponse().read()
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def running() -> None:
-    if not server.instance():
-        pytest.skip("no LocalStack runs; run: localstack/tenfold start")
-
-
-@pytest.fixture
-def names():
-    """Resources that are deleted at the end: (what deletes it, with what), latest first."""
-    made = []
-    yield made
-    for delete, arguments in reversed(made):
-        delete(**arguments)
+pytestmark = pytest.mark.usefixtures("running_localstack")
 
 
 @pytest.fixture
@@ -78,16 +32,7 @@ class Source:
         self._url = self._sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         made.append((self._sqs.delete_queue, {"QueueUrl": self._url}))
         arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
-        self._lambda.create_function(
-            FunctionName=name,
-            Runtime="provided.al2023",
-            Handler="bootstrap",
-            Role="arn:aws:iam::000000000000:role/any",
-            Timeout=hidden_seconds,
-            Environment={"Variables": {"FOLDER": str(folder)}},
-            Code={"ZipFile": artifact()},
-        )
-        made.append((self._lambda.delete_function, {"FunctionName": name}))
+        function(name, folder, made, Timeout=hidden_seconds)
         self.id = self._lambda.create_event_source_mapping(
             FunctionName=name,
             EventSourceArn=arn["Attributes"]["QueueArn"],
@@ -117,23 +62,6 @@ class Source:
     def end(self) -> None:
         if self.state() not in (None, "Deleting"):
             self._lambda.delete_event_source_mapping(UUID=self.id)
-
-
-def artifact() -> bytes:
-    """A function's zip, with this very interpreter: another one may be a shim."""
-    info = zipfile.ZipInfo("bootstrap")
-    info.external_attr = 0o755 << 16
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr(info, BOOTSTRAP.format(python=sys.executable))
-    return content.getvalue()
-
-
-def eventually(what: str, holds) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not so within {WITHIN} s"
-        time.sleep(0.05)
 
 
 def test_a_batch_that_waits_for_another_is_not_in_its_way(source):

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from tenfold_local import build, deploy, paths, ports, prerequisites, server
+from tenfold_local import architecture, build, deploy, paths, ports, prerequisites, server
 from tenfold_local.prerequisites import Prerequisite
 from tenfold_local.say import Failure
 
@@ -89,8 +89,8 @@ def test_a_digest_changes_with_all_that_is_deployed(root, monkeypatch):
 
     assert not changed()
     seen.pop()
-    for file in (artifact, machine, template.with_suffix(".local.json")):
-        file.write_text("1")
+    for file, text in ((artifact, "1"), (machine, "1"), (template.with_suffix(".local.json"), '{"Days": "1"}')):
+        file.write_text(text)
         assert changed(), file
     monkeypatch.setattr(server, "instance", lambda: "second run")
     assert changed()
@@ -99,8 +99,12 @@ def test_a_digest_changes_with_all_that_is_deployed(root, monkeypatch):
 def test_local_parameters_are_passed(root):
     paths.TEMPLATES.mkdir(parents=True)
     assert deploy._parameters("p") == []
-    (paths.TEMPLATES / "p.local.json").write_text(json.dumps({"Window": "10"}))
-    assert deploy._parameters("p")[1:] == ["ParameterKey=Window,ParameterValue=10"]
+    values = {"Window": "10", "Url": "postgres://u:p@h:1/d?sslmode=require", "File": "/a folder/ca.pem"}
+    (paths.TEMPLATES / "p.local.json").write_text(json.dumps(values))
+    template = paths.TEMPLATES / "p.yaml"
+    template.write_text("Parameters:\n" + "".join(f"  {name}: {{Type: String}}\n" for name in values) + "Resources: {}\n")
+    command = ["sam", "deploy", "--stack-name", "p", "--template-file", str(template), *deploy._parameters("p")]
+    assert architecture.read(command)["parameter_overrides"] == values
 
 
 def test_an_environment_of_samconfig_names_its_own_stack(root):

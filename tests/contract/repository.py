@@ -6,6 +6,7 @@ import functools
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import yaml
@@ -38,6 +39,14 @@ def patterns() -> list[str]:
 
 def templates() -> list[Path]:
     return sorted((ROOT / "infra" / "sam").glob("*.yaml"))
+
+
+def local_values(template: Path) -> dict[str, str]:
+    """What a template is told on a laptop: its `.local.json`, with the addresses of stores filled in."""
+    sys.path.insert(0, str(ROOT / "localstack"))
+    from tenfold_local import stores
+
+    return stores.local_values(template.stem)
 
 
 def openapi_file(slug: str) -> Path:

@@ -1,11 +1,22 @@
 """Every stack is configured alike: the same parameters under the same names, and each does what it says."""
 
-import json
 import re
 import tomllib
 
 import pytest
-from repository import ROOT, Template, artifact, as_list, branches, files, pascal, patterns, referenced, relative
+from repository import (
+    ROOT,
+    Template,
+    artifact,
+    as_list,
+    branches,
+    files,
+    local_values,
+    pascal,
+    patterns,
+    referenced,
+    relative,
+)
 
 # What every template has. Beside these each has its own behaviour and thresholds.
 COMMON = (
@@ -191,7 +202,7 @@ def test_every_role_may_use_the_key(slug):
 def settings(slug: str) -> dict[str, dict[str, float]]:
     """The numbers that a stack is deployed with, by where they come from."""
     defaults = {name: p["Default"] for name, p in parameters(slug).items() if p["Type"] == "Number"}
-    local = json.loads((ROOT / "infra" / "sam" / f"{slug}.local.json").read_text())
+    local = local_values(ROOT / "infra" / "sam" / f"{slug}.yaml")
     found = {"by default": defaults, f"{slug}.local.json": local}
     for environment, commands in tomllib.loads((ROOT / "samconfig.toml").read_text()).items():
         if environment == slug or environment.startswith(f"{slug}-"):

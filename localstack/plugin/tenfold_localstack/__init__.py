@@ -10,7 +10,8 @@ Read in this order:
     environment    the variables that a function sees
     executor       LocalStack's RuntimeExecutor interface on a sandbox
     emulators      DynamoDB Local from the jars in .local/; no emulator outlives LocalStack
-    event_sources  several batches of a queue at once
+    event_sources  several batches of a queue, and several shards of a stream, at once
+    table_changes  a table's changes in a Kinesis stream
     mending        where LocalStack misreads a template
     hooks          what LocalStack loads (see pyproject.toml)
 

@@ -4,16 +4,26 @@ LocalStack's poller receives a batch, invokes the function and waits for its ans
 batch holds up all others. Here the same loop only receives, and each batch has a thread of its own that invokes and
 deletes. One receiver for all keeps an idle queue as cheap as it was; the loop's end waits for the batches that are
 under way, as it did for its only one, and only then is the mapping disabled or gone.
+
+Of a stream it handles the shards one after the other, in the same loop. Here each shard whose batch is under way has a
+thread of its own, and is not read before that batch is over. A batch whose function fails is split, where its mapping says
+so, until what fails is alone.
 """
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
+from copy import deepcopy
 
 from localstack.services.lambda_.event_source_mapping import esm_worker_factory
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmWorker
 from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
+from localstack.services.lambda_.event_source_mapping.event_processor import BatchFailureError, EventProcessor
+from localstack.services.lambda_.event_source_mapping.pollers.dynamodb_poller import DynamoDBPoller
+from localstack.services.lambda_.event_source_mapping.pollers.kinesis_poller import KinesisPoller
 from localstack.services.lambda_.event_source_mapping.pollers.sqs_poller import SqsPoller
+from localstack.services.lambda_.event_source_mapping.pollers.stream_poller import StreamPoller
 
 LOG = logging.getLogger(__name__)
 
@@ -72,6 +82,89 @@ class ParallelSqsPoller(SqsPoller):
             self._under_way.discard(threading.current_thread())
 
 
+class _Split(BaseException):
+    """A batch that failed as a whole. No `Exception`: those make LocalStack try the same batch again."""
+
+
+class _Splitting(EventProcessor):
+    """Hands batches on, and asks to split those that fail and have more than one event."""
+
+    def __init__(self, processor: EventProcessor) -> None:
+        self._processor = processor
+
+    def process_events_batch(self, input_events: list[dict]) -> None:
+        try:
+            self._processor.process_events_batch(input_events)
+        except BatchFailureError:
+            if len(input_events) > 1:
+                raise _Split from None
+            raise
+
+    def generate_event_failure_context(self, abort_condition: str, **kwargs) -> dict:
+        return self._processor.generate_event_failure_context(abort_condition, **kwargs)
+
+
+class _SideBySide(StreamPoller):
+    """Handles the batches of a shard in order, and the shards side by side."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        # The batches of a shard that wait behind the one which is under way, and its thread.
+        self._waiting: dict[str, deque] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._lock = threading.Lock()
+
+    def poll_events_from_shard(self, shard_id: str, shard_iterator: str) -> None:
+        if shard_id not in self._waiting:
+            super().poll_events_from_shard(shard_id, shard_iterator)
+
+    def forward_events_to_target(self, shard_id: str, records) -> None:
+        with self._lock:
+            if shard_id in self._waiting:
+                return self._waiting[shard_id].append(records)
+            self._waiting[shard_id] = deque([records])
+        thread = threading.Thread(target=self._handle, args=(shard_id,), name="stream-shard", daemon=True)
+        self._threads[shard_id] = thread
+        thread.start()
+
+    def close(self) -> None:
+        """Returns when no batch is under way any more; one that fails is not tried again."""
+        super().close()
+        for thread in list(self._threads.values()):
+            thread.join()
+
+    def _handle(self, shard_id: str) -> None:
+        while records := self._next(shard_id):
+            try:
+                self._forward(shard_id, records)
+            except Exception as error:
+                LOG.warning("a batch of %s of %s failed: %s", shard_id, self.source_arn, error)
+
+    def _forward(self, shard_id: str, records) -> None:
+        try:
+            # LocalStack changes what it is given.
+            super().forward_events_to_target(shard_id, deepcopy(records))
+        except _Split:
+            middle = len(records) // 2
+            for half in (records[:middle], records[middle:]):
+                self._forward(shard_id, half)
+
+    def _next(self, shard_id: str):
+        with self._lock:
+            if not self._is_shutdown.is_set() and self._waiting[shard_id]:
+                return self._waiting[shard_id].popleft()
+            del self._waiting[shard_id]
+        return None
+
+
+class ParallelKinesisPoller(_SideBySide, KinesisPoller):
+    pass
+
+
+class ParallelDynamoDBPoller(_SideBySide, DynamoDBPoller):
+    pass
+
+
 def at_once(mapping: dict) -> int:
     """How many batches of a mapping are handled at once."""
     # From a template it may come as text.
@@ -87,7 +180,11 @@ def adopt() -> None:
         if isinstance(worker.poller, ParallelSqsPoller):
             worker.poller.at_once = at_once(self.esm_config)
             worker.poller.is_over = worker._shutdown_event.is_set
+        elif isinstance(worker.poller, _SideBySide) and self.esm_config.get("BisectBatchOnFunctionError"):
+            worker.poller.processor = _Splitting(worker.poller.processor)
         return worker
 
     esm_worker_factory.SqsPoller = ParallelSqsPoller
+    esm_worker_factory.KinesisPoller = ParallelKinesisPoller
+    esm_worker_factory.DynamoDBPoller = ParallelDynamoDBPoller
     EsmWorkerFactory.get_esm_worker = get_esm_worker

@@ -22,10 +22,11 @@ def adopt_emulators() -> None:
 
 @hooks.on_infra_start(name="tenfold_mending")
 def mend_differences() -> None:
-    from tenfold_localstack import event_sources, mending
+    from tenfold_localstack import event_sources, mending, table_changes
 
     mending.mend()
     event_sources.adopt()
+    table_changes.adopt()
 
 
 @hooks.on_infra_shutdown(name="tenfold_processes")

@@ -1,0 +1,3 @@
+// Queries begin with `g`, as in Neptune.
+def globals = [:]
+globals << [g : traversal().withEmbedded(graph)]
