@@ -2,7 +2,7 @@
 
 use crate::world::bodies::LARGE;
 use crate::world::costs::{
-    Calls, SMALL, TEN, closed, counted, delivered, failed, idle, kept_by, open, operated, operated_on_dead,
+    Calls, SMALL, TEN, closed, counted, failed, idle, kept_by, open, operated, operated_on_dead,
     operated_on_failed, posts, tried, waiting,
 };
 use crate::world::{Post, config, put_breaker, target};
