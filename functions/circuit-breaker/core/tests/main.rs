@@ -20,6 +20,7 @@ mod refusing;
 mod rings;
 mod scale;
 mod scenarios;
+mod tending;
 mod trace;
 mod unreadable;
 mod whole_http;
