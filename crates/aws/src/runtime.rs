@@ -1,8 +1,10 @@
 //! What the process itself offers, without any AWS call: the port `Runtime`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tenfold_ports::clock::Sleep;
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Clock, Metrics, Rng};
 
@@ -26,6 +28,10 @@ impl<M: Metrics> SystemRuntime<M> {
 impl<M> Clock for SystemRuntime<M> {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn sleep(&self, time: Duration) -> Sleep {
+        self.clock.sleep(time)
     }
 }
 

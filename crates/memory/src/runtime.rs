@@ -1,10 +1,13 @@
 //! Time, chance and metrics, as a test wants them.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
+use tenfold_ports::clock::Sleep;
 use tenfold_ports::metrics::{Dimension, Metric};
 use tenfold_ports::{Clock, Metrics, Rng};
 
@@ -29,6 +32,8 @@ struct State {
     now: Timestamp,
     seed: u64,
     recorded: Vec<Recorded>,
+    /// Who sleeps, to be woken whenever time goes on.
+    sleepers: Vec<Waker>,
 }
 
 /// A metric, and the value of its first dimension where it has one.
@@ -44,7 +49,7 @@ impl ManualRuntime {
     /// Returns a runtime at a time.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(State { now, seed: 0, recorded: Vec::new() })))
+        Self(Arc::new(Mutex::new(State { now, seed: 0, recorded: Vec::new(), sleepers: Vec::new() })))
     }
 
     /// Lets time go on.
@@ -52,6 +57,7 @@ impl ManualRuntime {
         let mut state = self.lock();
         // A time that there is none of is beyond the end of all.
         state.now = state.now.checked_add(by).unwrap_or(Timestamp::MAX);
+        state.sleepers.drain(..).for_each(Waker::wake);
     }
 
     /// Returns the sum of a metric over all of the pattern, or under one value of its first dimension (`Target`, say).
@@ -80,6 +86,19 @@ impl Clock for ManualRuntime {
     fn now(&self) -> Timestamp {
         self.lock().now
     }
+
+    fn sleep(&self, time: Duration) -> Sleep {
+        let this = self.clone();
+        let end = this.now().checked_add(time).unwrap_or(Timestamp::MAX);
+        Box::pin(poll_fn(move |context| {
+            let mut state = this.lock();
+            if state.now >= end {
+                return Poll::Ready(());
+            }
+            state.sleepers.push(context.waker().clone());
+            Poll::Pending
+        }))
+    }
 }
 
 impl Rng for ManualRuntime {
@@ -102,6 +121,8 @@ impl Metrics for ManualRuntime {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Context;
+
     use super::*;
 
     #[test]
@@ -112,6 +133,18 @@ mod tests {
         runtime.record(&of("ship"), &[Metric::count("Opened", 2.0), Metric::count("Dead", 4.0)]);
         assert_eq!(runtime.sum("Opened", None).to_bits(), 3.0_f64.to_bits());
         assert_eq!(runtime.sum("Opened", Some("ship")).to_bits(), 2.0_f64.to_bits());
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_when_time_has_gone_on() {
+        let runtime = ManualRuntime::new();
+        let mut sleep = runtime.sleep(Duration::from_secs(2));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(sleep.as_mut().poll(&mut context).is_pending());
+        runtime.advance(Duration::from_secs(1));
+        assert!(sleep.as_mut().poll(&mut context).is_pending());
+        runtime.advance(Duration::from_secs(1));
+        assert!(sleep.as_mut().poll(&mut context).is_ready());
     }
 
     #[test]

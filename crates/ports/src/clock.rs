@@ -1,6 +1,13 @@
 //! Time and chance, which a core must not take from the system.
 
+use std::future::pending;
+use std::pin::Pin;
+use std::time::Duration;
+
 use jiff::Timestamp;
+
+/// What is ready when some time has passed.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The wall clock of the machine that runs a function.
 ///
@@ -9,6 +16,13 @@ use jiff::Timestamp;
 pub trait Clock {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// What is ready when so much time has passed, so that something that hangs can be left. A clock that wakes nobody, as
+    /// in the deterministic world, where each call comes to its end, has one that never is.
+    fn sleep(&self, time: Duration) -> Sleep {
+        let _ = time;
+        Box::pin(pending())
+    }
 }
 
 /// Random numbers, for jitter and for names nobody else picks.
@@ -25,6 +39,10 @@ pub trait Rng {
 impl<T: Clock + ?Sized> Clock for &T {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn sleep(&self, time: Duration) -> Sleep {
+        (**self).sleep(time)
     }
 }
 

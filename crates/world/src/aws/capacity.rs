@@ -9,7 +9,7 @@
 //! Not modelled: how partitions split and merge, and unused capacity of earlier seconds (burst capacity), which
 //! DynamoDB does not promise.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -59,6 +59,8 @@ pub(crate) struct Capacity {
     pub hottest: HotKey,
     /// The same of the last second that has ended.
     pub hottest_now: HotKey,
+    /// The most write units that any partition key of a kind took in a second, by what it begins with before a `#`.
+    pub hottest_of: BTreeMap<String, f64>,
     /// How many calls were throttled, by the partition key that had no more to give.
     pub throttled: FxHashMap<String, u64>,
     /// How many transactions met another one.
@@ -115,6 +117,7 @@ impl Capacity {
             holds: Holds::default(),
             hottest: HotKey::default(),
             hottest_now: HotKey::default(),
+            hottest_of: BTreeMap::new(),
             throttled: FxHashMap::default(),
             met: 0,
             written: 0.0,
@@ -134,6 +137,13 @@ impl Capacity {
             self.hottest_now = HotKey { name: name(partition), units: units.written };
             if units.written > self.hottest.units {
                 self.hottest = self.hottest_now.clone();
+            }
+        }
+        for ((_, partition), units) in self.keys.iter().filter(|((index, _), _)| index.is_empty()) {
+            let kind = partition.split('#').next().unwrap_or_default();
+            match self.hottest_of.get_mut(kind) {
+                Some(most) => *most = most.max(units.written),
+                None => _ = self.hottest_of.insert(kind.to_owned(), units.written),
             }
         }
         self.keys.clear();

@@ -55,6 +55,7 @@ impl Simulation {
                 host || of == "downstream.call" || self.figures.knows(of)
             }
             "state" => true,
+            "hottest" => of.ends_with("_writes"),
             "best" | "last" => self.called.iter().any(|host| name.ends_with(&format!("_of_{host}"))),
             _ => false,
         }

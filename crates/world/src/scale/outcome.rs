@@ -158,6 +158,9 @@ impl Simulation {
         add("executions_failed", self.flows.failed as f64);
         if let Some(timed) = &state.timed {
             add("hottest_key_writes", timed.capacity.hottest.units);
+            for (kind, units) in &timed.capacity.hottest_of {
+                add(&format!("hottest_{kind}_writes"), *units);
+            }
             add("transactions_met", timed.capacity.met as f64);
             add("throttled_keys", timed.capacity.throttled.len() as f64);
         }

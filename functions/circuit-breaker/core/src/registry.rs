@@ -7,7 +7,8 @@
 //! conditional write after an answer, when it matters ([`report`](crate::decide::report)): failures that may trip the
 //! breaker within half a second, all others together.
 //!
-//! So nothing is written while all goes well, and no call waits for a report.
+//! So nothing is written while all goes well, and no call waits for a report. What is done after an answer has its end too
+//! ([`TEND_MOST`]): a table that hangs keeps no invocation.
 //!
 //! **Without the table.** An environment goes on with what it read last, however old. Its own calls count on
 //! top, so it trips by itself; nobody probes, since a permit cannot be had. A target that it has never read
@@ -23,7 +24,10 @@ mod kept;
 mod left;
 mod memory;
 mod permit;
+mod tend;
+mod unreported;
 mod untended;
 
 pub use breakers::Registry;
 pub use permit::{Admission, Permit, Settled};
+pub use tend::TEND_MOST;

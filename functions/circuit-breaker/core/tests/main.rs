@@ -24,6 +24,7 @@ mod rings;
 mod scale;
 mod scenarios;
 mod tenants;
+mod tending;
 mod trace;
 mod unreadable;
 mod whole_http;

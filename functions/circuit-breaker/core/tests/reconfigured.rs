@@ -132,6 +132,24 @@ fn whatever_is_changed_in_whatever_state_a_target_that_is_well_is_called_again()
 }
 
 #[test]
+fn probes_under_way_keep_their_permits_when_fewer_are_asked_for() {
+    let (many, few) = (parsed(r#","halfOpenProbes":3"#), parsed(r#","halfOpenProbes":1"#));
+    let begin = Timestamp::from_second(1_700_000_000).unwrap();
+    let open = Breaker::new(&many, begin).trip(at(&many, begin), "tripped").unwrap();
+    let second = SignedDuration::from_secs(1);
+    let first = until(&open);
+    let mut probing = open.acquire(at(&many, first), 1).unwrap();
+    for holder in 2..=3 {
+        probing = probing.acquire(at(&many, first + second), holder).unwrap();
+    }
+    // The first has ended by the clock, and the two others are under way.
+    let later = probing.grant_of(1).unwrap().until;
+    assert_eq!(probing.acquire(at(&few, later), 4), None);
+    let done = probing.settle(at(&few, later), &probing.grant_of(3).unwrap(), Some(GOOD), None).unwrap();
+    assert_eq!(done.state, BreakerState::Closed);
+}
+
+#[test]
 fn fewer_probes_than_there_are_results_decide_at_once() {
     let fields = r#","idempotency":"target","halfOpenProbes":3,"failureRateThreshold":30"#;
     lab(fields, |lab| {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::breaker::{Breaker, BreakerState, DecisionContext, trips};
-use super::permits::{ProbeGrant, ProbePermit, free_permit, most_permits, permit_margin, results};
+use super::permits::{ProbeGrant, ProbePermit, free_permit, permit_margin, results};
 use crate::decide::window::{CallOutcome, CallTally};
 use crate::mutant::{Mutant, is_in};
 
@@ -31,7 +31,6 @@ impl Breaker {
             }
             BreakerState::HalfOpen { permits } => {
                 let free = free_permit(permits, context.config, context.now)?;
-                permits.truncate(most_permits(context.config));
                 if free < permits.len() { permits[free] = permit } else { permits.push(permit) }
             }
             _ => return None,

@@ -43,12 +43,12 @@ pub struct ProbeGrant {
     pub until: Timestamp,
 }
 
-/// Returns the place of the first permit that can be taken: one that has ended without a result, or a new
-/// one.
+/// Returns the place of the first permit that can be taken: one that has ended without a result, or a new one. Where fewer
+/// are asked for than before, those that are live still count, and none is free before enough of them have ended.
 pub(super) fn free_permit(permits: &[ProbePermit], config: &TargetConfig, now: Timestamp) -> Option<usize> {
-    let most = most_permits(config);
-    let ended = permits.iter().take(most).position(|p| has_ended(p, now));
-    ended.or_else(|| (permits.len() < most).then_some(permits.len()))
+    let taken = permits.iter().filter(|permit| !has_ended(permit, now)).count();
+    let ended = permits.iter().position(|permit| has_ended(permit, now));
+    (taken < most_permits(config)).then(|| ended.unwrap_or(permits.len()))
 }
 
 fn has_ended(permit: &ProbePermit, now: Timestamp) -> bool {
@@ -56,7 +56,7 @@ fn has_ended(permit: &ProbePermit, now: Timestamp) -> bool {
 }
 
 /// Returns how many permits a half-open epoch has.
-pub(super) fn most_permits(config: &TargetConfig) -> usize {
+fn most_permits(config: &TargetConfig) -> usize {
     if is_in(Mutant::PermitsWithoutLimit) { usize::MAX } else { config.half_open_probes as usize }
 }
 

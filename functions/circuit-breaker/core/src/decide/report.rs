@@ -16,10 +16,12 @@ const SOME: f64 = 8.0;
 /// Within what time failures are reported that may trip the breaker. The environments draw their time from all of it:
 /// those that come later find the breaker open, and have nothing to report.
 const SOON: Duration = Duration::from_millis(500);
-/// From how many writes a second of a breaker's row on its writers wait.
-const CROWDED: f64 = 25.0;
-/// The longest that a crowd of writers waits.
-const CROWD_WAITS: Duration = Duration::from_secs(30);
+/// The number of writes a second of a breaker's row that its writers hold it to, by waiting for each other.
+const CROWDED: f64 = 6.0;
+/// The longest that a crowd of writers waits, about.
+const CROWD_WAITS: Duration = Duration::from_mins(5);
+/// The longest that those of a crowd wait whose calls may trip the breaker.
+const URGENT_WAITS: Duration = Duration::from_millis(1500);
 /// The longest wait after reports that were refused, and how often it halves for fewer of them.
 const REFUSED_WAITS: Duration = Duration::from_secs(16);
 const REFUSED_DOUBLINGS: u32 = 6;
@@ -33,9 +35,16 @@ pub fn report_after(calls_a_second: f64, recent: CallTally, config: &TargetConfi
     if calls_a_second < SOME {
         return Duration::ZERO;
     }
-    let may_trip = recent.failure_rate() * 2.0 >= config.failure_rate_threshold
-        || recent.slow_call_rate() * 2.0 >= config.slow_call_rate_threshold;
-    if may_trip { SOON.mul_f64(jitter) } else { later(jitter) }
+    if may_trip(recent, config, false) { SOON.mul_f64(jitter) } else { later(jitter) }
+}
+
+/// Returns whether the breaker may trip by calls of which so many failed or were slow: by half of a threshold; in a crowd, of
+/// which some will have come to it, by all of it.
+#[must_use]
+pub fn may_trip(recent: CallTally, config: &TargetConfig, in_a_crowd: bool) -> bool {
+    let factor = if in_a_crowd { 1.0 } else { 2.0 };
+    recent.failure_rate() * factor >= config.failure_rate_threshold
+        || recent.slow_call_rate() * factor >= config.slow_call_rate_threshold
 }
 
 /// Returns how long the report of calls may wait that went well.
@@ -50,12 +59,24 @@ pub fn has_few(calls_a_second: f64) -> bool {
     calls_a_second <= FEW
 }
 
-/// Returns how long a report waits since others write the breaker's row so many times a second; none where it need not.
-/// What they write is of the same target: whoever waits will find it open, or has more to say at once.
+/// Returns for how long an environment waits before its next report, about, that has waited so long before its last one,
+/// where all write the breaker's row so many times a second; none where it need not. Nobody knows how many they are: each
+/// waits the longer the more is written, and the less the less, until together they write [`CROWDED`] times a second.
 #[must_use]
-pub fn when_crowded(writes: f64, jitter: f64) -> Option<Duration> {
+pub fn pause_of(writes: f64, before: Duration) -> Duration {
     let crowd = writes / CROWDED;
-    (crowd > 1.0).then(|| Duration::from_secs_f64((crowd * crowd).min(CROWD_WAITS.as_secs_f64()) * jitter))
+    // Who has not waited yet guesses.
+    let pause = before.as_secs_f64().max(crowd) * crowd;
+    if pause < LATER.as_secs_f64() { Duration::ZERO } else { CROWD_WAITS.min(Duration::from_secs_f64(pause)) }
+}
+
+/// Returns how long a report waits whose environment waits so long, about; none where it does not. What may trip waits no
+/// longer than others may for their turn: those that come later find the breaker open, and have nothing to report.
+#[must_use]
+pub fn when_crowded(pause: Duration, is_urgent: bool, jitter: f64) -> Option<Duration> {
+    let wait = pause.mul_f64(0.5 + jitter);
+    let wait = if is_urgent { wait.min(URGENT_WAITS.mul_f64(jitter)) } else { wait };
+    (!pause.is_zero()).then_some(wait)
 }
 
 /// Returns how long to wait after so many reports in a row that the table refused, or that others overtook: from none to
@@ -81,10 +102,23 @@ mod tests {
         assert_eq!(report_after(8.0, tally(4, 1), &config, 0.5), Duration::from_millis(250));
         assert_eq!(report_after(9.0, tally(100, 25), &config, 1.0), SOON);
         assert_eq!(report_after(9.0, tally(100, 24), &config, 1.0), LATER);
+        assert!(may_trip(tally(100, 25), &config, false) && !may_trip(tally(100, 49), &config, true));
         assert!(has_few(1.0), "the only call of an environment");
         assert_eq!(later(1.0), LATER);
-        assert_eq!(when_crowded(25.0, 1.0), None);
-        assert_eq!(when_crowded(50.0, 0.5), Some(Duration::from_secs(2)));
         assert_eq!(after_refusals(99, 1.0), Duration::from_secs(16));
+    }
+
+    #[test]
+    fn a_crowd_waits_until_it_writes_as_often_as_it_may() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pause_of(6.0, Duration::ZERO), seconds(1));
+        assert_eq!(pause_of(5.9, Duration::ZERO), Duration::ZERO);
+        assert_eq!(pause_of(18.0, Duration::ZERO), seconds(9), "a guess");
+        assert_eq!(pause_of(12.0, seconds(9)), seconds(18));
+        assert_eq!(pause_of(3.0, seconds(18)), seconds(9));
+        assert_eq!(pause_of(1_000.0, seconds(60)), CROWD_WAITS);
+        assert_eq!(when_crowded(Duration::ZERO, false, 0.9), None);
+        assert_eq!(when_crowded(seconds(10), false, 0.5), Some(seconds(10)));
+        assert_eq!(when_crowded(seconds(10), true, 1.0), Some(URGENT_WAITS), "and what may trip soon");
     }
 }

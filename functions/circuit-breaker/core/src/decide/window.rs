@@ -185,6 +185,13 @@ impl Window {
         self.merge(config, now, &one);
     }
 
+    /// Drops all but so many of the latest calls of a count window; a time window knows how old its calls are.
+    pub(crate) fn keep_latest(&mut self, most: u32) {
+        if let Self::Calls(calls) = self {
+            calls.drain(..calls.len().saturating_sub(most as usize));
+        }
+    }
+
     /// Adds the calls of another window, and drops what is too old. A window of the other type, from before a
     /// change of the configuration, counts as empty.
     pub fn merge(&mut self, config: WindowConfig, now: Timestamp, newer: &Self) {

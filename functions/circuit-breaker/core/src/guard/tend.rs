@@ -14,8 +14,8 @@ pub const TEND_EVERY: Duration = Duration::from_millis(100);
 ///
 /// It is spawned once a process, however many guards share the registry. Without it a breaker trips by nobody's calls, as
 /// they are never reported, and is read anew only after ten TTLs. A look that finds nothing to do makes no call. Before a
-/// process ends it awaits [`Registry::tend`] once more; calls that are not yet to be reported then, of the last second mostly,
-/// are lost with the process, and say nothing to the fleet. One that is dropped before its end loses what it was reporting.
+/// process ends it awaits [`Registry::flush`], which reports what may wait otherwise. One that is dropped before its end loses
+/// nothing: what it was reporting is due again.
 ///
 /// A function on Lambda is frozen between two events, so it awaits [`Registry::tend`] after each answer instead.
 ///

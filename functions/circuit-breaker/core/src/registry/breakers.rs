@@ -1,18 +1,16 @@
 //! The registry itself: reading breakers, changing them and reporting to them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use tenfold_pattern::ReadError;
 use tenfold_pattern::commit::{self, Committed};
 use tenfold_ports::metrics::Metric;
-use tenfold_ports::table::{BATCH, Item, Read};
+use tenfold_ports::table::{Item, Read};
 use tenfold_ports::{CallError, Runtime, Table};
 
 use super::left::LeftProbes;
-use super::memory::{Memory, Report};
+use super::memory::Memory;
 use super::untended::Untended;
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext};
@@ -24,15 +22,11 @@ use crate::rows::{BreakerRow, TargetRow, breaker_key, target_key};
 /// How often a write that somebody overtook is decided anew: of so many writers at once each gets its turn,
 /// and a conflict brings the row along, so it costs no read.
 pub(super) const TRIES: usize = 24;
-/// The same for a report: it can wait, and is made again after a pause that grows.
-const REPORT_TRIES: usize = 3;
-/// How many breakers of a target are reported at a time: one that the table does not take must not hold up its neighbours.
-const REPORTS: usize = 8;
 
 /// What becomes of a decision whose result may have been applied already: its answer was lost, and somebody else has
 /// written since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WhenUnclear {
+pub(super) enum WhenUnclear {
     /// It is made anew: it sees what it has done, and does no more.
     DecideAnew,
     /// It is left as it is: better not done than done twice.
@@ -49,7 +43,7 @@ pub struct Registry<T, R> {
     pub(super) runtime: R,
     pub(super) memory: Memory,
     pub(super) left: LeftProbes,
-    untended: Untended,
+    pub(super) untended: Untended,
 }
 
 impl<T: Table, R: Runtime> Registry<T, R> {
@@ -90,7 +84,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         self.read_as(target, names, Read::Consistent).await
     }
 
-    async fn read_as(
+    pub(super) async fn read_as(
         &self,
         target: &TargetName,
         names: &[&BreakerName],
@@ -113,32 +107,6 @@ impl<T: Table, R: Runtime> Registry<T, R> {
             }
             Err(e) => Err(e.into()),
         }
-    }
-
-    /// Reads anew what was asked for and is older than a TTL, reports what is to be reported, and gives back the permits of
-    /// probes that were [left](super::Permit::leave). It is called when nobody
-    /// waits for it: after an answer, or beside another call. Where there is nothing to do it costs nothing.
-    pub async fn tend(&self) {
-        let now = self.runtime.now();
-        let due = self.memory.due(now);
-        self.untended.tended();
-        let mut by_target: BTreeMap<TargetName, Vec<BreakerName>> = BTreeMap::new();
-        for name in due {
-            by_target.entry(name.target.clone()).or_default().push(name);
-        }
-        let targets = by_target.into_iter().map(async |(target, names)| {
-            let unread: Vec<_> = names.iter().filter(|name| self.memory.is_to_be_read(name, now)).collect();
-            // The target's own row is one more.
-            for unread in unread.chunks(BATCH - 1) {
-                if let Err(error) = self.read(&target, unread).await {
-                    tracing::warn!(%target, %error, "breakers not read anew");
-                }
-            }
-            for some in names.chunks(REPORTS) {
-                join_all(some.iter().map(|name| self.report(name))).await;
-            }
-        });
-        join(join_all(targets), self.settle_left()).await;
     }
 
     /// Remembers a target as it was written just now, and none of its breakers: the next call of this environment reads
@@ -195,7 +163,7 @@ impl<T: Table, R: Runtime> Registry<T, R> {
     }
 
     /// Changes a breaker as [`commit`](Self::commit) does, and says what is done where a try may have been applied.
-    async fn commit_by(
+    pub(super) async fn commit_by(
         &self,
         name: &BreakerName,
         config: &TargetConfig,
@@ -256,26 +224,6 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         };
         let committed = self.commit_anew(name, config, decide).await?;
         Ok(committed.unwrap_or_else(|| self.memory.row(name).breaker).grant_of(holder))
-    }
-
-    /// Reports the unreported calls of a breaker if it matters now.
-    async fn report(&self, name: &BreakerName) {
-        let now = self.runtime.now();
-        let jitter = self.runtime.unit();
-        let Some(report) = self.memory.take_unreported(name, now, jitter) else { return };
-        let Report { config, epoch, calls, has_few } = report;
-        let tries = if has_few { TRIES } else { REPORT_TRIES };
-        let retry_after = self.memory.retry_after(name, now);
-        let absorb =
-            |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, epoch, &calls, retry_after);
-        match self.commit_by(name, &config, absorb, WhenUnclear::Leave, tries).await {
-            Ok(_) => self.memory.reported(name),
-            Err(e) => {
-                tracing::warn!(breaker = %name, error = %e, "calls not reported yet: counting on alone");
-                let context = DecisionContext { now, config: &config, jitter };
-                self.memory.count_alone(name, context, (epoch, calls), retry_after);
-            }
-        }
     }
 
     /// Returns the way to the table.

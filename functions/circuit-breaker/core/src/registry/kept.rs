@@ -28,6 +28,18 @@ pub(super) struct Known {
     pub(super) tenants: HashMap<smol_str::SmolStr, Kept, RandomState>,
 }
 
+/// How urgent the report of calls is, where others report too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// They wait for their turn.
+    #[default]
+    None,
+    /// So many of the latest failed that the breaker may trip by them.
+    MayTrip,
+    /// One of them was when the environment had few calls: nobody may come to report it later.
+    HasFew,
+}
+
 /// What is known of a breaker.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
@@ -50,15 +62,17 @@ pub(super) struct Kept {
     /// The breaker as this environment has opened it for itself, where the fleet cannot be told: until its break ends, or
     /// the row is read.
     pub(super) alone: Option<Box<Breaker>>,
-    /// How often they have waited, since others wrote the row.
+    /// How often they have waited, since others wrote the row, and for how long the latest ones did, about.
     pub(super) waits: u32,
-    /// Since when `recent` counts, and how many calls there were for how many seconds before.
+    pub(super) pause: Duration,
+    /// How urgent they are.
+    pub(super) urgency: Urgency,
+    /// Since when `recent` counts, and which calls there were for how many seconds before.
     pub(super) recent_since: Timestamp,
-    pub(super) before: (u32, f64),
-    /// Whether one of them was when the environment had few calls: nobody may come to report it later.
-    pub(super) has_few: bool,
-    /// How many times a second the fleet writes the row, by the last two reads.
+    pub(super) before: (CallTally, f64),
+    /// How many times a second the fleet writes the row, and the version and time since when that is measured.
     pub(super) writes: f64,
+    pub(super) measured: Option<(i64, Timestamp)>,
 }
 
 impl Known {
@@ -136,10 +150,12 @@ impl Kept {
             left_alone_until: Timestamp::UNIX_EPOCH,
             alone: None,
             waits: 0,
+            pause: Duration::ZERO,
+            urgency: Urgency::None,
             recent_since: Timestamp::UNIX_EPOCH,
-            before: (0, 0.0),
-            has_few: false,
+            before: (CallTally { calls: 0, failed: 0, slow: 0 }, 0.0),
             writes: 0.0,
+            measured: None,
         }
     }
 
@@ -171,13 +187,14 @@ impl Kept {
     pub(super) fn drop_unreported(&mut self, config: &TargetConfig) {
         self.unreported = config.window.empty();
         (self.is_bad, self.report_at, self.refusals) = (false, None, 0);
+        (self.urgency, self.waits, self.pause) = (Urgency::None, 0, Duration::ZERO);
     }
 
     /// Begins to count the latest calls anew, unless that was just now.
     fn begin_recent(&mut self, now: Timestamp) {
         let seconds = now.duration_since(self.recent_since).as_secs_f64();
         if seconds >= 0.5 {
-            self.before = (self.recent.calls, if self.read_at.is_some() { seconds } else { 0.0 });
+            self.before = (self.recent, if self.read_at.is_some() { seconds } else { 0.0 });
             (self.recent, self.recent_since) = (CallTally::default(), now);
         }
     }
@@ -186,15 +203,28 @@ impl Kept {
     pub(super) fn calls_a_second(&self, now: Timestamp) -> f64 {
         let (calls, seconds) = self.before;
         let since = now.duration_since(self.recent_since).as_secs_f64();
-        f64::from(calls + self.recent.calls) / (seconds + since).max(1.0)
+        f64::from(calls.calls + self.recent.calls) / (seconds + since).max(1.0)
     }
 
-    /// Measures how often the fleet writes the row, by a version that was read now.
-    pub(super) fn measure(&mut self, version: i64, now: Timestamp) {
+    /// Returns the latest calls, of some seconds.
+    pub(super) fn latest(&self) -> CallTally {
+        let CallTally { calls, failed, slow } = self.before.0;
+        let now = self.recent;
+        CallTally { calls: calls + now.calls, failed: failed + now.failed, slow: slow + now.slow }
+    }
+
+    /// Measures how often the fleet writes the row, by a version that was read now: over half a second at least, since what
+    /// is read again at once says nothing.
+    fn measure(&mut self, version: i64, now: Timestamp) {
         // The first version of a row says nothing of a number of writes.
-        if let Some(before) = self.read_at.filter(|_| self.row.version > 0) {
-            let seconds = now.duration_since(before).as_secs_f64().max(0.25);
-            self.writes = (version - self.row.version).max(0) as f64 / seconds;
+        let Some((before, since)) = self.measured.filter(|(before, _)| *before > 0) else {
+            self.measured = Some((version, now));
+            return;
+        };
+        let seconds = now.duration_since(since).as_secs_f64();
+        if seconds >= 0.5 {
+            self.writes = (version - before).max(0) as f64 / seconds;
+            self.measured = Some((version, now));
         }
     }
 

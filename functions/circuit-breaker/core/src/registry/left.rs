@@ -25,7 +25,26 @@ impl LeftProbes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(probe);
     }
 
-    pub(super) fn take(&self) -> Vec<LeftProbe> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Takes one to give it back; where that is cut short, it is there again.
+    pub(super) fn take(&self) -> Option<TakenProbe<'_>> {
+        let probe = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        Some(TakenProbe { all: self, probe: Some(probe) })
+    }
+}
+
+/// A probe that is being given back.
+#[derive(Debug)]
+pub(super) struct TakenProbe<'a> {
+    all: &'a LeftProbes,
+    pub(super) probe: Option<LeftProbe>,
+}
+
+impl Drop for TakenProbe<'_> {
+    fn drop(&mut self) {
+        self.probe.take().into_iter().for_each(|probe| self.all.add(probe));
     }
 }

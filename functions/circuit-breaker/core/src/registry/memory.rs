@@ -5,15 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tenfold_ports::table::{BadItem, Item};
 
-use super::kept::{Kept, Known, unwritten};
+use super::kept::{Kept, Known, Urgency, unwritten};
 use crate::config::TargetConfig;
 use crate::decide::breaker::{Breaker, BreakerState, Decision, DecisionContext, EpochId};
-use crate::decide::report::{after_refusals, has_few, report_after, when_crowded};
+use crate::decide::report::{has_few, may_trip, report_after, when_crowded};
 use crate::decide::window::{CallOutcome, Window};
-use crate::mutant::{Mutant, is_in};
 use crate::names::{BreakerName, TargetName};
 use crate::rows::{BreakerRow, TargetRow};
 
@@ -23,9 +22,6 @@ const REMEMBERED: usize = 2_000;
 /// How many TTLs old what was read may be for a call to go by it. It is read anew when it is a TTL old, but after the
 /// answer: nobody waits for it.
 pub(super) const STALE: u32 = 10;
-/// Before a report a breaker is read that was read longer ago than this: others may have opened it meanwhile.
-const JUST_READ: SignedDuration = SignedDuration::from_millis(100);
-
 /// The targets and breakers that an environment remembers.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -35,10 +31,10 @@ pub(super) struct Memory {
 }
 
 #[derive(Debug, Default)]
-struct Targets {
-    by_name: HashMap<TargetName, Known, RandomState>,
+pub(super) struct Targets {
+    pub(super) by_name: HashMap<TargetName, Known, RandomState>,
     /// The breakers that are to be read anew or reported to.
-    due: BTreeSet<BreakerName>,
+    pub(super) due: BTreeSet<BreakerName>,
 }
 
 /// What a call may go by, as it is known.
@@ -52,24 +48,13 @@ pub(super) enum Deciding {
     Breaker(Arc<TargetConfig>, BreakerName, Box<Breaker>),
 }
 
-/// Calls to report.
-#[derive(Debug)]
-pub(super) struct Report {
-    pub(super) config: Arc<TargetConfig>,
-    /// The epoch in which they count.
-    pub(super) epoch: EpochId,
-    pub(super) calls: Window,
-    /// Whether the environment has few: there may be no later time to report them.
-    pub(super) has_few: bool,
-}
-
 impl Memory {
     /// Returns a memory that knows nothing yet.
     pub(super) fn new(ttl: Duration) -> Self {
         Self { ttl, known: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Targets> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Targets> {
         // Nothing panics while it is held, and what it guards is a cache.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -256,9 +241,21 @@ impl Memory {
             kept.is_bad = true;
             kept.left_alone_until = kept.left_alone_until.max(now + retry_after.unwrap_or_default());
             let a_second = kept.calls_a_second(now);
-            kept.has_few |= has_few(a_second);
-            let at = now + report_after(a_second, kept.recent, config, jitter());
-            if kept.refusals == 0 {
+            let latest = kept.latest();
+            let urgency = match () {
+                () if has_few(a_second) => Urgency::HasFew,
+                () if may_trip(latest, config, !kept.pause.is_zero()) => Urgency::MayTrip,
+                () => Urgency::None,
+            };
+            kept.urgency = kept.urgency.max(urgency);
+            // While it waits for others, only what is urgent is reported before.
+            let wait = match urgency {
+                Urgency::None if kept.waits > 0 => None,
+                Urgency::MayTrip if kept.waits > 0 => when_crowded(kept.pause, true, jitter()),
+                _ => Some(report_after(a_second, latest, config, jitter())),
+            };
+            if let Some(wait) = wait.filter(|_| kept.refusals == 0) {
+                let at = now + wait;
                 kept.report_at = Some(kept.report_at.map_or(at, |before| before.min(at)));
             }
             due.insert(name.clone());
@@ -276,99 +273,6 @@ impl Memory {
             kept.is_some_and(|kept| kept.wanted || kept.report_at.is_some_and(|at| at <= now))
         };
         targets.due.iter().filter(is_due).cloned().collect()
-    }
-
-    /// Returns whether a breaker that is due is to be read now: it was asked for, or its calls are to be reported and it
-    /// was not read just now.
-    pub(super) fn is_to_be_read(&self, name: &BreakerName, now: Timestamp) -> bool {
-        let targets = self.lock();
-        let kept = targets.by_name.get(&name.target).and_then(|known| known.kept(name));
-        kept.is_none_or(|kept| kept.wanted || kept.read_at.is_none_or(|at| now >= at + JUST_READ))
-    }
-
-    /// Takes the calls of a breaker that are to be reported now.
-    pub(super) fn take_unreported(&self, name: &BreakerName, now: Timestamp, jitter: f64) -> Option<Report> {
-        let mut targets = self.lock();
-        let Targets { by_name, due } = &mut *targets;
-        let known = by_name.get_mut(&name.target);
-        let Some(known) = known else {
-            due.remove(name);
-            return None;
-        };
-        let config = Arc::clone(&known.target.config);
-        let kept = known.kept_mut(name)?;
-        if kept.is_outdated(now) {
-            kept.drop_unreported(&config);
-        }
-        let waits = kept.report_at.is_some_and(|at| at > now);
-        if !waits && kept.report_at.is_none() && !kept.wanted {
-            due.remove(name);
-        }
-        if waits || kept.report_at.is_none() || kept_to_oneself(&kept.unreported, &config, now) {
-            return None;
-        }
-        if let Some(wait) = when_crowded(kept.writes, jitter).filter(|_| !kept.has_few && kept.waits == 0) {
-            kept.report_at = Some(now + wait);
-            kept.waits += 1;
-            return None;
-        }
-        due.remove(name);
-        (kept.report_at, kept.waits) = (None, 0);
-        if kept.unreported.is_empty() {
-            return None;
-        }
-        kept.is_bad = false;
-        kept.plan_report(&config, now, jitter);
-        let calls = std::mem::replace(&mut kept.unreported, config.window.empty());
-        let (epoch, has_few) = (kept.row.breaker.epoch_id(), std::mem::take(&mut kept.has_few));
-        Some(Report { config, epoch, calls, has_few })
-    }
-
-    /// Returns for how long a target asked to be left alone.
-    pub(super) fn retry_after(&self, name: &BreakerName, now: Timestamp) -> Option<Duration> {
-        let targets = self.lock();
-        let kept = targets.by_name.get(&name.target).and_then(|known| known.kept(name))?;
-        Duration::try_from(kept.left_alone_until.duration_since(now)).ok().filter(|wait| !wait.is_zero())
-    }
-
-    /// Notes that a report was taken.
-    pub(super) fn reported(&self, name: &BreakerName) {
-        let mut targets = self.lock();
-        if let Some(kept) = targets.by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name)) {
-            kept.refusals = 0;
-            if kept.report_at.is_some() {
-                targets.due.insert(name.clone());
-            }
-        }
-    }
-
-    /// Keeps calls that could not be reported, to be reported later, and trips this environment's own view by them.
-    pub(super) fn count_alone(
-        &self,
-        name: &BreakerName,
-        context: DecisionContext<'_>,
-        (epoch, calls): (EpochId, Window),
-        retry_after: Option<Duration>,
-    ) {
-        let mut targets = self.lock();
-        let Targets { by_name, due } = &mut *targets;
-        let Some(kept) = by_name.get_mut(&name.target).and_then(|known| known.kept_mut(name)) else { return };
-        if kept.row.breaker.epoch_id() != epoch {
-            return;
-        }
-        let mut all = calls;
-        all.merge(context.config.window, context.now, &kept.unreported);
-        if let Some(alone) = kept.row.breaker.absorb(context, epoch, &all, retry_after)
-            && alone.epoch != epoch.number
-        {
-            // Not written anywhere: the next read that succeeds puts the fleet's view back.
-            kept.alone = Some(Box::new(alone));
-        }
-        kept.unreported = all;
-        kept.is_bad = true;
-        kept.report_at = Some(context.now + after_refusals(kept.refusals, context.jitter));
-        kept.refusals += 1;
-        due.insert(name.clone());
     }
 }
 
@@ -391,9 +295,4 @@ impl Targets {
         let by_name = &self.by_name;
         self.due.retain(|name| by_name.get(&name.target).is_some_and(|known| known.kept(name).is_some()));
     }
-}
-
-/// Whether calls are kept from the fleet until they could trip the breaker by themselves: never.
-fn kept_to_oneself(unreported: &Window, config: &TargetConfig, now: Timestamp) -> bool {
-    is_in(Mutant::CountedAlone) && unreported.tally(config.window, now).calls < config.minimum_calls
 }

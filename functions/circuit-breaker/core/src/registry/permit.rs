@@ -164,13 +164,17 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         grant: &ProbeGrant,
         (outcome, retry_after): (Option<CallOutcome>, Option<Duration>),
     ) -> Settled {
-        let failed = outcome.is_some_and(|o| o.failed);
-        let probes =
-            [Metric::count(metrics::PROBES, 1.0), Metric::count(metrics::PROBE_FAILURES, f64::from(failed))];
-        self.runtime.record(&metrics::of(&breaker.target), &probes);
         let result =
             |b: &Breaker, context: DecisionContext<'_>| b.settle(context, grant, outcome, retry_after);
-        match self.commit_anew(breaker, config, result).await {
+        // Among very many others it was forgotten meanwhile.
+        let forgotten = self.memory.row(breaker).breaker.epoch < grant.epoch;
+        let read =
+            if forgotten { self.read_consistently(&breaker.target, &[breaker]).await } else { Ok(true) };
+        let written = match read {
+            Ok(_) => self.commit_anew(breaker, config, result).await,
+            Err(error) => Err(error),
+        };
+        match written {
             Ok(written) => Settled {
                 stored: true,
                 closed: written.is_some_and(|breaker| breaker.state == BreakerState::Closed),
@@ -184,9 +188,19 @@ impl<T: Table, R: Runtime> Registry<T, R> {
 
     /// Stores what came of probes that were left.
     pub(super) async fn settle_left(&self) {
-        for LeftProbe { breaker, config, grant, outcome } in self.left.take() {
-            self.settle_probe(&breaker, &config, &grant, (outcome, None)).await;
+        while let Some(mut taken) = self.left.take() {
+            if let Some(LeftProbe { breaker, config, grant, outcome }) = &taken.probe {
+                self.settle_probe(breaker, config, grant, (*outcome, None)).await;
+            }
+            taken.probe = None;
         }
+    }
+
+    fn record_probe(&self, breaker: &BreakerName, outcome: Option<CallOutcome>) {
+        let failed = outcome.is_some_and(|o| o.failed);
+        let probes =
+            [Metric::count(metrics::PROBES, 1.0), Metric::count(metrics::PROBE_FAILURES, f64::from(failed))];
+        self.runtime.record(&metrics::of(&breaker.target), &probes);
     }
 
     /// Logs and counts the result of a probe that could not be stored.
@@ -243,6 +257,7 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                 registry.memory.count(&breaker, &config, epoch, (outcome, retry_after), clock, jitter);
             }
             (PermitKind::Probe(grant), outcome) => {
+                registry.record_probe(&breaker, outcome);
                 return Box::pin(registry.settle_probe(&breaker, &config, &grant, (outcome, retry_after)))
                     .await;
             }
@@ -261,6 +276,7 @@ impl<T: Table, R: Runtime> Permit<'_, T, R> {
                 registry.memory.count(&breaker, &config, epoch, (outcome, None), clock, jitter);
             }
             (PermitKind::Probe(grant), outcome) => {
+                registry.record_probe(&breaker, outcome);
                 registry.left.add(LeftProbe { breaker, config, grant, outcome });
             }
         }
