@@ -217,13 +217,13 @@ impl Kept {
     /// is read again at once says nothing.
     fn measure(&mut self, version: i64, now: Timestamp) {
         // The first version of a row says nothing of a number of writes.
-        let Some((before, since)) = self.measured.filter(|(before, _)| *before > 0) else {
+        let Some((before, since)) = self.measured.filter(|(before, _)| (1..=version).contains(before)) else {
             self.measured = Some((version, now));
             return;
         };
         let seconds = now.duration_since(since).as_secs_f64();
         if seconds >= 0.5 {
-            self.writes = (version - before).max(0) as f64 / seconds;
+            self.writes = (version - before) as f64 / seconds;
             self.measured = Some((version, now));
         }
     }
