@@ -38,12 +38,16 @@ async fn serve(
     // as often as you like: what is so already is not written
     configure(&table, &runtime, &target, br#"{"url": "https://pay.example", "minimumCalls": 4}"#).await?;
     let registry = Arc::new(Registry::new(table, runtime, Duration::from_secs(1)));
-    tokio::spawn(guard::tend(&registry, tokio::time::sleep));
+    let tending = tokio::spawn(guard::tend(&registry, tokio::time::sleep));
     let guard = Guard::new(Arc::clone(&registry), target, tokio::time::sleep);
 
     // for each call; a tenant has a breaker of its own beside the target's
-    let guard = guard.of_tenant(TenantName::parse("acme")?);
-    println!("{:?}", guard.call(async |_| Ok::<_, &str>("charged")).await);
-    registry.tend().await;
+    let of_acme = guard.of_tenant(TenantName::parse("acme")?);
+    println!("{:?}", of_acme.call(async |_| Ok::<_, &str>("charged")).await);
+
+    // before the process ends: what is being reported is given back first
+    tending.abort();
+    _ = tending.await;
+    registry.flush().await;
     Ok(())
 }

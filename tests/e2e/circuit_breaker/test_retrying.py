@@ -97,7 +97,7 @@ def test_a_dead_request_can_be_redriven(guarded, settled, stack):
 
     payments.service.does()
     redriven = payments.api.redrive(payments.name)
-    told = {"redriven": 3, "looked": 3, "unreadable": 0, "next": None}
+    told = {"redriven": 3, "left": 0, "looked": 3, "unreadable": 0, "next": None}
     assert (redriven.status_code, redriven.json()) == (200, told)
     requests = settled(payments, ids)
     assert [request["answer"]["status"] for request in requests] == [200] * 3

@@ -110,14 +110,16 @@ impl<T, R, S> Guard<T, R, S> {
     }
 }
 
-impl<T, R, S, C> Guard<T, R, S, C> {
+impl<T, R, S: Clone, C: Clone> Guard<T, R, S, C> {
     /// Returns a guard that asks the breaker of a tenant too, and counts calls there.
     #[must_use]
-    pub fn of_tenant(mut self, tenant: TenantName) -> Self {
-        self.tenant = Some(BreakerName { target: self.target.clone(), tenant: Some(tenant.into_text()) });
-        self
+    pub fn of_tenant(&self, tenant: TenantName) -> Self {
+        let tenant = BreakerName { target: self.target.clone(), tenant: Some(tenant.into_text()) };
+        Self { tenant: Some(tenant), ..self.clone() }
     }
+}
 
+impl<T, R, S, C> Guard<T, R, S, C> {
     /// Returns a guard that says in another way how a call counts: a closure, or a [`Classify`] of your own.
     ///
     /// ```

@@ -66,8 +66,8 @@ pub fn has_few(calls_a_second: f64) -> bool {
 pub fn pause_of(writes: f64, before: Duration) -> Duration {
     let crowd = writes / CROWDED;
     // Who has not waited yet guesses.
-    let pause = before.as_secs_f64().max(crowd) * crowd;
-    if pause < LATER.as_secs_f64() { Duration::ZERO } else { CROWD_WAITS.min(Duration::from_secs_f64(pause)) }
+    let pause = (before.as_secs_f64().max(crowd) * crowd).min(CROWD_WAITS.as_secs_f64());
+    if pause < LATER.as_secs_f64() { Duration::ZERO } else { Duration::from_secs_f64(pause) }
 }
 
 /// Returns how long a report waits whose environment waits so long, about; none where it does not. What may trip waits no

@@ -34,10 +34,15 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
     /// # Errors
     /// The problem, where the key is new.
     pub(super) async fn refused(&self, request: &Request, row: &RequestRow, problem: Problem) -> RouteResult {
-        let item = self.table.get(&request_key(row.id), Read::Consistent).await.map_err(ReadError::from)?;
-        let before = item.as_ref().map(RequestRow::read).transpose().map_err(ReadError::from)?;
+        let before = self.before(row).await?;
         let answer = before.map(|before| self.repeated(request, row, &before)).transpose()?;
         answer.flatten().ok_or(problem)
+    }
+
+    /// Reads what became of the key of a row before.
+    async fn before(&self, row: &RequestRow) -> Result<Option<RequestRow>, ReadError> {
+        let item = self.table.get(&request_key(row.id), Read::Consistent).await?;
+        Ok(item.as_ref().map(RequestRow::read).transpose()?)
     }
 
     /// Claims a key, so that the same one again does not call the target. The claim lapses when this process
@@ -66,6 +71,17 @@ impl<T: Table, Q: Queue, D: Downstream, R: Runtime> Gateway<T, Q, D, R> {
         row: &mut RequestRow,
     ) -> Result<Option<Response>, Problem> {
         let parks = row.status == RequestStatus::Queued;
+        if parks
+            && row.version == 0
+            && row.body.is_apart()
+            && let Some(before) = self.before(row).await?
+        {
+            // A repetition writes no body, which nobody would delete.
+            if let Some(response) = self.repeated(request, row, &before)? {
+                return Ok(Some(response));
+            }
+            row.version = before.version;
+        }
         if parks && !is_in(Mutant::RowBeforeBody) {
             park::put_body(&self.table, row, &request.body).await?;
         }

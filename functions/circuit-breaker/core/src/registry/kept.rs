@@ -118,6 +118,10 @@ impl Known {
         if kept.is_outdated(now) {
             kept.drop_unreported(&config);
         }
+        if kept.row.has_ended(now) {
+            // The versions of the next row begin elsewhere.
+            (kept.measured, kept.writes) = (None, 0.0);
+        }
         kept.measure(row.version, now);
         kept.begin_recent(now);
         (kept.read_at, kept.wanted, kept.alone) = (Some(now), false, None);

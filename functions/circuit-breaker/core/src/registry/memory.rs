@@ -137,16 +137,22 @@ impl Memory {
         let mut targets = self.lock();
         let Targets { by_name, due } = &mut *targets;
         let Some(known) = by_name.get_mut(target) else { return Ok(true) };
+        let mut unreadable = None;
         for (name, item) in names.iter().zip(&items[1..]) {
-            let row = match item {
-                Some(item) => BreakerRow::read(item)?,
+            let row = match item.as_ref().map(BreakerRow::read) {
                 None => known.unwritten(),
+                Some(Ok(row)) => row,
+                // It stops itself only.
+                Some(Err(error)) => {
+                    unreadable.get_or_insert(error);
+                    continue;
+                }
             };
             if known.keep(name, row, now, jitter) {
                 due.insert((*name).clone());
             }
         }
-        Ok(true)
+        unreadable.map_or(Ok(true), Err)
     }
 
     /// Remembers the row of a target, as it was read or written.

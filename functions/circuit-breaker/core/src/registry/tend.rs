@@ -13,6 +13,7 @@ use tenfold_ports::table::{BATCH, Read};
 use tenfold_ports::{Runtime, Table};
 
 use super::breakers::{Registry, TRIES, WhenUnclear};
+use super::kept::Urgency;
 use super::unreported::Report;
 use crate::decide::breaker::{Breaker, DecisionContext};
 use crate::names::{BreakerName, TargetName};
@@ -80,8 +81,8 @@ impl<T: Table, R: Runtime> Registry<T, R> {
         let jitter = self.runtime.unit();
         let Some(report) = self.memory.take_unreported(name, now, jitter) else { return };
         let mut taken = TakenReport { registry: self, name, report: Some(report) };
-        let Some(Report { config, epoch, calls, has_few }) = &taken.report else { return };
-        let tries = if *has_few { TRIES } else { REPORT_TRIES };
+        let Some(Report { config, epoch, calls, urgency }) = &taken.report else { return };
+        let tries = if *urgency == Urgency::HasFew { TRIES } else { REPORT_TRIES };
         let retry_after = self.memory.retry_after(name, now);
         let absorb =
             |b: &Breaker, context: DecisionContext<'_>| b.absorb(context, *epoch, calls, retry_after);
@@ -106,10 +107,10 @@ struct TakenReport<'a, T: Table, R: Runtime> {
 
 impl<T: Table, R: Runtime> Drop for TakenReport<'_, T, R> {
     fn drop(&mut self) {
-        let Some(Report { config, epoch, calls, .. }) = self.report.take() else { return };
+        let Some(Report { config, epoch, calls, urgency }) = self.report.take() else { return };
         let Registry { memory, runtime, .. } = self.registry;
         let context = DecisionContext { now: runtime.now(), config: &config, jitter: runtime.unit() };
         let retry_after = memory.retry_after(self.name, context.now);
-        memory.count_alone(self.name, context, (epoch, calls), retry_after);
+        memory.count_alone(self.name, context, (epoch, calls, urgency), retry_after);
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Report {
     /// The epoch in which they count.
     pub(super) epoch: EpochId,
     pub(super) calls: Window,
-    /// Whether the environment has few: there may be no later time to report them.
-    pub(super) has_few: bool,
+    /// How urgent they are.
+    pub(super) urgency: Urgency,
 }
 
 impl Memory {
@@ -97,8 +97,7 @@ impl Memory {
         kept.is_bad = false;
         kept.plan_report(&config, now, jitter);
         let calls = std::mem::replace(&mut kept.unreported, config.window.empty());
-        let (epoch, has_few) = (kept.row.breaker.epoch_id(), urgency == Urgency::HasFew);
-        Some(Report { config, epoch, calls, has_few })
+        Some(Report { config, epoch: kept.row.breaker.epoch_id(), calls, urgency })
     }
 
     /// Returns for how long a target asked to be left alone.
@@ -124,7 +123,7 @@ impl Memory {
         &self,
         name: &BreakerName,
         context: DecisionContext<'_>,
-        (epoch, calls): (EpochId, Window),
+        (epoch, calls, urgency): (EpochId, Window, Urgency),
         retry_after: Option<Duration>,
     ) {
         let mut targets = self.lock();
@@ -143,6 +142,8 @@ impl Memory {
         }
         kept.unreported = all;
         kept.is_bad = true;
+        // Its turn has come already: what was refused does not wait for others again.
+        (kept.urgency, kept.waits) = (kept.urgency.max(urgency), kept.waits.max(1));
         kept.report_at = Some(context.now + after_refusals(kept.refusals, context.jitter));
         kept.refusals += 1;
         due.insert(name.clone());

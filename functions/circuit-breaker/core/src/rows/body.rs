@@ -49,6 +49,12 @@ impl StoredBody {
         if body.len() > INLINE_MOST { Self::Apart(now + WAITS_MOST) } else { Self::Inline(body.clone()) }
     }
 
+    /// Returns whether it has an item of its own.
+    #[must_use]
+    pub const fn is_apart(&self) -> bool {
+        matches!(self, Self::Apart(_))
+    }
+
     /// Returns the number of bytes that it has in the row.
     #[must_use]
     pub const fn len_in_row(&self) -> usize {
