@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::Client;
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
-    Cursor, Item, Key, Page, Query, Read, SendTable, TransactError, Write, WriteError,
+    Cursor, Item, Key, Page, Query, Read, Scan, SendTable, TableScan, TransactError, Write, WriteError,
 };
 
 pub use value::{Attributes, read_item, take_key};
@@ -32,6 +32,7 @@ pub const ACTIONS: &[MethodActions] = &[
     ("transact", WRITES),
     ("query", &["dynamodb:Query"]),
     ("count", &["dynamodb:Query"]),
+    ("scan", &["dynamodb:Scan"]),
 ];
 
 /// One for each variant of `Write`: put, update, delete, check. A function needs those that it makes.
@@ -94,5 +95,11 @@ impl SendTable for DynamoTable {
 
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
         Box::pin(self.count_page(&query)).await
+    }
+}
+
+impl TableScan for DynamoTable {
+    async fn scan(&self, scan: Scan) -> Result<Page, CallError> {
+        Box::pin(self.scan_page(&scan)).await
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use smol_str::SmolStr;
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
-    BATCH, Cancelled, Condition, Cursor, Doc, Item, Key, Page, Query, Range, Read, SendTable, TransactError,
-    Value, Write, WriteError,
+    BATCH, Cancelled, Condition, Cursor, Doc, Item, Key, Page, Query, Range, Read, Scan, SendTable,
+    TableScan, TransactError, Value, Write, WriteError,
 };
 
 /// A table with the semantics of the port, in which each write is seen at once by all. A clone is the same table.
@@ -118,12 +118,14 @@ impl MemoryTable {
 type Place<'a> = (i64, &'a Key);
 
 fn of_partition<'a>(rows: &'a Rows, query: &Query) -> Result<Vec<(Place<'a>, Item)>, CallError> {
-    let prefix = match &query.range {
-        Range::All => "",
-        Range::Prefix(prefix) => prefix.as_str(),
-        Range::AtMost(_) => return Err(refused("the table's sort key is text")),
+    if let Range::AtMost(_) = query.range {
+        return Err(refused("the table's sort key is text"));
+    }
+    let wanted = |key: &Key| match &query.range {
+        Range::Prefix(prefix) => key.sk.starts_with(prefix.as_str()),
+        Range::Between(first, last) => (first..=last).contains(&&key.sk),
+        Range::All | Range::AtMost(_) => true,
     };
-    let wanted = |key: &Key| key.pk == query.partition && key.sk.starts_with(prefix);
     let from = Key { pk: query.partition.clone(), sk: SmolStr::default() };
     let rows = rows.range(from..).take_while(|(key, _)| key.pk == query.partition);
     Ok(rows.filter(|(key, _)| wanted(key)).map(|(key, item)| ((0, key), item.clone())).collect())
@@ -133,7 +135,7 @@ fn of_index<'a>(rows: &'a Rows, query: &Query, index: Index) -> Result<Vec<(Plac
     let most = match query.range {
         Range::All => i64::MAX,
         Range::AtMost(most) => most,
-        Range::Prefix(_) => return Err(refused("an index's sort key is a number")),
+        Range::Prefix(_) | Range::Between(..) => return Err(refused("an index's sort key is a number")),
     };
     let place = |(key, item): (&'a Key, &Item)| {
         let number = item.number(index.sort).ok().filter(|number| *number <= most)?;
@@ -265,5 +267,28 @@ impl SendTable for MemoryTable {
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError> {
         let page = self.find(&query, query.limit.max(1) as usize)?;
         Ok((page.items.len() as u64, page.next))
+    }
+}
+
+impl TableScan for MemoryTable {
+    /// Reads a page of a segment. All items are in the first one.
+    async fn scan(&self, scan: Scan) -> Result<Page, CallError> {
+        if scan.segment >= scan.segments {
+            return Err(refused("there is no such segment"));
+        }
+        if scan.segment > 0 {
+            return Ok(Page::default());
+        }
+        let rows = self.lock();
+        let after = scan.after.as_ref().map(|after| &after.key);
+        let mut items: Vec<Item> = rows
+            .iter()
+            .filter(|(key, _)| after.is_none_or(|after| *key > after))
+            .map(|(_, item)| item.clone())
+            .collect();
+        items.truncate(scan.limit.max(1) as usize);
+        let last = items.last().filter(|_| items.len() == scan.limit.max(1) as usize);
+        let next = last.map(|last| Cursor { key: last.key.clone(), index: None });
+        Ok(Page { items, next })
     }
 }

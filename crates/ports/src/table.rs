@@ -163,11 +163,28 @@ pub enum Range {
     All,
     /// Text that begins so.
     Prefix(SmolStr),
+    /// Text from the first to the second, both included, by its bytes.
+    Between(SmolStr, SmolStr),
     /// Numbers of at most so much.
     AtMost(i64),
 }
 
-/// The place in a query where a page ended.
+/// A walk through all items of a table, in no order but that of the sort keys within a partition. Several segments of it
+/// can be walked at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scan {
+    /// The segment: 0 to `segments`, exclusive.
+    pub segment: u32,
+    /// How many segments there are: 1 to 1,000,000. A partition is in one of them, and stays there while the number is
+    /// the same.
+    pub segments: u32,
+    /// The most items of a page; at least 1.
+    pub limit: u32,
+    /// Where the page before ended: [`Page::next`] of that page.
+    pub after: Option<Cursor>,
+}
+
+/// The place in a query or a scan where a page ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// The key of the last item.
@@ -223,4 +240,14 @@ pub trait Table {
     /// # Errors
     /// The call failed.
     async fn count(&self, query: Query) -> Result<(u64, Option<Cursor>), CallError>;
+}
+
+/// A table that can be read from end to end, which few functions need and are allowed.
+pub trait TableScan {
+    /// Reads one page of a segment of the whole table. It sees every write that was answered before it; what is written
+    /// while the pages are read may be missed.
+    ///
+    /// # Errors
+    /// The call failed.
+    async fn scan(&self, scan: Scan) -> Result<Page, CallError>;
 }

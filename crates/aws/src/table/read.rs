@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use smol_str::SmolStr;
-use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Range, Read};
+use tenfold_ports::table::{Cursor, Item, Key, Page, Query, Range, Read, Scan};
 use tenfold_ports::{CallError, Rng};
 
 use super::expression::Placeholders;
@@ -86,6 +86,20 @@ impl DynamoTable {
         Ok((u64::try_from(answer.count).unwrap_or(0), next(&answer, index)?))
     }
 
+    pub(super) async fn scan_page(&self, scan: &Scan) -> Result<Page, CallError> {
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let call = self.client.scan().table_name(self.name.as_str()).consistent_read(true);
+        let call = call.segment(number(scan.segment)).total_segments(number(scan.segments));
+        let call = call.limit(number(scan.limit.max(1)));
+        let start = scan.after.as_ref().map(|cursor| value::key(&cursor.key));
+        let answer = call.set_exclusive_start_key(start).send().await;
+        let answer = answer.map_err(|e| call_error(&e, Effect::Read))?;
+        let next = answer.last_evaluated_key.filter(|last| !last.is_empty());
+        let next = next.map(|mut last| value::take_key(&mut last).map(|key| Cursor { key, index: None }));
+        let items = answer.items.into_iter().flatten().map(value::read_item).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: next.transpose()? })
+    }
+
     fn index_of(&self, query: &Query) -> Result<Option<Index>, CallError> {
         let Some(name) = query.index else { return Ok(None) };
         let index = self.indexes.iter().find(|index| index.name == name);
@@ -125,11 +139,15 @@ fn key_condition(query: &Query, index: Option<Index>, p: &mut Placeholders) -> R
         (Range::Prefix(prefix), None) => {
             Ok(format!("{whole} AND begins_with({}, {})", p.name(SK), p.value(value::text(prefix))))
         }
+        (Range::Between(first, last), None) => {
+            let (first, last) = (p.value(value::text(first)), p.value(value::text(last)));
+            Ok(format!("{whole} AND {} BETWEEN {first} AND {last}", p.name(SK)))
+        }
         (Range::AtMost(most), Some(index)) => {
             Ok(format!("{whole} AND {} <= {}", p.name(index.sort), p.value(value::number(*most))))
         }
-        (Range::Prefix(_), Some(index)) => {
-            Err(CallError::Refused(format!("index `{}` sorts by a number, which has no prefix", index.name)))
+        (Range::Prefix(_) | Range::Between(..), Some(index)) => {
+            Err(CallError::Refused(format!("index `{}` sorts by a number, not by text", index.name)))
         }
         (Range::AtMost(_), None) => {
             Err(CallError::Refused("the table sorts by text, not by a number".into()))
@@ -186,6 +204,8 @@ mod tests {
         assert_eq!(written(Range::All, None).unwrap(), "#n0 = :v0");
         assert_eq!(written(Range::Prefix("".into()), None).unwrap(), "#n0 = :v0");
         assert_eq!(written(Range::Prefix("a".into()), None).unwrap(), "#n0 = :v0 AND begins_with(#n1, :v1)");
+        let between = written(Range::Between("a".into(), "b".into()), None).unwrap();
+        assert_eq!(between, "#n0 = :v0 AND #n1 BETWEEN :v1 AND :v2");
         assert_eq!(written(Range::AtMost(5), Some(QUEUE)).unwrap(), "#n0 = :v0 AND #n1 <= :v1");
     }
 

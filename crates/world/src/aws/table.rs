@@ -11,6 +11,7 @@ pub(crate) mod refusal;
 pub(crate) mod row;
 pub(crate) mod scaled;
 mod scaling;
+mod scan;
 pub(crate) mod size;
 pub(crate) mod valid;
 

@@ -5,7 +5,8 @@ mod names;
 
 use tenfold_ports::CallError;
 use tenfold_ports::table::{
-    BATCH, Cancelled, Cursor, Item, Key, Page, Query, Read, Table, TransactError, Value, Write, WriteError,
+    BATCH, Cancelled, Cursor, Item, Key, Page, Query, Read, Scan, Table, TableScan, TransactError, Value,
+    Write, WriteError,
 };
 
 use self::names::{kind, kind_of, kind_of_all, kind_of_key};
@@ -177,6 +178,24 @@ impl Table for Env {
             });
             let what = detail(state, || match &result {
                 Ok((n, _)) => format!("{} -> {n}", query.partition),
+                Err(error) => error.to_string(),
+            });
+            (result, what)
+        })
+        .await
+    }
+}
+
+impl TableScan for Env {
+    async fn scan(&self, scan: Scan) -> Result<Page, CallError> {
+        self.call(self.site("table.scan", "table"), move |state| {
+            state.tidy(|_| true);
+            let result = state.table.scan(&scan);
+            let result = result.and_then(|page| state.spend_scanned(&page.items).map(|()| page));
+            let what = detail(state, || match &result {
+                Ok(page) => {
+                    format!("segment {} of {} -> {} items", scan.segment, scan.segments, page.items.len())
+                }
                 Err(error) => error.to_string(),
             });
             (result, what)

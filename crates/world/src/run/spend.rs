@@ -59,6 +59,15 @@ impl RunState {
         self.spend_bytes(query.index.unwrap_or(""), &query.partition, bytes)
     }
 
+    /// Takes read units for a page of a scan, of each partition that is in it.
+    pub fn spend_scanned(&mut self, items: &[Item]) -> Result<(), CallError> {
+        let mut partitions = items.chunk_by(|one, next| one.key.pk == next.key.pk);
+        partitions.try_for_each(|of_one| {
+            let bytes = of_one.iter().map(|item| size(item, true)).sum();
+            self.spend_bytes("", &of_one[0].key.pk, bytes)
+        })
+    }
+
     /// Takes read units for so many bytes of a partition.
     pub fn spend_bytes(
         &mut self,

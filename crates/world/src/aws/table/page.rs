@@ -104,27 +104,27 @@ impl Items {
     }
 
     fn of_partition<'a: 'b, 'b>(&'a self, query: &'b Query) -> Found<'a, 'b> {
-        let prefix = match &query.range {
-            Range::Prefix(prefix) => prefix.as_str(),
-            Range::All | Range::AtMost(_) => "",
+        let (first, last) = match &query.range {
+            Range::Prefix(prefix) => (prefix.as_str(), Bound::Included(format!("{prefix}\u{10ffff}").into())),
+            Range::Between(first, last) => (first.as_str(), Bound::Included(last.clone())),
+            Range::All | Range::AtMost(_) => ("", Bound::Included("\u{10ffff}".into())),
         };
         let after = query.after.as_ref().map(|after| after.key.sk.clone());
         let (from, to) = if query.backward {
             // All that begin so come before what begins so and goes on with the last of all characters.
-            let end = || Bound::Included(format!("{prefix}\u{10ffff}").into());
-            (Bound::Included(prefix.into()), after.map_or_else(end, Bound::Excluded))
+            (Bound::Included(first.into()), after.map_or(last, Bound::Excluded))
         } else {
-            (after.map_or_else(|| Bound::Included(prefix.into()), Bound::Excluded), Bound::Unbounded)
+            (after.map_or_else(|| Bound::Included(first.into()), Bound::Excluded), Bound::Unbounded)
         };
         if let Some(scaled) = &self.scaled {
             let rows = scaled.partitions.get(&query.partition).into_iter();
             let rows = rows.flat_map(move |rows| Ordered::new(rows.range((from.clone(), to.clone())), query));
-            let wanted = rows.take_while(move |(sk, _)| sk.starts_with(prefix));
+            let wanted = rows.take_while(move |(sk, _)| takes(&query.range, sk));
             return Box::new(wanted.map(|(_, row)| ((0, &row.item.key), &row.item)));
         }
         let key = |sk: SmolStr| Key { pk: query.partition.clone(), sk };
         let rows = Ordered::new(self.rows.range((from.map(key), to.map(key))), query);
-        let wanted = move |key: &Key| key.pk == query.partition && key.sk.starts_with(prefix);
+        let wanted = move |key: &Key| key.pk == query.partition && takes(&query.range, &key.sk);
         let place = |(key, row): (&'a Key, &'a Rc<Row>)| Some(((0, key), row.now.as_ref()?));
         Box::new(rows.take_while(move |(key, _)| wanted(key)).filter_map(place))
     }
@@ -192,6 +192,15 @@ impl Items {
     }
 }
 
+/// Whether a range of the table's own sort key has this one in it.
+fn takes(range: &Range, sk: &str) -> bool {
+    match range {
+        Range::Prefix(prefix) => sk.starts_with(prefix.as_str()),
+        Range::Between(first, last) => (first.as_str()..=last.as_str()).contains(&sk),
+        Range::All | Range::AtMost(_) => true,
+    }
+}
+
 /// Where a page ends.
 fn cursor(query: &Query, (number, key): Place<'_>) -> Cursor {
     Cursor { key: key.clone(), index: query.index.map(|_| (query.partition.clone(), number)) }
@@ -204,18 +213,14 @@ fn valid(query: &Query) -> Result<(), CallError> {
     }
     match (query.index, &query.range) {
         (None, Range::AtMost(_)) => return Err(invalid("the table's sort key is text")),
-        (Some(_), Range::Prefix(_)) => return Err(invalid("an index's sort key is a number")),
+        (Some(_), Range::Prefix(_) | Range::Between(..)) => {
+            return Err(invalid("an index's sort key is a number"));
+        }
         _ => {}
     }
     let Some(after) = &query.after else { return Ok(()) };
     let inside = match (query.index, &after.index) {
-        (None, _) => {
-            let wanted = match &query.range {
-                Range::Prefix(prefix) => after.key.sk.starts_with(prefix.as_str()),
-                Range::All | Range::AtMost(_) => true,
-            };
-            after.key.pk == query.partition && wanted
-        }
+        (None, _) => after.key.pk == query.partition && takes(&query.range, &after.key.sk),
         (Some(_), Some((partition, number))) => {
             *partition == query.partition && !matches!(query.range, Range::AtMost(most) if *number > most)
         }

@@ -1,0 +1,13 @@
+//! The aggregate that ships: an order of a shop, from its placing to its shipping.
+//!
+//! * [`command`]: what can be asked of it, parsed at the edge.
+//! * [`event`]: what can happen to it.
+//! * [`state`]: what it is, and the rules by which a command becomes events.
+
+pub mod command;
+pub mod event;
+pub mod state;
+
+pub use command::{Line, OrderCommand};
+pub use event::OrderEvent;
+pub use state::{Order, OrderRefusal, OrderStatus};
