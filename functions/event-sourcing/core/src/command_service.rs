@@ -14,7 +14,7 @@ use tenfold_ports::{Context, Runtime, Table};
 use crate::aggregate::Aggregate;
 use crate::execute::Commands;
 use crate::names::AggregateName;
-use crate::order::Order;
+use crate::order::ShopOrder;
 
 /// The command service, and what it reaches.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl<T: Table, R: Runtime> CommandService<T, R> {
 }
 
 fn order(id: &str) -> Result<AggregateName, Problem> {
-    AggregateName::parse(Order::KIND, id).ok_or_else(|| {
+    AggregateName::parse(ShopOrder::KIND, id).ok_or_else(|| {
         let detail = "an order's id is 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`";
         Problem::invalid(vec![Fault::new("path", detail)])
     })

@@ -25,7 +25,7 @@ const WIDTH: usize = 16;
 
 /// News of a commit: from a stream, a queue or a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct CommitNotice {
     /// What its source calls it, for the answer which of a batch could not be taken.
     pub id: SmolStr,
     /// The aggregate.
@@ -60,7 +60,7 @@ impl<L: Table, G, C: Table, R: Runtime> EventProcessor<L, G, C, R> {
     }
 
     /// Brings the views up to a batch of changes. Returns the ids of those that are to come again.
-    pub async fn handle<P: Projection>(&self, changes: &[Change]) -> Vec<SmolStr>
+    pub async fn handle<P: Projection>(&self, changes: &[CommitNotice]) -> Vec<SmolStr>
     where
         G: Generations<P::View>,
     {

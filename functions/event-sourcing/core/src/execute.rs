@@ -140,7 +140,7 @@ impl<T: Table, R: Runtime> Commands<T, R> {
             }
             let meta = self.meta(execute);
             match append(&self.log, Append { history: &history, events: &events, meta }).await? {
-                Appended::Yes(commit) => return Ok(self.carried_out(history, commit)),
+                Appended::Yes(commit) => return Ok(self.carried_out(history, *commit)),
                 Appended::Done(row) => return self.first_answer(execute, &row).await,
                 Appended::TooLarge(size) => return Err(CommandError::TooLarge(size)),
                 Appended::Overtaken if A::may_be_decided_anew(&execute.command) => {}

@@ -8,6 +8,6 @@ pub mod command;
 pub mod event;
 pub mod state;
 
-pub use command::{Line, OrderCommand};
+pub use command::{OrderCommand, OrderLine};
 pub use event::OrderEvent;
-pub use state::{Order, OrderRefusal, OrderStatus};
+pub use state::{OrderRefusal, OrderStatus, ShopOrder};

@@ -38,7 +38,7 @@ pub enum BuildError {
 
 /// What a look has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum BuildState {
     /// Nothing is being built.
     Nothing,
     /// These parts are to go on.
@@ -77,8 +77,10 @@ impl<L: Table + TableScan, C: Table, R: Runtime> ProjectionManager<L, C, R> {
     ///
     /// # Errors
     /// A row cannot be read or written.
-    pub async fn look(&self, projection: &str) -> Result<Look, BuildError> {
-        let Some(building) = self.read(projection).await?.control.building else { return Ok(Look::Nothing) };
+    pub async fn look(&self, projection: &str) -> Result<BuildState, BuildError> {
+        let Some(building) = self.read(projection).await?.control.building else {
+            return Ok(BuildState::Nothing);
+        };
         for pass in 0..PASSES {
             let mut left = Vec::new();
             for part in Part::of_pass(building.generation, pass, self.segments) {
@@ -88,7 +90,7 @@ impl<L: Table + TableScan, C: Table, R: Runtime> ProjectionManager<L, C, R> {
             }
             if !left.is_empty() {
                 let may_begin = left[0].may_begin(building, self.runtime.now());
-                return Ok(if may_begin { Look::GoOn(left) } else { Look::Wait });
+                return Ok(if may_begin { BuildState::GoOn(left) } else { BuildState::Wait });
             }
             if is_in(Mutant::OnePass) {
                 break;
@@ -96,7 +98,7 @@ impl<L: Table + TableScan, C: Table, R: Runtime> ProjectionManager<L, C, R> {
         }
         let now = self.runtime.now();
         self.change(projection, |control| control.switch(building.generation, now)).await?;
-        Ok(Look::Switched(building.generation))
+        Ok(BuildState::Switched(building.generation))
     }
 
     /// Goes on with a part until it is done, or the time is nearly up. Returns whether it is done, or is nobody's any more.
@@ -113,7 +115,7 @@ impl<L: Table + TableScan, C: Table, R: Runtime> ProjectionManager<L, C, R> {
         let is_wanted = |building: &Building| {
             building.generation == part.generation && part.may_begin(*building, self.runtime.now())
         };
-        if building.filter(is_wanted).is_none() {
+        if !building.as_ref().is_some_and(is_wanted) {
             return Ok(true);
         }
         let store = views.generation(part.generation);
@@ -131,11 +133,12 @@ impl<L: Table + TableScan, C: Table, R: Runtime> ProjectionManager<L, C, R> {
             let page = self.log.scan(scan).await.map_err(ReadError::from)?;
             let progress = self.page::<P, G::Store>(&store, part, row.progress.clone(), page).await?;
             let write = row.replace(part.key(P::NAME), progress.clone());
-            match self.write(&write).await? {
-                true => row = PartRow { version: row.version + 1, progress },
+            row = if self.write(&write).await? {
+                PartRow { version: row.version + 1, progress }
+            } else {
                 // Somebody else goes on with it: what is done twice is the same.
-                false => row = self.part(P::NAME, part).await?,
-            }
+                self.part(P::NAME, part).await?
+            };
         }
         Ok(true)
     }
@@ -153,8 +156,8 @@ impl<L: Table + TableScan, C: Table, R: Runtime> ProjectionManager<L, C, R> {
         let brought_up = newest.into_iter().map(async |(name, version)| {
             let caught_up = catch_up::<P, L, S>(&self.log, store, &name, version).await?;
             let CaughtUp::Parked { at, why } = caught_up else { return Ok(false) };
-            let park = ParkedRow::park((P::NAME, part.generation), &name, at, &why, self.runtime.now());
-            self.write(&park).await?;
+            let waits = ParkedRow::park((P::NAME, part.generation), &name, at, &why, self.runtime.now());
+            self.write(&waits).await?;
             Ok::<_, BuildError>(true)
         });
         let mut brought_up = stream::iter(brought_up).buffer_unordered(WIDTH);

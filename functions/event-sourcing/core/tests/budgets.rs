@@ -29,7 +29,8 @@ fn calls(all: &[(&str, usize)]) -> Calls {
 
 /// The log tells of the commit, and its view is brought up: where an environment knows the projection's row already, one read
 /// less.
-const VIEW: [(&str, usize); 3] = [("orders table.get", 2), ("orders table.query", 1), ("orders table.write", 1)];
+const VIEW: [(&str, usize); 3] =
+    [("orders table.get", 2), ("orders table.query", 1), ("orders table.write", 1)];
 
 #[test]
 fn a_command_is_one_query_and_one_write_and_its_view_three_calls() {

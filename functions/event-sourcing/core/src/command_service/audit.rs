@@ -15,7 +15,7 @@ use super::problem::unknown_order;
 use crate::log::commit::{Commit, commit_key, version_of};
 use crate::log::{History, LogError};
 use crate::names::AggregateName;
-use crate::order::Order;
+use crate::order::ShopOrder;
 
 /// How many commits a page shows.
 const PAGE: u32 = 50;
@@ -92,7 +92,7 @@ fn view(commit: &Commit, sound: Option<bool>) -> Result<CommitView<'_>, LogError
 pub(super) async fn version<T: Table>(log: &T, name: AggregateName, version: &str) -> RouteResult {
     let wrong = || Problem::invalid(vec![Fault::new("path", "a version is a whole number from 1")]);
     let wanted = version.parse().ok().filter(|version| *version > 0).ok_or_else(wrong)?;
-    let history = History::<Order>::load(log, &name, Some(wanted)).await?;
+    let history = History::<ShopOrder>::load(log, &name, Some(wanted)).await?;
     if history.version == 0 {
         return Err(unknown_order(&name.id));
     }

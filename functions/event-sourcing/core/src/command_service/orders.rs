@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::execute::{Commands, Execute, Executed};
 use crate::log::LogError;
 use crate::names::{AggregateName, CommandId};
-use crate::order::Order;
+use crate::order::ShopOrder;
 use crate::order::command::{COMMANDS, OrderCommand};
 use crate::projection::Position;
 
@@ -59,7 +59,7 @@ pub(super) async fn command<T: Table, R: Runtime>(
         actor: request.caller.clone(),
         carrier: context.carrier(),
     };
-    let executed = commands.execute::<Order>(&execute).await?;
+    let executed = commands.execute::<ShopOrder>(&execute).await?;
     answer(&execute.name, &executed)
 }
 

@@ -30,7 +30,7 @@ pub struct Append<'a, A: Aggregate> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Appended {
     /// It is in the log, by this call or by one before whose answer was lost.
-    Yes(Commit),
+    Yes(Box<Commit>),
     /// Somebody else has written this version: the history is to be read on.
     Overtaken,
     /// The same command was carried out before.
@@ -67,14 +67,14 @@ pub async fn append<T: Table, A: Aggregate>(
     let row = CommandRow::item(&history.name, &commit).filter(|_| !is_in(Mutant::CommandForgotten));
     let Some(row) = row else {
         return Ok(match commit::write(table, &write, mine).await.map_err(ReadError::from)? {
-            Committed::Yes => Appended::Yes(commit),
+            Committed::Yes => Appended::Yes(Box::new(commit)),
             Committed::Conflict(_) | Committed::Unclear(_) => Appended::Overtaken,
         });
     };
     let writes = [write, Write::create(row)];
     let mine = |reasons: &[Cancelled]| matches!(reasons, [Cancelled::Condition(Some(item)), _] if mine(item));
     match commit::transact(table, &writes, mine).await.map_err(ReadError::from)? {
-        Transacted::Yes => Ok(Appended::Yes(commit)),
+        Transacted::Yes => Ok(Appended::Yes(Box::new(commit))),
         Transacted::Cancelled(reasons) => match &reasons[..] {
             [_, Cancelled::Condition(Some(item))] => {
                 Ok(Appended::Done(CommandRow::read(item).map_err(ReadError::from)?))

@@ -109,15 +109,13 @@ mod tests {
         }
 
         fn upcast(_: &str, schema: u32, mut data: Value) -> Result<Value, String> {
-            match schema {
-                // It was called otherwise.
-                1 => Ok(json!({ "whole": data["name"].take() })),
-                _ => {
-                    let whole = data["whole"].as_str().ok_or("`whole` is no text")?;
-                    let (first, last) = whole.split_once(' ').ok_or("`whole` is one word")?;
-                    Ok(json!({ "first": first, "last": last }))
-                }
+            // It was called otherwise.
+            if schema == 1 {
+                return Ok(json!({ "whole": data["name"].take() }));
             }
+            let whole = data["whole"].as_str().ok_or("`whole` is no text")?;
+            let (first, last) = whole.split_once(' ').ok_or("`whole` is one word")?;
+            Ok(json!({ "first": first, "last": last }))
         }
     }
 

@@ -3,6 +3,8 @@
 //! It is read from the newest commit backwards, so that one query finds the commits and the snapshot that they follow. A
 //! history longer than a page is read to its end, whatever its length; where a commit is missing it is no history.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -173,7 +175,12 @@ impl<A: Aggregate> History<A> {
         if (self.commits.len() as u64) < SNAPSHOT_EVERY {
             return None;
         }
-        let snapshot = Snapshot { schema: A::SCHEMA, at: self.at, hash: hex(&self.hash), state: &self.state };
+        let snapshot = Snapshot {
+            schema: A::SCHEMA,
+            at: self.at,
+            hash: URL_SAFE_NO_PAD.encode(&self.hash),
+            state: &self.state,
+        };
         let state = serde_json::to_vec(&snapshot).ok()?;
         let item = Item::new(self.snapshot_key()).with(STATE, Bytes::from(state));
         Some(Write::Put { item, condition: Condition::Absent })
@@ -193,7 +200,7 @@ impl<A: Aggregate> History<A> {
             return None;
         }
         let Snapshot { at, state, hash, .. } = snapshot;
-        let hash = unhex(&hash)?;
+        let hash = Bytes::from(URL_SAFE_NO_PAD.decode(hash).ok()?);
         Some(Self { name: name.clone(), version, state, hash, at, commits: Vec::new() })
     }
 }
@@ -297,14 +304,4 @@ impl CommandRow {
             digest,
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Bytes> {
-    let pairs = text.as_bytes().chunks(2);
-    let bytes = pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
-    bytes.collect::<Option<Vec<u8>>>().map(Bytes::from)
 }

@@ -18,7 +18,7 @@ const PRICE_MOST: i64 = 1_000_000_000;
 /// A line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Line {
+pub struct OrderLine {
     /// The article.
     pub sku: SmolStr,
     /// How many: from 1.
@@ -27,7 +27,7 @@ pub struct Line {
     pub unit_price: u64,
 }
 
-impl Line {
+impl OrderLine {
     /// Returns what the line costs, in minor units.
     #[must_use]
     pub const fn amount(&self) -> u64 {
@@ -46,12 +46,12 @@ pub enum OrderCommand {
         /// The currency of all prices.
         currency: SmolStr,
         /// What is ordered.
-        lines: Vec<Line>,
+        lines: Vec<OrderLine>,
         /// What the customer has to say.
         note: Option<SmolStr>,
     },
     /// Add a line.
-    AddLine(Line),
+    AddLine(OrderLine),
     /// Take the line of an article off.
     RemoveLine(SmolStr),
     /// Pay what the order costs.
@@ -89,6 +89,7 @@ impl OrderCommand {
     ///
     /// # Errors
     /// All that is wrong with the body.
+    #[must_use]
     pub fn parse(name: &str, body: &[u8]) -> Option<Result<Self, Vec<Fault>>> {
         let body = if body.is_empty() { b"{}" } else { body };
         let parse: fn(&mut Fields) -> Option<Self> = match name {
@@ -121,9 +122,9 @@ fn place(fields: &mut Fields) -> Option<OrderCommand> {
     Some(OrderCommand::Place { customer: customer?, currency: currency?, lines: lines?, note })
 }
 
-fn lines(fields: &mut Fields) -> Option<Vec<Line>> {
+fn lines(fields: &mut Fields) -> Option<Vec<OrderLine>> {
     let objects = fields.objects("lines", LINES_MOST);
-    let mut lines: Vec<Line> = Vec::with_capacity(objects.len());
+    let mut lines: Vec<OrderLine> = Vec::with_capacity(objects.len());
     let mut is_good = !objects.is_empty();
     for mut inner in objects {
         let line = line(&mut inner).and_then(|line| {
@@ -137,11 +138,11 @@ fn lines(fields: &mut Fields) -> Option<Vec<Line>> {
     is_good.then_some(lines)
 }
 
-fn line(fields: &mut Fields) -> Option<Line> {
+fn line(fields: &mut Fields) -> Option<OrderLine> {
     let sku = fields.parsed("sku", id);
     let quantity = fields.whole("quantity", 1..=QUANTITY_MOST.cast_signed());
     let unit_price = fields.whole("unitPrice", 0..=PRICE_MOST);
-    Some(Line { sku: sku?, quantity: quantity?.unsigned_abs(), unit_price: unit_price?.unsigned_abs() })
+    Some(OrderLine { sku: sku?, quantity: quantity?.unsigned_abs(), unit_price: unit_price?.unsigned_abs() })
 }
 
 fn id(text: &str) -> Result<SmolStr, String> {

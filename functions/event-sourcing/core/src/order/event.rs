@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::command::Line;
+use super::command::OrderLine;
 use crate::aggregate::DomainEvent;
 
 /// An event of an order. Its names are in the log for ever.
@@ -17,7 +17,7 @@ pub enum OrderEvent {
         /// The currency of all prices, as ISO 4217 has it.
         currency: SmolStr,
         /// What was ordered: 1 to 100 lines, each of another article.
-        lines: Vec<Line>,
+        lines: Vec<OrderLine>,
         /// What the customer has to say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<SmolStr>,
@@ -25,7 +25,7 @@ pub enum OrderEvent {
     /// A line was added, or more of an article that was there.
     LineAdded {
         /// The line.
-        line: Line,
+        line: OrderLine,
     },
     /// A line was taken off.
     LineRemoved {

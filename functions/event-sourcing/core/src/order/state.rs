@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::command::{LINES_MOST, Line, OrderCommand, QUANTITY_MOST};
+use super::command::{LINES_MOST, OrderCommand, OrderLine, QUANTITY_MOST};
 use super::event::OrderEvent;
 use crate::aggregate::Aggregate;
 
@@ -53,7 +53,7 @@ impl OrderStatus {
 /// An order as its events make it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Order {
+pub struct ShopOrder {
     /// Where it is on its way.
     pub status: OrderStatus,
     /// The customer's id.
@@ -61,7 +61,7 @@ pub struct Order {
     /// The currency of all prices.
     pub currency: SmolStr,
     /// What is ordered.
-    pub lines: Vec<Line>,
+    pub lines: Vec<OrderLine>,
     /// What the customer has to say.
     pub note: Option<SmolStr>,
 }
@@ -86,18 +86,18 @@ pub enum OrderRefusal {
     Line(String),
 }
 
-impl Order {
+impl ShopOrder {
     /// Returns what the order costs, in minor units.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.lines.iter().map(Line::amount).sum()
+        self.lines.iter().map(OrderLine::amount).sum()
     }
 
-    fn line(&self, sku: &str) -> Option<&Line> {
+    fn line(&self, sku: &str) -> Option<&OrderLine> {
         self.lines.iter().find(|line| line.sku == sku)
     }
 
-    fn may_add(&self, line: &Line) -> Result<(), OrderRefusal> {
+    fn may_add(&self, line: &OrderLine) -> Result<(), OrderRefusal> {
         match self.line(&line.sku) {
             Some(there) if there.unit_price != line.unit_price => {
                 let why = format!("the order has {} at {} each", line.sku, there.unit_price);
@@ -112,7 +112,7 @@ impl Order {
     }
 }
 
-impl Aggregate for Order {
+impl Aggregate for ShopOrder {
     const KIND: &'static str = "order";
     type Command = OrderCommand;
     type Event = OrderEvent;
@@ -167,8 +167,8 @@ impl Aggregate for Order {
 mod tests {
     use super::*;
 
-    fn line(sku: &str, quantity: u64) -> Line {
-        Line { sku: sku.into(), quantity, unit_price: 250 }
+    fn line(sku: &str, quantity: u64) -> OrderLine {
+        OrderLine { sku: sku.into(), quantity, unit_price: 250 }
     }
 
     fn place() -> OrderCommand {
@@ -181,8 +181,8 @@ mod tests {
     }
 
     /// The order after commands, the last of which may be refused.
-    fn after(commands: &[OrderCommand]) -> Result<Order, OrderRefusal> {
-        commands.iter().try_fold(Order::default(), |mut order, command| {
+    fn after(commands: &[OrderCommand]) -> Result<ShopOrder, OrderRefusal> {
+        commands.iter().try_fold(ShopOrder::default(), |mut order, command| {
             order.decide(command, Timestamp::UNIX_EPOCH)?.iter().for_each(|event| order.evolve(event));
             Ok(order)
         })
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(after(&[place(), remove("book")]), Err(OrderRefusal::LastLine));
         assert_eq!(after(&[place(), remove("pen")]), Err(OrderRefusal::NoSuchLine("pen".into())));
         assert!(matches!(after(&[place(), add(QUANTITY_MOST)]), Err(OrderRefusal::Line(_))));
-        let dearer = OrderCommand::AddLine(Line { unit_price: 1, ..line("book", 1) });
+        let dearer = OrderCommand::AddLine(OrderLine { unit_price: 1, ..line("book", 1) });
         assert!(matches!(after(&[place(), dearer]), Err(OrderRefusal::Line(_))));
         let many = (0..LINES_MOST).map(|n| OrderCommand::AddLine(line(&format!("pen-{n}"), 1)));
         let commands: Vec<_> = [place()].into_iter().chain(many).collect();

@@ -104,10 +104,10 @@ async fn take_in<P: Projection, T: Table>(
         };
         let at = At { name, version: commit.version, at: commit.meta.at };
         let mut next = seen.view.clone();
-        if let Err(why) = events.iter().try_for_each(|event| P::apply(&mut next, event, at)) {
-            if !is_in(Mutant::PoisonSkipped) {
-                return Ok((seen, Some(why)));
-            }
+        if let Err(why) = events.iter().try_for_each(|event| P::apply(&mut next, event, at))
+            && !is_in(Mutant::PoisonSkipped)
+        {
+            return Ok((seen, Some(why)));
         }
         seen = Seen { version: commit.version, view: next };
     }

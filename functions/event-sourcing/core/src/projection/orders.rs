@@ -11,7 +11,7 @@ use super::view::{At, Generations, Poison, Projection, Saved, Seen, StoreError, 
 use crate::aggregate::Aggregate;
 use crate::mutant::{Mutant, is_in};
 use crate::names::AggregateName;
-use crate::order::{Order, OrderEvent};
+use crate::order::{OrderEvent, ShopOrder};
 
 const ONLY: &str = "-";
 const VERSION: &str = "version";
@@ -22,7 +22,7 @@ const VERSION: &str = "version";
 pub struct OrderView {
     /// What its events make of it.
     #[serde(flatten)]
-    pub order: Order,
+    pub order: ShopOrder,
     /// When it was placed.
     pub placed_at: Timestamp,
     /// When it changed last.
@@ -35,7 +35,7 @@ pub struct Orders;
 
 impl Projection for Orders {
     const NAME: &'static str = "orders";
-    const KIND: &'static str = Order::KIND;
+    const KIND: &'static str = ShopOrder::KIND;
     type Event = OrderEvent;
     type View = OrderView;
 

@@ -38,13 +38,11 @@ fn log_only_grows(items: &Items, before: Option<&Item>, after: Option<&Item>) ->
     }
     let Some(version) = version_of(&after.key.sk) else { return Ok(()) };
     let name = AggregateName::of_partition(&after.key.pk).ok_or("a commit of no aggregate")?;
-    let hash = match version {
-        1 => Vec::new(),
-        _ => {
-            let before =
-                items.get(&commit_key(&name, version - 1)).ok_or("a commit without the one before")?;
-            Commit::read(before).map_err(|e| e.to_string())?.hash.to_vec()
-        }
+    let hash = if version == 1 {
+        Vec::new()
+    } else {
+        let before = items.get(&commit_key(&name, version - 1)).ok_or("a commit without the one before")?;
+        Commit::read(before).map_err(|e| e.to_string())?.hash.to_vec()
     };
     let commit = Commit::read(after).map_err(|e| e.to_string())?;
     if commit.is_sound(&name, &hash) { Ok(()) } else { Err("the chain is broken".to_owned()) }

@@ -10,16 +10,16 @@ use std::rc::Rc;
 
 use event_sourcing_core::aggregate::Aggregate;
 use event_sourcing_core::command_service::CommandService;
-use event_sourcing_core::event_processor::{Change, EventProcessor};
+use event_sourcing_core::event_processor::{CommitNotice, EventProcessor};
 use event_sourcing_core::execute::Commands;
 use event_sourcing_core::log::commit::version_of;
 use event_sourcing_core::log::{Commit, CommitMeta, History, codec};
 use event_sourcing_core::names::{AggregateName, CommandId};
-use event_sourcing_core::order::{Line, Order, OrderEvent};
+use event_sourcing_core::order::{OrderEvent, OrderLine, ShopOrder};
 use event_sourcing_core::projection::Projection;
 use event_sourcing_core::projection::control::{Control, ControlRow, control_key};
 use event_sourcing_core::projection::orders::{OrderTable, Orders};
-use event_sourcing_core::projection_manager::{Look, ProjectionManager};
+use event_sourcing_core::projection_manager::{BuildState, ProjectionManager};
 use jiff::{SignedDuration, Timestamp};
 use tenfold_ports::stream::Record;
 use tenfold_ports::{Carrier, Clock, Context};
@@ -45,7 +45,7 @@ pub struct Answered {
 }
 
 pub fn order(id: &str) -> AggregateName {
-    AggregateName::parse(Order::KIND, id).unwrap()
+    AggregateName::parse(ShopOrder::KIND, id).unwrap()
 }
 
 pub const PLACE: &str =
@@ -84,9 +84,9 @@ async fn taken_in(processor: Processor, records: Vec<Rc<Record>>) -> FailedIds {
     let changes = records.iter().filter_map(|record| {
         let name = AggregateName::of_partition(&record.key.pk)?;
         let version = version_of(&record.key.sk)?;
-        Some(Change { id: record.sequence.clone(), name, version })
+        Some(CommitNotice { id: record.sequence.clone(), name, version })
     });
-    let changes: Vec<Change> = changes.collect();
+    let changes: Vec<CommitNotice> = changes.collect();
     processor.handle::<Orders>(&changes).await.into_iter().collect()
 }
 
@@ -111,7 +111,7 @@ pub fn rebuild(world: &World) {
 pub fn tick(world: &World) {
     world.spawn("manager", "tick", |env, _| async move {
         let manager = manager(&env);
-        let Ok(Look::GoOn(parts)) = manager.look(Orders::NAME).await else { return };
+        let Ok(BuildState::GoOn(parts)) = manager.look(Orders::NAME).await else { return };
         for part in parts {
             let context = Context::until(env.now() + INVOCATION);
             _ = manager.step::<Orders, _>(&OrderTable(env.clone()), part, &context).await;
@@ -212,12 +212,12 @@ pub fn encoded(events: &[OrderEvent]) -> Vec<u8> {
 }
 
 pub fn placed() -> OrderEvent {
-    let lines = vec![Line { sku: "book".into(), quantity: 1, unit_price: 700 }];
+    let lines = vec![OrderLine { sku: "book".into(), quantity: 1, unit_price: 700 }];
     OrderEvent::Placed { customer: "ada".into(), currency: "EUR".into(), lines, note: None }
 }
 
 pub fn added() -> OrderEvent {
-    OrderEvent::LineAdded { line: Line { sku: "pen".into(), quantity: 1, unit_price: 100 } }
+    OrderEvent::LineAdded { line: OrderLine { sku: "pen".into(), quantity: 1, unit_price: 100 } }
 }
 
 /// The commits of an order, the oldest first.
@@ -238,7 +238,7 @@ fn head(world: &World, name: &AggregateName) -> (u64, Vec<u8>) {
 }
 
 /// An order as its log makes it.
-pub fn folded(world: &World, id: &str) -> History<Order> {
+pub fn folded(world: &World, id: &str) -> History<ShopOrder> {
     let mut history = History::empty(order(id));
     for commit in commits(world, &order(id)) {
         history.take(commit).unwrap();

@@ -1,11 +1,12 @@
 //! Who does what at once, and what must hold afterwards.
 
+use base64::Engine;
 use event_sourcing_core::aggregate::Aggregate;
 use event_sourcing_core::log::commit::commit_key;
 use event_sourcing_core::log::history::{CommandRow, command_key};
 use event_sourcing_core::log::{Commit, CommitMeta};
 use event_sourcing_core::names::CommandId;
-use event_sourcing_core::order::{Order, OrderStatus};
+use event_sourcing_core::order::{OrderStatus, ShopOrder};
 use tenfold_ports::table::{Item, Key, Value};
 use tenfold_world::{Order as Orders, RunOutcome, World};
 
@@ -192,7 +193,7 @@ fn before_a_snapshot(world: &World) -> RunOutcome {
                 .with("commit", "1"),
         );
     });
-    snapshot(world, Order::SCHEMA, None);
+    snapshot(world, ShopOrder::SCHEMA, None);
     command(world, "a", "ship", "c-1", "");
     world.run()?;
     finish(world, |world| match world.reports::<Answered>().first() {
@@ -204,10 +205,10 @@ fn before_a_snapshot(world: &World) -> RunOutcome {
 }
 
 /// Puts a snapshot of an order as it is now.
-fn snapshot(world: &World, schema: u32, state: Option<Order>) {
+fn snapshot(world: &World, schema: u32, state: Option<ShopOrder>) {
     let history = folded(world, "a");
     let state = state.unwrap_or_else(|| history.state.clone());
-    let hash: String = history.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&history.hash);
     let at = history.at;
     let body = serde_json::json!({ "schema": schema, "at": at, "hash": hash, "state": state });
     let bytes: tenfold_ports::Bytes = serde_json::to_vec(&body).unwrap().into();
@@ -218,7 +219,11 @@ fn snapshot(world: &World, schema: u32, state: Option<Order>) {
 fn other_schema(world: &World) -> RunOutcome {
     stack(world);
     written(world, "a", encoded(&[placed()]), None);
-    snapshot(world, Order::SCHEMA + 1, Some(Order { status: OrderStatus::Cancelled, ..Order::default() }));
+    snapshot(
+        world,
+        ShopOrder::SCHEMA + 1,
+        Some(ShopOrder { status: OrderStatus::Cancelled, ..ShopOrder::default() }),
+    );
     command(world, "a", "pay", "", PAY);
     world.run()?;
     finish(world, |world| match world.reports::<Answered>().first() {
