@@ -13,8 +13,8 @@ tenfold_ports::mutants! {
     CommandForgotten = "a command is carried out twice",
     /// A command that was overtaken is decided by what it had read.
     DecidedByOldState = "decided anew by the state of before",
-    /// A view passes over a version that it has not heard of.
-    GapsPassedOver = "a view passes over what it has not seen",
+    /// A view takes in what it is told of, and no more.
+    OnlyWhatIsTold = "a view takes in what it is told of only",
     /// A view is written over whatever is there.
     ViewWithoutCondition = "a view over a newer one",
     /// An event that cannot be taken in is passed over.

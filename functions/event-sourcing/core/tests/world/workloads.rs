@@ -7,8 +7,12 @@ use event_sourcing_core::log::history::{CommandRow, command_key};
 use event_sourcing_core::log::{Commit, CommitMeta};
 use event_sourcing_core::names::CommandId;
 use event_sourcing_core::order::{OrderStatus, ShopOrder};
-use tenfold_ports::table::{Item, Key, Value};
-use tenfold_world::{Order as Orders, RunOutcome, World};
+use event_sourcing_core::projection::Projection;
+use event_sourcing_core::projection::building::{Part, PartRow, Progress};
+use event_sourcing_core::projection::control::{Building, Control, ControlRow};
+use event_sourcing_core::projection::orders::Orders;
+use tenfold_ports::table::{Item, Key, Value, Write};
+use tenfold_world::{Order, RunOutcome, World};
 
 use super::invariants::seen;
 use super::{
@@ -17,12 +21,12 @@ use super::{
 };
 
 /// Every order of the invocations.
-const EVERY: &[Orders] = &[Orders::Invocations];
+const EVERY: &[Order] = &[Order::Invocations];
 /// The same, and one interruption also of an invocation by a call of its own.
-const WHOLE: &[Orders] = &[Orders::Invocations, Orders::Interrupted(1)];
+const WHOLE: &[Order] = &[Order::Invocations, Order::Interrupted(1)];
 
 /// No interruption but by a crash.
-const ONE_BY_ONE: &[Orders] = &[Orders::Interrupted(0)];
+const ONE_BY_ONE: &[Order] = &[Order::Interrupted(0)];
 
 const PEN: &str = r#"{"sku":"pen","quantity":1,"unitPrice":100}"#;
 const INK: &str = r#"{"sku":"ink","quantity":1,"unitPrice":300}"#;
@@ -43,6 +47,8 @@ tenfold_world::workloads! {
         "a long history", 1, EVERY, long_history;
     a_command_from_before_a_snapshot_is_known:
         "a command from before a snapshot", 1, EVERY, before_a_snapshot;
+    a_command_that_a_snapshot_hides_is_not_carried_out_again:
+        "the same command behind a snapshot", 1, ONE_BY_ONE, behind_a_snapshot;
     a_snapshot_of_another_schema_is_not_used:
         "a snapshot of another schema", 0, EVERY, other_schema;
     what_cannot_be_taken_in_parks_its_own_aggregate_only:
@@ -51,6 +57,8 @@ tenfold_world::workloads! {
         "a rebuild", 1, ONE_BY_ONE, rebuilt;
     a_rebuild_misses_nothing_though_somebody_does_not_know_of_it:
         "a rebuild that not everybody knows of", 0, EVERY, rebuilt_unknown;
+    what_happens_after_the_last_look_is_in_both_generations:
+        "a rebuild at its end", 1, EVERY, rebuilt_at_last;
 }
 
 fn placed_twice(world: &World) -> RunOutcome {
@@ -204,6 +212,21 @@ fn before_a_snapshot(world: &World) -> RunOutcome {
     })
 }
 
+fn behind_a_snapshot(world: &World) -> RunOutcome {
+    log(world);
+    written(world, "a", encoded(&[placed()]), None);
+    command(world, "a", "add-line", "c-1", PEN);
+    world.run()?;
+    snapshot(world, ShopOrder::SCHEMA, None);
+    command(world, "a", "add-line", "c-1", PEN);
+    world.run()?;
+    finish(world, |world| {
+        let order = folded(world, "a").state;
+        let pens = order.lines.iter().find(|line| line.sku == "pen").map_or(0, |line| line.quantity);
+        if pens > 1 { Err(format!("{pens} pens were added by one command").into()) } else { Ok(()) }
+    })
+}
+
 /// Puts a snapshot of an order as it is now.
 fn snapshot(world: &World, schema: u32, state: Option<ShopOrder>) {
     let history = folded(world, "a");
@@ -275,6 +298,29 @@ fn rebuilt_unknown(world: &World) -> RunOutcome {
     finish(world, is_rebuilt)
 }
 
+/// A generation whose first pass was over long ago.
+fn rebuilt_at_last(world: &World) -> RunOutcome {
+    stack(world);
+    written(world, "a", encoded(&[placed()]), None);
+    let building = Building { generation: 2, since: jiff::Timestamp::UNIX_EPOCH };
+    let control = Control { building: Some(building), last: 2, ..Control::default() };
+    put(world, ControlRow::read(None).unwrap().replace(Orders::NAME, control));
+    let part = Part { generation: 2, pass: 0, segment: 0, segments: 1 };
+    let done = Progress { done: true, ..Progress::default() };
+    put(world, PartRow::read(None).unwrap().replace(part.key(Orders::NAME), done));
+    tick(world);
+    command(world, "a", "add-line", "", PEN);
+    world.run()?;
+    finish(world, is_rebuilt)
+}
+
+/// Puts a row, as if it had always been there.
+fn put(world: &World, write: Write) {
+    if let Write::Put { item, .. } = write {
+        world.edit(|table| table.put(item));
+    }
+}
+
 /// The generation that answers has seen all of the log, also what was there before the run.
 fn is_rebuilt(world: &World) -> RunOutcome {
     if control(world).active == 1 {
@@ -301,5 +347,5 @@ fn write_commit(world: &World, id: &str, events: Vec<u8>) {
     let before = history.last().unwrap();
     let meta = CommitMeta { id: 99, at: jiff::Timestamp::MAX, ..before.meta.clone() };
     let commit = Commit::new(&name, (before.version + 1, &before.hash), meta, events).unwrap();
-    assert!(world.write(&[tenfold_ports::table::Write::create(commit.item(&name))]));
+    assert!(world.write(&[Write::create(commit.item(&name))]));
 }
