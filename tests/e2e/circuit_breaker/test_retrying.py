@@ -105,7 +105,7 @@ def test_a_dead_request_can_be_redriven(guarded, settled, stack):
     assert payments.service.effects == dict.fromkeys(keys, 1)
     no_letters(stack, payments)
     assert payments.view()["queue"]["dead"] == 0
-    again = {"redriven": 0, "looked": 0, "unreadable": 0, "next": None}
+    again = {"redriven": 0, "left": 0, "looked": 0, "unreadable": 0, "next": None}
     assert payments.api.redrive(payments.name).json() == again
 
 
