@@ -3,7 +3,7 @@
 //! * [`commit`]: a commit as it is stored, and the chain of hashes through an aggregate's commits.
 //! * [`codec`]: events as bytes, and those of older programs.
 //! * [`history`]: what an aggregate's commits come to.
-//! * [`append`]: one more commit.
+//! * [`mod@append`]: one more commit.
 //!
 //! A commit is one item, with all its events: partition `<kind>#<id>`, sort key `v` and its version in twelve digits. Versions
 //! of an aggregate are 1, 2, 3, …: a commit is written where there is none with its version, by somebody who has read

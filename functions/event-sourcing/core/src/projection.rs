@@ -2,7 +2,7 @@
 //!
 //! * [`position`]: a place in the log that readers can wait for.
 //! * [`view`]: what a team writes of a view, and where views are kept.
-//! * [`catch_up`]: brings the view of one aggregate up to the log.
+//! * [`mod@catch_up`]: brings the view of one aggregate up to the log.
 //! * [`parked`]: what a view could not take in.
 //! * [`control`]: which generation of a projection answers, and which is being built; [`building`]: how far that has come.
 //! * [`orders`]: the projection of orders.

@@ -61,7 +61,7 @@ pub fn has_few(calls_a_second: f64) -> bool {
 
 /// Returns for how long an environment waits before its next report, about, that has waited so long before its last one,
 /// where all write the breaker's row so many times a second; none where it need not. Nobody knows how many they are: each
-/// waits the longer the more is written, and the less the less, until together they write [`CROWDED`] times a second.
+/// waits the longer the more is written, and the less the less, until together they write a fixed number of times a second.
 #[must_use]
 pub fn pause_of(writes: f64, before: Duration) -> Duration {
     let crowd = writes / CROWDED;
