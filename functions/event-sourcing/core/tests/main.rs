@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test code, which Clippy does not see in modules")]
 
+mod api;
 mod budgets;
 mod world;
 mod world_invariants;

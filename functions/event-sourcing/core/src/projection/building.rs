@@ -7,17 +7,15 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::format_smolstr;
-use tenfold_ports::table::{BadItem, Condition, Cursor, Item, Key, Value, Write};
+use tenfold_ports::table::{BadItem, Cursor, Item, Key, Write};
 
-use super::control::{Building, KNOWN_TO_ALL, building_partition};
+use super::control::{Building, KNOWN_TO_ALL, VERSION, building_partition, unchanged};
 use crate::mutant::{Mutant, is_in};
 
 /// How many passes there are over the log.
 pub const PASSES: u32 = 2;
 /// How many segments a pass has.
 pub const SEGMENTS: u32 = 16;
-
-const VERSION: &str = "version";
 
 /// A part of a rebuild: a segment of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,7 +37,7 @@ pub struct Progress {
     /// The key behind which it goes on; none: at the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<(String, String)>,
-    /// How many pages of aggregates it has come to.
+    /// How many aggregates it has come to; one that is on two pages counts twice.
     pub aggregates: u64,
     /// How many of them are parked.
     pub parked: u64,
@@ -99,10 +97,6 @@ impl PartRow {
     #[must_use]
     pub fn replace(&self, key: Key, progress: Progress) -> Write {
         let item = Item::new(key).with(VERSION, self.version + 1).with_doc(progress);
-        let condition = match self.version {
-            0 => Condition::Absent,
-            version => Condition::Is(VERSION, Value::N(version)),
-        };
-        Write::Put { item, condition }
+        Write::Put { item, condition: unchanged(self.version) }
     }
 }

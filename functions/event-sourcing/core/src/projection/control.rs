@@ -16,7 +16,7 @@ pub const TTL: SignedDuration = SignedDuration::from_secs(5);
 /// machines' clocks.
 pub const KNOWN_TO_ALL: SignedDuration = SignedDuration::from_secs(5 + 60 + 2);
 
-const VERSION: &str = "version";
+pub(super) const VERSION: &str = "version";
 const ONLY: &str = "-";
 
 /// The row of a projection.
@@ -126,12 +126,13 @@ impl ControlRow {
     #[must_use]
     pub fn replace(&self, projection: &str, control: Control) -> Write {
         let item = Item::new(control_key(projection)).with(VERSION, self.version + 1).with_doc(control);
-        let condition = match self.version {
-            0 => Condition::Absent,
-            version => Condition::Is(VERSION, Value::N(version)),
-        };
-        Write::Put { item, condition }
+        Write::Put { item, condition: unchanged(self.version) }
     }
+}
+
+/// Returns the condition that nobody has written a row since it had a version; 0: there was none.
+pub(super) fn unchanged(version: i64) -> Condition {
+    if version == 0 { Condition::Absent } else { Condition::Is(VERSION, Value::N(version)) }
 }
 
 /// Returns the partition of what is known of the building of a generation.

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use tenfold_pattern::commit::{self, Committed};
-use tenfold_ports::table::{Condition, Item, Key, Read, Value, Write};
+use tenfold_ports::table::{Condition, Item, Key, Read, Write};
 use tenfold_ports::{CallError, Table};
 
+use super::control::{VERSION, unchanged};
 use super::view::{At, Generations, Poison, Projection, Saved, Seen, StoreError, ViewStore};
 use crate::aggregate::Aggregate;
 use crate::mutant::{Mutant, is_in};
@@ -14,7 +15,6 @@ use crate::names::AggregateName;
 use crate::order::{OrderEvent, ShopOrder};
 
 const ONLY: &str = "-";
-const VERSION: &str = "version";
 
 /// An order as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,12 +100,9 @@ impl<T: Table> ViewStore<OrderView> for OrderRows<T> {
             .with(VERSION, seen.version as i64)
             .with("customer", SmolStr::clone(&seen.view.order.customer))
             .with_doc(seen.view.clone());
-        let unchanged = match from {
-            _ if is_in(Mutant::ViewWithoutCondition) => Condition::Always,
-            0 => Condition::Absent,
-            from => Condition::Is(VERSION, Value::N(from as i64)),
-        };
-        let write = Write::Put { item, condition: unchanged };
+        let blind = is_in(Mutant::ViewWithoutCondition);
+        let condition = if blind { Condition::Always } else { unchanged(from as i64) };
+        let write = Write::Put { item, condition };
         // Whoever has brought it to this version has made the same of it.
         let mine = |item: &Item| item.number(VERSION).is_ok_and(|version| version == seen.version as i64);
         match commit::write(&self.table, &write, mine).await.map_err(silent)? {
